@@ -1,0 +1,181 @@
+//! An inclusive range of ports.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::port::{ParsePortError, Port};
+
+/// A run of ports from `first` to `last`, both included; never empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "(Port, Port)", into = "(Port, Port)")]
+pub struct PortRange {
+    first: Port,
+    last: Port,
+}
+
+impl PortRange {
+    /// Every port, 0 to 65,535.
+    pub const ALL: Self = Self { first: Port::ANY, last: Port::MAX };
+    /// The System Ports, 0 to 1023.
+    pub const SYSTEM: Self = Self { first: Port::ANY, last: Port::new(1023) };
+    /// The User Ports, 1024 to 49,151.
+    pub const USER: Self = Self { first: Port::new(1024), last: Port::new(49151) };
+    /// The Dynamic Ports, 49,152 to 65,535.
+    pub const DYNAMIC: Self = Self { first: Port::new(49152), last: Port::MAX };
+
+    /// The ports from `first` to `last`.
+    ///
+    /// # Errors
+    ///
+    /// [`BackwardRangeError`] where `first` comes after `last`.
+    pub fn new(first: impl Into<Port>, last: impl Into<Port>) -> Result<Self, BackwardRangeError> {
+        let (first, last) = (first.into(), last.into());
+        if first > last {
+            return Err(BackwardRangeError { first, last });
+        }
+        Ok(Self { first, last })
+    }
+
+    /// The range that holds one port.
+    pub const fn single(port: Port) -> Self {
+        Self { first: port, last: port }
+    }
+
+    /// The lowest port of the range.
+    pub const fn first(self) -> Port {
+        self.first
+    }
+
+    /// The highest port of the range.
+    pub const fn last(self) -> Port {
+        self.last
+    }
+
+    /// How many ports it holds, 1 to 65,536.
+    #[expect(clippy::len_without_is_empty, reason = "a range is never empty")]
+    pub const fn len(self) -> u32 {
+        self.last.number() as u32 - self.first.number() as u32 + 1
+    }
+
+    /// Whether the port lies in the range.
+    pub const fn contains(self, port: Port) -> bool {
+        self.first.number() <= port.number() && port.number() <= self.last.number()
+    }
+
+    /// The ports in ascending order.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = Port> + Clone {
+        (self.first.number()..=self.last.number()).map(Port::new)
+    }
+}
+
+impl From<Port> for PortRange {
+    fn from(port: Port) -> Self {
+        Self::single(port)
+    }
+}
+
+impl From<PortRange> for (Port, Port) {
+    fn from(range: PortRange) -> Self {
+        (range.first, range.last)
+    }
+}
+
+impl TryFrom<(Port, Port)> for PortRange {
+    type Error = BackwardRangeError;
+
+    fn try_from((first, last): (Port, Port)) -> Result<Self, Self::Error> {
+        Self::new(first, last)
+    }
+}
+
+/// `80` for one port, `80-90` for more.
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
+}
+
+/// `80`, `80-90`, `-90` (from 1) or `49152-` (to 65,535).
+///
+/// An open lower end starts at 1: port 0 is scanned or claimed only where it is named.
+impl FromStr for PortRange {
+    type Err = ParseRangeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some((first, last)) = text.split_once('-') else {
+            return Ok(Self::single(text.parse()?));
+        };
+        let first = if first.is_empty() { Port::new(1) } else { first.parse()? };
+        let last = if last.is_empty() { Port::MAX } else { last.parse()? };
+        Ok(Self::new(first, last)?)
+    }
+}
+
+/// A range whose first port comes after its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("range `{first}-{last}` is backwards: write `{last}-{first}`")]
+pub struct BackwardRangeError {
+    /// The port given first.
+    pub first: Port,
+    /// The port given last.
+    pub last: Port,
+}
+
+/// Why a text is not a port range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseRangeError {
+    /// One end is not a port.
+    #[error(transparent)]
+    Port(#[from] ParsePortError),
+    /// The ends are in the wrong order.
+    #[error(transparent)]
+    Backward(#[from] BackwardRangeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_and_print() {
+        for (text, printed, len) in [
+            ("80", "80", 1),
+            ("80-90", "80-90", 11),
+            ("7-7", "7", 1),
+            ("-1024", "1-1024", 1024),
+            ("49152-", "49152-65535", 16384),
+            ("-", "1-65535", 65535),
+            ("0-", "0-65535", 65536),
+        ] {
+            let range: PortRange = text.parse().unwrap();
+            assert_eq!((range.to_string().as_str(), range.len()), (printed, len));
+            assert_eq!(range.iter().count(), len as usize);
+        }
+    }
+
+    #[test]
+    fn bad_ranges_say_what_is_wrong() {
+        for (text, message) in [
+            ("80-22", "range `80-22` is backwards: write `22-80`"),
+            ("80-65536", "`65536` is not a port: the highest port is 65535"),
+            ("1-2-3", "`2-3` is not a port: it is not a decimal number"),
+            ("", "`` is not a port: it is empty"),
+        ] {
+            assert_eq!(text.parse::<PortRange>().unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn serde_refuses_a_backward_range() {
+        let range: PortRange = serde_json::from_str("[22,80]").unwrap();
+        assert_eq!(serde_json::to_string(&range).unwrap(), "[22,80]");
+        assert!(serde_json::from_str::<PortRange>("[80,22]").is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! The scanner's own sockets on this machine's own addresses, so that none is taken for a service.
+//!
+//! A connect from port P of an address to port P of the same address connects to itself, and two
+//! probes that aim at each other's source port open each other (simultaneous open, RFC 9293 section
+//! 3.5). Both need the source address to be the target. There every probe socket is bound, its port
+//! stands here before the socket is used, and no probe is sent to a port that stands here. Of two
+//! sockets the one that looked last has seen the other's port, so the pair cannot meet.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ports_core::{Port, PortSet};
+
+/// The bound ports by address, shared by all workers of a scan.
+#[derive(Debug, Default)]
+pub(crate) struct OwnSockets {
+    by_address: Mutex<HashMap<IpAddr, PortSet>>,
+}
+
+impl OwnSockets {
+    /// Knows `addresses` as this machine's own.
+    pub(crate) fn new(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let entries = addresses.into_iter().map(|address| (address, PortSet::new()));
+        Self { by_address: Mutex::new(entries.collect()) }
+    }
+
+    /// Learns that probes to `address` leave from that very address.
+    pub(super) fn add_address(&self, address: IpAddr) {
+        self.lock().entry(address).or_default();
+    }
+
+    /// Where a probe to `port` of `address` would go.
+    pub(super) fn look_up(&self, address: IpAddr, port: Port) -> Reach {
+        match self.lock().get(&address) {
+            None => Reach::Elsewhere,
+            Some(bound) if bound.contains(port) => Reach::OwnSocket,
+            Some(_) => Reach::OwnAddress,
+        }
+    }
+
+    pub(super) fn bind(&self, address: IpAddr, port: Port) {
+        self.lock().entry(address).or_default().insert(port);
+    }
+
+    pub(super) fn release(&self, address: IpAddr, port: Port) {
+        if let Some(bound) = self.lock().get_mut(&address) {
+            bound.remove(port);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, PortSet>> {
+        // A worker that panicked leaves whole entries behind: each call changes one bit.
+        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a probe to an address and port would reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Another host, or an address that probes do not leave from.
+    Elsewhere,
+    /// An address that the probe would leave from, too: bind before connecting.
+    OwnAddress,
+    /// A port that one of our own probe sockets is bound to.
+    OwnSocket,
+}

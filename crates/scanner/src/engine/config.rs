@@ -1,0 +1,44 @@
+//! What an engine may do.
+
+use std::time::Duration;
+
+/// The bounds of one engine. The defaults are the associated constants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EngineConfig {
+    /// Most probes in flight at once.
+    pub max_in_flight: usize,
+    /// The wait for an answer before the round-trip time is known, and the longest one after.
+    pub timeout: Duration,
+    /// The shortest wait for an answer, however near the host.
+    pub min_timeout: Duration,
+    /// How often an unanswered probe is repeated.
+    pub retries: u16,
+    /// Most probes per second of the whole scan; `None` for no ceiling.
+    pub rate: Option<u32>,
+    /// This engine's share of the scan's pace, above 0 and at most 1.
+    pub share: f64,
+}
+
+impl EngineConfig {
+    /// Below the second after which the kernel repeats a SYN by itself (RFC 6298 section 2.1).
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(900);
+    /// Longer than a busy machine keeps a ready process waiting.
+    pub const DEFAULT_MIN_TIMEOUT: Duration = Duration::from_millis(100);
+    /// With 5 % loss each way, one port in 1,000 stays silent through three attempts.
+    pub const DEFAULT_RETRIES: u16 = 2;
+    /// As many as the receive queues of a plain host take.
+    pub const DEFAULT_MAX_IN_FLIGHT: usize = 8_192;
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
+            timeout: Self::DEFAULT_TIMEOUT,
+            min_timeout: Self::DEFAULT_MIN_TIMEOUT,
+            retries: Self::DEFAULT_RETRIES,
+            rate: None,
+            share: 1.0,
+        }
+    }
+}

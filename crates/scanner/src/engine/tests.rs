@@ -1,0 +1,298 @@
+//! The engine against a simulated network, at virtual time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::*;
+use crate::permutation::mix;
+use crate::state::PortState;
+use crate::target::AddressSet;
+use ports_core::{PortSet, Transport};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What a simulated port does with a probe.
+#[derive(Clone, Copy)]
+enum Behaviour {
+    Open,
+    Closed,
+    Silent,
+}
+
+/// A seeded network: a fixed delay each way together, independent loss each way.
+struct Network {
+    delay: Duration,
+    loss_percent: u64,
+    seed: u64,
+    behaviour: fn(Port) -> Behaviour,
+}
+
+impl Network {
+    fn loses(&mut self) -> bool {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.seed) % 100 < self.loss_percent
+    }
+
+    fn reply(&mut self, probe: &Probe) -> Option<Reply> {
+        let reply = match (self.behaviour)(probe.target.port().into()) {
+            Behaviour::Open => Reply::Open,
+            Behaviour::Closed => Reply::Closed,
+            Behaviour::Silent => return None,
+        };
+        (!self.loses() && !self.loses()).then_some(reply)
+    }
+}
+
+struct Outcome {
+    reports: HashMap<Port, PortReport>,
+    hosts_up: usize,
+    elapsed: Duration,
+    tally: Tally,
+    most_in_flight: usize,
+}
+
+fn engine(ports: &str, config: EngineConfig, start: Instant) -> Engine {
+    let targets = AddressSet::from(IpAddr::from([192, 0, 2, 1]));
+    let ports: PortSet = ports.parse().unwrap();
+    let plan = ScanPlan::new(&targets, &ports, Transport::Tcp, 1).unwrap();
+    let mut engine = Engine::new(start, Arc::new(plan), config);
+    engine.add_work(0..ports.len() as u64);
+    engine
+}
+
+/// Runs the engine until it is idle, jumping from one moment at which something happens to the next.
+fn simulate(ports: &str, config: EngineConfig, mut network: Network) -> Outcome {
+    let start = Instant::now();
+    let mut engine = engine(ports, config, start);
+    let mut now = start;
+    let mut replies: BinaryHeap<Reverse<(Instant, u64)>> = BinaryHeap::new();
+    let mut sent: HashMap<u64, (ProbeId, Reply)> = HashMap::new();
+    let mut in_flight = 0;
+    let mut outcome = Outcome {
+        reports: HashMap::new(),
+        hosts_up: 0,
+        elapsed: Duration::ZERO,
+        tally: Tally::default(),
+        most_in_flight: 0,
+    };
+    for serial in 0.. {
+        engine.handle_timeout(now);
+        while engine.poll_expired().is_some() {
+            in_flight -= 1;
+        }
+        while let Some(event) = engine.poll_event() {
+            match event {
+                EngineEvent::Port(report) => {
+                    assert!(outcome.reports.insert(report.port, report).is_none(), "two verdicts");
+                }
+                EngineEvent::HostUp { .. } => outcome.hosts_up += 1,
+                EngineEvent::Stalled => panic!("nothing to stall on"),
+            }
+        }
+        if engine.is_idle() {
+            break;
+        }
+        if let Some(probe) = engine.poll_probe(now) {
+            in_flight += 1;
+            outcome.most_in_flight = outcome.most_in_flight.max(in_flight);
+            if let Some(reply) = network.reply(&probe) {
+                replies.push(Reverse((now + network.delay, serial)));
+                sent.insert(serial, (probe.id, reply));
+            }
+            continue;
+        }
+        let arrival = replies.peek().map(|Reverse((at, _))| *at);
+        now = [arrival, engine.poll_timeout()].into_iter().flatten().min().unwrap().max(now);
+        while let Some(Reverse((at, serial))) = replies.peek().copied()
+            && at <= now
+        {
+            replies.pop();
+            let (id, reply) = sent.remove(&serial).unwrap();
+            let before = engine.outstanding;
+            engine.handle_reply(now, id, reply);
+            in_flight -= before - engine.outstanding;
+        }
+        assert!(serial < 10_000_000, "the engine does not come to an end");
+    }
+    outcome.elapsed = now - start;
+    outcome.tally = engine.tally();
+    outcome
+}
+
+fn count(outcome: &Outcome, state: PortState) -> usize {
+    outcome.reports.values().filter(|report| report.state() == state).count()
+}
+
+fn every_tenth_open(port: Port) -> Behaviour {
+    if port.number().is_multiple_of(10) { Behaviour::Open } else { Behaviour::Closed }
+}
+
+#[test]
+fn a_clean_network_is_seen_as_it_is() {
+    let network = Network { delay: 10 * MS, loss_percent: 0, seed: 1, behaviour: every_tenth_open };
+    let outcome = simulate("1-1000", EngineConfig::default(), network);
+    assert_eq!(count(&outcome, PortState::Open), 100);
+    assert_eq!(count(&outcome, PortState::Closed), 900);
+    assert_eq!((outcome.tally.sent, outcome.tally.probes, outcome.hosts_up), (1000, 1000, 1));
+    assert!(outcome.reports.values().all(|report| report.rtt == Some(10 * MS)));
+    assert!(outcome.elapsed < Duration::from_secs(1), "{:?}", outcome.elapsed);
+}
+
+#[test]
+fn what_is_lost_is_asked_again() {
+    let config = EngineConfig { retries: 9, ..EngineConfig::default() };
+    let network =
+        Network { delay: 10 * MS, loss_percent: 10, seed: 7, behaviour: every_tenth_open };
+    let outcome = simulate("1-5000", config, network);
+    assert_eq!(count(&outcome, PortState::Open), 500);
+    assert_eq!(count(&outcome, PortState::Closed), 4500);
+    assert!(outcome.tally.sent > 5000);
+}
+
+#[test]
+fn silence_is_filtered_after_all_attempts_and_no_earlier() {
+    let silent = |_| Behaviour::Silent;
+    let network = Network { delay: MS, loss_percent: 0, seed: 1, behaviour: silent };
+    let config = EngineConfig { retries: 2, timeout: 500 * MS, ..EngineConfig::default() };
+    let outcome = simulate("1-100", config, network);
+    assert_eq!(count(&outcome, PortState::Filtered), 100);
+    assert!(outcome.reports.values().all(|report| report.attempts == 3 && report.rtt.is_none()));
+    assert_eq!((outcome.tally.sent, outcome.hosts_up), (300, 0));
+    assert!((1500 * MS..1700 * MS).contains(&outcome.elapsed), "{:?}", outcome.elapsed);
+}
+
+#[test]
+fn the_timeout_follows_the_round_trip_time() {
+    let half_silent = |port: Port| {
+        if port.number().is_multiple_of(2) { Behaviour::Silent } else { Behaviour::Closed }
+    };
+    let network = Network { delay: 2 * MS, loss_percent: 0, seed: 1, behaviour: half_silent };
+    let config = EngineConfig { max_in_flight: 10, ..EngineConfig::default() };
+    let outcome = simulate("1-100", config, network);
+    assert_eq!(count(&outcome, PortState::Filtered), 50);
+    // 150 waits, 10 at a time: all but the first few at the 100 ms floor instead of 900 ms.
+    assert!(outcome.elapsed < Duration::from_secs(5), "{:?}", outcome.elapsed);
+}
+
+#[test]
+fn never_more_in_flight_than_allowed() {
+    let network = Network { delay: 50 * MS, loss_percent: 0, seed: 1, behaviour: every_tenth_open };
+    let config = EngineConfig { max_in_flight: 7, ..EngineConfig::default() };
+    let outcome = simulate("1-500", config, network);
+    assert_eq!(outcome.most_in_flight, 7);
+    assert_eq!(outcome.tally.probes, 500);
+}
+
+#[test]
+fn a_ceiling_on_the_rate_is_kept() {
+    let network = Network { delay: MS, loss_percent: 0, seed: 1, behaviour: every_tenth_open };
+    let config = EngineConfig { rate: Some(1000), ..EngineConfig::default() };
+    let outcome = simulate("1-2000", config, network);
+    assert!((1990 * MS..2100 * MS).contains(&outcome.elapsed), "{:?}", outcome.elapsed);
+}
+
+#[test]
+fn a_lack_of_descriptors_narrows_the_window_and_loses_nothing() {
+    let start = Instant::now();
+    let mut engine = engine("1-50", EngineConfig::default(), start);
+    let (mut now, mut held, mut reports) = (start, VecDeque::new(), Vec::new());
+    while !engine.is_idle() {
+        while let Some(probe) = engine.poll_probe(now) {
+            // A machine with room for three sockets.
+            if held.len() < 3 {
+                held.push_back(probe.id);
+            } else {
+                engine.handle_local_error(now, probe.id, LocalError::Resources);
+            }
+        }
+        now += MS;
+        if let Some(id) = held.pop_front() {
+            engine.handle_reply(now, id, Reply::Closed);
+        }
+        engine.handle_timeout(now);
+        while let Some(event) = engine.poll_event() {
+            if let EngineEvent::Port(report) = event {
+                reports.push(report);
+            }
+        }
+    }
+    assert_eq!(reports.len(), 50);
+    assert!(
+        reports.iter().all(|report| report.state() == PortState::Closed && report.attempts == 1)
+    );
+    assert_eq!(engine.tally().sent, 50);
+}
+
+#[test]
+fn a_lasting_lack_of_everything_ends_the_scan_with_its_cause() {
+    let start = Instant::now();
+    let mut engine = engine("1-50", EngineConfig::default(), start);
+    let mut now = start;
+    while !engine.is_idle() {
+        while let Some(probe) = engine.poll_probe(now) {
+            engine.handle_local_error(now, probe.id, LocalError::Resources);
+        }
+        now = engine.poll_timeout().map_or(now, |at| at.max(now));
+        assert!(now - start < Duration::from_secs(10));
+    }
+    let events: Vec<_> = std::iter::from_fn(|| engine.poll_event()).collect();
+    assert!(matches!(
+        events[..],
+        [
+            EngineEvent::Port(PortReport { reason: Reason::NoResources, attempts: 0, .. }),
+            EngineEvent::Stalled
+        ]
+    ));
+    assert_eq!((engine.tally().sent, engine.tally().closed), (0, 0));
+}
+
+#[test]
+fn a_local_failure_is_an_error_with_its_reason() {
+    for (error, reason) in [
+        (LocalError::NoRoute, Reason::NoRoute),
+        (LocalError::NeighbourUnresolved, Reason::NeighbourUnresolved),
+        (LocalError::NotPermitted, Reason::NotPermitted),
+        (LocalError::InvalidAddress, Reason::InvalidAddress),
+    ] {
+        let now = Instant::now();
+        let mut engine = engine("80", EngineConfig::default(), now);
+        let probe = engine.poll_probe(now).unwrap();
+        engine.handle_local_error(now, probe.id, error);
+        let Some(EngineEvent::Port(report)) = engine.poll_event() else { panic!("no verdict") };
+        assert_eq!((report.reason, report.state()), (reason, PortState::Error));
+        assert!(engine.is_idle());
+    }
+}
+
+#[test]
+fn a_port_that_met_our_own_socket_is_put_off_without_a_verdict() {
+    let now = Instant::now();
+    let mut engine = engine("80,81", EngineConfig::default(), now);
+    let probe = engine.poll_probe(now).unwrap();
+    engine.handle_local_error(now, probe.id, LocalError::OwnSocket);
+    let other = engine.poll_probe(now).unwrap();
+    engine.handle_reply(now, other.id, Reply::Closed);
+    assert!(engine.is_idle());
+    let deferred = engine.take_deferred();
+    assert_eq!((deferred.len(), engine.tally().probes, engine.tally().sent), (1, 1, 1));
+    engine.add_work(deferred[0]..deferred[0] + 1);
+    let again = engine.poll_probe(now).unwrap();
+    assert_eq!((again.target, again.attempt), (probe.target, 1));
+}
+
+#[test]
+fn a_late_answer_to_an_attempt_that_is_over_is_ignored() {
+    let start = Instant::now();
+    let mut engine = engine("80", EngineConfig::default(), start);
+    let first = engine.poll_probe(start).unwrap();
+    let later = start + Duration::from_secs(1);
+    engine.handle_timeout(later);
+    assert_eq!(engine.poll_expired(), Some(first.id));
+    let second = engine.poll_probe(later).unwrap();
+    assert_eq!((second.attempt, second.id.index()), (2, first.id.index()));
+    engine.handle_reply(later, first.id, Reply::Closed);
+    assert_eq!(engine.poll_event(), None);
+    engine.handle_reply(later + MS, second.id, Reply::Open);
+    let reports: Vec<_> = std::iter::from_fn(|| engine.poll_event()).collect();
+    assert!(matches!(reports[1], EngineEvent::Port(PortReport { reason: Reason::SynAck, .. })));
+}

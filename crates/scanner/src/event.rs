@@ -1,0 +1,91 @@
+//! What a scan says while it runs, and when it is over.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ports_core::Transport;
+
+use crate::state::{PortReport, Tally};
+
+/// One thing a scan has to say.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ScanEvent {
+    /// The scan begins.
+    Started(ScanInfo),
+    /// A host answered for the first time.
+    Host(HostReport),
+    /// The verdict on one port.
+    Port(PortReport),
+    /// The scan is over.
+    Finished(ScanSummary),
+}
+
+/// How ports are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// A full handshake by the kernel.
+    Connect,
+}
+
+impl Method {
+    /// The name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+        }
+    }
+}
+
+/// What is going to be scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanInfo {
+    /// When it began.
+    pub started: SystemTime,
+    /// How ports are asked.
+    pub method: Method,
+    /// The transport of the ports.
+    pub transport: Transport,
+    /// The targets as given.
+    pub targets: Arc<[String]>,
+    /// The ports, as a spec.
+    pub ports: String,
+    /// How many addresses.
+    pub hosts: u64,
+    /// How many (address, port) pairs.
+    pub probes: u64,
+    /// The seed of the order.
+    pub seed: u64,
+}
+
+/// A host that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostReport {
+    /// Its address.
+    pub address: IpAddr,
+    /// The name it was given by, if it was.
+    pub name: Option<Arc<str>>,
+    /// The round-trip time of its first answer.
+    pub rtt: Duration,
+}
+
+/// What a scan did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanSummary {
+    /// How many addresses were to be scanned.
+    pub hosts: u64,
+    /// How many of them answered.
+    pub hosts_up: u64,
+    /// Ports by verdict, and probes sent.
+    pub tally: Tally,
+    /// How many (address, port) pairs got no verdict: the scan was cut short.
+    pub unfinished: u64,
+    /// Answers the kernel dropped before they were read; a connect scan has none.
+    pub kernel_drops: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How ports were asked.
+    pub method: Method,
+}

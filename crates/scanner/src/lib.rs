@@ -1,0 +1,66 @@
+//! A port scanner that tells the truth: which ports of which hosts are open, closed or filtered,
+//! why it says so, and what it could not ask.
+//!
+//! A scan is a [`ScanPlan`] (an index space over targets and ports), worked on by an [`Engine`] (a
+//! state machine without sockets or clock) that a prober drives. This crate's prober connects, which
+//! needs no privilege. It blocks the calling thread; from async code, use a blocking task.
+//!
+//! It is not for finding out what runs behind a port, and not for hosts that you may not scan.
+//!
+//! One port:
+//!
+//! ```
+//! use std::net::{Ipv4Addr, TcpListener};
+//! use std::time::Duration;
+//! use scanner::{PortState, Reason, scan_port};
+//!
+//! let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+//! let (address, port) = (listener.local_addr()?.ip(), listener.local_addr()?.port());
+//! let report = scan_port(address, port.into(), Duration::from_secs(1))?;
+//! assert_eq!((report.state(), report.reason), (PortState::Open, Reason::SynAck));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A scan with its events:
+//!
+//! ```
+//! use scanner::{Scan, ScanEvent, TargetSpec, resolve};
+//!
+//! let target: TargetSpec = "127.0.0.1".parse()?;
+//! let scan = Scan::builder()
+//!     .targets(resolve(&[target], None)?, vec!["127.0.0.1".into()])
+//!     .ports(&"1-1024".parse()?)
+//!     .build()?;
+//! let summary = scan.run(|event| {
+//!     if let ScanEvent::Port(report) = event {
+//!         println!("{} {}: {}", report.address, report.port, report.state());
+//!     }
+//! })?;
+//! assert_eq!(summary.tally.probes, 1024);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod connect;
+mod engine;
+mod event;
+mod interval_set;
+mod links;
+mod permutation;
+mod plan;
+mod progress;
+pub mod report;
+mod resolve;
+mod scan;
+mod state;
+mod target;
+
+pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
+pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
+pub use links::own_addresses;
+pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
+pub use progress::ScanHandle;
+pub use resolve::{ResolveError, ResolvedTargets, resolve};
+pub use scan::{Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known};
+pub use state::{PortReport, PortState, Reason, Tally};
+pub use target::{AddressSet, Family, ParseTargetError, TargetSpec};

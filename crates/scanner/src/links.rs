@@ -1,0 +1,74 @@
+//! This machine's own addresses, and what is on its links.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use if_addrs::IfAddr;
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::target::AddressSet;
+
+/// The addresses and networks of the interfaces, as they were when asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Links {
+    own: Vec<IpAddr>,
+    networks: Vec<IpNet>,
+}
+
+impl Links {
+    /// Asks the system.
+    pub(crate) fn read() -> io::Result<Self> {
+        let mut links = Self::default();
+        for interface in if_addrs::get_if_addrs()? {
+            let (address, prefix) = match interface.addr {
+                IfAddr::V4(v4) => (IpAddr::V4(v4.ip), v4.prefixlen),
+                IfAddr::V6(v6) => (IpAddr::V6(v6.ip), v6.prefixlen),
+            };
+            links.own.push(address);
+            links.networks.extend(IpNet::new(address, prefix));
+        }
+        Ok(links)
+    }
+
+    pub(crate) fn own_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.own.iter().copied()
+    }
+
+    /// Whether packets to `address` stay on this machine.
+    pub(crate) fn is_local(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.own.contains(&address)
+    }
+
+    /// Whether `address` is a neighbour, reached without a router.
+    pub(crate) fn is_on_link(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// This machine's own addresses: those of its interfaces, and all of 127.0.0.0/8.
+///
+/// # Errors
+///
+/// What the system says where the interfaces cannot be read.
+pub fn own_addresses() -> io::Result<AddressSet> {
+    let interfaces: AddressSet = Links::read()?.own_addresses().collect();
+    let loopback = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8));
+    Ok(interfaces.union(&AddressSet::from_range(loopback.network(), loopback.broadcast())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_local_and_nothing_else_is_by_chance() {
+        let links = Links::read().unwrap();
+        assert!(links.is_local("127.0.0.1".parse().unwrap()));
+        assert!(links.is_local("127.200.3.4".parse().unwrap()));
+        assert!(links.is_local("::1".parse().unwrap()));
+        // TEST-NET-3 (RFC 5737): on no machine's interface.
+        assert!(!links.is_local("203.0.113.77".parse().unwrap()));
+        assert!(!links.is_on_link("203.0.113.77".parse().unwrap()));
+        assert!(links.own_addresses().any(|address| address.is_loopback()));
+    }
+}

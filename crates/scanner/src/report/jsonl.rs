@@ -1,0 +1,130 @@
+//! JSON lines: one object a line, told apart by `"type"`. An interface, described in docs/json-lines.md.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::time::UNIX_EPOCH;
+
+use serde::Serialize;
+
+use super::{Report, rtt_us, service_name};
+use crate::event::ScanEvent;
+
+/// Writes each event as one JSON object on a line of its own, at once.
+#[derive(Debug)]
+pub struct JsonlReport<W> {
+    writer: W,
+}
+
+impl<W: Write> JsonlReport<W> {
+    /// Writes to `writer`.
+    pub const fn new(writer: W) -> Self {
+        Self { writer }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line<'a> {
+    Scan {
+        version: &'static str,
+        /// Milliseconds since 1970-01-01 UTC.
+        started_ms: u64,
+        method: &'static str,
+        transport: &'static str,
+        targets: &'a [String],
+        ports: &'a str,
+        hosts: u64,
+        probes: u64,
+        seed: u64,
+    },
+    Host {
+        host: IpAddr,
+        name: Option<&'a str>,
+        state: &'static str,
+        rtt_us: u64,
+    },
+    Port {
+        host: IpAddr,
+        port: u16,
+        transport: &'static str,
+        state: &'static str,
+        reason: &'static str,
+        service: Option<&'static str>,
+        rtt_us: Option<u64>,
+        attempts: u16,
+    },
+    Summary {
+        hosts: u64,
+        hosts_up: u64,
+        probes: u64,
+        sent: u64,
+        open: u64,
+        closed: u64,
+        filtered: u64,
+        errors: u64,
+        unfinished: u64,
+        kernel_drops: u64,
+        elapsed_ms: u64,
+        method: &'static str,
+    },
+}
+
+impl<'a> From<&'a ScanEvent> for Line<'a> {
+    fn from(event: &'a ScanEvent) -> Self {
+        match event {
+            ScanEvent::Started(info) => Self::Scan {
+                version: env!("CARGO_PKG_VERSION"),
+                started_ms: info
+                    .started
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |since| since.as_millis() as u64),
+                method: info.method.name(),
+                transport: info.transport.name(),
+                targets: &info.targets,
+                ports: &info.ports,
+                hosts: info.hosts,
+                probes: info.probes,
+                seed: info.seed,
+            },
+            ScanEvent::Host(host) => Self::Host {
+                host: host.address,
+                name: host.name.as_deref(),
+                state: "up",
+                rtt_us: host.rtt.as_micros() as u64,
+            },
+            ScanEvent::Port(report) => Self::Port {
+                host: report.address,
+                port: report.port.number(),
+                transport: report.transport.name(),
+                state: report.state().name(),
+                reason: report.reason.name(),
+                service: service_name(report),
+                rtt_us: rtt_us(report),
+                attempts: report.attempts,
+            },
+            ScanEvent::Finished(summary) => Self::Summary {
+                hosts: summary.hosts,
+                hosts_up: summary.hosts_up,
+                probes: summary.tally.probes,
+                sent: summary.tally.sent,
+                open: summary.tally.open,
+                closed: summary.tally.closed,
+                filtered: summary.tally.filtered,
+                errors: summary.tally.errors,
+                unfinished: summary.unfinished,
+                kernel_drops: summary.kernel_drops,
+                elapsed_ms: summary.elapsed.as_millis() as u64,
+                method: summary.method.name(),
+            },
+        }
+    }
+}
+
+impl<W: Write> Report for JsonlReport<W> {
+    fn event(&mut self, event: &ScanEvent) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&Line::from(event))?;
+        line.push(b'\n');
+        self.writer.write_all(&line)?;
+        self.writer.flush()
+    }
+}

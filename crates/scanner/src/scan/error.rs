@@ -1,0 +1,43 @@
+//! Why a scan cannot be built, begin or go on.
+
+use std::io;
+use std::net::IpAddr;
+
+use crate::plan::PlanError;
+
+/// Why a scan failed. What a scan finds, an unreachable host included, is no error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// There is nothing to scan, or too much.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The source address asked for is none of this machine's.
+    #[error("cannot scan from {address}: it is no address of this machine")]
+    Source {
+        /// The address.
+        address: IpAddr,
+        /// What `bind` said.
+        source: io::Error,
+    },
+    /// The interfaces' addresses could not be read.
+    #[error("cannot read the addresses of this machine's interfaces")]
+    Interfaces {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A worker thread or its poller could not be had, or failed.
+    #[error("cannot {operation}")]
+    Worker {
+        /// What was tried.
+        operation: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No descriptor, port or buffer was to be had for too long.
+    #[error(
+        "out of descriptors, local ports or buffers for 2 s: the scan was cut short \
+         (raise the descriptor limit with `ulimit -n`, or close other programs)"
+    )]
+    OutOfResources,
+}

@@ -1,0 +1,205 @@
+//! The verdict on a port, and why.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ports_core::{Port, Transport};
+use serde::{Deserialize, Serialize};
+
+/// What a scan found a port to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PortState {
+    /// Something accepts connections there.
+    Open,
+    /// The host answered that nothing does.
+    Closed,
+    /// No answer, or a router's or filter's refusal: the port's state cannot be seen.
+    Filtered,
+    /// This machine could not ask. Says nothing about the remote port.
+    Error,
+}
+
+impl PortState {
+    /// Every state, in order of interest.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Closed, Self::Filtered, Self::Error];
+
+    /// The name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Filtered => "filtered",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for PortState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a verdict rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The handshake was answered (RFC 9293 section 3.5).
+    SynAck,
+    /// The host reset the attempt (RFC 9293 section 3.10.7.1).
+    Reset,
+    /// Every attempt ran into its timeout.
+    NoResponse,
+    /// A router said the host cannot be reached (RFC 792, RFC 4443 section 3.1).
+    HostUnreachable,
+    /// A router said the network cannot be reached.
+    NetworkUnreachable,
+    /// This machine has no route there.
+    NoRoute,
+    /// The address is on a link of this machine, and nobody there answers to it.
+    NeighbourUnresolved,
+    /// This machine's policy (a firewall, a security module) refused to send.
+    NotPermitted,
+    /// The kernel refused the address itself.
+    InvalidAddress,
+    /// No descriptor, port or buffer could be had for the probe.
+    NoResources,
+    /// Every attempt reached one of the scanner's own sockets.
+    OwnSocket,
+}
+
+impl Reason {
+    /// The state that this reason stands for.
+    pub const fn state(self) -> PortState {
+        match self {
+            Self::SynAck => PortState::Open,
+            Self::Reset => PortState::Closed,
+            Self::NoResponse | Self::HostUnreachable | Self::NetworkUnreachable => {
+                PortState::Filtered
+            }
+            Self::NoRoute
+            | Self::NeighbourUnresolved
+            | Self::NotPermitted
+            | Self::InvalidAddress
+            | Self::NoResources
+            | Self::OwnSocket => PortState::Error,
+        }
+    }
+
+    /// The name, in kebab case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SynAck => "syn-ack",
+            Self::Reset => "reset",
+            Self::NoResponse => "no-response",
+            Self::HostUnreachable => "host-unreachable",
+            Self::NetworkUnreachable => "network-unreachable",
+            Self::NoRoute => "no-route",
+            Self::NeighbourUnresolved => "neighbour-unresolved",
+            Self::NotPermitted => "not-permitted",
+            Self::InvalidAddress => "invalid-address",
+            Self::NoResources => "no-resources",
+            Self::OwnSocket => "own-socket",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The verdict on one port of one host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortReport {
+    /// The host.
+    pub address: IpAddr,
+    /// The port.
+    pub port: Port,
+    /// The transport.
+    pub transport: Transport,
+    /// What the verdict rests on; [`Reason::state`] is the verdict.
+    pub reason: Reason,
+    /// From the answered probe to its answer, where there was one.
+    pub rtt: Option<Duration>,
+    /// Probes sent for it, the answered one included.
+    pub attempts: u16,
+}
+
+impl PortReport {
+    /// The verdict.
+    pub const fn state(&self) -> PortState {
+        self.reason.state()
+    }
+}
+
+/// How many ports ended in each state, and how many probes it took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Ports with a verdict.
+    pub probes: u64,
+    /// Probes sent, repeated ones included.
+    pub sent: u64,
+    /// Ports found open.
+    pub open: u64,
+    /// Ports found closed.
+    pub closed: u64,
+    /// Ports without an answer, or shielded by a filter.
+    pub filtered: u64,
+    /// Ports this machine could not ask about.
+    pub errors: u64,
+}
+
+impl Tally {
+    pub(crate) const fn count(&mut self, state: PortState) {
+        self.probes += 1;
+        match state {
+            PortState::Open => self.open += 1,
+            PortState::Closed => self.closed += 1,
+            PortState::Filtered => self.filtered += 1,
+            PortState::Error => self.errors += 1,
+        }
+    }
+
+    pub(crate) const fn add(&mut self, other: &Self) {
+        self.probes += other.probes;
+        self.sent += other.sent;
+        self.open += other.open;
+        self.closed += other.closed;
+        self.filtered += other.filtered;
+        self.errors += other.errors;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_serialized_ones() {
+        for state in PortState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+        for reason in [Reason::SynAck, Reason::NeighbourUnresolved, Reason::NoResponse] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
+    }
+
+    #[test]
+    fn a_local_failure_is_never_a_remote_state() {
+        for reason in [
+            Reason::NoRoute,
+            Reason::NeighbourUnresolved,
+            Reason::NotPermitted,
+            Reason::InvalidAddress,
+            Reason::NoResources,
+            Reason::OwnSocket,
+        ] {
+            assert_eq!(reason.state(), PortState::Error);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A set of addresses of both families, held as intervals, never expanded.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::parse::{reserved_v4, reserved_v6};
+use crate::interval_set::IntervalSet;
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// A set of IPv4 and IPv6 addresses. A /8 costs as much memory as one address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AddressSet {
+    v4: IntervalSet,
+    v6: IntervalSet,
+}
+
+impl AddressSet {
+    /// The empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From `first` to `last`, without the reserved addresses; empty where the families differ.
+    pub(crate) fn from_range(first: IpAddr, last: IpAddr) -> Self {
+        let set = match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => Self::from_v4_runs(IntervalSet::from_runs(
+                vec![(u128::from(u32::from(first)), u128::from(u32::from(last)))],
+            )),
+            (IpAddr::V6(first), IpAddr::V6(last)) => Self {
+                v4: IntervalSet::default(),
+                v6: IntervalSet::from_runs(vec![(u128::from(first), u128::from(last))]),
+            },
+            _ => Self::default(),
+        };
+        if first == last { set } else { set.without_reserved() }
+    }
+
+    pub(super) const fn from_v4_runs(v4: IntervalSet) -> Self {
+        Self { v4, v6: IntervalSet::EMPTY }
+    }
+
+    pub(super) fn without_reserved(self) -> Self {
+        Self { v4: self.v4.difference(&reserved_v4()), v6: self.v6.difference(&reserved_v6()) }
+    }
+
+    /// Every address of either set.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let merge = |a: &IntervalSet, b: &IntervalSet| {
+            IntervalSet::from_runs(a.runs().iter().chain(b.runs()).copied().collect())
+        };
+        Self { v4: merge(&self.v4, &other.v4), v6: merge(&self.v6, &other.v6) }
+    }
+
+    /// The addresses of this set that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        Self { v4: self.v4.difference(&other.v4), v6: self.v6.difference(&other.v6) }
+    }
+
+    /// The addresses that are in both sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.difference(&self.difference(other))
+    }
+
+    /// The addresses of one family.
+    #[must_use]
+    pub fn only(&self, family: Family) -> Self {
+        match family {
+            Family::V4 => Self { v4: self.v4.clone(), v6: IntervalSet::default() },
+            Family::V6 => Self { v4: IntervalSet::default(), v6: self.v6.clone() },
+        }
+    }
+
+    /// How many addresses; `u128::MAX` where that or more.
+    pub fn len(&self) -> u128 {
+        self.v4.len().saturating_add(self.v6.len())
+    }
+
+    /// Whether it has no address.
+    pub fn is_empty(&self) -> bool {
+        self.v4.runs().is_empty() && self.v6.runs().is_empty()
+    }
+
+    /// Whether it has this address.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.v4.contains(u128::from(u32::from(address))),
+            IpAddr::V6(address) => self.v6.contains(u128::from(address)),
+        }
+    }
+
+    /// A table that finds the n-th address in logarithmic time.
+    pub(crate) fn index(&self) -> AddressIndex {
+        let mut entries = Vec::with_capacity(self.v4.runs().len() + self.v6.runs().len());
+        let mut start = 0_u128;
+        for (family, set) in [(Family::V4, &self.v4), (Family::V6, &self.v6)] {
+            for (first, last) in set.runs() {
+                entries.push(IndexEntry { start, first: *first, family });
+                start = start.saturating_add((last - first).saturating_add(1));
+            }
+        }
+        AddressIndex { entries, len: start }
+    }
+}
+
+impl From<IpAddr> for AddressSet {
+    fn from(address: IpAddr) -> Self {
+        Self::from_range(address, address)
+    }
+}
+
+impl FromIterator<IpAddr> for AddressSet {
+    fn from_iter<I: IntoIterator<Item = IpAddr>>(addresses: I) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for address in addresses {
+            match address {
+                IpAddr::V4(address) => {
+                    v4.push((u32::from(address).into(), u32::from(address).into()));
+                }
+                IpAddr::V6(address) => v6.push((address.into(), address.into())),
+            }
+        }
+        Self { v4: IntervalSet::from_runs(v4), v6: IntervalSet::from_runs(v6) }
+    }
+}
+
+/// The addresses of a set in order, by position.
+#[derive(Clone, Debug)]
+pub(crate) struct AddressIndex {
+    entries: Vec<IndexEntry>,
+    len: u128,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct IndexEntry {
+    /// Position of the run's first address in the whole set.
+    start: u128,
+    first: u128,
+    family: Family,
+}
+
+impl AddressIndex {
+    pub(crate) const fn len(&self) -> u128 {
+        self.len
+    }
+
+    /// The address at `position`, which is below [`Self::len`].
+    pub(crate) fn address(&self, position: u128) -> IpAddr {
+        let run = self.entries.partition_point(|entry| entry.start <= position) - 1;
+        let entry = self.entries[run];
+        let value = entry.first + (position - entry.start);
+        match entry.family {
+            Family::V4 => IpAddr::V4(Ipv4Addr::from(value as u32)),
+            Family::V6 => IpAddr::V6(Ipv6Addr::from(value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

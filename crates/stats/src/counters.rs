@@ -1,0 +1,81 @@
+//! What is counted per transport and role, as plain numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error_kind::{ErrorCounts, ErrorKind};
+
+/// What is counted per transport and role. All but `active` only ever grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Sockets open now.
+    pub active: u64,
+    /// Sockets opened so far.
+    pub opened: u64,
+    /// Sockets closed so far.
+    pub closed: u64,
+    /// Bytes that came in.
+    pub bytes_received: u64,
+    /// Bytes that went out.
+    pub bytes_sent: u64,
+    /// Reads that brought data, or datagrams in.
+    pub messages_received: u64,
+    /// Writes that took data, or datagrams out.
+    pub messages_sent: u64,
+    /// Messages accepted for sending and then given up.
+    pub dropped_messages: u64,
+    /// Bytes accepted for sending and then given up.
+    pub dropped_bytes: u64,
+    /// Errors by kind.
+    pub errors: ErrorCounts,
+}
+
+/// The counter that is smaller than it was, with both values.
+pub(crate) type Shrunk = (&'static str, u64, u64);
+
+impl Counters {
+    /// Adds every field of `other`.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.active += other.active;
+        for (own, added) in self.monotonic_mut().into_iter().zip(other.monotonic()) {
+            *own.1 += added.1;
+        }
+        for kind in ErrorKind::ALL {
+            *self.errors.count_mut(kind) += other.errors.count(kind);
+        }
+    }
+
+    /// What was added since `earlier`; `active` stays what it is here.
+    pub(crate) fn since(&self, earlier: &Self) -> Result<Self, Shrunk> {
+        let mut delta = *self;
+        for ((name, value), (_, before)) in
+            delta.monotonic_mut().into_iter().zip(earlier.monotonic())
+        {
+            *value = value.checked_sub(before).ok_or((name, before, *value))?;
+        }
+        for kind in ErrorKind::ALL {
+            let (now, before) = (self.errors.count(kind), earlier.errors.count(kind));
+            *delta.errors.count_mut(kind) =
+                now.checked_sub(before).ok_or((kind.name(), before, now))?;
+        }
+        Ok(delta)
+    }
+
+    fn monotonic(&self) -> [(&'static str, u64); 8] {
+        let mut copy = *self;
+        copy.monotonic_mut().map(|(name, value)| (name, *value))
+    }
+
+    fn monotonic_mut(&mut self) -> [(&'static str, &mut u64); 8] {
+        [
+            ("opened", &mut self.opened),
+            ("closed", &mut self.closed),
+            ("bytes_received", &mut self.bytes_received),
+            ("bytes_sent", &mut self.bytes_sent),
+            ("messages_received", &mut self.messages_received),
+            ("messages_sent", &mut self.messages_sent),
+            ("dropped_messages", &mut self.dropped_messages),
+            ("dropped_bytes", &mut self.dropped_bytes),
+        ]
+    }
+}
