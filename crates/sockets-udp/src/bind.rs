@@ -1,0 +1,269 @@
+//! From an address to a bound socket and its claim, and why that can fail.
+
+use std::io;
+use std::net::SocketAddr;
+
+use ports_core::{
+    ClaimAddress, ClaimError, ClaimRequest, Owner, PortClaim, PortRegistry, Transport,
+};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::InterfaceError;
+use crate::send::Family;
+
+/// How often the kernel is asked for a port while the ports it chooses are claimed, but not yet
+/// bound, by another part of the program.
+const ADOPT_ATTEMPTS: usize = 16;
+
+/// Why a socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// A socket needs a tokio runtime with I/O to live in.
+    #[error("cannot open udp {address}: not inside a tokio runtime")]
+    NoRuntime {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// This program holds the port already, or may not have it.
+    #[error("cannot claim the port of udp {address}")]
+    Claim {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Who is in the way.
+        #[source]
+        source: ClaimError,
+    },
+    /// Another process holds the port.
+    #[error("cannot bind udp {address}: another process holds the port")]
+    AddressInUse {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The address is none of this machine's.
+    #[error("cannot bind udp {address}: not an address of this machine")]
+    AddressNotAvailable {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The port is below the privilege floor (ip(7), `ip_unprivileged_port_start`).
+    #[error(
+        "cannot bind udp {address}: the port needs privilege; take one from 1024 on, run as root, \
+         or grant it with `setcap cap_net_bind_service=ep PROGRAM`"
+    )]
+    Privileged {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The interface to send multicast from is not there.
+    #[error("cannot send multicast from udp {address}")]
+    MulticastInterface {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The interface, and what is wrong with it.
+        #[source]
+        source: InterfaceError,
+    },
+    /// The kernel refused a setting.
+    #[error("cannot set {option} on udp {address}")]
+    Option {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The setting, by the kernel's name, such as `SO_BROADCAST`.
+        option: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Another step failed.
+    #[error("cannot {operation} udp {address}")]
+    Io {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The step, such as "bind" or "create a socket for".
+        operation: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl BindError {
+    fn bind(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse { address, source },
+            io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { address, source },
+            io::ErrorKind::PermissionDenied => Self::Privileged { address, source },
+            _ => Self::Io { address, operation: "bind", source },
+        }
+    }
+}
+
+/// A bound socket, not yet known to tokio, with the claim on its port.
+pub(crate) struct BoundSocket {
+    pub(crate) socket: Socket,
+    pub(crate) claim: Option<PortClaim>,
+    pub(crate) local: SocketAddr,
+    pub(crate) family: Family,
+}
+
+/// Opens a socket at `address`. With a registry an exact port is claimed before it is bound, and
+/// a port the kernel chose is adopted after.
+pub(crate) fn bind(
+    address: SocketAddr,
+    reuse_address: bool,
+    registry: Option<(&PortRegistry, Owner)>,
+) -> Result<BoundSocket, BindError> {
+    let Some((registry, owner)) = registry else {
+        return describe(new_socket(address, reuse_address)?, None, address);
+    };
+    if address.port() != 0 {
+        return bind_claimed(address, reuse_address, registry, owner);
+    }
+    // Sockets whose port is claimed elsewhere stay open for the while, so that the kernel chooses
+    // another port each time.
+    let mut refused = Vec::new();
+    loop {
+        let mut bound = describe(new_socket(address, reuse_address)?, None, address)?;
+        match adopt(&bound, registry, owner.clone()) {
+            Ok(claim) => {
+                bound.claim = Some(claim);
+                return Ok(bound);
+            }
+            Err(ClaimError::Held { .. }) if refused.len() + 1 < ADOPT_ATTEMPTS => {
+                refused.push(bound);
+            }
+            Err(source) => return Err(BindError::Claim { address: bound.local, source }),
+        }
+    }
+}
+
+/// Takes over a socket that the caller bound.
+pub(crate) fn take_over(
+    socket: Socket,
+    registry: Option<(&PortRegistry, Owner)>,
+) -> Result<BoundSocket, BindError> {
+    let mut bound = describe(socket, None, SocketAddr::from(([0, 0, 0, 0], 0)))?;
+    if let Some((registry, owner)) = registry {
+        let claim = adopt(&bound, registry, owner)
+            .map_err(|source| BindError::Claim { address: bound.local, source })?;
+        bound.claim = Some(claim);
+    }
+    Ok(bound)
+}
+
+fn bind_claimed(
+    address: SocketAddr,
+    reuse_address: bool,
+    registry: &PortRegistry,
+    owner: Owner,
+) -> Result<BoundSocket, BindError> {
+    let port = address.port();
+    // A mark may be stale: the bind below says what is true now.
+    let request = ClaimRequest::new(Transport::Udp)
+        .address(address)
+        .exact(port)
+        .owner(owner)
+        .ignore_foreign();
+    let claim = registry.claim(&request).map_err(|source| BindError::Claim { address, source })?;
+    match new_socket(address, reuse_address) {
+        Ok(socket) => {
+            registry.clear_foreign(Transport::Udp, address, port);
+            describe(socket, Some(claim), address)
+        }
+        Err(error) => {
+            drop(claim);
+            if matches!(error, BindError::AddressInUse { .. }) {
+                registry.mark_foreign(Transport::Udp, address, port);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Claims the port that `bound` holds already.
+fn adopt(
+    bound: &BoundSocket,
+    registry: &PortRegistry,
+    owner: Owner,
+) -> Result<PortClaim, ClaimError> {
+    let address = if bound.family == Family::V6 && bound.local.ip().is_unspecified() {
+        ClaimAddress::ipv6_only()
+    } else {
+        bound.local.into()
+    };
+    registry.adopt(Transport::Udp, address, bound.local.port(), owner)
+}
+
+fn new_socket(address: SocketAddr, reuse_address: bool) -> Result<Socket, BindError> {
+    let create = |source| BindError::Io { address, operation: "create a socket for", source };
+    let option = |option| move |source| BindError::Option { address, option, source };
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))
+        .map_err(create)?;
+    if address.is_ipv6() {
+        // Not left to the system's default: `[::]` means both families here, everywhere.
+        socket.set_only_v6(false).map_err(option("IPV6_V6ONLY"))?;
+    }
+    if reuse_address {
+        socket.set_reuse_address(true).map_err(option("SO_REUSEADDR"))?;
+    }
+    socket.bind(&address.into()).map_err(|source| BindError::bind(address, source))?;
+    Ok(socket)
+}
+
+fn describe(
+    socket: Socket,
+    claim: Option<PortClaim>,
+    asked: SocketAddr,
+) -> Result<BoundSocket, BindError> {
+    let failed =
+        |source| BindError::Io { address: asked, operation: "read the address of", source };
+    let local = socket.local_addr().map_err(failed)?.as_socket().ok_or_else(|| {
+        failed(io::Error::new(io::ErrorKind::InvalidInput, "not an internet socket"))
+    })?;
+    let family = match local {
+        SocketAddr::V4(_) => Family::V4,
+        SocketAddr::V6(v6) => {
+            let speaks_v4 = v6.ip().is_unspecified() || v6.ip().to_ipv4_mapped().is_some();
+            if speaks_v4 && !socket.only_v6().map_err(failed)? {
+                Family::DualStack
+            } else {
+                Family::V6
+            }
+        }
+    };
+    Ok(BoundSocket { socket, claim, local, family })
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn the_kernels_refusals_get_names() {
+        let address = "127.0.0.1:53".parse().unwrap();
+        for (errno, message) in [
+            (Errno::EADDRINUSE, "cannot bind udp 127.0.0.1:53: another process holds the port"),
+            (Errno::EADDRNOTAVAIL, "cannot bind udp 127.0.0.1:53: not an address of this machine"),
+            (Errno::EINVAL, "cannot bind udp 127.0.0.1:53"),
+        ] {
+            let error = BindError::bind(address, errno.into());
+            assert_eq!(error.to_string(), message);
+            assert!(std::error::Error::source(&error).is_some());
+        }
+        let error = BindError::bind(address, Errno::EACCES.into());
+        assert!(matches!(error, BindError::Privileged { .. }));
+        assert!(error.to_string().contains("setcap"), "says what to do: {error}");
+    }
+}

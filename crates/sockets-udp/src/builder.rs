@@ -1,0 +1,254 @@
+//! The settings of a socket, and opening it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ports_core::{Owner, PortRegistry, Transport};
+use socket2::Socket;
+use stats::{ErrorKind, Role, SocketStats};
+
+use crate::bind::{self, BindError, BoundSocket};
+use crate::interface::Interface;
+use crate::send::Family;
+use crate::socket::{Opening, UdpSocket};
+
+/// Settings of a [`UdpSocket`]; from [`UdpSocket::builder`].
+///
+/// What is not set has the default named at its setter.
+#[derive(Debug)]
+#[must_use = "nothing is opened before `open`"]
+pub struct UdpSocketBuilder {
+    address: SocketAddr,
+    socket: Option<std::net::UdpSocket>,
+    registry: Option<PortRegistry>,
+    owner: Owner,
+    stats: Option<SocketStats>,
+    broadcast: bool,
+    reuse_address: bool,
+    multicast_ttl: u8,
+    multicast_loop: bool,
+    multicast_interface: Interface,
+    receive_buffer: Option<usize>,
+    send_buffer: Option<usize>,
+    event_capacity: usize,
+}
+
+impl UdpSocketBuilder {
+    /// Where a socket is bound that is not told: any IPv4 address, a port the kernel chooses.
+    pub const DEFAULT_ADDRESS: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    /// The label of the claim on the port.
+    pub const DEFAULT_OWNER: &'static str = "udp socket";
+    /// How far multicast goes: 1, not past this link (RFC 1112 section 6.1).
+    pub const DEFAULT_MULTICAST_TTL: u8 = 1;
+    /// How many events are kept for a slow subscriber.
+    pub const DEFAULT_EVENT_CAPACITY: usize = 1024;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            address: Self::DEFAULT_ADDRESS,
+            socket: None,
+            registry: None,
+            owner: Self::DEFAULT_OWNER.into(),
+            stats: None,
+            broadcast: false,
+            reuse_address: false,
+            multicast_ttl: Self::DEFAULT_MULTICAST_TTL,
+            multicast_loop: true,
+            multicast_interface: Interface::Default,
+            receive_buffer: None,
+            send_buffer: None,
+            event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+        }
+    }
+
+    /// The local address; port 0 lets the kernel choose. Default: [`Self::DEFAULT_ADDRESS`].
+    ///
+    /// `[::]` is dual stack: the socket speaks IPv4, too. To receive from a multicast group, bind
+    /// to the wildcard or to the group's own address.
+    pub const fn bind(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// A socket that is bound already, instead of [`bind`](Self::bind). It is made non-blocking;
+    /// [`reuse_address`](Self::reuse_address) comes too late for it, the other settings apply.
+    pub fn socket(mut self, socket: std::net::UdpSocket) -> Self {
+        self.socket = Some(socket);
+        self
+    }
+
+    /// Claims the port there, for as long as the socket is open. Default: no claim.
+    pub fn registry(mut self, registry: PortRegistry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// Who holds the claim, for people. Default: [`Self::DEFAULT_OWNER`].
+    pub fn owner(mut self, owner: impl Into<Owner>) -> Self {
+        self.owner = owner.into();
+        self
+    }
+
+    /// Counts the socket and its datagrams there. Default: nothing is counted.
+    pub fn stats(mut self, stats: SocketStats) -> Self {
+        self.stats = Some(stats);
+        self
+    }
+
+    /// Whether broadcasts may be sent (`SO_BROADCAST`). Default: no.
+    pub const fn broadcast(mut self, allowed: bool) -> Self {
+        self.broadcast = allowed;
+        self
+    }
+
+    /// Whether other sockets may bind to the same address and port (`SO_REUSEADDR`). Default: no.
+    ///
+    /// Meant for several receivers of one multicast group: each gets a copy of what is sent to the
+    /// group, but a unicast datagram goes to the last one bound only. A registry does not share a
+    /// port: the second claim of this program is refused all the same.
+    pub const fn reuse_address(mut self, reuse: bool) -> Self {
+        self.reuse_address = reuse;
+        self
+    }
+
+    /// How many hops multicast may take; 0 keeps it on this machine. Default:
+    /// [`Self::DEFAULT_MULTICAST_TTL`].
+    pub const fn multicast_ttl(mut self, hops: u8) -> Self {
+        self.multicast_ttl = hops;
+        self
+    }
+
+    /// Whether this machine gets its own multicast, too. Default: yes.
+    pub const fn multicast_loop(mut self, on: bool) -> Self {
+        self.multicast_loop = on;
+        self
+    }
+
+    /// The interface that multicast is sent from. Default: the one the routes choose.
+    pub fn multicast_interface(mut self, interface: Interface) -> Self {
+        self.multicast_interface = interface;
+        self
+    }
+
+    /// The kernel's receive buffer to ask for, in bytes (`SO_RCVBUF`). Default: the system's.
+    ///
+    /// The kernel gives no more than `net.core.rmem_max` and takes its bookkeeping from it:
+    /// [`UdpSocket::receive_buffer`] says what came of it.
+    pub const fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// The kernel's send buffer to ask for, in bytes (`SO_SNDBUF`). Default: the system's; see
+    /// [`UdpSocket::send_buffer`].
+    pub const fn send_buffer(mut self, bytes: usize) -> Self {
+        self.send_buffer = Some(bytes);
+        self
+    }
+
+    /// How many events are kept for a slow subscriber, at least 1; the channel rounds up to a power
+    /// of two. Default: [`Self::DEFAULT_EVENT_CAPACITY`].
+    pub const fn event_capacity(mut self, events: usize) -> Self {
+        self.event_capacity = events;
+        self
+    }
+
+    /// Opens the socket.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] names what was tried on which address. A port that turns out to be held by
+    /// another process is marked as foreign in the registry, and the claim is given back.
+    ///
+    /// # Panics
+    ///
+    /// Inside a tokio runtime that was built without I/O.
+    pub fn open(self) -> Result<UdpSocket, BindError> {
+        let stats = self.stats.clone();
+        let opened = self.try_open();
+        if let (Err(_), Some(stats)) = (&opened, &stats) {
+            stats.error(Transport::Udp, Role::Peer, ErrorKind::Bind);
+        }
+        opened
+    }
+
+    fn try_open(mut self) -> Result<UdpSocket, BindError> {
+        let address = self.address;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(BindError::NoRuntime { address });
+        }
+        let registry = self.registry.as_ref().map(|registry| (registry, self.owner.clone()));
+        let bound = match self.socket.take() {
+            Some(socket) => bind::take_over(socket.into(), registry)?,
+            None => bind::bind(address, self.reuse_address, registry)?,
+        };
+        let BoundSocket { socket, claim, local, family } = bound;
+        self.set_options(&socket, local, family)?;
+        let option = |option| move |source| BindError::Option { address: local, option, source };
+        let receive_buffer = socket.recv_buffer_size().map_err(option("SO_RCVBUF"))?;
+        let send_buffer = socket.send_buffer_size().map_err(option("SO_SNDBUF"))?;
+        socket.set_nonblocking(true).map_err(option("O_NONBLOCK"))?;
+        let socket = tokio::net::UdpSocket::from_std(socket.into()).map_err(|source| {
+            BindError::Io { address: local, operation: "register with the runtime", source }
+        })?;
+        Ok(UdpSocket::new(Opening {
+            socket,
+            claim,
+            local,
+            family,
+            stats: self.stats,
+            broadcast: self.broadcast,
+            receive_buffer,
+            send_buffer,
+            event_capacity: self.event_capacity,
+        }))
+    }
+
+    fn set_options(
+        &self,
+        socket: &Socket,
+        address: SocketAddr,
+        family: Family,
+    ) -> Result<(), BindError> {
+        let set = |option, result: io::Result<()>| {
+            result.map_err(|source| BindError::Option { address, option, source })
+        };
+        set("SO_BROADCAST", socket.set_broadcast(self.broadcast))?;
+        if let Some(bytes) = self.receive_buffer {
+            set("SO_RCVBUF", socket.set_recv_buffer_size(bytes))?;
+        }
+        if let Some(bytes) = self.send_buffer {
+            set("SO_SNDBUF", socket.set_send_buffer_size(bytes))?;
+        }
+        set("SO_RXQ_OVFL", crate::arrival::report_drops(socket))?;
+        let interface = self
+            .multicast_interface
+            .index()
+            .map_err(|source| BindError::MulticastInterface { address, source })?;
+        let hops = u32::from(self.multicast_ttl);
+        if family != Family::V6 {
+            // Without this Linux hands every socket on the port what any socket of the machine
+            // has joined (ip(7), IP_MULTICAST_ALL).
+            set("IP_MULTICAST_ALL", socket.set_multicast_all_v4(false))?;
+            set("IP_MULTICAST_TTL", socket.set_multicast_ttl_v4(hops))?;
+            set("IP_MULTICAST_LOOP", socket.set_multicast_loop_v4(self.multicast_loop))?;
+            if interface != 0 {
+                let any = &Ipv4Addr::UNSPECIFIED;
+                let result = rustix::net::sockopt::set_ip_multicast_if_with_ifindex(
+                    socket, any, any, interface,
+                );
+                set("IP_MULTICAST_IF", result.map_err(io::Error::from))?;
+            }
+        }
+        if family != Family::V4 {
+            set("IPV6_MULTICAST_ALL", socket.set_multicast_all_v6(false))?;
+            set("IPV6_MULTICAST_HOPS", socket.set_multicast_hops_v6(hops))?;
+            set("IPV6_MULTICAST_LOOP", socket.set_multicast_loop_v6(self.multicast_loop))?;
+            if interface != 0 {
+                set("IPV6_MULTICAST_IF", socket.set_multicast_if_v6(interface))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! A received datagram, and why receiving can fail.
+
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+/// One datagram, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The payload, 0 to 65,527 bytes. An empty datagram is data like any other, not an end.
+    pub data: Bytes,
+    /// Who sent it; an IPv4 sender is an IPv4 address on a dual-stack socket, too.
+    pub source: SocketAddr,
+}
+
+/// What [`recv_into`](crate::UdpSocket::recv_into) put into the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// How many bytes of the buffer are filled.
+    pub stored: usize,
+    /// How many bytes the datagram had; more than `stored` where the buffer was too small.
+    pub length: usize,
+    /// Who sent it.
+    pub source: SocketAddr,
+}
+
+impl Received {
+    /// Whether the end of the datagram did not fit into the buffer and is lost.
+    pub const fn is_truncated(&self) -> bool {
+        self.stored < self.length
+    }
+}
+
+/// Why nothing could be received.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The socket was closed, before the call or during it.
+    #[error("cannot receive on udp {local}: the socket is closed")]
+    Closed {
+        /// The address the socket had.
+        local: SocketAddr,
+    },
+    /// The kernel refused.
+    #[error("cannot receive on udp {local}")]
+    Io {
+        /// The address of the socket.
+        local: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}

@@ -1,0 +1,193 @@
+//! What happens on a socket, as a bounded stream of typed events.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::broadcast;
+
+/// Something that happened on a socket.
+///
+/// Events carry lengths and addresses, never data: the data goes to
+/// [`recv`](crate::UdpSocket::recv).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The socket holds its port. Every subscription begins with this event.
+    Bound {
+        /// The address of the socket.
+        local: SocketAddr,
+    },
+    /// A datagram was handed to the program.
+    Received {
+        /// Its length on the wire, in bytes of payload.
+        len: usize,
+        /// Who sent it.
+        source: SocketAddr,
+    },
+    /// The program's buffer was too small and the end of a datagram is gone; comes after its
+    /// [`Event::Received`].
+    Truncated {
+        /// How many bytes were lost.
+        lost: usize,
+        /// Who sent the datagram.
+        source: SocketAddr,
+    },
+    /// The kernel took a datagram to send.
+    Sent {
+        /// Its length in bytes of payload.
+        len: usize,
+        /// Where it goes.
+        target: SocketAddr,
+    },
+    /// The socket became a member of a multicast group.
+    Joined {
+        /// The group.
+        group: IpAddr,
+        /// The index of the interface; 0 where the kernel chose.
+        interface: u32,
+    },
+    /// The socket left a multicast group.
+    Left {
+        /// The group.
+        group: IpAddr,
+        /// The index of the interface; 0 where the kernel chose.
+        interface: u32,
+    },
+    /// The kernel dropped datagrams that had reached this socket: its receive buffer was full, or
+    /// a checksum was wrong. Seen with the first datagram that was queued after the drop.
+    Dropped {
+        /// How many.
+        datagrams: u32,
+    },
+    /// An ICMP message said that an earlier datagram did not arrive. The peer's error: the socket
+    /// goes on.
+    PeerUnreachable {
+        /// What the message said, such as [`io::ErrorKind::ConnectionRefused`] for a closed port.
+        kind: io::ErrorKind,
+    },
+    /// An operation failed; its caller has the whole error.
+    Error {
+        /// What was tried.
+        operation: Operation,
+        /// Why it failed.
+        kind: io::ErrorKind,
+    },
+    /// The socket is closed and its port is free. The last event.
+    Closed,
+    /// This subscriber was too slow and missed events.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// What the socket was doing when an error came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Sending a datagram.
+    Send,
+    /// Receiving a datagram.
+    Receive,
+}
+
+/// A subscription to a socket's events; ends after [`Event::Closed`].
+///
+/// The channel is bounded by
+/// [`event_capacity`](crate::UdpSocketBuilder::event_capacity). A subscriber that falls behind
+/// loses the oldest events and is told how many by [`Event::Lagged`]; the socket never waits for
+/// it.
+#[derive(Debug)]
+pub struct Events {
+    first: Option<Event>,
+    receiver: broadcast::Receiver<Event>,
+    subscribers: Arc<AtomicUsize>,
+    missed: u64,
+    ended: bool,
+}
+
+impl Events {
+    /// The next event, or `None` after [`Event::Closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: an event is taken only when it is returned.
+    pub async fn recv(&mut self) -> Option<Event> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        if self.ended {
+            return None;
+        }
+        match self.receiver.recv().await {
+            Ok(event) => {
+                self.ended = event == Event::Closed;
+                Some(event)
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                self.missed = self.missed.saturating_add(missed);
+                Some(Event::Lagged { missed })
+            }
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// How many events this subscription has missed so far.
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The sending side, held by the socket.
+#[derive(Debug)]
+pub(crate) struct EventSource {
+    sender: broadcast::Sender<Event>,
+    /// Kept beside the channel's own count, which takes a lock to read: with no subscriber an
+    /// event costs one load.
+    subscribers: Arc<AtomicUsize>,
+    kernel_drops: AtomicU64,
+}
+
+impl EventSource {
+    pub(crate) fn new(capacity: usize) -> Self {
+        // A channel of tokio's holds at least one value and at most `usize::MAX / 2`.
+        let sender = broadcast::Sender::new(capacity.clamp(1, usize::MAX / 4));
+        Self { sender, subscribers: Arc::default(), kernel_drops: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
+        if self.subscribers.load(Ordering::Relaxed) > 0 {
+            // No receiver left is no error: the last one may be going just now.
+            let _ = self.sender.send(event());
+        }
+    }
+
+    pub(crate) fn count_kernel_drops(&self, datagrams: u32) {
+        self.kernel_drops.fetch_add(datagrams.into(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn kernel_drops(&self) -> u64 {
+        self.kernel_drops.load(Ordering::Relaxed)
+    }
+
+    /// `first` is what the subscriber sees before anything else; `ended` that nothing follows.
+    pub(crate) fn subscribe(&self, first: Event) -> Events {
+        let ended = first == Event::Closed;
+        self.subscribers.fetch_add(1, Ordering::Relaxed);
+        Events {
+            first: Some(first),
+            receiver: self.sender.subscribe(),
+            subscribers: Arc::clone(&self.subscribers),
+            missed: 0,
+            ended,
+        }
+    }
+}

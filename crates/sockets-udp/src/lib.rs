@@ -1,0 +1,89 @@
+//! A UDP socket on tokio: unicast, broadcast and multicast, IPv4 and IPv6.
+//!
+//! A datagram is bytes and comes whole or not at all: it is never cut in silence, and an empty one
+//! is data. The socket claims its port in a [`PortRegistry`](ports_core::PortRegistry), counts in
+//! [`SocketStats`](stats::SocketStats), and tells what happens as [`Event`]s over a bounded channel.
+//! What the kernel drops because nobody received in time is counted, too.
+//!
+//! Not for streams of bytes (that is TCP), not for raw packets, and nothing is made reliable here:
+//! what the network loses is lost. Linux only, as it stands: it relies on the kernel telling a
+//! datagram's true length and its own drops.
+//!
+//! # Two sockets
+//!
+//! ```
+//! use sockets_udp::UdpSocket;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let here = UdpSocket::builder().bind("127.0.0.1:0".parse()?).open()?;
+//! let there = UdpSocket::builder().bind("127.0.0.1:0".parse()?).open()?;
+//!
+//! here.send_to(b"\xffnot text", there.local_addr()).await?;
+//! let datagram = there.recv().await?;
+//! assert_eq!(datagram.data, &b"\xffnot text"[..]);
+//! assert_eq!(datagram.source, here.local_addr());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # An echo service, claimed and counted
+//!
+//! ```
+//! use ports_core::{PortRegistry, Transport};
+//! use sockets_udp::{Echo, UdpSocket};
+//! use stats::SocketStats;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (registry, stats) = (PortRegistry::new(), SocketStats::new());
+//! let server = UdpSocket::builder()
+//!     .bind("[::1]:0".parse()?)
+//!     .registry(registry.clone())
+//!     .owner("udp echo")
+//!     .stats(stats.clone())
+//!     .open()?;
+//! let address = server.local_addr();
+//! assert!(!registry.is_available(Transport::Udp, address, address.port()));
+//!
+//! let service = server.clone();
+//! let serving = tokio::spawn(async move { service.serve(Echo::new().prefix("Echo: ")).await });
+//!
+//! let client = UdpSocket::builder().bind("[::1]:0".parse()?).open()?;
+//! client.send_to(b"hello", address).await?;
+//! assert_eq!(client.recv().await?.data, "Echo: hello");
+//!
+//! server.close();
+//! assert_eq!(serving.await??.answered, 1);
+//! assert!(registry.is_available(Transport::Udp, address, address.port()));
+//! let counted = stats.snapshot().transport(Transport::Udp);
+//! assert_eq!((counted.bytes_received, counted.bytes_sent, counted.closed), (5, 11, 1));
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod account;
+mod arrival;
+mod bind;
+mod builder;
+mod datagram;
+mod event;
+mod interface;
+mod multicast;
+mod open_socket;
+mod send;
+mod service;
+mod socket;
+mod transfer;
+mod waiters;
+
+pub use bind::BindError;
+pub use builder::UdpSocketBuilder;
+pub use datagram::{Datagram, Received, RecvError};
+pub use event::{Event, Events, Operation};
+pub use interface::{Interface, InterfaceError};
+pub use multicast::{JoinError, LeaveError, Membership};
+pub use send::{MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, SendError};
+pub use service::{DRAIN_LIMIT, Discard, Echo, ServeReport, Service};
+pub use socket::UdpSocket;

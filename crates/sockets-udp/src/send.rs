@@ -1,0 +1,252 @@
+//! Why sending can fail, and what is checked before the kernel is asked.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+/// The longest payload of a datagram over IPv4: 65,535 less 20 bytes of IP header (RFC 791) and 8
+/// of UDP header (RFC 768).
+pub const MAX_PAYLOAD_V4: usize = 65_507;
+/// The longest payload over IPv6 without jumbograms: its length field does not count the IP
+/// header (RFC 8200 section 3), so only the 8 bytes of UDP header go off.
+pub const MAX_PAYLOAD_V6: usize = 65_527;
+
+/// Why a datagram was not sent. Not one byte of it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The socket was closed, before the call or during it.
+    #[error("cannot send to udp {target}: the socket is closed")]
+    Closed {
+        /// Where it should have gone.
+        target: SocketAddr,
+    },
+    /// No datagram is that long. Split it: UDP does not.
+    #[error("cannot send {size} bytes to udp {target}: a datagram holds at most {limit}")]
+    MessageTooLong {
+        /// Where it should have gone.
+        target: SocketAddr,
+        /// The length asked for, in bytes.
+        size: usize,
+        /// The longest possible, in bytes: [`MAX_PAYLOAD_V4`] or [`MAX_PAYLOAD_V6`].
+        limit: usize,
+    },
+    /// The datagram is longer than the path takes, and may not be fragmented.
+    #[error("cannot send {size} bytes to udp {target}: longer than the path's MTU allows")]
+    ExceedsMtu {
+        /// Where it should have gone.
+        target: SocketAddr,
+        /// The length asked for, in bytes.
+        size: usize,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Port 0 stands for "any" in `bind`; nobody receives there.
+    #[error("cannot send to udp {target}: 0 is not a port to send to")]
+    PortZero {
+        /// Where it should have gone.
+        target: SocketAddr,
+    },
+    /// The socket does not speak the target's IP version.
+    #[error("cannot send to udp {target} from {local}: not the same IP version")]
+    FamilyMismatch {
+        /// Where it should have gone.
+        target: SocketAddr,
+        /// The address of the socket.
+        local: SocketAddr,
+    },
+    /// A broadcast address, and the socket was not opened for it.
+    #[error(
+        "cannot broadcast to udp {target}: open the socket with `.broadcast(true)` to allow it"
+    )]
+    BroadcastNotEnabled {
+        /// Where it should have gone.
+        target: SocketAddr,
+    },
+    /// This machine has no way to the target: no route, no neighbour, interface down.
+    #[error("cannot send to udp {target}: no way there from this machine")]
+    Unreachable {
+        /// Where it should have gone.
+        target: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// This machine may not send that: a firewall rule or a missing privilege.
+    #[error("cannot send to udp {target}: forbidden on this machine, such as by a firewall rule")]
+    Forbidden {
+        /// Where it should have gone.
+        target: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel refused for another reason.
+    #[error("cannot send {size} bytes to udp {target}")]
+    Io {
+        /// Where it should have gone.
+        target: SocketAddr,
+        /// The length asked for, in bytes.
+        size: usize,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl SendError {
+    /// The error of a `sendto` that failed with `source`.
+    pub(crate) fn from_kernel(
+        source: io::Error,
+        size: usize,
+        target: SocketAddr,
+        broadcast: bool,
+    ) -> Self {
+        use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable, PermissionDenied};
+        use nix::errno::Errno;
+        match source.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EMSGSIZE) => Self::ExceedsMtu { target, size, source },
+            // ip(7): EACCES is a broadcast without SO_BROADCAST; EPERM is a firewall's.
+            Some(Errno::EACCES) if !broadcast => Self::BroadcastNotEnabled { target },
+            _ => match source.kind() {
+                HostUnreachable | NetworkUnreachable | NetworkDown => {
+                    Self::Unreachable { target, source }
+                }
+                PermissionDenied => Self::Forbidden { target, source },
+                _ => Self::Io { target, size, source },
+            },
+        }
+    }
+
+    /// What sort of failure it is.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Closed { .. } => io::ErrorKind::NotConnected,
+            Self::MessageTooLong { .. } | Self::PortZero { .. } | Self::FamilyMismatch { .. } => {
+                io::ErrorKind::InvalidInput
+            }
+            Self::BroadcastNotEnabled { .. } => io::ErrorKind::PermissionDenied,
+            Self::ExceedsMtu { source, .. }
+            | Self::Unreachable { source, .. }
+            | Self::Forbidden { source, .. }
+            | Self::Io { source, .. } => source.kind(),
+        }
+    }
+}
+
+/// Which targets a socket can reach at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+    DualStack,
+}
+
+impl Family {
+    /// The target as the kernel must see it, or the error that it would only name by number.
+    pub(crate) fn check_target(
+        self,
+        size: usize,
+        target: SocketAddr,
+        local: SocketAddr,
+    ) -> Result<SocketAddr, SendError> {
+        if target.port() == 0 {
+            return Err(SendError::PortZero { target });
+        }
+        let ip = target.ip().to_canonical();
+        let limit = if ip.is_ipv4() { MAX_PAYLOAD_V4 } else { MAX_PAYLOAD_V6 };
+        if size > limit {
+            return Err(SendError::MessageTooLong { target, size, limit });
+        }
+        match (self, ip) {
+            (Self::V4, IpAddr::V4(ip)) => Ok(SocketAddr::from((ip, target.port()))),
+            (Self::DualStack, IpAddr::V4(ip)) => {
+                Ok(SocketAddrV6::new(ip.to_ipv6_mapped(), target.port(), 0, 0).into())
+            }
+            (Self::V6 | Self::DualStack, IpAddr::V6(_)) => Ok(target),
+            (Self::V4, IpAddr::V6(_)) | (Self::V6, IpAddr::V4(_)) => {
+                Err(SendError::FamilyMismatch { target, local })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(family: Family, size: usize, target: &str) -> Result<String, String> {
+        let local = "127.0.0.1:5000".parse().unwrap();
+        let checked = family.check_target(size, target.parse().unwrap(), local);
+        checked.map(|target| target.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn targets_are_seen_as_the_socket_needs_them() {
+        for (family, target, seen) in [
+            (Family::V4, "127.0.0.1:7", "127.0.0.1:7"),
+            (Family::V4, "[::ffff:127.0.0.1]:7", "127.0.0.1:7"),
+            (Family::DualStack, "127.0.0.1:7", "[::ffff:127.0.0.1]:7"),
+            (Family::DualStack, "[::1]:7", "[::1]:7"),
+            (Family::V6, "[fe80::1%3]:7", "[fe80::1%3]:7"),
+        ] {
+            assert_eq!(check(family, 0, target).as_deref(), Ok(seen));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_named() {
+        for (family, size, target, message) in [
+            (
+                Family::V4,
+                65_508,
+                "127.0.0.1:7",
+                "cannot send 65508 bytes to udp 127.0.0.1:7: a datagram holds at most 65507",
+            ),
+            (
+                Family::V6,
+                65_528,
+                "[::1]:7",
+                "cannot send 65528 bytes to udp [::1]:7: a datagram holds at most 65527",
+            ),
+            (
+                Family::DualStack,
+                65_508,
+                "[::ffff:127.0.0.1]:7",
+                "cannot send 65508 bytes to udp [::ffff:127.0.0.1]:7: a datagram holds at most 65507",
+            ),
+            (
+                Family::V4,
+                1,
+                "127.0.0.1:0",
+                "cannot send to udp 127.0.0.1:0: 0 is not a port to send to",
+            ),
+            (
+                Family::V4,
+                1,
+                "[::1]:7",
+                "cannot send to udp [::1]:7 from 127.0.0.1:5000: not the same IP version",
+            ),
+        ] {
+            assert_eq!(check(family, size, target), Err(message.to_owned()));
+        }
+        assert!(check(Family::V6, 1, "127.0.0.1:7").is_err());
+        assert!(check(Family::V4, MAX_PAYLOAD_V4, "127.0.0.1:7").is_ok());
+        assert!(check(Family::V6, MAX_PAYLOAD_V6, "[::1]:7").is_ok());
+    }
+
+    #[test]
+    fn the_kernels_refusals_get_names() {
+        use nix::errno::Errno;
+        let target = "127.255.255.255:7".parse().unwrap();
+        let named = |errno: Errno, broadcast| {
+            SendError::from_kernel(errno.into(), 10, target, broadcast).to_string()
+        };
+        assert!(named(Errno::EACCES, false).contains("`.broadcast(true)`"));
+        assert!(named(Errno::EACCES, true).contains("forbidden"));
+        assert!(named(Errno::EPERM, false).contains("forbidden"));
+        assert!(named(Errno::EMSGSIZE, false).contains("10 bytes"));
+        assert!(named(Errno::ENETUNREACH, false).contains("no way there"));
+        assert!(named(Errno::ENOBUFS, false).contains("127.255.255.255:7"));
+    }
+}

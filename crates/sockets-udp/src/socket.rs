@@ -1,0 +1,222 @@
+//! The socket: a handle that looks the open socket up for each operation, and closing it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::task::{Context, Poll};
+
+use ports_core::{PortClaim, SocketInfo, SocketState, Transport};
+use stats::SocketStats;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::Account;
+use crate::builder::UdpSocketBuilder;
+use crate::event::{Event, EventSource, Events};
+use crate::open_socket::{OpenSocket, Receiver};
+use crate::send::Family;
+use crate::waiters::Waiters;
+
+/// A UDP socket. Cheap to clone; all clones are one socket, so that one task receives while others
+/// send. It is closed by [`close`](Self::close), or when the last clone is dropped.
+///
+/// Every operation takes `&self`. Of several tasks that receive, each datagram reaches one.
+#[derive(Clone)]
+pub struct UdpSocket {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    /// `None` once closed. A reader holds the lock for one non-blocking system call and never across
+    /// an await, so that `close` waits no longer than that, and no event comes after the last.
+    open: RwLock<Option<OpenSocket>>,
+    pub(crate) local: SocketAddr,
+    pub(crate) family: Family,
+    pub(crate) broadcast: bool,
+    receive_buffer: usize,
+    send_buffer: usize,
+    pub(crate) readable: Waiters,
+    pub(crate) writable: Waiters,
+    pub(crate) events: EventSource,
+    closed: CancellationToken,
+}
+
+/// What the builder hands over.
+pub(crate) struct Opening {
+    pub(crate) socket: tokio::net::UdpSocket,
+    pub(crate) claim: Option<PortClaim>,
+    pub(crate) local: SocketAddr,
+    pub(crate) family: Family,
+    pub(crate) stats: Option<SocketStats>,
+    pub(crate) broadcast: bool,
+    pub(crate) receive_buffer: usize,
+    pub(crate) send_buffer: usize,
+    pub(crate) event_capacity: usize,
+}
+
+/// Why an operation stopped waiting.
+pub(crate) enum Stopped {
+    Closed,
+    Failed(io::Error),
+}
+
+impl UdpSocket {
+    /// Settings for a socket.
+    pub fn builder() -> UdpSocketBuilder {
+        UdpSocketBuilder::new()
+    }
+
+    /// The address the socket is bound to, with the port the kernel chose; after closing, the one
+    /// it had.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.local
+    }
+
+    /// The socket's address and state: bound, or closed.
+    pub fn info(&self) -> SocketInfo {
+        let mut info = SocketInfo::new(Transport::Udp, self.inner.local);
+        if !self.is_closed() {
+            // A new `SocketInfo` is closed, which may always become bound.
+            let _ = info.become_state(SocketState::Bound);
+        }
+        info
+    }
+
+    /// The kernel's receive buffer at opening, in bytes, its bookkeeping included (Linux doubles what
+    /// is asked for: socket(7), `SO_RCVBUF`).
+    pub fn receive_buffer(&self) -> usize {
+        self.inner.receive_buffer
+    }
+
+    /// The kernel's send buffer at opening, in bytes, its bookkeeping included.
+    pub fn send_buffer(&self) -> usize {
+        self.inner.send_buffer
+    }
+
+    /// How many datagrams the kernel has dropped that had reached this socket, because its receive
+    /// buffer was full or a checksum was wrong. Known up to the last datagram received.
+    pub fn kernel_drops(&self) -> u64 {
+        self.inner.events.kernel_drops()
+    }
+
+    /// A subscription to what happens from now on; it begins with [`Event::Bound`], or on a
+    /// closed socket with [`Event::Closed`].
+    pub fn events(&self) -> Events {
+        let open = self.open();
+        let first = match *open {
+            Some(_) => Event::Bound { local: self.inner.local },
+            None => Event::Closed,
+        };
+        self.inner.events.subscribe(first)
+    }
+
+    /// Closes the socket, at once and for all clones: when this returns, the port is free, its claim
+    /// given back and the socket counted as closed. Datagrams that the kernel holds for the program
+    /// are gone; those it has taken to send are sent. Operations that wait end with their `Closed`
+    /// error.
+    ///
+    /// Whether this call closed it: a second one does nothing.
+    pub fn close(&self) -> bool {
+        let open = self.inner.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.inner.finish(open)
+    }
+
+    /// Whether the socket is closed.
+    pub fn is_closed(&self) -> bool {
+        self.open().is_none()
+    }
+
+    /// Waits until the socket is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it changes nothing.
+    pub async fn closed(&self) {
+        self.inner.closed.cancelled().await;
+    }
+
+    pub(crate) fn new(opening: Opening) -> Self {
+        let open = OpenSocket {
+            account: Account::open(opening.stats.as_ref(), opening.local),
+            socket: opening.socket,
+            claim: opening.claim,
+            receiver: Mutex::new(Receiver::new()),
+            memberships: Mutex::default(),
+        };
+        tracing::debug!(local = %opening.local, "udp socket bound");
+        Self {
+            inner: Arc::new(Inner {
+                open: RwLock::new(Some(open)),
+                local: opening.local,
+                family: opening.family,
+                broadcast: opening.broadcast,
+                receive_buffer: opening.receive_buffer,
+                send_buffer: opening.send_buffer,
+                readable: Waiters::default(),
+                writable: Waiters::default(),
+                events: EventSource::new(opening.event_capacity),
+                closed: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// The open socket, kept open while the guard lives. Not across an await.
+    pub(crate) fn open(&self) -> RwLockReadGuard<'_, Option<OpenSocket>> {
+        self.inner.open.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `attempt` until it is ready, between calls waiting for the runtime to say that the
+    /// socket is, or for the socket to be closed.
+    pub(crate) async fn drive<T>(
+        &self,
+        waiters: &Waiters,
+        poll_ready: fn(&tokio::net::UdpSocket, &mut Context<'_>) -> Poll<io::Result<()>>,
+        mut attempt: impl FnMut(&OpenSocket) -> io::Result<Poll<T>>,
+    ) -> Result<T, Stopped> {
+        // A task whose attempts always succeed lets the others run, too.
+        tokio::task::coop::consume_budget().await;
+        loop {
+            // Before the attempt: a wake-up between the two is not lost.
+            let woken = waiters.woken();
+            {
+                let open = self.open();
+                let Some(open) = &*open else { return Err(Stopped::Closed) };
+                if let Poll::Ready(value) = attempt(open).map_err(Stopped::Failed)? {
+                    return Ok(value);
+                }
+                match waiters.poll(|context| poll_ready(&open.socket, context)) {
+                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Err(error)) => return Err(Stopped::Failed(error)),
+                    Poll::Pending => {}
+                }
+            }
+            woken.await;
+        }
+    }
+}
+
+impl Inner {
+    fn finish(&self, open: Option<OpenSocket>) -> bool {
+        let Some(open) = open else { return false };
+        open.close();
+        tracing::debug!(local = %self.local, "udp socket closed");
+        self.events.emit(|| Event::Closed);
+        self.readable.wake();
+        self.writable.wake();
+        self.closed.cancel();
+        true
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        self.finish(open);
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UdpSocket").field(&format_args!("{}", self.info())).finish()
+    }
+}

@@ -1,0 +1,182 @@
+//! Sending and receiving.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::task::Poll;
+
+use stats::ErrorKind;
+use tokio::net::UdpSocket as TokioSocket;
+
+use crate::datagram::{Datagram, Received, RecvError};
+use crate::event::{Event, Operation};
+use crate::open_socket::{Ask, OpenSocket};
+use crate::send::SendError;
+use crate::socket::{Stopped, UdpSocket};
+
+impl UdpSocket {
+    /// Sends one datagram. The kernel has all of it when this returns; whether it arrives, nobody
+    /// knows. Waits while the kernel's send buffer is full.
+    ///
+    /// An ICMP error about an earlier datagram is not this one's: it becomes
+    /// [`Event::PeerUnreachable`], and this datagram is sent all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing was sent then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if it is dropped before it is ready, nothing was sent.
+    pub async fn send_to(&self, data: &[u8], target: SocketAddr) -> Result<(), SendError> {
+        self.send_reported(data, target, target.ip() == Ipv4Addr::BROADCAST).await
+    }
+
+    /// Sends one datagram to every machine on the link: IPv4's limited broadcast, 255.255.255.255
+    /// (RFC 919 section 7).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::BroadcastNotEnabled`] where the socket was opened without
+    /// [`broadcast`](crate::UdpSocketBuilder::broadcast); otherwise as [`send_to`](Self::send_to).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`send_to`](Self::send_to).
+    pub async fn broadcast(&self, data: &[u8], port: u16) -> Result<(), SendError> {
+        self.broadcast_to(data, SocketAddrV4::new(Ipv4Addr::BROADCAST, port)).await
+    }
+
+    /// Sends one datagram to every machine of a network by its directed broadcast address, such as
+    /// 192.168.1.255 of 192.168.1.0/24 (RFC 919 section 7).
+    ///
+    /// # Errors
+    ///
+    /// As [`broadcast`](Self::broadcast).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`send_to`](Self::send_to).
+    pub async fn broadcast_to(&self, data: &[u8], target: SocketAddrV4) -> Result<(), SendError> {
+        self.send_reported(data, target.into(), true).await
+    }
+
+    /// Receives one datagram, whole. Waits until there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Closed`] once the socket is closed; what the kernel still held is gone then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a datagram is taken from the kernel only when it is returned.
+    pub async fn recv(&self) -> Result<Datagram, RecvError> {
+        let events = &self.inner.events;
+        self.receive(|open| open.receive(Ask::WhenReady, events)).await
+    }
+
+    /// Receives one datagram into `buffer`, without allocating. What does not fit is lost, and
+    /// [`Received`] says how much that was.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a datagram is taken from the kernel only when this returns.
+    pub async fn recv_into(&self, buffer: &mut [u8]) -> Result<Received, RecvError> {
+        let events = &self.inner.events;
+        self.receive(|open| open.receive_into(buffer, events)).await
+    }
+
+    /// Receives one datagram if the kernel holds one now.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn try_recv(&self) -> Result<Option<Datagram>, RecvError> {
+        let open = self.open();
+        let result = match &*open {
+            Some(open) => open.receive(Ask::AtOnce, &self.inner.events).map_err(Stopped::Failed),
+            None => Err(Stopped::Closed),
+        };
+        drop(open);
+        match result {
+            Ok(Poll::Ready(datagram)) => Ok(Some(datagram)),
+            Ok(Poll::Pending) => Ok(None),
+            Err(stopped) => Err(self.receive_error(stopped)),
+        }
+    }
+
+    async fn receive<T>(
+        &self,
+        attempt: impl FnMut(&OpenSocket) -> std::io::Result<Poll<T>>,
+    ) -> Result<T, RecvError> {
+        self.drive(&self.inner.readable, TokioSocket::poll_recv_ready, attempt)
+            .await
+            .map_err(|stopped| self.receive_error(stopped))
+    }
+
+    fn receive_error(&self, stopped: Stopped) -> RecvError {
+        let local = self.inner.local;
+        let source = match stopped {
+            Stopped::Closed => return RecvError::Closed { local },
+            Stopped::Failed(source) => source,
+        };
+        if let Some(open) = &*self.open() {
+            let kind = source.kind();
+            open.account.error(ErrorKind::Read);
+            self.inner.events.emit(|| Event::Error { operation: Operation::Receive, kind });
+        }
+        RecvError::Io { local, source }
+    }
+
+    async fn send_reported(
+        &self,
+        data: &[u8],
+        target: SocketAddr,
+        broadcast: bool,
+    ) -> Result<(), SendError> {
+        let result = self.send_unreported(data, target, broadcast).await;
+        if let Err(error) = &result
+            && let Some(open) = &*self.open()
+        {
+            let kind = error.kind();
+            open.account.error(ErrorKind::Write);
+            self.inner.events.emit(|| Event::Error { operation: Operation::Send, kind });
+        }
+        result
+    }
+
+    async fn send_unreported(
+        &self,
+        data: &[u8],
+        target: SocketAddr,
+        broadcast: bool,
+    ) -> Result<(), SendError> {
+        let inner = &*self.inner;
+        if self.is_closed() {
+            return Err(SendError::Closed { target });
+        }
+        let size = data.len();
+        let kernel_target = inner.family.check_target(size, target, inner.local)?;
+        if broadcast && !inner.broadcast {
+            return Err(SendError::BroadcastNotEnabled { target });
+        }
+        let mut unclear = None;
+        let attempt = |open: &OpenSocket| {
+            let result = open.send(data, kernel_target, &mut unclear, &inner.events);
+            if let Ok(Poll::Ready(())) = result {
+                inner.events.emit(|| Event::Sent { len: size, target });
+            }
+            result
+        };
+        self.drive(&inner.writable, TokioSocket::poll_send_ready, attempt).await.map_err(
+            |stopped| match stopped {
+                Stopped::Closed => SendError::Closed { target },
+                Stopped::Failed(source) => {
+                    SendError::from_kernel(source, size, target, inner.broadcast)
+                }
+            },
+        )
+    }
+}

@@ -1,0 +1,39 @@
+//! Real sockets on 127.0.0.0/8, `::1` and the loopback interface. No packet leaves the machine.
+#![cfg(test)]
+#![forbid(unsafe_code)]
+
+mod broadcast;
+mod events;
+mod lifecycle;
+mod multicast;
+mod peer_errors;
+mod service;
+mod unicast;
+
+use std::future::{Future, poll_fn};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::Poll;
+
+use sockets_udp::{UdpSocket, UdpSocketBuilder};
+
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// Settings for a socket on any port of this address.
+fn on(address: impl Into<IpAddr>) -> UdpSocketBuilder {
+    UdpSocket::builder().bind(SocketAddr::new(address.into(), 0))
+}
+
+fn open(address: impl Into<IpAddr>) -> UdpSocket {
+    on(address).open().unwrap()
+}
+
+/// Polls once, and asserts that it waits.
+async fn assert_waits<F: Future>(mut future: Pin<&mut F>) {
+    poll_fn(|context| {
+        assert!(future.as_mut().poll(context).is_pending(), "the future does not wait");
+        Poll::Ready(())
+    })
+    .await;
+}

@@ -1,0 +1,218 @@
+//! Multicast on the loopback interface only, with a TTL of 0.
+//!
+//! Linux gives `lo` no route for IPv6 multicast, so that nothing can be sent there; the tests that
+//! need one are ignored. To run them in a network namespace that has it, as root:
+//!
+//! ```text
+//! unshare --net sh -c 'ip link set lo up; ip -6 route add local ff00::/8 dev lo table local; \
+//!     cargo test -p sockets-udp --test loopback -- --include-ignored multicast'
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use sockets_udp::{Event, Interface, JoinError, LeaveError, Membership, UdpSocket};
+
+use crate::{V4, V6, on, open};
+
+const ANY_V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const ANY_V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+/// Administratively scoped (RFC 2365).
+const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 255, 71, 1));
+/// Interface-local, transient (RFC 4291 section 2.7).
+const GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff11, 0, 0, 0, 0, 0, 0, 0x4701));
+
+fn lo() -> Interface {
+    Interface::from("lo")
+}
+
+fn sender(address: IpAddr) -> UdpSocket {
+    on(address).multicast_interface(lo()).multicast_ttl(0).open().unwrap()
+}
+
+/// Two sockets on one port, as two programs that listen to one group have them.
+fn two_receivers(address: IpAddr) -> (UdpSocket, UdpSocket) {
+    let first = on(address).reuse_address(true).open().unwrap();
+    let second = UdpSocket::builder().bind(first.local_addr()).reuse_address(true).open().unwrap();
+    (first, second)
+}
+
+async fn every_member_gets_what_is_sent(any: IpAddr, own: IpAddr, group: IpAddr) {
+    let (first, second) = two_receivers(any);
+    for receiver in [&first, &second] {
+        receiver.join(group, &lo()).unwrap();
+    }
+    let sender = sender(own);
+    let target = SocketAddr::new(group, first.local_addr().port());
+    sender.send_to(b"to the group", target).await.unwrap();
+    for receiver in [&first, &second] {
+        let datagram = receiver.recv().await.unwrap();
+        assert_eq!(datagram.data, "to the group");
+        assert_eq!(datagram.source, sender.local_addr());
+    }
+}
+
+#[tokio::test]
+async fn every_member_gets_what_is_sent_to_the_group() {
+    every_member_gets_what_is_sent(ANY_V4, V4, GROUP_V4).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a route for IPv6 multicast on lo: see the top of this file"]
+async fn every_member_gets_what_is_sent_to_the_ipv6_group() {
+    every_member_gets_what_is_sent(ANY_V6, V6, GROUP_V6).await;
+}
+
+/// What is sent to the group after leaving must not come: the unicast datagram sent after it does.
+async fn who_has_left_gets_nothing(any: IpAddr, own: IpAddr, group: IpAddr) {
+    let (receiver, sender) = (open(any), sender(own));
+    let port = receiver.local_addr().port();
+    receiver.join(group, &lo()).unwrap();
+    sender.send_to(b"member", (group, port).into()).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap().data, "member");
+    receiver.leave(group, &lo()).unwrap();
+    sender.send_to(b"no member", (group, port).into()).await.unwrap();
+    sender.send_to(b"unicast", (own, port).into()).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap().data, "unicast");
+}
+
+#[tokio::test]
+async fn who_has_left_gets_nothing_more() {
+    who_has_left_gets_nothing(ANY_V4, V4, GROUP_V4).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a route for IPv6 multicast on lo: see the top of this file"]
+async fn who_has_left_gets_nothing_more_of_an_ipv6_group() {
+    who_has_left_gets_nothing(ANY_V6, V6, GROUP_V6).await;
+}
+
+async fn a_group_of_others_is_not_received(any: IpAddr, own: IpAddr, group: IpAddr) {
+    let (bystander, member, sender) = (open(any), open(any), sender(own));
+    member.join(group, &lo()).unwrap();
+    let port = bystander.local_addr().port();
+    sender.send_to(b"not for you", (group, port).into()).await.unwrap();
+    sender.send_to(b"unicast", (own, port).into()).await.unwrap();
+    assert_eq!(bystander.recv().await.unwrap().data, "unicast");
+}
+
+#[tokio::test]
+async fn a_group_another_socket_joined_is_not_received() {
+    a_group_of_others_is_not_received(ANY_V4, V4, GROUP_V4).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a route for IPv6 multicast on lo: see the top of this file"]
+async fn an_ipv6_group_another_socket_joined_is_not_received() {
+    a_group_of_others_is_not_received(ANY_V6, V6, GROUP_V6).await;
+}
+
+#[tokio::test]
+async fn a_dual_stack_socket_joins_groups_of_both_families() {
+    let receiver = open(ANY_V6);
+    let index = lo().index().unwrap();
+    for group in [GROUP_V4, GROUP_V6] {
+        receiver.join(group, &lo()).unwrap();
+        assert!(matches!(receiver.join(group, &lo()), Err(JoinError::AlreadyJoined { .. })));
+    }
+    let joined = [GROUP_V4, GROUP_V6].map(|group| Membership { group, interface: index });
+    assert_eq!(receiver.memberships(), joined);
+
+    let target = SocketAddr::new(GROUP_V4, receiver.local_addr().port());
+    sender(V4).send_to(b"x", target).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap().data, "x");
+
+    receiver.leave(GROUP_V6, &lo()).unwrap();
+    assert!(matches!(receiver.leave(GROUP_V6, &lo()), Err(LeaveError::NotJoined { .. })));
+    assert_eq!(receiver.memberships(), joined[..1]);
+}
+
+#[tokio::test]
+async fn a_socket_bound_to_the_group_is_a_member_like_any_other() {
+    let receiver = open(GROUP_V4);
+    receiver.join(GROUP_V4, &lo()).unwrap();
+    sender(V4).send_to(b"x", receiver.local_addr()).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap().data, "x");
+}
+
+/// Read back from the kernel, through another descriptor of the same socket: on `lo` the loop makes
+/// no difference, since what is sent there comes back anyway.
+#[tokio::test]
+async fn the_settings_reach_the_kernel() {
+    let bound = std::net::UdpSocket::bind((V4, 0)).unwrap();
+    let probe = bound.try_clone().unwrap();
+    let settings = UdpSocket::builder().multicast_ttl(7).multicast_loop(false).broadcast(true);
+    let _socket = settings.socket(bound).open().unwrap();
+    assert_eq!(probe.multicast_ttl_v4().unwrap(), 7);
+    assert!(!probe.multicast_loop_v4().unwrap());
+    assert!(probe.broadcast().unwrap());
+
+    let bound = std::net::UdpSocket::bind((V6, 0)).unwrap();
+    let probe = bound.try_clone().unwrap();
+    let _socket = UdpSocket::builder().multicast_loop(false).socket(bound).open().unwrap();
+    assert!(!probe.multicast_loop_v6().unwrap());
+    assert!(!probe.broadcast().unwrap());
+}
+
+#[tokio::test]
+async fn memberships_are_listed_by_index_and_told_as_events() {
+    let socket = open(ANY_V4);
+    let mut events = socket.events();
+    let index = lo().index().unwrap();
+    let membership = Membership { group: GROUP_V4, interface: index };
+    socket.join(GROUP_V4, &lo()).unwrap();
+    assert_eq!(socket.memberships(), [membership]);
+    // The same interface under another name.
+    socket.leave(GROUP_V4, &Interface::from(V4)).unwrap();
+    assert_eq!(socket.memberships(), []);
+
+    assert_eq!(events.recv().await, Some(Event::Bound { local: socket.local_addr() }));
+    assert_eq!(events.recv().await, Some(Event::Joined { group: GROUP_V4, interface: index }));
+    assert_eq!(events.recv().await, Some(Event::Left { group: GROUP_V4, interface: index }));
+}
+
+#[tokio::test]
+async fn what_cannot_be_joined_or_left_is_named() {
+    let stats = stats::SocketStats::new();
+    let socket = on(ANY_V4).stats(stats.clone()).open().unwrap();
+    let error = socket.join(V4, &lo()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot join 127.0.0.1 on interface `lo`: not a multicast address"
+    );
+    let error = socket.join(GROUP_V6, &lo()).unwrap_err();
+    assert!(matches!(error, JoinError::FamilyMismatch { .. }), "{error}");
+    let error = socket.join(GROUP_V4, &Interface::from("nope0")).unwrap_err();
+    assert!(matches!(error, JoinError::Interface { .. }), "{error}");
+    let error = socket.leave(GROUP_V4, &lo()).unwrap_err();
+    assert!(matches!(error, LeaveError::NotJoined { .. }), "{error}");
+    socket.join(GROUP_V4, &lo()).unwrap();
+    let error = socket.join(GROUP_V4, &lo()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot join 239.255.71.1 on interface `lo`: joined already");
+    assert_eq!(socket.memberships().len(), 1);
+    let counted = stats.snapshot().totals().errors;
+    assert_eq!(counted.count(stats::ErrorKind::Multicast), 5);
+}
+
+#[tokio::test]
+async fn a_socket_that_would_hear_nothing_may_not_join() {
+    let socket = open(V4);
+    let error = socket.join(GROUP_V4, &lo()).unwrap_err();
+    assert!(matches!(error, JoinError::BoundElsewhere { .. }), "{error}");
+    assert!(error.to_string().contains("bind to the wildcard"), "says what to do: {error}");
+}
+
+#[tokio::test]
+async fn a_closed_socket_is_in_no_group() {
+    let socket = open(ANY_V4);
+    socket.join(GROUP_V4, &lo()).unwrap();
+    socket.close();
+    assert_eq!(socket.memberships(), []);
+    assert!(matches!(socket.join(GROUP_V4, &lo()), Err(JoinError::Closed { .. })));
+    assert!(matches!(socket.leave(GROUP_V4, &lo()), Err(LeaveError::Closed { .. })));
+}
+
+#[tokio::test]
+async fn an_unknown_interface_to_send_from_is_an_error_of_opening() {
+    let error = on(V4).multicast_interface(Interface::Index(u32::MAX)).open().unwrap_err();
+    assert!(matches!(error, sockets_udp::BindError::MulticastInterface { .. }), "{error}");
+}

@@ -1,0 +1,116 @@
+//! Services: one datagram in, at most one out.
+
+use bytes::Bytes;
+use sockets_udp::{Datagram, Discard, Echo, MAX_PAYLOAD_V4, UdpSocket};
+use stats::SocketStats;
+use tokio_util::sync::CancellationToken;
+
+use crate::{V4, V6, on, open};
+
+async fn ask(client: &UdpSocket, server: &UdpSocket, question: &[u8]) -> Bytes {
+    client.send_to(question, server.local_addr()).await.unwrap();
+    client.recv().await.unwrap().data
+}
+
+/// The reference's defect 14: bytes were forced through UTF-8, the prefix put wherever a chunk began.
+#[tokio::test]
+async fn an_echo_puts_its_prefix_before_each_datagram_and_leaves_the_bytes() {
+    for address in [V4, V6] {
+        let (server, client) = (open(address), open(address));
+        let service = server.clone();
+        let serving =
+            tokio::spawn(async move { service.serve(Echo::new().prefix("Echo: ")).await });
+        assert_eq!(ask(&client, &server, b"one").await, "Echo: one");
+        assert_eq!(ask(&client, &server, b"two\nlines").await, "Echo: two\nlines");
+        assert_eq!(ask(&client, &server, b"").await, "Echo: ");
+        assert_eq!(ask(&client, &server, b"\xff\x00\xc3").await, &b"Echo: \xff\x00\xc3"[..]);
+        server.close();
+        let report = serving.await.unwrap().unwrap();
+        assert_eq!((report.received, report.answered, report.failed), (4, 4, 0));
+    }
+}
+
+/// The reference's defect 4: an echo was counted as the length of its input.
+#[tokio::test]
+async fn an_echo_counts_both_ways_what_went_over() {
+    let stats = SocketStats::new();
+    let server = on(V4).stats(stats.clone()).open().unwrap();
+    let client = open(V4);
+    let service = server.clone();
+    let serving = tokio::spawn(async move { service.serve(Echo::new().prefix("Echo: ")).await });
+    ask(&client, &server, b"18 bytes, counted.").await;
+    server.close();
+    serving.await.unwrap().unwrap();
+    let counted = stats.snapshot().totals();
+    assert_eq!((counted.bytes_received, counted.bytes_sent), (18, 24));
+    assert_eq!((counted.messages_received, counted.messages_sent), (1, 1));
+}
+
+#[tokio::test]
+async fn a_function_is_a_service_and_may_keep_silent() {
+    let (server, client) = (open(V4), open(V4));
+    let service = server.clone();
+    let mut count = 0;
+    let serving = tokio::spawn(async move {
+        let answer = |datagram: Datagram| {
+            count += 1;
+            (datagram.data != "quiet").then(|| Bytes::from(format!("number {count}")))
+        };
+        service.serve(answer).await
+    });
+    client.send_to(b"quiet", server.local_addr()).await.unwrap();
+    assert_eq!(ask(&client, &server, b"speak").await, "number 2");
+    server.close();
+    let report = serving.await.unwrap().unwrap();
+    assert_eq!((report.received, report.answered), (2, 1));
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_sent_does_not_end_the_service() {
+    let (server, client) = (open(V4), open(V4));
+    let service = server.clone();
+    let serving = tokio::spawn(async move {
+        let answer = |datagram: Datagram| {
+            let length = if datagram.data == "too much" { MAX_PAYLOAD_V4 + 1 } else { 1 };
+            Some(Bytes::from(vec![b'x'; length]))
+        };
+        service.serve(answer).await
+    });
+    client.send_to(b"too much", server.local_addr()).await.unwrap();
+    assert_eq!(ask(&client, &server, b"less").await, "x");
+    server.close();
+    let report = serving.await.unwrap().unwrap();
+    assert_eq!((report.received, report.answered, report.failed), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn discard_answers_nothing() {
+    let stats = SocketStats::new();
+    let server = on(V4).stats(stats.clone()).open().unwrap();
+    let client = open(V4);
+    let mut events = server.events();
+    let service = server.clone();
+    let serving = tokio::spawn(async move { service.serve(Discard).await });
+    client.send_to(b"gone", server.local_addr()).await.unwrap();
+    while !matches!(events.recv().await, Some(sockets_udp::Event::Received { .. })) {}
+    server.close();
+    assert_eq!(serving.await.unwrap().unwrap().received, 1);
+    assert_eq!(stats.snapshot().totals().messages_sent, 0);
+}
+
+#[tokio::test]
+async fn a_service_told_to_stop_answers_what_has_arrived_and_leaves_the_socket_open() {
+    let (server, client) = (open(V4), open(V4));
+    for number in 0..10_u8 {
+        client.send_to(&[number], server.local_addr()).await.unwrap();
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let report = server.serve_until(Echo::new(), &stop).await.unwrap();
+    assert_eq!((report.received, report.answered), (10, 10));
+    for number in 0..10_u8 {
+        assert_eq!(client.recv().await.unwrap().data, [number][..]);
+    }
+    client.send_to(b"for you", server.local_addr()).await.unwrap();
+    assert_eq!(server.recv().await.unwrap().data, "for you");
+}
