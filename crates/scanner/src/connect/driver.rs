@@ -87,25 +87,31 @@ impl ConnectDriver {
                 drop(self.take_busy(id));
             }
             for _ in 0..SEND_BATCH {
-                while more_work && self.engine.wants_work() {
-                    match source.next_work() {
-                        Some(indices) => self.engine.add_work(indices),
-                        None => more_work = false,
-                    }
-                }
+                more_work = more_work && self.feed(source);
                 let Some(probe) = self.engine.poll_probe(Instant::now()) else { break };
                 self.launch(probe);
             }
+            // An engine without work would sleep.
+            more_work = more_work && self.feed(source);
             while let Some(event) = self.engine.poll_event() {
                 source.event(event);
             }
             source.flush(&self.engine);
-            if self.engine.is_idle() && !(more_work && self.engine.wants_work()) {
+            if self.engine.is_idle() {
                 break;
             }
             self.wait(&mut events)?;
         }
         Ok(self.engine)
+    }
+
+    /// Gives the engine work as long as it wants some; `false` once there is no more.
+    fn feed(&mut self, source: &mut impl WorkSource) -> bool {
+        while self.engine.wants_work() {
+            let Some(indices) = source.next_work() else { return false };
+            self.engine.add_work(indices);
+        }
+        true
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
