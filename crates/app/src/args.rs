@@ -1,0 +1,82 @@
+//! The command line, as clap parses it: raw flags, each checked by itself.
+
+mod demo;
+mod lookup;
+mod output;
+mod scan;
+mod sockets;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use demo::DemoArgs;
+pub(crate) use lookup::{LookupArgs, Query};
+pub(crate) use output::{Format, OutputArgs};
+pub(crate) use scan::{MethodArg, ScanArgs, StateArg};
+pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};
+
+/// Know, claim, open, scan and watch ports and sockets.
+#[derive(Debug, Parser)]
+#[command(name = "ports", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Exit code: 0 done; 1 done, and the answer is \"no\"; 2 wrong usage; \
+    3 not permitted; 4 failed; 130 / 143 interrupted.")]
+pub(crate) struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorWhen,
+    /// No progress, no notes: only results and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more of what is going on; twice for even more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find open ports (scan only what you may)
+    Scan(ScanArgs),
+    /// What is port 5432? Which port is https?
+    Lookup(LookupArgs),
+    /// Open a listening socket and serve it
+    Listen(ListenArgs),
+    /// Connect, and move standard input there and what comes back to standard output
+    Connect(ConnectArgs),
+    /// The tour: echo server, client, UDP service, scan, statistics
+    Demo(DemoArgs),
+    /// Print the completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// Arguments of `ports completions`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

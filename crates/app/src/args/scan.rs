@@ -1,0 +1,121 @@
+//! Arguments of `ports scan`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use ports_core::PortSet;
+use scanner::{PortState, TargetSpec};
+
+use super::OutputArgs;
+
+/// Arguments of `ports scan`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
+    192.0.2.1-192.0.2.9, 10.0.0-3.1-254.\n\
+    Ports: 22,80,8000-8100,49152-,-1024,http,x11,top:100,all.\n\
+    Without -p: every port on this machine's own addresses, top:1000 elsewhere.\n\n\
+    Scan only hosts that you own or may scan.")]
+pub(crate) struct ScanArgs {
+    /// Hosts to scan
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<TargetSpec>,
+    /// Ports to ask
+    #[arg(long, short, value_name = "PORTS", allow_hyphen_values = true)]
+    pub(crate) ports: Option<PortSet>,
+    /// How to ask
+    #[arg(long, value_name = "METHOD", default_value = "auto")]
+    pub(crate) method: MethodArg,
+    /// Leave these hosts out; may be repeated
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) exclude: Vec<TargetSpec>,
+    /// Leave out the hosts of this file: one target a line, # begins a comment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude_file: Vec<PathBuf>,
+    /// Leave these ports out
+    #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
+    pub(crate) exclude_ports: Option<PortSet>,
+    /// Send at most N probes per second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// Wait at most this long for an answer, such as 500ms or 2s
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Ask again this often where no answer comes
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u16>,
+    /// Which ports to show
+    #[arg(long, value_name = "STATES", value_delimiter = ',', default_value = "open")]
+    pub(crate) show: Vec<StateArg>,
+    /// Seed of the order in which ports are asked
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Send from this address of this machine
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) source: Option<IpAddr>,
+    /// IPv4 only
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// IPv6 only
+    #[arg(short = '6')]
+    pub(crate) ipv6: bool,
+    /// Scan more than 16,777,216 addresses
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodArg {
+    /// The best one permitted
+    Auto,
+    /// The kernel's own handshake; needs no privilege
+    Connect,
+}
+
+/// States to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateArg {
+    /// Something accepts connections
+    Open,
+    /// The host refuses
+    Closed,
+    /// No answer, or a filter's
+    Filtered,
+    /// This machine could not ask
+    Error,
+    /// Every state
+    All,
+}
+
+impl StateArg {
+    /// The states that the arguments name.
+    pub(crate) fn states(args: &[Self]) -> Vec<PortState> {
+        PortState::ALL
+            .into_iter()
+            .filter(|state| args.iter().any(|arg| arg.names(*state)))
+            .collect()
+    }
+
+    const fn names(self, state: PortState) -> bool {
+        matches!(
+            (self, state),
+            (Self::All, _)
+                | (Self::Open, PortState::Open)
+                | (Self::Closed, PortState::Closed)
+                | (Self::Filtered, PortState::Filtered)
+                | (Self::Error, PortState::Error)
+        )
+    }
+}
+
+/// A time above zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| {
+        format!("{error}: write a number with its unit, such as 500ms, 2s or 1m")
+    })?;
+    if time.is_zero() { Err("it must be more than zero".to_owned()) } else { Ok(time) }
+}

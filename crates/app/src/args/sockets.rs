@@ -1,0 +1,119 @@
+//! Arguments of `ports listen` and `ports connect`.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use ports_core::Endpoint;
+use sockets_tcp::SlowPolicy;
+
+use super::scan::positive_duration;
+
+/// Arguments of `ports listen`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, HOST:PORT (TCP); an empty host or \
+    * is every address, port 0 is any free port.\n\
+    Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface."
+)]
+pub(crate) struct ListenArgs {
+    /// Where to listen; may be repeated, except with pipe
+    #[arg(required = true, value_name = "ENDPOINT")]
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// What to do with what comes in
+    #[arg(long, value_name = "SERVICE", default_value = "pipe")]
+    pub(crate) service: ServiceKind,
+    /// Put TEXT before each line (TCP) or datagram (UDP) that is sent back or on
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) prefix: String,
+    /// Serve at most N connections at once; more wait
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: Option<u32>,
+    /// Close connections on which nothing moves for this long
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// What happens to a client that reads too slowly: block, block=TIME, drop-newest, drop-oldest
+    /// or disconnect
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) slow: Option<SlowArg>,
+    /// Write events as JSON lines to FILE; - is standard output, where that carries no data
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<EventTarget>,
+    /// Print statistics to standard error at the end
+    #[arg(long)]
+    pub(crate) stats: bool,
+}
+
+/// Arguments of `ports connect`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConnectArgs {
+    /// Where to connect
+    #[arg(value_name = "ENDPOINT")]
+    pub(crate) endpoint: Endpoint,
+    /// Connect again when the connection breaks, with growing pauses
+    #[arg(long)]
+    pub(crate) reconnect: bool,
+    /// Write events as JSON lines to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+    /// Print statistics to standard error at the end
+    #[arg(long)]
+    pub(crate) stats: bool,
+}
+
+/// What a listener does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceKind {
+    /// One connection: it to standard output, standard input to it
+    Pipe,
+    /// Sends everything back
+    Echo,
+    /// Reads and forgets
+    Discard,
+    /// Sends what one client says to all the others
+    Relay,
+}
+
+/// `--slow`: what happens to a client that reads too slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlowArg(pub(crate) SlowPolicy);
+
+impl FromStr for SlowArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let policy = match text.split_once('=') {
+            Some(("block", time)) => SlowPolicy::Block(positive_duration(time)?),
+            None => match text {
+                "block" => SlowPolicy::Block(Duration::from_secs(10)),
+                "drop-newest" => SlowPolicy::DropNewest,
+                "drop-oldest" => SlowPolicy::DropOldest,
+                "disconnect" => SlowPolicy::Disconnect,
+                _ => return Err(unknown_policy()),
+            },
+            Some(_) => return Err(unknown_policy()),
+        };
+        Ok(Self(policy))
+    }
+}
+
+fn unknown_policy() -> String {
+    "expected block, block=TIME, drop-newest, drop-oldest or disconnect".to_owned()
+}
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EventTarget {
+    StandardOutput,
+    File(PathBuf),
+}
+
+impl FromStr for EventTarget {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(if text == "-" { Self::StandardOutput } else { Self::File(text.into()) })
+    }
+}

@@ -1,0 +1,82 @@
+//! The tour as it is told, step by step.
+
+use std::fmt;
+use std::io::{self, Stdout, Write};
+
+use anstream::AutoStream;
+use anstyle::Style;
+use ports_core::{Port, PortRange, Transport, service_by_port};
+use scanner::PortReport;
+use serde::Serialize;
+
+use crate::network_app::{ADDRESS, Started};
+
+const TITLE: Style = Style::new().bold();
+
+/// Tells the tour on standard output, or keeps silent.
+pub(super) struct Story {
+    stdout: AutoStream<Stdout>,
+    aloud: bool,
+}
+
+impl Story {
+    pub(super) const fn new(stdout: AutoStream<Stdout>, aloud: bool) -> Self {
+        Self { stdout, aloud }
+    }
+
+    pub(super) fn title(&mut self, title: &str) -> io::Result<()> {
+        self.line(format_args!("\n{TITLE}=== {title} ==={TITLE:#}"))
+    }
+
+    pub(super) fn line(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
+        if self.aloud { writeln!(self.stdout, "{line}") } else { Ok(()) }
+    }
+
+    pub(super) fn blank(&mut self) -> io::Result<()> {
+        self.line(format_args!(""))
+    }
+
+    /// Text of whole lines.
+    pub(super) fn lines(&mut self, text: &impl fmt::Display) -> io::Result<()> {
+        let text = text.to_string();
+        self.line(format_args!("{}", text.trim_end()))
+    }
+
+    pub(super) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        self.stdout.write_all(&line)
+    }
+
+    /// What a port is by its number.
+    pub(super) fn port(&mut self, port: Port) -> io::Result<()> {
+        let class = port.class();
+        let range = class.range();
+        match service_by_port(port, Transport::Tcp) {
+            Some(service) => self.line(format_args!(
+                "port {port} is a {class} port ({range}); its service is {}",
+                service.name
+            )),
+            None => self.line(format_args!("port {port} is a {class} port ({range})")),
+        }
+    }
+
+    pub(super) fn started(&mut self, transport: &str, started: &Started) -> io::Result<()> {
+        if let Some((port, reason)) = &started.refused {
+            self.line(format_args!(
+                "port {port} cannot be had, so another one is taken: {reason}"
+            ))?;
+        }
+        self.line(format_args!("listening on {transport}://{}", started.address))
+    }
+
+    pub(super) fn scanned(&mut self, range: PortRange, open: &[PortReport]) -> io::Result<()> {
+        self.line(format_args!("scanned {ADDRESS} ports {range}: {} open", open.len()))?;
+        for report in open {
+            let service = service_by_port(report.port, report.transport);
+            let name = service.map_or("no registered service", |service| service.name);
+            self.line(format_args!("  {}/{} open ({name})", report.port, report.transport))?;
+        }
+        Ok(())
+    }
+}

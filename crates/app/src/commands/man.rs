@@ -1,0 +1,26 @@
+//! `ports man`: the manual page, each command with its own section.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use crate::args::Args;
+use crate::exit::Exit;
+
+pub(crate) fn run() -> anyhow::Result<Exit> {
+    let mut command = Args::command();
+    command.build();
+    let mut page = Vec::new();
+    Man::new(command.clone()).render(&mut page)?;
+    for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("ports {}", subcommand.get_name());
+        let man = Man::new(subcommand.clone().name(name.clone()).bin_name(name.clone()));
+        writeln!(page, ".SH \"{}\"", name.to_uppercase())?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+    }
+    std::io::stdout().lock().write_all(&page)?;
+    Ok(Exit::Done)
+}

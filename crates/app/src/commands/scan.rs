@@ -1,0 +1,75 @@
+//! `ports scan`: find open ports.
+
+mod plan;
+mod progress;
+mod sinks;
+
+use anyhow::Context;
+use scanner::{Scan, ScanEvent, ScanHandle, ScanSummary};
+use tokio::task::spawn_blocking;
+
+use crate::args::{MethodArg, ScanArgs};
+use crate::exit::Exit;
+use crate::output::Terminal;
+use crate::signals::Signals;
+
+pub(crate) async fn run(
+    args: ScanArgs,
+    terminal: Terminal,
+    signals: &Signals,
+) -> anyhow::Result<Exit> {
+    // Files first: a path that cannot be written is known before the first probe.
+    let sinks = sinks::Sinks::open(&args.output, terminal)?;
+    let scans = spawn_blocking(move || plan::scans(&args, terminal)).await??;
+
+    let handles: Vec<ScanHandle> = scans.iter().map(Scan::handle).collect();
+    let stop = signals.stop().clone();
+    let stopped = handles.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        stopped.iter().for_each(ScanHandle::cancel);
+    });
+    let progress = terminal.shows_progress().then(|| progress::show(handles));
+    let outcome = spawn_blocking(move || run_all(&scans, sinks)).await;
+    if let Some(progress) = progress {
+        progress.finish().await;
+    }
+    let summaries = outcome.context("the scan did not come to its end")??;
+    let asked = summaries.iter().any(|summary| summary.tally.errors < summary.tally.probes);
+    let empty = summaries.iter().all(|summary| summary.tally.probes == 0);
+    if !asked && !empty {
+        anyhow::bail!("no port could be asked; see --show error for the reasons");
+    }
+    Ok(signals.or_interrupted(Exit::Done))
+}
+
+fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSummary>> {
+    let mut summaries = Vec::new();
+    for scan in scans {
+        let handle = scan.handle();
+        let mut failed = None;
+        let result = scan.run(|event: ScanEvent| {
+            if failed.is_none()
+                && let Err(error) = sinks.event(&event)
+            {
+                failed = Some(error);
+                handle.cancel();
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        summaries.push(result?);
+        if handle.is_cancelled() {
+            break;
+        }
+    }
+    Ok(summaries)
+}
+
+/// Says which method is used, where the user left the choice.
+fn note_method(method: MethodArg, terminal: Terminal) {
+    if method == MethodArg::Auto {
+        terminal.note("method: connect (the kernel's own handshake; needs no privilege)");
+    }
+}

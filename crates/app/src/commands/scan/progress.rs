@@ -1,0 +1,48 @@
+//! The progress bar of a scan, on standard error.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use scanner::ScanHandle;
+use tokio::task::JoinHandle;
+
+/// How often the bar is drawn.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// A bar that follows some scans.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    task: JoinHandle<()>,
+}
+
+/// Draws the bar until [`Progress::finish`].
+pub(super) fn show(scans: Vec<ScanHandle>) -> Progress {
+    let bar = ProgressBar::new(0);
+    let template = "{bar:30} {percent:>3}% {pos}/{len} ports, {per_sec}, {msg}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    let drawn = bar.clone();
+    let task = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        // The first tick comes at once, and a scan that is over before the second shows no bar.
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            drawn.set_length(scans.iter().map(ScanHandle::total).sum());
+            drawn.set_message(format!("{} open", scans.iter().map(ScanHandle::open).sum::<u64>()));
+            drawn.set_position(scans.iter().map(ScanHandle::done).sum());
+        }
+    });
+    Progress { bar, task }
+}
+
+impl Progress {
+    /// Wipes the bar away.
+    pub(super) async fn finish(self) {
+        self.task.abort();
+        // An aborted task has no result to speak of.
+        let _ = self.task.await;
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,116 @@
+//! Exit codes, and the one place where an error becomes one.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::output::Terminal;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done,
+    /// Done, and the answer is "no" or "different".
+    No,
+    /// The command line makes no sense.
+    Usage,
+    /// The system did not permit it.
+    NotPermitted,
+    /// It failed.
+    Failed,
+    /// Stopped by a signal, SIGINT or SIGTERM.
+    Interrupted(Signal),
+}
+
+/// The signals that stop the program in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Interrupt,
+    Terminate,
+}
+
+impl Exit {
+    /// The code, as a shell sees it: 128 + the signal's number where there was one.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::NotPermitted => 3,
+            Self::Failed => 4,
+            Self::Interrupted(Signal::Interrupt) => 128 + 2,
+            Self::Interrupted(Signal::Terminate) => 128 + 15,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// A command line that parses, but asks for something that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+/// Says what failed, to whom and why, and how the program ends for it. A closed pipe is no failure:
+/// whoever reads has read enough.
+pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
+    let exit = classify(error);
+    if exit != Exit::Done {
+        terminal.error(error);
+    }
+    exit
+}
+
+fn classify(error: &anyhow::Error) -> Exit {
+    for cause in error.chain() {
+        if cause.is::<UsageError>() {
+            return Exit::Usage;
+        }
+        if let Some(io_error) = cause.downcast_ref::<io::Error>() {
+            match io_error.kind() {
+                io::ErrorKind::BrokenPipe => return Exit::Done,
+                io::ErrorKind::PermissionDenied => return Exit::NotPermitted,
+                _ => {}
+            }
+        }
+    }
+    Exit::Failed
+}
+
+/// Lets the process open as many descriptors as the system allows it: a server's clients and a
+/// scanner's sockets need them. Where that is refused, the soft limit stays.
+pub(crate) fn raise_descriptor_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "descriptor limit"),
+        Err(error) => tracing::debug!(%error, "the descriptor limit stays as it is"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn io_error(kind: io::ErrorKind) -> anyhow::Error {
+        anyhow::Error::from(io::Error::from(kind)).context("writing a row")
+    }
+
+    #[test]
+    fn causes_decide_the_code() {
+        assert_eq!(classify(&io_error(io::ErrorKind::BrokenPipe)), Exit::Done);
+        assert_eq!(classify(&io_error(io::ErrorKind::PermissionDenied)), Exit::NotPermitted);
+        assert_eq!(classify(&io_error(io::ErrorKind::AddrInUse)), Exit::Failed);
+        assert_eq!(classify(&anyhow::Error::new(UsageError("x".into()))), Exit::Usage);
+    }
+
+    #[test]
+    fn codes_are_those_of_the_documentation() {
+        let all = [Exit::Done, Exit::No, Exit::Usage, Exit::NotPermitted, Exit::Failed];
+        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4]);
+        assert_eq!(Exit::Interrupted(Signal::Interrupt).code(), 130);
+        assert_eq!(Exit::Interrupted(Signal::Terminate).code(), 143);
+    }
+}

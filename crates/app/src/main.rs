@@ -1,0 +1,54 @@
+//! The program `ports`: know, claim, open, scan and watch ports and sockets.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod exit;
+mod network_app;
+mod output;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::{Exit, report};
+use crate::output::Terminal;
+use crate::signals::Signals;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let terminal = Terminal::new(args.color, args.quiet, args.verbose);
+    terminal.start_logging();
+    let exit = match run(args, terminal) {
+        Ok(exit) => exit,
+        Err(error) => report(&error, terminal),
+    };
+    exit.into()
+}
+
+fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
+    // Commands that only print need no runtime.
+    let command = match args.command {
+        Command::Lookup(lookup) => return commands::lookup::run(&lookup, terminal),
+        Command::Completions(completions) => return commands::completions::run(&completions),
+        Command::Man => return commands::man::run(),
+        command => command,
+    };
+    exit::raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(async {
+        let signals = Signals::listen()?;
+        match command {
+            Command::Scan(scan) => commands::scan::run(scan, terminal, &signals).await,
+            Command::Listen(listen) => commands::listen::run(listen, terminal, &signals).await,
+            Command::Connect(connect) => commands::connect::run(connect, terminal, &signals).await,
+            Command::Demo(demo) => commands::demo::run(&demo, terminal, &signals).await,
+            Command::Lookup(_) | Command::Completions(_) | Command::Man => Ok(Exit::Done),
+        }
+    });
+    // A blocked read of standard input must not keep the process alive.
+    runtime.shutdown_background();
+    exit
+}

@@ -1,0 +1,86 @@
+//! What goes to the terminal: results to standard output, notes and errors to standard error.
+
+use std::io::{self, IsTerminal, Stdout, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::ColorWhen;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Cyan.on_default();
+
+/// The two standard streams, as the user wants them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    choice: ColorChoice,
+    quiet: bool,
+    verbose: u8,
+}
+
+impl Terminal {
+    pub(crate) fn new(color: ColorWhen, quiet: bool, verbose: u8) -> Self {
+        let choice = match color {
+            ColorWhen::Auto => ColorChoice::Auto,
+            ColorWhen::Always => ColorChoice::Always,
+            ColorWhen::Never => ColorChoice::Never,
+        };
+        Self { choice, quiet, verbose }
+    }
+
+    /// Sends what the libraries log to standard error: warnings, and more with `-v`.
+    pub(crate) fn start_logging(self) {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => "error",
+            (_, 0) => "warn",
+            (_, 1) => "info",
+            (_, 2) => "debug",
+            _ => "trace",
+        };
+        let filter = EnvFilter::try_from_env("PORTS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+        let stderr = io::stderr();
+        let ansi = AutoStream::new(stderr, self.choice).current_choice() != ColorChoice::Never;
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr)
+            .with_ansi(ansi)
+            .without_time()
+            .init();
+    }
+
+    /// Standard output, without colours where they are not wanted.
+    pub(crate) fn stdout(self) -> AutoStream<Stdout> {
+        AutoStream::new(io::stdout(), self.choice)
+    }
+
+    /// Whether progress is to be shown: standard error is a terminal and nobody asked for quiet.
+    pub(crate) fn shows_progress(self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Says something that is not a result: on a terminal, or with `-v`.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet && (self.verbose > 0 || io::stderr().is_terminal()) {
+            self.say(NOTE, "note", text);
+        }
+    }
+
+    /// Says something the user should know even where nobody watches.
+    pub(crate) fn warn(self, text: &str) {
+        if !self.quiet {
+            self.say(NOTE, "note", text);
+        }
+    }
+
+    /// Says what failed, with its causes on the same line.
+    pub(crate) fn error(self, error: &anyhow::Error) {
+        self.say(ERROR, "error", &format!("{error:#}"));
+    }
+
+    fn say(self, style: Style, label: &str, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr(), self.choice).lock();
+        // Where standard error is closed there is nobody left to tell.
+        let _ = writeln!(stderr, "{style}{label}:{style:#} {text}");
+    }
+}

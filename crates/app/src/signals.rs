@@ -1,0 +1,55 @@
+//! Ctrl-C and SIGTERM: the first stops in order, the second at once.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::{Exit, Signal};
+
+/// What the user or the system wants of the running command.
+#[derive(Clone, Debug)]
+pub(crate) struct Signals {
+    stop: CancellationToken,
+    first: Arc<OnceLock<Signal>>,
+}
+
+impl Signals {
+    /// From now on SIGINT and SIGTERM ask the command to stop instead of ending the process.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let signals = Self { stop: CancellationToken::new(), first: Arc::default() };
+        let told = signals.clone();
+        tokio::spawn(async move {
+            loop {
+                let signal = tokio::select! {
+                    Some(()) = interrupt.recv() => Signal::Interrupt,
+                    Some(()) = terminate.recv() => Signal::Terminate,
+                    else => return,
+                };
+                if told.first.set(signal).is_err() {
+                    exit_at_once(signal);
+                }
+                told.stop.cancel();
+            }
+        });
+        Ok(signals)
+    }
+
+    /// Cancelled once the command is to stop.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// How the command ends: `exit`, unless a signal stopped it.
+    pub(crate) fn or_interrupted(&self, exit: Exit) -> Exit {
+        self.first.get().map_or(exit, |signal| Exit::Interrupted(*signal))
+    }
+}
+
+#[expect(clippy::exit, reason = "the user asked twice: stopping in order takes too long for them")]
+fn exit_at_once(signal: Signal) {
+    std::process::exit(i32::from(Exit::Interrupted(signal).code()));
+}

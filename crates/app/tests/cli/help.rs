@@ -1,0 +1,36 @@
+//! Help, completions and the manual page.
+
+use super::program::run;
+
+#[test]
+fn help_of_every_command() {
+    for command in ["scan", "lookup", "listen", "connect", "demo", "completions", "man"] {
+        let help = run(&[command, "--help"]);
+        help.assert_code(0);
+        insta::assert_snapshot!(format!("help-{command}"), help.stdout);
+    }
+    let help = run(&["--help"]);
+    help.assert_code(0);
+    insta::assert_snapshot!("help", help.stdout);
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let completions = run(&["completions", shell]);
+        completions.assert_code(0);
+        assert!(
+            completions.stdout.contains("ports") && completions.stdout.contains("exclude-ports")
+        );
+    }
+}
+
+#[test]
+fn the_manual_has_every_command() {
+    let man = run(&["man"]);
+    man.assert_code(0);
+    assert!(man.stdout.contains(".TH ports 1"));
+    for command in ["SCAN", "LOOKUP", "LISTEN", "CONNECT", "DEMO"] {
+        assert!(man.stdout.contains(&format!(".SH \"PORTS {command}\"")), "{command}");
+    }
+}

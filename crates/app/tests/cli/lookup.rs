@@ -1,0 +1,76 @@
+//! `ports lookup`.
+
+use super::program::run;
+
+#[test]
+fn a_port_with_its_service() {
+    let lookup = run(&["lookup", "443", "--format", "jsonl"]);
+    lookup.assert_code(0);
+    let first = &lookup.stdout.lines().next().unwrap();
+    assert_eq!(
+        *first,
+        r#"{"type":"service","port":443,"transport":"tcp","name":"https","description":"http protocol over TLS/SSL","class":"system","source":"iana"}"#
+    );
+}
+
+#[test]
+fn a_name_in_any_case_and_a_range() {
+    let named = run(&["lookup", "HTTPS", "--format", "csv"]);
+    named.assert_code(0);
+    assert!(
+        named.stdout.starts_with("port,transport,name,description,class,source\n443,tcp,https,")
+    );
+    let ranged = run(&["lookup", "6000-6063", "--format", "jsonl"]);
+    let x11 = ranged
+        .json()
+        .into_iter()
+        .filter(|line| line["transport"] == "tcp" && line["name"] == "x11");
+    assert_eq!(x11.count(), 64);
+}
+
+#[test]
+fn every_port_of_the_reference_has_its_name() {
+    for (port, name) in [
+        (20, "ftp-data"),
+        (21, "ftp"),
+        (22, "ssh"),
+        (23, "telnet"),
+        (25, "smtp"),
+        (53, "dns"),
+        (67, "dhcp"),
+        (68, "dhcp"),
+        (80, "http"),
+        (110, "pop3"),
+        (143, "imap"),
+        (443, "https"),
+        (3306, "mysql"),
+        (3389, "rdp"),
+        (5432, "postgresql"),
+        (6379, "redis"),
+        (8080, "http-alt"),
+        (27017, "mongodb"),
+    ] {
+        let lookup = run(&["lookup", &port.to_string(), "--format", "jsonl"]);
+        assert!(lookup.json().iter().any(|line| line["name"] == name), "{port}: {}", lookup.stdout);
+    }
+}
+
+#[test]
+fn the_answer_no_is_exit_code_1() {
+    let unknown = run(&["lookup", "no-such-service"]);
+    unknown.assert_code(1);
+    assert!(unknown.stderr.contains("no service is called `no-such-service`"));
+    let unassigned = run(&["lookup", "50123"]);
+    unassigned.assert_code(1);
+    assert!(unassigned.stderr.contains("port 50123 (dynamic) has no service"));
+    assert_eq!(unassigned.stdout, "");
+}
+
+#[test]
+fn a_copy_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("services.csv");
+    run(&["lookup", "22", "-o", path.to_str().unwrap()]).assert_code(0);
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("22,tcp,ssh,"), "{text}");
+}
