@@ -1,18 +1,20 @@
 //! The scan engine: what to probe next and what an answer means. No socket, no clock.
 
 mod config;
+mod message;
 mod pacer;
 mod rtt;
 mod slots;
 mod wheel;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::EngineConfig;
+pub use message::{EngineEvent, LocalError, Probe, Reply};
 use pacer::Pacer;
 use ports_core::Port;
 use rtt::RttEstimator;
@@ -28,65 +30,6 @@ const RESOURCE_PAUSE: Duration = Duration::from_millis(5);
 /// How long the machine may be out of resources, with no probe of ours in flight to give some back,
 /// before the engine gives up.
 const RESOURCE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// A probe to send: one attempt at one port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// Names this attempt in every later call.
-    pub id: ProbeId,
-    /// Where to.
-    pub target: SocketAddr,
-    /// 1 for the first attempt at this port.
-    pub attempt: u16,
-}
-
-/// What came back for a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// The handshake was answered.
-    Open,
-    /// The host reset it.
-    Closed,
-    /// A router on the way said the host cannot be reached.
-    HostUnreachable,
-    /// A router on the way said the network cannot be reached.
-    NetworkUnreachable,
-}
-
-/// Why a probe could not be sent, or could not be judged. Never a remote state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LocalError {
-    /// No descriptor, local port or buffer for now: the engine narrows its window and tries again.
-    Resources,
-    /// The probe met one of the scanner's own sockets: it is put off, see [`Engine::take_deferred`].
-    OwnSocket,
-    /// No route to the address.
-    NoRoute,
-    /// The address is on a link of this machine and nobody answers to it.
-    NeighbourUnresolved,
-    /// This machine refused to send.
-    NotPermitted,
-    /// The kernel refused the address.
-    InvalidAddress,
-}
-
-/// What the engine has to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineEvent {
-    /// The verdict on one port.
-    Port(PortReport),
-    /// The first answer of a host.
-    HostUp {
-        /// The host.
-        address: IpAddr,
-        /// Its host group; groups come in ascending order.
-        group: u64,
-        /// How long its first answer took.
-        rtt: Duration,
-    },
-    /// Out of resources for too long: the rest of the work will not be done.
-    Stalled,
-}
 
 /// A scan as a state machine: feed it work, replies and the time, and it says what to send and what
 /// was found.
@@ -198,7 +141,8 @@ impl Engine {
         let slot = self.slots.find(id)?;
         slot.attempts = slot.attempts.saturating_add(1);
         slot.sent_at = now;
-        let probe = Probe { id, target: slot.target, attempt: slot.attempts };
+        let is_last = slot.attempts > self.config.retries;
+        let probe = Probe { id, target: slot.target, attempt: slot.attempts, is_last };
         let wait = self.timeout_of(probe.target.ip());
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();

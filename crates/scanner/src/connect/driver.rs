@@ -11,6 +11,7 @@ use ports_core::Port;
 use slab::Slab;
 use socket2::SockAddr;
 
+use super::neighbours::Neighbours;
 use super::outcome::{Context, Outcome, classify};
 use super::own::{OwnSockets, Reach};
 use super::socket::{ProbeSocket, REUSABLE_AFTER_REFUSAL, SocketKind};
@@ -54,6 +55,7 @@ pub(crate) struct ConnectDriver {
     busy: Slab<Busy>,
     /// The token of each probe in flight, by [`ProbeId::index`].
     tokens: Vec<Option<usize>>,
+    neighbours: Neighbours,
     /// Refused sockets, free for the next probe of their kind.
     idle: HashMap<SocketKind, Vec<ProbeSocket>>,
 }
@@ -72,6 +74,7 @@ impl ConnectDriver {
             poll: Poll::new()?,
             busy: Slab::new(),
             tokens: Vec::new(),
+            neighbours: Neighbours::default(),
             idle: HashMap::new(),
         })
     }
@@ -145,6 +148,17 @@ impl ConnectDriver {
         let reach = self.config.own.look_up(target.ip(), Port::new(target.port()));
         if reach == Reach::OwnSocket {
             return self.local_error(probe.id, LocalError::OwnSocket);
+        }
+        // The kernel tells a connect of an unresolved neighbour only after three seconds; its table
+        // knows by the last attempt.
+        let links = &self.config.links;
+        if probe.is_last
+            && probe.attempt > 1
+            && links.is_on_link(target.ip())
+            && !links.is_local(target.ip())
+            && self.neighbours.is_unresolved(Instant::now(), target.ip())
+        {
+            return self.local_error(probe.id, LocalError::NeighbourUnresolved);
         }
         let own = reach == Reach::OwnAddress
             && self.config.source.is_none_or(|source| source == target.ip());

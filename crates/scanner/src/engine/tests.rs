@@ -161,6 +161,17 @@ fn silence_is_filtered_after_all_attempts_and_no_earlier() {
     assert!((1500 * MS..1700 * MS).contains(&outcome.elapsed), "{:?}", outcome.elapsed);
 }
 
+/// Defect 7 of the reference: one port at a time, 65,535 filtered ports took nine hours.
+#[test]
+fn a_silent_host_takes_seconds() {
+    let silent = |_| Behaviour::Silent;
+    let network = Network { delay: MS, loss_percent: 0, seed: 1, behaviour: silent };
+    let outcome = simulate("1-65535", EngineConfig::default(), network);
+    assert_eq!(count(&outcome, PortState::Filtered), 65_535);
+    // Three attempts at 8,192 in flight for 0.9 s each.
+    assert!(outcome.elapsed < Duration::from_secs(25), "{:?}", outcome.elapsed);
+}
+
 #[test]
 fn the_timeout_follows_the_round_trip_time() {
     let half_silent = |port: Port| {

@@ -1,0 +1,68 @@
+//! What goes into the engine and what comes out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::slots::ProbeId;
+use crate::state::PortReport;
+
+/// A probe to send: one attempt at one port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Names this attempt in every later call.
+    pub id: ProbeId,
+    /// Where to.
+    pub target: SocketAddr,
+    /// 1 for the first attempt at this port.
+    pub attempt: u16,
+    /// Whether silence will now be the verdict.
+    pub is_last: bool,
+}
+
+/// What came back for a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The handshake was answered.
+    Open,
+    /// The host reset it.
+    Closed,
+    /// A router on the way said the host cannot be reached.
+    HostUnreachable,
+    /// A router on the way said the network cannot be reached.
+    NetworkUnreachable,
+}
+
+/// Why a probe could not be sent, or could not be judged. Never a remote state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalError {
+    /// No descriptor, local port or buffer for now: the engine narrows its window and tries again.
+    Resources,
+    /// The probe met one of the scanner's own sockets: it is put off, see [`Engine::take_deferred`](super::Engine::take_deferred).
+    OwnSocket,
+    /// No route to the address.
+    NoRoute,
+    /// The address is on a link of this machine and nobody answers to it.
+    NeighbourUnresolved,
+    /// This machine refused to send.
+    NotPermitted,
+    /// The kernel refused the address.
+    InvalidAddress,
+}
+
+/// What the engine has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineEvent {
+    /// The verdict on one port.
+    Port(PortReport),
+    /// The first answer of a host.
+    HostUp {
+        /// The host.
+        address: IpAddr,
+        /// Its host group; groups come in ascending order.
+        group: u64,
+        /// How long its first answer took.
+        rtt: Duration,
+    },
+    /// Out of resources for too long: the rest of the work will not be done.
+    Stalled,
+}

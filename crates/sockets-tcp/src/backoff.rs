@@ -1,0 +1,144 @@
+//! How long to wait before the next try to connect: exponential, with full jitter, limited.
+
+use std::time::Duration;
+
+/// How a client reconnects after a loss, and how it repeats a first connect that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reconnect {
+    base: Duration,
+    cap: Duration,
+    limit: Option<u32>,
+    stable_after: Duration,
+    seed: Option<u64>,
+}
+
+impl Reconnect {
+    /// The ceiling of the first delay, unless set: 100 ms.
+    pub const DEFAULT_BASE: Duration = Duration::from_millis(100);
+    /// The highest ceiling, unless set: 30 s.
+    pub const DEFAULT_CAP: Duration = Duration::from_secs(30);
+    /// How many tries in a row, unless set: 10.
+    pub const DEFAULT_LIMIT: u32 = 10;
+
+    /// The defaults: 100 ms doubling to 30 s, 10 tries in a row, a connection counts as a success
+    /// at once, a seed of the process's own.
+    pub const fn new() -> Self {
+        Self {
+            base: Self::DEFAULT_BASE,
+            cap: Self::DEFAULT_CAP,
+            limit: Some(Self::DEFAULT_LIMIT),
+            stable_after: Duration::ZERO,
+            seed: None,
+        }
+    }
+
+    /// The ceiling of the first delay; it doubles with each try.
+    #[must_use]
+    pub const fn base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// The highest ceiling.
+    #[must_use]
+    pub const fn cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// How many tries in a row may fail before the client gives up.
+    #[must_use]
+    pub const fn limit(mut self, tries: u32) -> Self {
+        self.limit = Some(tries);
+        self
+    }
+
+    /// Never give up.
+    #[must_use]
+    pub const fn unlimited(mut self) -> Self {
+        self.limit = None;
+        self
+    }
+
+    /// How long a connection must have stood for the count of tries to begin anew.
+    /// `Duration::ZERO`, the default: at once.
+    #[must_use]
+    pub const fn stable_after(mut self, duration: Duration) -> Self {
+        self.stable_after = duration;
+        self
+    }
+
+    /// The seed of the jitter, for a sequence of delays that can be repeated.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One wait before one try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Which try in a row this is, from 1.
+    pub attempt: u32,
+    /// How long to wait before it.
+    pub delay: Duration,
+}
+
+/// The delays between tries, as a state machine: no clock, no randomness but the seed.
+///
+/// The delay before try `n` (from 0) is drawn evenly from `[0, min(cap, base * 2^n)]`: "full
+/// jitter", so that clients that lost one server together do not come back together.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    config: Reconnect,
+    random: fastrand::Rng,
+    tries: u32,
+}
+
+impl Backoff {
+    /// A back-off at its beginning.
+    pub fn new(config: Reconnect) -> Self {
+        let random = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        Self { config, random, tries: 0 }
+    }
+
+    /// The next try, or `None` where the limit is reached.
+    #[must_use]
+    pub fn next_retry(&mut self) -> Option<Retry> {
+        if self.config.limit.is_some_and(|limit| self.tries >= limit) {
+            return None;
+        }
+        let ceiling = u64::try_from(self.ceiling().as_nanos()).unwrap_or(u64::MAX);
+        let delay = Duration::from_nanos(self.random.u64(0..=ceiling));
+        self.tries = self.tries.saturating_add(1);
+        Some(Retry { attempt: self.tries, delay })
+    }
+
+    /// Notes that a connection stood for `stood`: from `stable_after` on, the count begins anew.
+    pub fn connection_stood(&mut self, stood: Duration) {
+        if stood >= self.config.stable_after {
+            self.tries = 0;
+        }
+    }
+
+    /// How many tries in a row there were.
+    pub const fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    /// The longest the next delay may be.
+    pub fn ceiling(&self) -> Duration {
+        let factor = 1u32.checked_shl(self.tries).unwrap_or(u32::MAX);
+        self.config.base.saturating_mul(factor).min(self.config.cap)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! The TCP client: its handle.
+
+mod builder;
+mod connect;
+mod driver;
+mod event;
+mod shared;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ports_core::SocketInfo;
+use stats::SocketStats;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::task::TaskTracker;
+
+use crate::close_reason::CloseReason;
+use crate::events::Events;
+use crate::link::Closing;
+
+pub use builder::TcpClientBuilder;
+pub use connect::ConnectError;
+pub use event::ClientEvent;
+pub use target::Target;
+
+use shared::{Shared, State};
+
+/// A TCP client.
+///
+/// All methods take `&self`: one task may receive while others send. Dropping it ends the
+/// connection at once; [`close`](Self::close) ends it in order.
+pub struct TcpClient {
+    shared: Arc<Shared>,
+    received: Mutex<mpsc::Receiver<Bytes>>,
+    task: TaskTracker,
+    close_grace: Duration,
+}
+
+impl TcpClient {
+    /// A client to be: set it up, then [`connect`](TcpClientBuilder::connect).
+    pub fn builder(target: impl Into<Target>) -> TcpClientBuilder {
+        TcpClientBuilder::new(target.into())
+    }
+
+    /// Sends a message: returns when it is with the kernel or in the outbox, waits for room.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientSendError`]: not connected now, closed, or too large. What was accepted and not
+    /// sent before the connection was lost is told by [`ClientEvent::Dropped`]; it is not sent
+    /// again on the next connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the message is accepted whole or not at all.
+    pub async fn send(&self, message: Bytes) -> Result<(), ClientSendError> {
+        let link = match self.shared.state() {
+            State::Connected(link) => link,
+            State::Connecting => return Err(self.not_connected()),
+            State::Closed => return Err(self.closed()),
+        };
+        let limit = link.largest_message();
+        if message.len() > limit {
+            return Err(ClientSendError::TooLarge { len: message.len(), limit });
+        }
+        if link.send(&message).await {
+            Ok(())
+        } else if self.shared.is_final() {
+            Err(self.closed())
+        } else {
+            Err(self.not_connected())
+        }
+    }
+
+    /// The next bytes received, in order, nothing left out; `None` at the end. Without
+    /// reconnection that is the server's end of input (sending may go on); with it, the end of the
+    /// client: the bytes of one connection follow those of the last. Concurrent calls take turns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no bytes are lost where the future is dropped.
+    pub async fn recv(&self) -> Option<Bytes> {
+        self.received.lock().await.recv().await
+    }
+
+    /// Ends the sending direction: what is queued goes out, then the end of the stream (a
+    /// half-close). Receiving goes on to the server's end; then the client is closed, and does not
+    /// reconnect.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientSendError`]: not connected now, or the connection was lost before all was out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the stream ends all the same, only the waiting is given up.
+    pub async fn finish(&self) -> Result<(), ClientSendError> {
+        let link = match self.shared.state() {
+            State::Connected(link) => link,
+            State::Connecting => return Err(self.not_connected()),
+            State::Closed => return Err(self.closed()),
+        };
+        self.shared.set_finished();
+        link.begin_finish();
+        link.finished().await.map_err(|_| self.not_connected())
+    }
+
+    /// Closes the client for good: nothing connects after this. What is queued is flushed, the
+    /// stream is ended, the server's end is waited for; all within the grace. Bytes received
+    /// before can still be taken; what the server sends after is thrown away.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: closing goes on; another call waits for it again.
+    pub async fn close(&self) -> CloseReport {
+        self.shared.stop.cancel();
+        if let Some(link) = self.shared.link() {
+            link.close(Closing::Finish(CloseReason::Local));
+        }
+        if tokio::time::timeout(self.close_grace, self.task.wait()).await.is_err() {
+            if let Some(link) = self.shared.link() {
+                link.close(Closing::Abort(CloseReason::Local));
+            }
+            self.task.wait().await;
+        }
+        CloseReport { unsent_bytes: self.shared.unsent_bytes() }
+    }
+
+    /// The socket as it is now. While there is no connection its local address is `0.0.0.0:0`.
+    pub fn info(&self) -> SocketInfo {
+        self.shared.info()
+    }
+
+    /// Whom it connects to.
+    pub fn target(&self) -> &Target {
+        &self.shared.target
+    }
+
+    /// Subscribes to what happens. The first subscription sees everything from the start.
+    pub fn events(&self) -> Events<ClientEvent> {
+        self.shared.events.subscribe()
+    }
+
+    /// The statistics it records to.
+    pub fn stats(&self) -> &SocketStats {
+        &self.shared.stats
+    }
+
+    fn not_connected(&self) -> ClientSendError {
+        ClientSendError::NotConnected { target: self.shared.target.clone() }
+    }
+
+    fn closed(&self) -> ClientSendError {
+        ClientSendError::Closed { target: self.shared.target.clone() }
+    }
+}
+
+impl Drop for TcpClient {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+        if let Some(link) = self.shared.link() {
+            link.close(Closing::Abort(CloseReason::Local));
+        }
+    }
+}
+
+impl std::fmt::Debug for TcpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpClient").field("info", &self.info()).finish_non_exhaustive()
+    }
+}
+
+/// What [`TcpClient::close`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// Bytes accepted for sending that the last connection lost: it was cut off at the end of the
+    /// grace, or failed before.
+    pub unsent_bytes: usize,
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientSendError {
+    /// There is no connection now.
+    #[error("not connected to {target}")]
+    NotConnected {
+        /// Whom the client connects to.
+        target: Target,
+    },
+    /// The client is closed, or its sending direction is finished.
+    #[error("the client of {target} is closed")]
+    Closed {
+        /// Whom it connected to.
+        target: Target,
+    },
+    /// The message can never fit.
+    #[error("a message of {len} bytes exceeds the outbox of {limit} bytes")]
+    TooLarge {
+        /// The message's length in bytes.
+        len: usize,
+        /// The outbox's bound in bytes.
+        limit: usize,
+    },
+}

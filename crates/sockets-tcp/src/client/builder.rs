@@ -1,0 +1,203 @@
+//! The settings of a client, with their defaults.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stats::SocketStats;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::connect::{ConnectError, Dialing};
+use super::driver::Driver;
+use super::shared::Shared;
+use super::{Target, TcpClient};
+use crate::backoff::Reconnect;
+use crate::drive::Patience;
+use crate::events::Publisher;
+use crate::outbox::QueueLimits;
+
+/// Sets up a [`TcpClient`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing connects before `connect` or `start`"]
+pub struct TcpClientBuilder {
+    dialing: Dialing,
+    reconnect: Option<Reconnect>,
+    stats: Option<SocketStats>,
+    limits: QueueLimits,
+    receive_queue: usize,
+    event_capacity: usize,
+    close_grace: Duration,
+    linger: Duration,
+}
+
+impl TcpClientBuilder {
+    /// How long one address may take to answer, unless set: 10 s.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The bound of the outbox in bytes, unless set: 1 MiB.
+    pub const DEFAULT_QUEUE_BYTES: usize = 1 << 20;
+    /// The bound of the outbox in messages, unless set: 1,024.
+    pub const DEFAULT_QUEUE_MESSAGES: usize = 1024;
+    /// How many reads, of at most 64 KiB, wait to be received, unless set: 16. Beyond that the
+    /// kernel, and so the server, is made to wait.
+    pub const DEFAULT_RECEIVE_QUEUE: usize = 16;
+    /// How many events a subscriber may be behind, unless set: 1,024.
+    pub const DEFAULT_EVENT_CAPACITY: usize = 1024;
+    /// How long `close` takes at most, unless set: 5 s.
+    pub const DEFAULT_CLOSE_GRACE: Duration = Duration::from_secs(5);
+    /// How long a connection that has come to its end may stand still, unless set: 2 s.
+    pub const DEFAULT_LINGER: Duration = Duration::from_secs(2);
+
+    pub(super) fn new(target: Target) -> Self {
+        let source = target.source();
+        Self {
+            dialing: Dialing {
+                target,
+                source,
+                timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+                no_delay: true,
+            },
+            reconnect: None,
+            stats: None,
+            limits: QueueLimits {
+                bytes: Self::DEFAULT_QUEUE_BYTES,
+                messages: Self::DEFAULT_QUEUE_MESSAGES,
+            },
+            receive_queue: Self::DEFAULT_RECEIVE_QUEUE,
+            event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+            close_grace: Self::DEFAULT_CLOSE_GRACE,
+            linger: Self::DEFAULT_LINGER,
+        }
+    }
+
+    /// How long a lookup, and then each address, may take to answer. Default:
+    /// [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.dialing.timeout = timeout;
+        self
+    }
+
+    /// Connects again when the connection is lost, and repeats a first connect that fails.
+    /// Default: neither.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = Some(reconnect);
+        self
+    }
+
+    /// Records to these statistics. Default: its own, see [`TcpClient::stats`].
+    pub fn stats(mut self, stats: SocketStats) -> Self {
+        self.stats = Some(stats);
+        self
+    }
+
+    /// The bound of the outbox in bytes, at least 1. Default:
+    /// [`DEFAULT_QUEUE_BYTES`](Self::DEFAULT_QUEUE_BYTES).
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes.max(1);
+        self
+    }
+
+    /// The bound of the outbox in messages, at least 1. Default:
+    /// [`DEFAULT_QUEUE_MESSAGES`](Self::DEFAULT_QUEUE_MESSAGES).
+    pub fn queue_messages(mut self, messages: usize) -> Self {
+        self.limits.messages = messages.max(1);
+        self
+    }
+
+    /// How many reads wait to be received, at least 1. Default:
+    /// [`DEFAULT_RECEIVE_QUEUE`](Self::DEFAULT_RECEIVE_QUEUE).
+    pub fn receive_queue(mut self, reads: usize) -> Self {
+        self.receive_queue = reads.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// How many events a subscriber may be behind before it misses some. Default:
+    /// [`DEFAULT_EVENT_CAPACITY`](Self::DEFAULT_EVENT_CAPACITY).
+    pub fn event_capacity(mut self, events: usize) -> Self {
+        self.event_capacity = events;
+        self
+    }
+
+    /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
+    pub fn no_delay(mut self, no_delay: bool) -> Self {
+        self.dialing.no_delay = no_delay;
+        self
+    }
+
+    /// The local address to connect from. Default: the target's, else the kernel's choice.
+    pub fn source(mut self, address: IpAddr) -> Self {
+        self.dialing.source = Some(address);
+        self
+    }
+
+    /// How long [`TcpClient::close`] takes at most. Default:
+    /// [`DEFAULT_CLOSE_GRACE`](Self::DEFAULT_CLOSE_GRACE).
+    pub fn close_grace(mut self, grace: Duration) -> Self {
+        self.close_grace = grace;
+        self
+    }
+
+    /// After a connection has come to its end: how long its last bytes may stand still, and how
+    /// long the server's own end is waited for. Default: [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Connects; with [`reconnect`](Self::reconnect), as often as that says.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]: whom, and why not; the last try's.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: where the future is dropped, nothing connects.
+    pub async fn connect(self) -> Result<TcpClient, ConnectError> {
+        let target = self.dialing.target.clone();
+        let (client, first) = self.launch();
+        match first.await {
+            Ok(Ok(())) => Ok(client),
+            Ok(Err(error)) => Err(error),
+            // The task answers before it ends; it can be gone only with its runtime.
+            Err(_) => Err(ConnectError::Closed { target }),
+        }
+    }
+
+    /// Begins to connect, and does not wait: events tell how it goes.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled.
+    pub fn start(self) -> TcpClient {
+        self.launch().0
+    }
+
+    fn launch(self) -> (TcpClient, oneshot::Receiver<Result<(), ConnectError>>) {
+        let (incoming, received) = mpsc::channel(self.receive_queue);
+        let (first, outcome) = oneshot::channel();
+        let shared = Arc::new(Shared::new(
+            self.dialing.target.clone(),
+            Publisher::new(self.event_capacity),
+            self.stats.unwrap_or_default(),
+        ));
+        let driver = Driver {
+            shared: Arc::clone(&shared),
+            dialing: self.dialing,
+            reconnect: self.reconnect,
+            limits: self.limits,
+            patience: Patience { idle: None, linger: self.linger },
+            incoming,
+            first: Some(first),
+        };
+        let task = TaskTracker::new();
+        task.spawn(driver.run());
+        task.close();
+        let received = Mutex::new(received);
+        (TcpClient { shared, received, task, close_grace: self.close_grace }, outcome)
+    }
+}

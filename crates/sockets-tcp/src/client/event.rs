@@ -1,0 +1,64 @@
+//! What a client tells its subscribers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::close_reason::CloseReason;
+use crate::failure::Failure;
+
+/// Something that happened to a client. Data comes from `recv`; here are only its lengths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// A connection stands.
+    Connected {
+        /// The server's address.
+        peer: SocketAddr,
+        /// The address of this end.
+        local: SocketAddr,
+    },
+    /// A read brought data.
+    Data {
+        /// How many bytes.
+        len: usize,
+    },
+    /// The server ended its stream; sending still works.
+    HalfClosed,
+    /// The connection is over.
+    Disconnected {
+        /// The server's address.
+        peer: SocketAddr,
+        /// Why.
+        reason: CloseReason,
+        /// Bytes received.
+        bytes_in: u64,
+        /// Bytes sent, as far as the kernel took them.
+        bytes_out: u64,
+    },
+    /// Messages were given up: the connection was lost, or closed, before they were sent.
+    Dropped {
+        /// How many messages.
+        messages: usize,
+        /// How many bytes of them were not sent.
+        bytes: usize,
+    },
+    /// The next try to connect is waited for.
+    Reconnecting {
+        /// Which try in a row, from 1.
+        attempt: u32,
+        /// How long the wait is.
+        delay: Duration,
+    },
+    /// The limit of tries in a row is reached: no more follow.
+    GaveUp {
+        /// How many tries there were.
+        attempts: u32,
+    },
+    /// Something failed.
+    Error {
+        /// What failed.
+        failure: Failure,
+    },
+    /// The client is closed for good. The last event.
+    Closed,
+}

@@ -1,0 +1,184 @@
+//! Typed events over a bounded channel that counts what a slow subscriber missed.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+
+/// What a subscriber receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received<E> {
+    /// Something happened.
+    Event(E),
+    /// The subscriber was slower than the channel is deep: this many events are lost to it.
+    Lagged(u64),
+}
+
+impl<E> Received<E> {
+    /// The event, unless this says that some were missed.
+    pub fn event(self) -> Option<E> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Lagged(_) => None,
+        }
+    }
+}
+
+/// A subscription to events of type `E`. Each subscription sees every event once, in order, or is
+/// told how many it missed.
+pub struct Events<E> {
+    receiver: broadcast::Receiver<E>,
+    subscribers: Arc<AtomicUsize>,
+    missed: u64,
+}
+
+impl<E: Clone> Events<E> {
+    fn new(receiver: broadcast::Receiver<E>, subscribers: Arc<AtomicUsize>) -> Self {
+        subscribers.fetch_add(1, Ordering::Relaxed);
+        Self { receiver, subscribers, missed: 0 }
+    }
+
+    /// The next event, [`Received::Lagged`] where some were missed, `None` after the last one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no event is lost where the future is dropped.
+    pub async fn recv(&mut self) -> Option<Received<E>> {
+        match self.receiver.recv().await {
+            Ok(event) => Some(Received::Event(event)),
+            Err(RecvError::Lagged(missed)) => Some(self.lagged(missed)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event if there is one now.
+    pub fn try_recv(&mut self) -> Option<Received<E>> {
+        match self.receiver.try_recv() {
+            Ok(event) => Some(Received::Event(event)),
+            Err(TryRecvError::Lagged(missed)) => Some(self.lagged(missed)),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+        }
+    }
+
+    /// How many events this subscription missed so far.
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    fn lagged(&mut self, missed: u64) -> Received<E> {
+        self.missed += missed;
+        Received::Lagged(missed)
+    }
+}
+
+impl<E> Drop for Events<E> {
+    fn drop(&mut self) {
+        self.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<E> fmt::Debug for Events<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("missed", &self.missed).finish_non_exhaustive()
+    }
+}
+
+/// The sending side. Cheap to clone; events end when it is closed, or the last clone is gone.
+pub(crate) struct Publisher<E> {
+    channel: Arc<Mutex<Channel<E>>>,
+    subscribers: Arc<AtomicUsize>,
+}
+
+struct Channel<E> {
+    /// `None` after the last event.
+    sender: Option<broadcast::Sender<E>>,
+    /// Holds what happened before anyone could subscribe, for the first who does.
+    first: Option<broadcast::Receiver<E>>,
+}
+
+impl<E: Clone> Publisher<E> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let (sender, receiver) = broadcast::channel(capacity.max(1));
+        let channel = Channel { sender: Some(sender), first: Some(receiver) };
+        Self { channel: Arc::new(Mutex::new(channel)), subscribers: Arc::default() }
+    }
+
+    /// A subscription; the first one sees everything from the beginning.
+    pub(crate) fn subscribe(&self) -> Events<E> {
+        let mut channel = lock(&self.channel);
+        let receiver = match (channel.first.take(), &channel.sender) {
+            (Some(first), _) => first,
+            (None, Some(sender)) => sender.subscribe(),
+            // A channel without a sender: ended.
+            (None, None) => broadcast::channel(1).1,
+        };
+        Events::new(receiver, Arc::clone(&self.subscribers))
+    }
+
+    pub(crate) fn publish(&self, event: E) {
+        if let Some(sender) = &lock(&self.channel).sender {
+            // Without any receiver there is nobody to miss it.
+            let _ = sender.send(event);
+        }
+    }
+
+    /// For events of every read: nothing is made, nothing is sent where nobody listens.
+    pub(crate) fn publish_if_heard(&self, event: impl FnOnce() -> E) {
+        if self.subscribers.load(Ordering::Relaxed) > 0 {
+            self.publish(event());
+        }
+    }
+
+    /// Publishes the last event; subscriptions end after it.
+    pub(crate) fn close(&self, last: E) {
+        self.publish(last);
+        lock(&self.channel).sender = None;
+    }
+}
+
+impl<E> Clone for Publisher<E> {
+    fn clone(&self) -> Self {
+        Self { channel: Arc::clone(&self.channel), subscribers: Arc::clone(&self.subscribers) }
+    }
+}
+
+/// Locks, also where a panic of another holder poisoned the lock: the data behind the locks of
+/// this crate is consistent between any two statements that can panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_subscriber_sees_the_beginning() {
+        let publisher = Publisher::new(4);
+        publisher.publish(1);
+        publisher.publish_if_heard(|| unreachable!("nobody listens yet"));
+        let (mut first, mut second) = (publisher.subscribe(), publisher.subscribe());
+        publisher.publish_if_heard(|| 2);
+        publisher.close(3);
+        publisher.publish(4);
+        for number in 1..=3 {
+            assert_eq!(first.recv().await, Some(Received::Event(number)));
+        }
+        assert_eq!(first.recv().await, None);
+        assert_eq!(second.recv().await, Some(Received::Event(2)));
+        assert_eq!(publisher.subscribe().recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn missed_events_are_counted() {
+        let publisher = Publisher::new(2);
+        let mut events = publisher.subscribe();
+        for number in 0..5 {
+            publisher.publish(number);
+        }
+        assert_eq!(events.recv().await, Some(Received::Lagged(3)));
+        assert_eq!(events.recv().await.and_then(Received::event), Some(3));
+        assert_eq!(events.missed(), 3);
+    }
+}

@@ -1,0 +1,79 @@
+//! What serves a connection: the trait, and handlers made of closures.
+
+mod discard;
+mod echo;
+mod relay;
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+
+use crate::connection::Connection;
+
+pub use discard::Discard;
+pub use echo::Echo;
+pub use relay::Relay;
+
+/// Serves the connections of a server, each in a task of its own.
+///
+/// When the future ends, what it wrote is flushed and the stream is ended. An error or a panic
+/// ends its own connection only, and is told by an event. The future may be dropped at any
+/// `await`: by `disconnect`, the idle timeout, a slow peer, or the end of a shutdown's grace.
+pub trait Handler: Send + Sync + 'static {
+    /// Serves one connection.
+    fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}
+
+/// A handler made of a function or closure.
+pub fn handler_fn<F, R>(function: F) -> HandlerFn<F>
+where
+    F: Fn(Connection) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), HandlerError>> + Send,
+{
+    HandlerFn(function)
+}
+
+/// See [`handler_fn`].
+#[derive(Clone, Copy, Debug)]
+pub struct HandlerFn<F>(F);
+
+impl<F, R> Handler for HandlerFn<F>
+where
+    F: Fn(Connection) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), HandlerError>> + Send,
+{
+    fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        (self.0)(connection)
+    }
+}
+
+/// Whatever went wrong in a handler. Any error becomes one by `?`.
+///
+/// It is no [`Error`] itself, so that it can be made of every error; [`source`](Self::source) is.
+#[derive(Debug)]
+pub struct HandlerError(Box<dyn Error + Send + Sync>);
+
+impl HandlerError {
+    /// The error that it was made of.
+    pub fn source(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self.0.as_ref()
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for HandlerError {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}

@@ -1,0 +1,105 @@
+//! A TCP server and a TCP client: bytes, bounded queues, typed events, statistics, and an end in
+//! order.
+//!
+//! - [`TcpServer`] accepts, gives each connection to a [`Handler`] in a task of its own, and sends
+//!   to one client or to all from outside. A client that does not read meets the
+//!   [`SlowPolicy`]; the others never wait for it.
+//! - [`TcpClient`] connects, and with [`Reconnect`] connects again: exponential back-off, full
+//!   jitter, a limit. After a deliberate close nothing reconnects.
+//! - [`TcpServer::shutdown`] and [`TcpClient::close`] drain what was accepted, within a grace, and
+//!   report what they cut off. A stream that lost bytes ends in a reset, never in what looks like
+//!   its proper end.
+//!
+//! Memory is bounded: an outbox per connection in bytes and messages, a queue of events that
+//! counts what a slow subscriber missed, a number of connections. Data goes to the handler; events
+//! carry only its lengths.
+//!
+//! It is not for TLS, UDP, framing or text: it moves the bytes as they are.
+//!
+//! An echo server and its client:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use sockets_tcp::{Echo, TcpClient, TcpServer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = TcpServer::builder()
+//!     .bind("127.0.0.1:0".parse()?)
+//!     .handler(Echo::new().prefix("Echo: "))
+//!     .start()
+//!     .await?;
+//!
+//! let client = TcpClient::builder(server.local_addr()).connect().await?;
+//! client.send(Bytes::from_static(b"hello\n")).await?;
+//! client.finish().await?;
+//! let mut answer = Vec::new();
+//! while let Some(bytes) = client.recv().await {
+//!     answer.extend_from_slice(&bytes);
+//! }
+//! assert_eq!(answer, b"Echo: hello\n");
+//!
+//! let report = server.shutdown(Duration::from_secs(1)).await;
+//! assert!(report.cut_off.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A handler of one's own, and events:
+//!
+//! ```
+//! use sockets_tcp::{Connection, Received, ServerEvent, TcpClient, TcpServer, handler_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let greet = handler_fn(|mut connection: Connection| async move {
+//!     let greeting = format!("you are client {}\n", connection.id());
+//!     connection.write_all(greeting.as_bytes()).await?;
+//!     Ok(())
+//! });
+//! let server = TcpServer::builder().bind("127.0.0.1:0".parse()?).handler(greet).start().await?;
+//! let mut events = server.events();
+//!
+//! let client = TcpClient::builder(server.local_addr()).connect().await?;
+//! assert_eq!(client.recv().await.as_deref(), Some(&b"you are client 1\n"[..]));
+//! client.close().await;
+//!
+//! while let Some(received) = events.recv().await {
+//!     if let Received::Event(ServerEvent::Disconnected { bytes_out, .. }) = received {
+//!         assert_eq!(bytes_out, 17);
+//!         break;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod client;
+mod close_reason;
+mod connection;
+mod drive;
+mod events;
+mod failure;
+mod handler;
+mod link;
+mod observer;
+mod outbox;
+mod server;
+
+pub use backoff::{Backoff, Reconnect, Retry};
+pub use client::{
+    ClientEvent, ClientSendError, CloseReport, ConnectError, Target, TcpClient, TcpClientBuilder,
+};
+pub use close_reason::CloseReason;
+pub use connection::{Connection, ConnectionReader, ConnectionWriter};
+pub use events::{Events, Received};
+pub use failure::{Failure, Operation};
+pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handler_fn};
+pub use server::{
+    BindError, BroadcastReport, ClientId, ClientInfo, CutOff, SendError, ServerEvent, ServerInfo,
+    ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
+};

@@ -1,0 +1,179 @@
+//! One connection's shared state: what its task, its handler and those who send to it work on.
+//!
+//! Two short locks, one per direction, are held over at most one non-blocking system call. The
+//! connection's own task waits for the socket; everybody else only leaves work for it.
+
+mod receiving;
+mod sending;
+mod writing;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ports_core::FiveTuple;
+use socket2::SockRef;
+use stats::{Inbound, Outbound};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::close_reason::CloseReason;
+use crate::events::lock;
+use crate::observer::Observer;
+use crate::outbox::{Loss, Outbox, QueueLimits};
+
+use receiving::Receiving;
+pub(crate) use sending::Offer;
+use sending::Sending;
+
+/// How a connection is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// The handler ends now; what is queued goes out, then the end of the stream.
+    Finish(CloseReason),
+    /// Everything ends now; what is queued is lost, and said so.
+    Abort(CloseReason),
+}
+
+impl Closing {
+    pub(crate) fn reason(self) -> CloseReason {
+        match self {
+            Self::Finish(reason) | Self::Abort(reason) => reason,
+        }
+    }
+}
+
+/// What a connection moved so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) queued: Loss,
+    pub(crate) lost: Loss,
+    pub(crate) dropped: Loss,
+}
+
+/// See the module's first lines.
+pub(crate) struct Link {
+    stream: TcpStream,
+    tuple: FiveTuple,
+    opened: Instant,
+    pub(crate) observer: Observer,
+    sending: Mutex<Sending>,
+    receiving: Mutex<Receiving>,
+    /// Told whenever the outbox moved or will never move again.
+    progress: Notify,
+    /// Nanoseconds from `opened` to the last byte either way; kept only where someone asks.
+    last_activity: Option<AtomicU64>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        stream: TcpStream,
+        tuple: FiveTuple,
+        observer: Observer,
+        limits: QueueLimits,
+        (inbound, outbound): (Inbound, Outbound),
+        watch_activity: bool,
+    ) -> Self {
+        Self {
+            stream,
+            tuple,
+            opened: Instant::now(),
+            observer,
+            sending: Mutex::new(Sending::new(Outbox::new(limits), outbound)),
+            receiving: Mutex::new(Receiving::new(inbound)),
+            progress: Notify::new(),
+            last_activity: watch_activity.then(AtomicU64::default),
+        }
+    }
+
+    pub(crate) fn tuple(&self) -> FiveTuple {
+        self.tuple
+    }
+
+    /// How long the connection has stood.
+    pub(crate) fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        let bytes_in = lock(&self.receiving).bytes_in;
+        let sending = lock(&self.sending);
+        Traffic {
+            bytes_in,
+            bytes_out: sending.bytes_out,
+            queued: sending.queued(),
+            lost: sending.lost,
+            dropped: sending.dropped,
+        }
+    }
+
+    /// Asks the connection's task to end it. An abort overrides a finish; else the first one holds.
+    pub(crate) fn close(&self, closing: Closing) {
+        let mut sending = lock(&self.sending);
+        let overrides = match sending.closing {
+            None => true,
+            Some(Closing::Finish(_)) => matches!(closing, Closing::Abort(_)),
+            Some(Closing::Abort(_)) => false,
+        };
+        if overrides {
+            sending.closing = Some(closing);
+            let task = sending.task.take();
+            drop(sending);
+            self.progress.notify_waiters();
+            if let Some(task) = task {
+                task.wake();
+            }
+        }
+    }
+
+    /// Marks the connection as over for everyone who still holds it, and drops what is left in
+    /// its queue; returns that loss. A stream that lost bytes ends in a reset, never in what
+    /// looks like its proper end.
+    pub(crate) fn bury(&self) -> Loss {
+        let mut sending = lock(&self.sending);
+        let loss = sending.bury();
+        let truncated = sending.truncated;
+        drop(sending);
+        self.progress.notify_waiters();
+        self.observer.dropped(loss);
+        lock(&self.receiving).bury();
+        let socket = SockRef::from(&self.stream);
+        // Both calls fail only on a socket that is already gone.
+        if truncated {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        } else {
+            let _ = socket.shutdown(std::net::Shutdown::Write);
+        }
+        loss
+    }
+
+    /// How many bytes the kernel holds for this end.
+    #[cfg(test)]
+    pub(crate) fn arrived(&self) -> u64 {
+        rustix::io::ioctl_fionread(&self.stream).unwrap()
+    }
+
+    fn note_activity(&self) {
+        if let Some(last) = &self.last_activity {
+            last.store(self.opened.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Resolves once nothing has moved for `timeout`. Only for links made to watch activity.
+    pub(crate) async fn idle(&self, timeout: Duration) {
+        loop {
+            let last = self.last_activity.as_ref().map_or(0, |last| last.load(Ordering::Relaxed));
+            let deadline = self.opened + Duration::from_nanos(last) + timeout;
+            if Instant::now() >= deadline {
+                return;
+            }
+            tokio::time::sleep_until(deadline).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Draining and the idle clock, on a real connection.
+
+use std::future::poll_fn;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream as StdStream};
+
+use ports_core::Transport;
+use stats::{Role, SocketStats};
+
+use super::*;
+use crate::events::Publisher;
+
+/// A link and its peer.
+fn pair() -> (Link, StdStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, remote) = listener.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let tuple = FiveTuple::new(Transport::Tcp, stream.local_addr().unwrap(), remote);
+    let mut recorder = SocketStats::new().open(Transport::Tcp, Role::Client, tuple);
+    let link = Link::new(
+        TcpStream::from_std(stream).unwrap(),
+        tuple,
+        Observer::Client(Publisher::new(16)),
+        QueueLimits { bytes: 1024, messages: 16 },
+        recorder.split(),
+        true,
+    );
+    (link, peer)
+}
+
+async fn read(link: &Link, len: usize) -> Vec<u8> {
+    let mut buffer = vec![0; len];
+    let read = poll_fn(|context| link.poll_read(context, &mut buffer)).await.unwrap();
+    buffer.truncate(read);
+    buffer
+}
+
+/// Until the kernel holds exactly so many bytes for the link.
+async fn arrived(link: &Link, len: u64) {
+    while link.arrived() != len {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn draining_reads_all_that_had_arrived_and_no_more() {
+    let (link, mut peer) = pair();
+    peer.write_all(&[1; 1000]).unwrap();
+    arrived(&link, 1000).await;
+    link.drain();
+    assert!(link.is_draining());
+    assert_eq!(read(&link, 10).await, [1; 10]);
+    peer.write_all(&[2; 500]).unwrap();
+    arrived(&link, 990 + 500).await;
+    assert_eq!(read(&link, 5000).await, [1; 990], "what came later is not served");
+    assert_eq!(read(&link, 5000).await, [0; 0]);
+    assert!(!link.peer_ended());
+}
+
+#[tokio::test]
+async fn draining_wakes_a_reader_that_waits() {
+    let (link, _peer) = pair();
+    let waiting = read(&link, 10);
+    let drained = async {
+        tokio::task::yield_now().await;
+        link.drain();
+    };
+    assert_eq!(tokio::join!(waiting, drained).0, [0; 0]);
+}
+
+#[tokio::test]
+async fn a_buried_link_refuses_and_ends() {
+    let (link, mut peer) = pair();
+    peer.write_all(&[1; 10]).unwrap();
+    assert_eq!(link.bury(), Loss::default());
+    assert_eq!(read(&link, 10).await, [0; 0]);
+    assert_eq!(link.offer(&bytes::Bytes::from_static(b"x"), false), Offer::Gone);
+    assert!(link.write_all(b"x").await.is_err());
+    assert!(!link.send(&bytes::Bytes::from_static(b"x")).await);
+}
+
+#[tokio::test]
+async fn a_write_given_up_counts_as_lost() {
+    let (link, _peer) = pair();
+    let data = vec![0; 32 << 20];
+    {
+        let mut writing = std::pin::pin!(link.write_all(&data));
+        poll_fn(|context| {
+            assert!(writing.as_mut().poll(context).is_pending(), "the peer does not read");
+            std::task::Poll::Ready(())
+        })
+        .await;
+        assert_eq!(link.traffic().queued.messages, 1);
+    }
+    let traffic = link.traffic();
+    assert_eq!((traffic.queued.messages, traffic.lost.messages), (0, 1));
+    assert_eq!(traffic.lost.bytes as u64 + traffic.bytes_out, 32 << 20);
+}
+
+#[tokio::test]
+async fn a_message_waits_for_the_write_under_way() {
+    let (link, mut peer) = pair();
+    peer.set_nonblocking(true).unwrap();
+    let data = vec![0; 32 << 20];
+    let mut writing = std::pin::pin!(link.write_all(&data));
+    poll_fn(|context| {
+        assert!(writing.as_mut().poll(context).is_pending(), "the peer does not read");
+        std::task::Poll::Ready(())
+    })
+    .await;
+    let message = bytes::Bytes::from_static(b"between");
+    assert_eq!(link.offer(&message, false), Offer::Accepted { dropped: 0 });
+    let before = link.traffic().bytes_out;
+    let mut scratch = vec![0; 1 << 20];
+    let mut read = 0;
+    while read < before as usize {
+        read += std::io::Read::read(&mut peer, &mut scratch).unwrap_or(0);
+    }
+    link.stream.writable().await.unwrap();
+    poll_fn(|context| {
+        assert!(link.poll_service(context, true).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    let traffic = link.traffic();
+    assert_eq!(traffic.bytes_out, before, "it would be in the middle of the other");
+    assert_eq!(traffic.queued.messages, 2);
+}

@@ -1,0 +1,154 @@
+//! The queue of what one connection still has to send, bounded by bytes and by messages.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::ops::AddAssign;
+
+use bytes::{Buf, Bytes};
+
+/// How many messages go to the kernel in one call. `writev` takes 1,024 (`IOV_MAX`); past a few
+/// dozen the call's own cost no longer shows.
+pub(crate) const GATHER: usize = 32;
+
+/// The two bounds of an outbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    pub(crate) bytes: usize,
+    pub(crate) messages: usize,
+}
+
+/// What was accepted or offered, and never reached the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Loss {
+    pub(crate) fn message(bytes: usize) -> Self {
+        Self { messages: 1, bytes }
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        self.messages == 0
+    }
+}
+
+impl AddAssign for Loss {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Messages in the order in which they were accepted. The first one may be partly sent.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    messages: VecDeque<Bytes>,
+    bytes: usize,
+    front_started: bool,
+    limits: QueueLimits,
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        Self { messages: VecDeque::new(), bytes: 0, front_started: false, limits }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn limits(&self) -> QueueLimits {
+        self.limits
+    }
+
+    /// Whether a message of this length finds room.
+    pub(crate) fn fits(&self, len: usize) -> bool {
+        self.messages.len() < self.limits.messages && self.bytes + len <= self.limits.bytes
+    }
+
+    /// Takes a message in. The caller asked [`Outbox::fits`] first.
+    pub(crate) fn push(&mut self, message: Bytes) {
+        debug_assert!(!message.is_empty() && self.fits(message.len()));
+        self.bytes += message.len();
+        self.messages.push_back(message);
+    }
+
+    /// Takes in what is left of a message whose first bytes are sent already: it is no longer
+    /// to be dropped whole.
+    pub(crate) fn push_rest(&mut self, rest: Bytes) {
+        debug_assert!(self.is_empty());
+        self.front_started = true;
+        self.push(rest);
+    }
+
+    /// The next bytes to send, from at most `messages` messages; says how many slices it filled.
+    pub(crate) fn gather<'a>(
+        &'a self,
+        slices: &mut [IoSlice<'a>; GATHER],
+        messages: usize,
+    ) -> usize {
+        let mut filled = 0;
+        for (slice, message) in slices.iter_mut().zip(self.messages.iter().take(messages)) {
+            *slice = IoSlice::new(message);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Notes that the first `sent` bytes are out; says how many messages that completed.
+    pub(crate) fn advance(&mut self, mut sent: usize) -> usize {
+        self.bytes -= sent;
+        let mut completed = 0;
+        while sent > 0
+            && let Some(front) = self.messages.front_mut()
+        {
+            if sent < front.len() {
+                front.advance(sent);
+                self.front_started = true;
+                break;
+            }
+            sent -= front.len();
+            self.messages.pop_front();
+            self.front_started = false;
+            completed += 1;
+        }
+        completed
+    }
+
+    /// Drops the oldest messages, never one that is partly sent, until one of `len` bytes fits or
+    /// nothing is left to drop. Returns the loss, and how many of the first `ahead` messages went.
+    pub(crate) fn drop_oldest(&mut self, len: usize, ahead: usize) -> (Loss, usize) {
+        let first = usize::from(self.front_started);
+        let (mut loss, mut gone_ahead) = (Loss::default(), 0);
+        while !self.fits(len)
+            && let Some(message) = self.messages.remove(first)
+        {
+            self.bytes -= message.len();
+            loss += Loss::message(message.len());
+            gone_ahead += usize::from(first + gone_ahead < ahead);
+        }
+        (loss, gone_ahead)
+    }
+
+    /// Empties the queue; says what was in it.
+    pub(crate) fn clear(&mut self) -> Loss {
+        let loss = Loss { messages: self.messages.len(), bytes: self.bytes };
+        self.messages.clear();
+        self.bytes = 0;
+        self.front_started = false;
+        loss
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The TCP server: its handle.
+
+mod accept;
+mod bind;
+mod builder;
+mod clients;
+mod event;
+mod report;
+mod send;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ports_core::{SocketInfo, SocketState, Transport};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::close_reason::CloseReason;
+use crate::events::Events;
+use crate::handler::Discard;
+use crate::link::Closing;
+
+pub use bind::BindError;
+pub use builder::TcpServerBuilder;
+pub(crate) use clients::Clients;
+pub use event::{ClientId, ServerEvent};
+pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
+pub use send::{SendError, SlowPolicy, UnknownClientError};
+
+/// A running TCP server.
+///
+/// Dropping it ends everything at once: its listeners, then its connections, as soon as the
+/// runtime comes to it. [`shutdown`](Self::shutdown) ends it in order.
+pub struct TcpServer {
+    clients: Arc<Clients>,
+    local: Vec<SocketAddr>,
+    /// The accepting task.
+    acceptor: TaskTracker,
+    /// Cancelled once the listeners are closed and their claims released.
+    released: CancellationToken,
+}
+
+impl TcpServer {
+    /// A server to be: set it up, then [`start`](TcpServerBuilder::start) it.
+    pub fn builder() -> TcpServerBuilder<Discard> {
+        TcpServerBuilder::new()
+    }
+
+    /// The address it listens on, the first one where there are several; with the port that the
+    /// kernel chose where 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local[0]
+    }
+
+    /// All addresses it listens on, in the order in which they were given.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local
+    }
+
+    /// Subscribes to what happens. The first subscription sees everything from the start.
+    pub fn events(&self) -> Events<ServerEvent> {
+        self.clients.subscribe()
+    }
+
+    /// The clients that are connected now, oldest first.
+    pub fn clients(&self) -> Vec<ClientInfo> {
+        self.clients.infos()
+    }
+
+    /// The server's socket and its counts.
+    pub fn info(&self) -> ServerInfo {
+        let steps: &[SocketState] = match (self.released.is_cancelled(), self.clients.is_empty()) {
+            (false, _) => &[SocketState::Listening],
+            (true, false) => &[SocketState::Listening, SocketState::Closing],
+            (true, true) => &[],
+        };
+        let mut socket = SocketInfo::new(Transport::Tcp, self.local_addr());
+        for step in steps {
+            // Every step of a server's life is legal.
+            let _ = socket.become_state(*step);
+        }
+        self.clients.server_info(socket)
+    }
+
+    /// The statistics it records to.
+    pub fn stats(&self) -> &stats::SocketStats {
+        self.clients.stats()
+    }
+
+    /// Sends a message to one client, under the slow policy. Accepted means: with the kernel, or
+    /// in the client's outbox.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]: the client is gone, or did not take it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the message is accepted whole or not at all.
+    pub async fn send(&self, client: ClientId, message: Bytes) -> Result<(), SendError> {
+        self.clients.send(client, &message).await
+    }
+
+    /// Sends a message to every client, under the slow policy. All share the one buffer, and no
+    /// client waits for another.
+    ///
+    /// # Cancel safety
+    ///
+    /// Each client gets the message whole or not at all; which ones, is not known.
+    pub async fn broadcast(&self, message: Bytes) -> BroadcastReport {
+        self.clients.broadcast(&message, None).await
+    }
+
+    /// Disconnects one client: its handler is dropped, what is queued is flushed, the stream is
+    /// ended. Returns at once; [`ServerEvent::Disconnected`] tells when it is done.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownClientError`] where there is no such client (any more).
+    pub fn disconnect(&self, client: ClientId) -> Result<(), UnknownClientError> {
+        self.clients.close(client, Closing::Finish(CloseReason::Local))
+    }
+
+    /// Ends the server in order: stops accepting and releases the ports, lets the handlers read
+    /// what has already arrived, flushes every outbox, ends every stream. What is not done after
+    /// `grace` is cut off, and reported. A handler that blocks its thread cannot be cut off; this
+    /// waits for it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: where the future is dropped, the server keeps draining; another call waits for it
+    /// again, with its own grace.
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        self.clients.stopping().cancel();
+        self.released.cancelled().await;
+        self.clients.drain();
+        self.acceptor.close();
+        if tokio::time::timeout(grace, self.acceptor.wait()).await.is_err() {
+            self.clients.abort();
+            self.acceptor.wait().await;
+        }
+        self.clients.shutdown_report()
+    }
+}
+
+impl Drop for TcpServer {
+    fn drop(&mut self) {
+        self.clients.stopping().cancel();
+        self.clients.abort();
+        self.acceptor.close();
+    }
+}
+
+impl std::fmt::Debug for TcpServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpServer").field("local", &self.local).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

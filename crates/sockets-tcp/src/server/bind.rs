@@ -1,0 +1,225 @@
+//! Opening a listening socket, with its claim in the port registry.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::task::{Context, Poll};
+
+use ports_core::{ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How often the kernel is asked for another port where the one it chose is claimed by a part of
+/// this program that has not bound it yet.
+const CHOICES: usize = 16;
+
+/// Why a server cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Neither an address nor a listener was given.
+    #[error("no address to listen on: give one to `bind`, or a bound socket to `listener`")]
+    NoAddress,
+    /// Another socket listens there.
+    #[error(
+        "cannot listen on tcp {address}: the port is in use; take another one, or port 0 for any"
+    )]
+    AddressInUse {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The port is reserved to privileged programs.
+    #[error(
+        "cannot listen on tcp {address}: the port needs privilege; use a port from 1024 up, grant \
+         CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start"
+    )]
+    Privileged {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The address is none of this machine's.
+    #[error("cannot listen on tcp {address}: this machine does not have the address")]
+    AddressNotAvailable {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The port registry does not give the port.
+    #[error("cannot claim tcp {address}")]
+    Claim {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: ClaimError,
+    },
+    /// Another operation on the socket failed.
+    #[error("cannot {operation} tcp {address}")]
+    Io {
+        /// What was done.
+        operation: &'static str,
+        /// The address it was for.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The listener that was given has no address.
+    #[error("cannot use the given listener")]
+    Listener {
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl BindError {
+    fn of_io(operation: &'static str, address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse { address, source },
+            io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { address, source },
+            io::ErrorKind::PermissionDenied => Self::Privileged { address, source },
+            _ => Self::Io { operation, address, source },
+        }
+    }
+}
+
+/// Where to listen.
+#[derive(Debug)]
+pub(super) enum Place {
+    Address(SocketAddr),
+    Bound(StdListener),
+}
+
+/// How to listen.
+#[derive(Debug)]
+pub(super) struct Binding {
+    pub(super) registry: Option<PortRegistry>,
+    pub(super) owner: String,
+    pub(super) backlog: i32,
+}
+
+/// A listening socket and its claim, which live and die together.
+#[derive(Debug)]
+pub(super) struct Listener {
+    socket: TcpListener,
+    local: SocketAddr,
+    _claim: Option<PortClaim>,
+}
+
+impl Listener {
+    pub(super) fn open(place: Place, binding: &Binding) -> Result<Self, BindError> {
+        match place {
+            Place::Address(address) if address.port() == 0 => Self::bind_any(address, binding),
+            Place::Address(address) => Self::bind_exact(address, binding),
+            Place::Bound(socket) => {
+                let local = socket.local_addr().map_err(|source| BindError::Listener { source })?;
+                let claim = adopt(local, binding)?;
+                Self::new(socket, local, claim)
+            }
+        }
+    }
+
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(super) fn poll_accept(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.socket.poll_accept(context)
+    }
+
+    /// Claims first, so that two parts of this program never race for one port.
+    fn bind_exact(address: SocketAddr, binding: &Binding) -> Result<Self, BindError> {
+        let claim = binding
+            .registry
+            .as_ref()
+            .map(|registry| {
+                // A mark may be stale; the bind below finds out.
+                let request = ClaimRequest::new(Transport::Tcp)
+                    .exact(address.port())
+                    .address(address.ip())
+                    .owner(binding.owner.clone())
+                    .ignore_foreign();
+                registry.claim(&request).map_err(|source| BindError::Claim { address, source })
+            })
+            .transpose()?;
+        let bound = listen(address, binding.backlog);
+        if let Some(registry) = &binding.registry {
+            let (ip, port) = (address.ip(), address.port());
+            match &bound {
+                Ok(_) => {
+                    registry.clear_foreign(Transport::Tcp, ip, port);
+                }
+                Err(BindError::AddressInUse { .. }) => {
+                    registry.mark_foreign(Transport::Tcp, ip, port);
+                }
+                Err(_) => {}
+            }
+        }
+        let (socket, local) = bound?;
+        Self::new(socket, local, claim)
+    }
+
+    /// Binds first: the port is the kernel's choice.
+    fn bind_any(address: SocketAddr, binding: &Binding) -> Result<Self, BindError> {
+        // Sockets whose port was refused stay open until the end, so that the kernel does not
+        // choose the same port again.
+        let mut refused = Vec::new();
+        loop {
+            let (socket, local) = listen(address, binding.backlog)?;
+            match adopt(local, binding) {
+                Ok(claim) => return Self::new(socket, local, claim),
+                Err(BindError::Claim { source: ClaimError::Held { .. }, .. })
+                    if refused.len() < CHOICES =>
+                {
+                    refused.push(socket);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn new(
+        socket: StdListener,
+        local: SocketAddr,
+        claim: Option<PortClaim>,
+    ) -> Result<Self, BindError> {
+        let socket = socket
+            .set_nonblocking(true)
+            .and_then(|()| TcpListener::from_std(socket))
+            .map_err(|source| BindError::of_io("listen on", local, source))?;
+        Ok(Self { socket, local, _claim: claim })
+    }
+}
+
+fn adopt(local: SocketAddr, binding: &Binding) -> Result<Option<PortClaim>, BindError> {
+    let Some(registry) = &binding.registry else { return Ok(None) };
+    registry
+        .adopt(Transport::Tcp, local.ip(), local.port(), binding.owner.clone())
+        .map(Some)
+        .map_err(|source| BindError::Claim { address: local, source })
+}
+
+/// socket, bind, listen. `[::]` takes IPv4 too, whatever the system's default is.
+fn listen(address: SocketAddr, backlog: i32) -> Result<(StdListener, SocketAddr), BindError> {
+    let failed =
+        |operation: &'static str| move |source| BindError::of_io(operation, address, source);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+        .map_err(failed("open a socket for"))?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false).map_err(failed("set IPV6_V6ONLY for"))?;
+    }
+    // On Unix this lets a server restart while connections of its predecessor are in TIME-WAIT; on
+    // Windows it would let two servers share a port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true).map_err(failed("set SO_REUSEADDR for"))?;
+    socket.bind(&address.into()).map_err(failed("bind"))?;
+    socket.listen(backlog).map_err(failed("listen on"))?;
+    let socket = StdListener::from(socket);
+    let local = socket.local_addr().map_err(failed("read the address of"))?;
+    Ok((socket, local))
+}

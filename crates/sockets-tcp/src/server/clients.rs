@@ -1,0 +1,202 @@
+//! A server's clients: who is connected, and how all of them are drained or ended.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ports_core::{SocketInfo, SocketState};
+use stats::SocketStats;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ClientId, ClientInfo, CutOff, ServerEvent, ServerInfo, ShutdownReport, SlowPolicy,
+    UnknownClientError,
+};
+use crate::close_reason::CloseReason;
+use crate::drive::Ended;
+use crate::events::{Events, Publisher, lock};
+use crate::link::{Closing, Link};
+
+/// What all parts of a server share.
+pub(crate) struct Clients {
+    table: Mutex<Table>,
+    accepted: AtomicU64,
+    slow: SlowPolicy,
+    max_connections: usize,
+    events: Publisher<ServerEvent>,
+    stats: SocketStats,
+    stopping: CancellationToken,
+}
+
+/// What becomes of connections that are there, and of those that still come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    Draining,
+    Aborted,
+}
+
+struct Table {
+    // Ordered, so that lists and broadcasts go by age.
+    links: BTreeMap<ClientId, Arc<Link>>,
+    stage: Stage,
+    report: ShutdownReport,
+}
+
+impl Clients {
+    pub(super) fn new(
+        slow: SlowPolicy,
+        max_connections: usize,
+        events: Publisher<ServerEvent>,
+        stats: SocketStats,
+    ) -> Self {
+        Self {
+            table: Mutex::new(Table {
+                links: BTreeMap::new(),
+                stage: Stage::Serving,
+                report: ShutdownReport::default(),
+            }),
+            accepted: AtomicU64::new(0),
+            slow,
+            max_connections,
+            events,
+            stats,
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// Cancelled when the server begins to stop.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    pub(super) fn stats(&self) -> &SocketStats {
+        &self.stats
+    }
+
+    pub(super) fn publisher(&self) -> &Publisher<ServerEvent> {
+        &self.events
+    }
+
+    pub(super) fn subscribe(&self) -> Events<ServerEvent> {
+        self.events.subscribe()
+    }
+
+    pub(super) fn max_connections(&self) -> usize {
+        self.max_connections
+    }
+
+    pub(super) fn slow_policy(&self) -> SlowPolicy {
+        self.slow
+    }
+
+    pub(super) fn next_id(&self) -> ClientId {
+        ClientId::new(self.accepted.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    pub(super) fn insert(&self, client: ClientId, link: &Arc<Link>) {
+        let mut table = lock(&self.table);
+        table.links.insert(client, Arc::clone(link));
+        let stage = table.stage;
+        drop(table);
+        match stage {
+            Stage::Serving => {}
+            Stage::Draining => link.drain(),
+            Stage::Aborted => link.close(Closing::Abort(CloseReason::Shutdown)),
+        }
+    }
+
+    pub(super) fn remove(&self, client: ClientId, link: &Link, ended: &Ended) {
+        let mut table = lock(&self.table);
+        table.links.remove(&client);
+        if table.stage == Stage::Serving {
+            return;
+        }
+        if ended.aborted || ended.unsent > 0 || ended.reason == CloseReason::Reset {
+            let (peer, reason) = (link.tuple().remote, ended.reason);
+            table.report.cut_off.push(CutOff { client, peer, reason, unsent_bytes: ended.unsent });
+        } else {
+            table.report.drained += 1;
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        lock(&self.table).links.is_empty()
+    }
+
+    pub(super) fn link(&self, client: ClientId) -> Option<Arc<Link>> {
+        lock(&self.table).links.get(&client).cloned()
+    }
+
+    pub(super) fn links(&self, except: Option<ClientId>) -> Vec<Arc<Link>> {
+        let table = lock(&self.table);
+        let others = table.links.iter().filter(|(client, _)| Some(**client) != except);
+        others.map(|(_, link)| Arc::clone(link)).collect()
+    }
+
+    pub(super) fn close(
+        &self,
+        client: ClientId,
+        closing: Closing,
+    ) -> Result<(), UnknownClientError> {
+        self.link(client).ok_or(UnknownClientError { client })?.close(closing);
+        Ok(())
+    }
+
+    pub(super) fn drain(&self) {
+        self.enter(Stage::Draining).iter().for_each(|link| link.drain());
+    }
+
+    pub(super) fn abort(&self) {
+        let abort = Closing::Abort(CloseReason::Shutdown);
+        self.enter(Stage::Aborted).iter().for_each(|link| link.close(abort));
+    }
+
+    fn enter(&self, stage: Stage) -> Vec<Arc<Link>> {
+        let mut table = lock(&self.table);
+        if table.stage != Stage::Aborted {
+            table.stage = stage;
+        }
+        table.links.values().cloned().collect()
+    }
+
+    pub(super) fn shutdown_report(&self) -> ShutdownReport {
+        lock(&self.table).report.clone()
+    }
+
+    pub(super) fn server_info(&self, socket: SocketInfo) -> ServerInfo {
+        ServerInfo {
+            socket,
+            active: lock(&self.table).links.len(),
+            accepted: self.accepted.load(Ordering::Relaxed),
+            max_connections: self.max_connections,
+        }
+    }
+
+    pub(super) fn infos(&self) -> Vec<ClientInfo> {
+        let links: Vec<_> = {
+            let table = lock(&self.table);
+            table.links.iter().map(|(client, link)| (*client, Arc::clone(link))).collect()
+        };
+        links.into_iter().map(|(client, link)| client_info(client, &link)).collect()
+    }
+}
+
+fn client_info(id: ClientId, link: &Link) -> ClientInfo {
+    let traffic = link.traffic();
+    let mut socket = SocketInfo::connected(link.tuple());
+    if link.is_closing() {
+        // Refused only in a state that this socket, connected one line above, is not in.
+        let _ = socket.become_state(SocketState::Closing);
+    }
+    ClientInfo {
+        id,
+        socket,
+        connected_for: link.age(),
+        bytes_in: traffic.bytes_in,
+        bytes_out: traffic.bytes_out,
+        queued_messages: traffic.queued.messages,
+        queued_bytes: traffic.queued.bytes,
+        dropped_messages: traffic.lost.messages + traffic.dropped.messages,
+    }
+}

@@ -1,0 +1,87 @@
+//! What a server says about itself and about what it did.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ports_core::SocketInfo;
+
+use crate::close_reason::CloseReason;
+use crate::server::ClientId;
+
+/// A server's socket and its counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerInfo {
+    /// The first listening socket.
+    pub socket: SocketInfo,
+    /// Clients connected now.
+    pub active: usize,
+    /// Clients accepted so far.
+    pub accepted: u64,
+    /// The most clients it holds at once.
+    pub max_connections: usize,
+}
+
+/// One connected client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// Its number.
+    pub id: ClientId,
+    /// Its socket: both addresses and the state.
+    pub socket: SocketInfo,
+    /// For how long it has been connected.
+    pub connected_for: Duration,
+    /// Bytes received from it.
+    pub bytes_in: u64,
+    /// Bytes sent to it.
+    pub bytes_out: u64,
+    /// Messages that wait to be sent to it.
+    pub queued_messages: usize,
+    /// Bytes that wait to be sent to it.
+    pub queued_bytes: usize,
+    /// Messages for it that were dropped.
+    pub dropped_messages: usize,
+}
+
+/// What became of a broadcast, counted in clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BroadcastReport {
+    /// Clients that will get the message: it is with the kernel or in their outbox.
+    pub queued: usize,
+    /// Clients for which a message was dropped: this one, or with
+    /// [`SlowPolicy::DropOldest`](crate::SlowPolicy::DropOldest) an older one in its favour (such a
+    /// client counts as queued, too).
+    pub dropped: usize,
+    /// Clients disconnected because they were slow.
+    pub disconnected: usize,
+    /// Clients whose sending direction had already ended.
+    pub closed: usize,
+}
+
+/// What [`TcpServer::shutdown`](crate::TcpServer::shutdown) did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Connections that came to their proper end.
+    pub drained: usize,
+    /// Connections that did not.
+    pub cut_off: Vec<CutOff>,
+}
+
+/// A connection that was not done when the grace was over, or was lost before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CutOff {
+    /// The client.
+    pub client: ClientId,
+    /// Its address.
+    pub peer: SocketAddr,
+    /// Why it ended: [`CloseReason::Shutdown`] at the end of the grace.
+    pub reason: CloseReason,
+    /// Bytes accepted for it that the kernel had not taken. Where there are any, the connection
+    /// was reset, so that the client does not take the stream for whole; what the kernel still
+    /// held is lost with it, and not counted here.
+    pub unsent_bytes: usize,
+}

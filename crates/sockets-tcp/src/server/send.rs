@@ -1,0 +1,195 @@
+//! Sending to clients from outside their handlers, and what happens where one is slow.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::clients::Clients;
+use super::{BroadcastReport, ClientId};
+use crate::close_reason::CloseReason;
+use crate::link::{Closing, Link, Offer};
+
+/// What to do with a client whose outbox is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowPolicy {
+    /// Wait for room, at most so long; then disconnect the client.
+    Block(Duration),
+    /// Drop the message that finds no room.
+    DropNewest,
+    /// Drop the oldest messages that wait, until the new one fits.
+    DropOldest,
+    /// Disconnect the client at once.
+    Disconnect,
+}
+
+/// Why a message did not get to a client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no such client: there never was, or it is gone.
+    #[error(transparent)]
+    UnknownClient(#[from] UnknownClientError),
+    /// The message can never fit.
+    #[error("a message of {len} bytes to client {client} exceeds the outbox of {limit} bytes")]
+    TooLarge {
+        /// The client.
+        client: ClientId,
+        /// The message's length in bytes.
+        len: usize,
+        /// The outbox's bound in bytes.
+        limit: usize,
+    },
+    /// The client is slow, its outbox is full, and the policy is to drop the message.
+    #[error("the message to client {client} was dropped: its outbox is full")]
+    Dropped {
+        /// The client.
+        client: ClientId,
+    },
+    /// The client was slow, its outbox full, and the policy disconnected it.
+    #[error("client {client} was disconnected: it does not read, and its outbox is full")]
+    SlowPeer {
+        /// The client.
+        client: ClientId,
+    },
+    /// The connection is closing: nothing more can be sent on it.
+    #[error("the connection of client {client} is closing")]
+    Closed {
+        /// The client.
+        client: ClientId,
+    },
+}
+
+/// There is no such client: there never was, or it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no client {client}: it is gone, or never was")]
+pub struct UnknownClientError {
+    /// The number given.
+    pub client: ClientId,
+}
+
+/// What one send came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Queued { dropped: usize },
+    Dropped,
+    Disconnected,
+    Closed,
+}
+
+impl Clients {
+    pub(super) async fn send(&self, client: ClientId, message: &Bytes) -> Result<(), SendError> {
+        let link = self.link(client).ok_or(UnknownClientError { client })?;
+        let limit = link.largest_message();
+        if message.len() > limit {
+            return Err(SendError::TooLarge { client, len: message.len(), limit });
+        }
+        let outcome = match self.offer(&link, message) {
+            Some(outcome) => outcome,
+            None => self.wait_for_room(&link, message).await,
+        };
+        match outcome {
+            Outcome::Queued { .. } => Ok(()),
+            Outcome::Dropped => Err(SendError::Dropped { client }),
+            Outcome::Disconnected => Err(SendError::SlowPeer { client }),
+            Outcome::Closed => Err(SendError::Closed { client }),
+        }
+    }
+
+    /// Sends to all clients but one. First everybody who has room, then, where the policy is to
+    /// wait, all the others at the same time.
+    pub(crate) async fn broadcast(
+        &self,
+        message: &Bytes,
+        except: Option<ClientId>,
+    ) -> BroadcastReport {
+        let mut report = BroadcastReport::default();
+        let mut full = Vec::new();
+        for link in self.links(except) {
+            if message.len() > link.largest_message() {
+                link.turned_away(message.len());
+                report.count(Outcome::Dropped);
+                continue;
+            }
+            match self.offer(&link, message) {
+                Some(outcome) => report.count(outcome),
+                None => full.push(link),
+            }
+        }
+        if !full.is_empty() {
+            self.wait_for_all(&full, message, &mut report).await;
+        }
+        report
+    }
+
+    /// One try under the policy; `None` where the policy is to wait.
+    fn offer(&self, link: &Arc<Link>, message: &Bytes) -> Option<Outcome> {
+        let policy = self.slow_policy();
+        match link.offer(message, policy == SlowPolicy::DropOldest) {
+            Offer::Accepted { dropped } => Some(Outcome::Queued { dropped }),
+            Offer::Gone => Some(Outcome::Closed),
+            Offer::Full => match policy {
+                SlowPolicy::Block(_) => None,
+                SlowPolicy::DropNewest | SlowPolicy::DropOldest => {
+                    link.turned_away(message.len());
+                    Some(Outcome::Dropped)
+                }
+                SlowPolicy::Disconnect => Some(disconnect(link, message)),
+            },
+        }
+    }
+
+    async fn wait_for_room(&self, link: &Link, message: &Bytes) -> Outcome {
+        let SlowPolicy::Block(timeout) = self.slow_policy() else { return Outcome::Dropped };
+        match tokio::time::timeout(timeout, link.send(message)).await {
+            Ok(true) => Outcome::Queued { dropped: 0 },
+            Ok(false) => Outcome::Closed,
+            Err(_) => disconnect(link, message),
+        }
+    }
+
+    async fn wait_for_all(
+        &self,
+        links: &[Arc<Link>],
+        message: &Bytes,
+        report: &mut BroadcastReport,
+    ) {
+        let mut waiting: Vec<Pin<Box<_>>> =
+            links.iter().map(|link| Box::pin(self.wait_for_room(link, message))).collect();
+        poll_fn(|context| {
+            waiting.retain_mut(|room| match room.as_mut().poll(context) {
+                Poll::Ready(outcome) => {
+                    report.count(outcome);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+fn disconnect(link: &Link, message: &Bytes) -> Outcome {
+    link.turned_away(message.len());
+    link.close(Closing::Abort(CloseReason::SlowPeer));
+    Outcome::Disconnected
+}
+
+impl BroadcastReport {
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Queued { dropped } => {
+                self.queued += 1;
+                self.dropped += usize::from(dropped > 0);
+            }
+            Outcome::Dropped => self.dropped += 1,
+            Outcome::Disconnected => self.disconnected += 1,
+            Outcome::Closed => self.closed += 1,
+        }
+    }
+}

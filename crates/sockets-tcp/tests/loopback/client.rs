@@ -1,0 +1,320 @@
+//! What a client does: receive, send, end, come back, or not.
+
+use std::net::TcpListener as StdListener;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ports_core::SocketState;
+use socket2::{Domain, Socket, Type};
+use sockets_tcp::{
+    ClientEvent, ClientSendError, CloseReason, ConnectError, Discard, Echo, Events, Reconnect,
+    TcpClient, TcpServer,
+};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::support::{
+    HANG, any_port, pattern, read_exactly, read_to_end, reserved, rest, server, wait,
+};
+
+fn quick() -> Reconnect {
+    Reconnect::new().base(Duration::from_millis(1)).cap(Duration::from_millis(2)).seed(1)
+}
+
+async fn connect(server: &TcpServer) -> TcpClient {
+    TcpClient::builder(server.local_addr()).connect().await.unwrap()
+}
+
+async fn connected(events: &mut Events<ClientEvent>) {
+    wait(events, |event| matches!(event, ClientEvent::Connected { .. }).then_some(())).await;
+}
+
+#[tokio::test]
+async fn what_is_sent_comes_back_to_the_last_byte() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let client = connect(&server).await;
+    assert_eq!(client.info().state(), SocketState::Connected);
+    let sent = pattern(4 << 20);
+    let sending = async {
+        for piece in sent.chunks(50_000) {
+            client.send(Bytes::copy_from_slice(piece)).await.unwrap();
+        }
+        client.finish().await.unwrap();
+    };
+    let receiving = async {
+        let mut received = Vec::new();
+        while let Some(piece) = client.recv().await {
+            received.extend_from_slice(&piece);
+        }
+        received
+    };
+    let ((), received) = tokio::join!(sending, receiving);
+    assert!(received == sent);
+    let mut events = client.events();
+    assert!(matches!(rest(&mut events).await.pop(), Some(ClientEvent::Closed)));
+    let totals = client.stats().snapshot().totals();
+    assert_eq!((totals.bytes_sent, totals.bytes_received), (4 << 20, 4 << 20));
+    assert_eq!((totals.active, totals.opened), (0, 1));
+}
+
+#[tokio::test]
+async fn after_the_servers_end_the_other_direction_still_works() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let connecting = TcpClient::builder(listener.local_addr().unwrap()).connect();
+    let (client, accepted) = tokio::join!(connecting, listener.accept());
+    let (client, mut peer) = (client.unwrap(), accepted.unwrap().0);
+    peer.write_all(b"done").await.unwrap();
+    peer.shutdown().await.unwrap();
+    assert_eq!(client.recv().await.as_deref(), Some(&b"done"[..]));
+    assert_eq!(client.recv().await, None);
+    client.send(Bytes::from_static(b"thanks")).await.unwrap();
+    client.finish().await.unwrap();
+    assert_eq!(read_to_end(&mut peer).await.unwrap(), b"thanks");
+    assert!(client.send(Bytes::from_static(b"late")).await.is_err());
+}
+
+#[tokio::test]
+async fn nobody_listening_is_refused_and_named() {
+    let (_refuses, address) = reserved();
+    let error = TcpClient::builder(address).connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::Refused { address: named, .. } if named == address));
+    assert!(error.to_string().contains(&address.to_string()));
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_is_an_error() {
+    let error = TcpClient::builder("no port here").connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::Resolve { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_name_is_resolved_and_its_addresses_are_tried() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let port = server.local_addr().port();
+    let client = TcpClient::builder(("localhost", port)).connect().await.unwrap();
+    client.send(Bytes::from_static(b"x")).await.unwrap();
+    assert_eq!(client.recv().await.as_deref(), Some(&b"x"[..]));
+}
+
+/// Linux answers no SYN while the backlog is full, so that nobody ever answers here.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn defect_13_the_connect_timeout_is_armed() {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&any_port().into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let timeout = Duration::from_millis(50);
+    let mut held = Vec::new();
+    let error = loop {
+        match TcpClient::builder(address).connect_timeout(timeout).connect().await {
+            Ok(client) => held.push(client),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ConnectError::TimedOut { .. }), "{error:?}");
+    assert!(error.to_string().contains(&address.to_string()));
+}
+
+#[tokio::test]
+async fn defect_5_a_lost_connection_is_made_again_and_the_count_begins_anew() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let builder = TcpClient::builder(listener.local_addr().unwrap()).reconnect(quick().limit(1));
+    let client = builder.start();
+    let mut events = client.events();
+    for round in 0..3_u8 {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        connected(&mut events).await;
+        peer.write_all(&[round]).await.unwrap();
+        assert_eq!(client.recv().await.as_deref(), Some(&[round][..]));
+        drop(peer);
+        let attempt = wait(&mut events, |event| match event {
+            ClientEvent::Reconnecting { attempt, .. } => Some(*attempt),
+            _ => None,
+        })
+        .await;
+        assert_eq!(attempt, 1, "with a limit of one try, the third round needs a new count");
+    }
+}
+
+#[tokio::test]
+async fn the_same_port_served_again_is_found_again() {
+    let (_reserved, address) = reserved();
+    let serve = || TcpServer::builder().bind(address).handler(Echo::new()).start();
+    let first = serve().await.unwrap();
+    let client =
+        TcpClient::builder(address).reconnect(quick().unlimited()).connect().await.unwrap();
+    let mut events = client.events();
+    connected(&mut events).await;
+    first.shutdown(HANG).await;
+    wait(&mut events, |event| matches!(event, ClientEvent::Reconnecting { .. }).then_some(()))
+        .await;
+    let _second = serve().await.unwrap();
+    connected(&mut events).await;
+    client.send(Bytes::from_static(b"again")).await.unwrap();
+    assert_eq!(client.recv().await.as_deref(), Some(&b"again"[..]));
+}
+
+#[tokio::test]
+async fn defect_1_after_a_deliberate_close_nothing_reconnects() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let builder = TcpClient::builder(server.local_addr()).reconnect(quick().unlimited());
+    let client = builder.connect().await.unwrap();
+    let mut events = client.events();
+    let report = client.close().await;
+    assert_eq!(report.unsent_bytes, 0);
+    let events = rest(&mut events).await;
+    assert!(
+        matches!(
+            events[..],
+            [
+                ClientEvent::Connected { .. },
+                ClientEvent::Disconnected { reason: CloseReason::Local, .. },
+                ClientEvent::Closed
+            ]
+        ),
+        "{events:?}"
+    );
+    assert_eq!(client.recv().await, None);
+    assert_eq!(server.info().accepted, 1);
+    let error = client.send(Bytes::from_static(b"x")).await.unwrap_err();
+    assert!(matches!(error, ClientSendError::Closed { .. }));
+}
+
+#[tokio::test]
+async fn defect_1_a_close_while_it_waits_to_reconnect_is_final_too() {
+    let (_refuses, address) = reserved();
+    let slowly = Reconnect::new().base(HANG).cap(HANG).unlimited().seed(3);
+    let client = TcpClient::builder(address).reconnect(slowly).start();
+    let mut events = client.events();
+    wait(&mut events, |event| matches!(event, ClientEvent::Reconnecting { .. }).then_some(()))
+        .await;
+    let error = client.send(Bytes::from_static(b"x")).await.unwrap_err();
+    assert!(matches!(error, ClientSendError::NotConnected { .. }), "{error:?}");
+    client.close().await;
+    assert_eq!(rest(&mut events).await, [ClientEvent::Closed]);
+    assert_eq!(client.info().state(), SocketState::Closed);
+}
+
+#[tokio::test]
+async fn the_limit_of_tries_gives_up() {
+    let (_refuses, address) = reserved();
+    let client = TcpClient::builder(address).reconnect(quick().limit(3)).start();
+    let mut events = client.events();
+    assert_eq!(client.recv().await, None);
+    let events = rest(&mut events).await;
+    let attempts: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            ClientEvent::Reconnecting { attempt, .. } => Some(*attempt),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    let last = &events[events.len() - 2..];
+    assert_eq!(last, [ClientEvent::GaveUp { attempts: 3 }, ClientEvent::Closed]);
+    let errors = client.stats().snapshot().totals().errors;
+    assert_eq!(errors.count(stats::ErrorKind::Connect), 4);
+    let error = TcpClient::builder(address).reconnect(quick().limit(2)).connect().await;
+    assert!(matches!(error, Err(ConnectError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn what_a_lost_connection_did_not_send_is_told() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let connecting = TcpClient::builder(listener.local_addr().unwrap())
+        .queue_bytes(64 << 20)
+        .close_grace(Duration::from_millis(20))
+        .connect();
+    let (client, accepted) = tokio::join!(connecting, listener.accept());
+    let (client, _stalled) = (client.unwrap(), accepted.unwrap().0);
+    let mut events = client.events();
+    client.send(Bytes::from(vec![0; 32 << 20])).await.unwrap();
+    let error = client.send(Bytes::from(vec![0; 65 << 20])).await.unwrap_err();
+    assert_eq!(error, ClientSendError::TooLarge { len: 65 << 20, limit: 64 << 20 });
+    let report = client.close().await;
+    let totals = client.stats().snapshot().totals();
+    assert!(report.unsent_bytes > 0);
+    assert_eq!(totals.bytes_sent + report.unsent_bytes as u64, 32 << 20);
+    let dropped = wait(&mut events, |event| match event {
+        ClientEvent::Dropped { messages, bytes } => Some((*messages, *bytes)),
+        _ => None,
+    })
+    .await;
+    assert_eq!(dropped, (1, report.unsent_bytes));
+}
+
+#[tokio::test]
+async fn close_drains_what_is_queued() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let connecting =
+        TcpClient::builder(listener.local_addr().unwrap()).queue_bytes(8 << 20).connect();
+    let (client, accepted) = tokio::join!(connecting, listener.accept());
+    let (client, mut peer) = (client.unwrap(), accepted.unwrap().0);
+    let sent = Bytes::from(pattern(8 << 20));
+    client.send(sent.clone()).await.unwrap();
+    let (report, received) = tokio::join!(client.close(), async {
+        let received = read_to_end(&mut peer).await.unwrap();
+        drop(peer);
+        received
+    });
+    assert_eq!(report.unsent_bytes, 0);
+    assert!(received == sent);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_receive_holds_the_server_back_and_loses_nothing() {
+    let sent = pattern(8 << 20);
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let connecting = TcpClient::builder(listener.local_addr().unwrap()).receive_queue(1).connect();
+    let (client, accepted) = tokio::join!(connecting, listener.accept());
+    let (client, mut peer) = (client.unwrap(), accepted.unwrap().0);
+    let sending = async {
+        peer.write_all(&sent).await.unwrap();
+        drop(peer);
+    };
+    let receiving = async {
+        let mut received = Vec::new();
+        while let Some(piece) = client.recv().await {
+            received.extend_from_slice(&piece);
+            tokio::task::yield_now().await;
+        }
+        received
+    };
+    let ((), received) = tokio::join!(sending, receiving);
+    assert!(received == sent);
+}
+
+#[tokio::test]
+async fn defect_12_both_ends_are_counted_apart_and_removed() {
+    let stats = stats::SocketStats::new();
+    let server = server(Discard).stats(stats.clone()).start().await.unwrap();
+    let mut events = server.events();
+    let builder = TcpClient::builder(server.local_addr()).stats(stats.clone());
+    let client = builder.connect().await.unwrap();
+    client.send(Bytes::from_static(b"hello")).await.unwrap();
+    client.close().await;
+    wait(&mut events, |event| {
+        matches!(event, sockets_tcp::ServerEvent::Disconnected { .. }).then_some(())
+    })
+    .await;
+    let snapshot = stats.snapshot();
+    let of = |role| snapshot.counters(ports_core::Transport::Tcp, role);
+    let (client, server) = (of(stats::Role::Client), of(stats::Role::Server));
+    assert_eq!((client.active, client.opened, client.bytes_sent), (0, 1, 5));
+    assert_eq!((server.active, server.opened, server.bytes_received), (0, 1, 5));
+}
+
+#[tokio::test]
+async fn dropping_the_client_ends_its_connection() {
+    let listener = StdListener::bind(any_port()).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    let builder = TcpClient::builder(listener.local_addr().unwrap()).reconnect(quick());
+    let (client, accepted) = tokio::join!(builder.connect(), listener.accept());
+    let (client, mut peer) = (client.unwrap(), accepted.unwrap().0);
+    client.send(Bytes::from_static(b"bye")).await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 3).await, b"bye");
+    drop(client);
+    assert_eq!(read_to_end(&mut peer).await.unwrap(), b"");
+}

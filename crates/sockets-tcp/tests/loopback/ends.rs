@@ -1,0 +1,148 @@
+//! Where a server listens: addresses, claims, listeners, events.
+
+use std::net::{SocketAddr, TcpListener};
+
+use ports_core::{PortRegistry, Transport};
+use sockets_tcp::{BindError, Discard, Echo, Received, ServerEvent, TcpServer};
+use tokio::io::AsyncWriteExt;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::support::{HANG, any_port, peer, read_exactly, reserved, rest, server, wait};
+
+#[tokio::test]
+async fn defect_2_a_port_that_another_program_holds_is_an_error_and_remembered() {
+    let (_reserved, address) = reserved();
+    let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    other.set_reuse_address(true).unwrap();
+    other.bind(&address.into()).unwrap();
+    other.listen(1).unwrap();
+    let registry = PortRegistry::new();
+    let start = || TcpServer::builder().bind(address).registry(registry.clone()).start();
+    let error = start().await.unwrap_err();
+    assert!(matches!(error, BindError::AddressInUse { address: named, .. } if named == address));
+    assert!(error.to_string().contains(&address.to_string()));
+    assert!(!registry.is_available(Transport::Tcp, address.ip(), address.port()));
+    drop(other);
+    let server = start().await.expect("a stale mark does not keep a server from its port");
+    server.shutdown(HANG).await;
+    assert!(registry.is_available(Transport::Tcp, address.ip(), address.port()));
+}
+
+#[tokio::test]
+async fn defect_6_the_claim_lives_as_long_as_the_listener() {
+    let registry = PortRegistry::new();
+    let build = || server(Discard).registry(registry.clone()).owner("test");
+    let first = build().start().await.unwrap();
+    let address = first.local_addr();
+    assert_ne!(address.port(), 0);
+    assert!(!registry.is_available(Transport::Tcp, address.ip(), address.port()));
+    let again = TcpServer::builder().bind(address).registry(registry.clone()).start().await;
+    assert!(matches!(again, Err(BindError::Claim { .. })), "{again:?}");
+    first.shutdown(HANG).await;
+    assert!(registry.is_available(Transport::Tcp, address.ip(), address.port()));
+
+    let mut second = build().bind(any_port()).start().await.unwrap();
+    let mut events = second.events();
+    let addresses = second.local_addrs().to_vec();
+    assert_eq!(registry.snapshot().claims.len(), 2);
+    drop(std::mem::replace(&mut second, build().start().await.unwrap()));
+    rest(&mut events).await;
+    for address in addresses {
+        assert!(registry.is_available(Transport::Tcp, address.ip(), address.port()));
+    }
+    assert_eq!(registry.snapshot().claims.len(), 1, "the other server's claim stands");
+}
+
+#[tokio::test]
+async fn a_failed_start_leaves_no_claim() {
+    let registry = PortRegistry::new();
+    let other = TcpListener::bind(any_port()).unwrap();
+    let taken = other.local_addr().unwrap();
+    let start = server(Discard).bind(taken).registry(registry.clone()).start();
+    assert!(start.await.is_err());
+    assert!(registry.snapshot().claims.is_empty());
+    let nowhere = TcpServer::builder().start().await;
+    assert!(matches!(nowhere, Err(BindError::NoAddress)));
+}
+
+#[tokio::test]
+async fn a_listener_of_the_callers_serves() {
+    let listener = TcpListener::bind(any_port()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let registry = PortRegistry::new();
+    let builder = TcpServer::builder().listener(listener).handler(Echo::new());
+    let server = builder.registry(registry.clone()).start().await.unwrap();
+    assert_eq!(server.local_addr(), address);
+    assert!(!registry.is_available(Transport::Tcp, address.ip(), address.port()));
+    let mut peer = peer(address).await;
+    peer.write_all(b"x").await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 1).await, b"x");
+}
+
+#[tokio::test]
+async fn ipv6_loopback_serves() {
+    let address: SocketAddr = "[::1]:0".parse().unwrap();
+    let server = TcpServer::builder().bind(address).handler(Echo::new()).start().await.unwrap();
+    let mut peer = peer(server.local_addr()).await;
+    peer.write_all(b"six").await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 3).await, b"six");
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_ours_is_named() {
+    // TEST-NET-1 (RFC 5737): nobody's address.
+    let address: SocketAddr = "192.0.2.1:0".parse().unwrap();
+    let error = TcpServer::builder().bind(address).start().await.unwrap_err();
+    assert!(matches!(error, BindError::AddressNotAvailable { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn events_come_in_order_from_the_beginning_to_the_end() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut peer = peer(server.local_addr()).await;
+    let mut events = server.events();
+    peer.write_all(b"hello").await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 5).await, b"hello");
+    let local = peer.local_addr().unwrap();
+    drop(peer);
+    let mut seen = Vec::new();
+    wait(&mut events, |event| {
+        seen.push(event.clone());
+        matches!(event, ServerEvent::Disconnected { .. }).then_some(())
+    })
+    .await;
+    assert!(
+        matches!(
+            seen[..],
+            [
+                ServerEvent::Listening { address },
+                ServerEvent::Connected { peer, .. },
+                ServerEvent::Data { len: 5, .. },
+                ServerEvent::HalfClosed { .. },
+                ServerEvent::Disconnected { bytes_in: 5, bytes_out: 5, .. },
+            ] if address == server.local_addr() && peer == local
+        ),
+        "{seen:?}"
+    );
+    server.shutdown(HANG).await;
+    assert_eq!(rest(&mut events).await, [ServerEvent::Closed]);
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_is_told_how_many_events_it_missed() {
+    let server = server(Discard).event_capacity(2).start().await.unwrap();
+    let (mut slow, mut other) = (server.events(), server.events());
+    for _ in 0..5 {
+        drop(peer(server.local_addr()).await);
+        loop {
+            match other.recv().await.unwrap() {
+                Received::Event(ServerEvent::Disconnected { .. }) => break,
+                Received::Event(_) | Received::Lagged(_) => {}
+            }
+        }
+    }
+    let Some(Received::Lagged(missed)) = slow.recv().await else { panic!("nothing was missed") };
+    assert!(missed >= 5, "{missed}");
+    assert_eq!(slow.missed(), missed);
+}

@@ -1,0 +1,97 @@
+//! What the tests share: waiting for events, peers, and servers on a free port.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+use sockets_tcp::{Events, Handler, Received, TcpServer, TcpServerBuilder};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Only there to turn a hang into a failure.
+pub(crate) const HANG: Duration = Duration::from_mins(1);
+
+pub(crate) fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+pub(crate) fn server<H: Handler>(handler: H) -> TcpServerBuilder<H> {
+    TcpServer::builder().bind(any_port()).handler(handler)
+}
+
+/// The first event that `pick` takes.
+pub(crate) async fn wait<E: Clone + std::fmt::Debug, T>(
+    events: &mut Events<E>,
+    mut pick: impl FnMut(&E) -> Option<T>,
+) -> T {
+    tokio::time::timeout(HANG, async {
+        loop {
+            match events.recv().await.expect("the events end before the one waited for") {
+                Received::Event(event) => {
+                    if let Some(picked) = pick(&event) {
+                        return picked;
+                    }
+                }
+                Received::Lagged(missed) => panic!("{missed} events missed"),
+            }
+        }
+    })
+    .await
+    .expect("the event never comes")
+}
+
+/// All events to the last.
+pub(crate) async fn rest<E: Clone>(events: &mut Events<E>) -> Vec<E> {
+    let mut all = Vec::new();
+    while let Some(received) = tokio::time::timeout(HANG, events.recv()).await.unwrap() {
+        all.extend(received.event());
+    }
+    all
+}
+
+/// A port that servers may listen on again and again, and that the kernel gives to nobody else
+/// meanwhile: another socket stays bound to it, and both allow the sharing.
+pub(crate) fn reserved() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&any_port().into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
+/// A peer with a small receive buffer, which does not read unless it is told to.
+pub(crate) async fn small_peer(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+pub(crate) async fn peer(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
+}
+
+pub(crate) async fn read_exactly(stream: &mut TcpStream, len: usize) -> Vec<u8> {
+    let mut data = vec![0; len];
+    tokio::time::timeout(HANG, stream.read_exact(&mut data)).await.unwrap().unwrap();
+    data
+}
+
+pub(crate) async fn read_to_end(
+    stream: &mut (impl AsyncReadExt + Unpin),
+) -> std::io::Result<Vec<u8>> {
+    let mut data = Vec::new();
+    tokio::time::timeout(HANG, stream.read_to_end(&mut data)).await.unwrap()?;
+    Ok(data)
+}
+
+/// Bytes in which a swap, a loss or a repetition shows.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_u32;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
