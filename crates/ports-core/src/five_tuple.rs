@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_and_reverses() {
+    fn defect_13_addresses_print_and_reverse() {
         let tuple = FiveTuple::new(
             Transport::Tcp,
             "127.0.0.1:50000".parse().unwrap(),

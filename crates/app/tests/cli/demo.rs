@@ -24,7 +24,7 @@ fn the_tour_ends_well_and_its_bytes_are_exact() {
 
 /// Defect 2 of the reference: a taken port killed it.
 #[test]
-fn taken_ports_are_told_and_replaced() {
+fn defect_2_taken_ports_are_told_and_replaced() {
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let tcp_port = tcp.local_addr().unwrap().port().to_string();

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::program::{Run, ports, run};
 
@@ -62,7 +63,7 @@ fn exactly_the_open_ports_in_every_format() {
 
 /// Defect 8 of the reference: a lack of descriptors was called "closed".
 #[test]
-fn few_descriptors_cost_time_but_no_port() {
+fn defect_8_few_descriptors_cost_time_but_no_port() {
     let listener = TcpListener::bind((QUIET, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let scan = std::process::Command::new("sh")
@@ -77,6 +78,18 @@ fn few_descriptors_cost_time_but_no_port() {
     assert!(open_ports(&scan).contains(&port));
     let summary = &scan.lines_of("summary")[0];
     assert_eq!((&summary["errors"], &summary["unfinished"]), (&0.into(), &0.into()));
+}
+
+/// Defect 10 of the reference: two tables of services in one file.
+#[test]
+fn defect_10_scan_and_lookup_read_one_table() {
+    let scan = run(&["scan", "127.88.6.1", "-p", "top:40", "--show", "all", "--format", "jsonl"]);
+    for report in scan.lines_of("port") {
+        let lookup = run(&["lookup", &report["port"].to_string(), "--format", "jsonl"]);
+        let mut services = lookup.json().into_iter();
+        let first = services.find(|service| service["transport"] == "tcp");
+        assert_eq!(report["service"], first.map_or(Value::Null, |service| service["name"].clone()));
+    }
 }
 
 #[test]
@@ -173,7 +186,7 @@ fn signals_stop_it_in_order() {
         assert!(lines.next().unwrap().unwrap().contains("\"type\":\"scan\""));
         kill_process(Pid::from_child(&child), signal).unwrap();
         let last = lines.map(Result::unwrap).last().unwrap();
-        let summary: serde_json::Value = serde_json::from_str(&last).unwrap();
+        let summary: Value = serde_json::from_str(&last).unwrap();
         assert_eq!(summary["type"], "summary");
         assert!(summary["unfinished"].as_u64().unwrap() > 0);
         assert_eq!(child.wait().unwrap().code(), Some(code));

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_is_closed() {
+    fn defect_8_only_a_refusal_is_closed() {
         for code in 1..134 {
             let errno = Errno::from_raw_os_error(code);
             for immediate in [true, false] {

@@ -163,7 +163,7 @@ fn silence_is_filtered_after_all_attempts_and_no_earlier() {
 
 /// Defect 7 of the reference: one port at a time, 65,535 filtered ports took nine hours.
 #[test]
-fn a_silent_host_takes_seconds() {
+fn defect_7_a_silent_host_takes_seconds() {
     let silent = |_| Behaviour::Silent;
     let network = Network { delay: MS, loss_percent: 0, seed: 1, behaviour: silent };
     let outcome = simulate("1-65535", EngineConfig::default(), network);

@@ -43,7 +43,7 @@ async fn the_port_is_claimed_as_long_as_the_socket_is_open() {
 
 /// The reference's defect 6: a port was released twice.
 #[tokio::test]
-async fn a_claim_is_given_back_once() {
+async fn defect_6_a_claim_is_given_back_once() {
     let registry = PortRegistry::new();
     let first = on(own(2)).registry(registry.clone()).open().unwrap();
     let address = first.local_addr();
@@ -58,7 +58,7 @@ async fn a_claim_is_given_back_once() {
 
 /// The reference's defect 2: a port that another program holds was called free.
 #[tokio::test]
-async fn a_port_another_process_holds_is_marked_and_the_claim_given_back() {
+async fn defect_2_a_port_another_process_holds_is_marked_and_the_claim_given_back() {
     let (registry, stats) = (PortRegistry::new(), SocketStats::new());
     let foreign = std::net::UdpSocket::bind(SocketAddr::from((own(3), 0))).unwrap();
     let address = foreign.local_addr().unwrap();
@@ -84,7 +84,7 @@ async fn a_port_another_process_holds_is_marked_and_the_claim_given_back() {
 
 /// The reference's defect 3: one set of ports for both transports.
 #[tokio::test]
-async fn the_same_tcp_port_is_another_port() {
+async fn defect_3_the_same_tcp_port_is_another_port() {
     let registry = PortRegistry::new();
     let socket = on(V4).registry(registry.clone()).open().unwrap();
     let address = socket.local_addr();
@@ -176,7 +176,7 @@ async fn a_closed_socket_says_so() {
 
 /// The reference's defect 12: UDP closes were never recorded.
 #[tokio::test]
-async fn opens_and_closes_are_counted() {
+async fn defect_12_opens_and_closes_are_counted() {
     let stats = SocketStats::new();
     let counters = || stats.snapshot().counters(Transport::Udp, Role::Peer);
     let closed = on(V4).stats(stats.clone()).open().unwrap();

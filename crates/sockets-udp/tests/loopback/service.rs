@@ -14,7 +14,7 @@ async fn ask(client: &UdpSocket, server: &UdpSocket, question: &[u8]) -> Bytes {
 
 /// The reference's defect 14: bytes were forced through UTF-8, the prefix put wherever a chunk began.
 #[tokio::test]
-async fn an_echo_puts_its_prefix_before_each_datagram_and_leaves_the_bytes() {
+async fn defect_14_an_echo_puts_its_prefix_before_each_datagram_and_leaves_the_bytes() {
     for address in [V4, V6] {
         let (server, client) = (open(address), open(address));
         let service = server.clone();
@@ -32,7 +32,7 @@ async fn an_echo_puts_its_prefix_before_each_datagram_and_leaves_the_bytes() {
 
 /// The reference's defect 4: an echo was counted as the length of its input.
 #[tokio::test]
-async fn an_echo_counts_both_ways_what_went_over() {
+async fn defect_4_an_echo_counts_both_ways_what_went_over() {
     let stats = SocketStats::new();
     let server = on(V4).stats(stats.clone()).open().unwrap();
     let client = open(V4);

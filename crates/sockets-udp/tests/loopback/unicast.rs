@@ -159,7 +159,7 @@ async fn try_recv_takes_what_is_there() {
 
 /// The reference's defect 4: bytes were counted that were not sent.
 #[tokio::test]
-async fn the_statistics_are_what_went_over_the_socket() {
+async fn defect_4_the_statistics_are_what_went_over_the_socket() {
     let (out, back) = (SocketStats::new(), SocketStats::new());
     let here = on(V4).stats(out.clone()).open().unwrap();
     let there = on(V4).stats(back.clone()).open().unwrap();
