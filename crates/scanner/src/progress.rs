@@ -43,8 +43,11 @@ impl ScanHandle {
         self.shared.open.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_total(&self, total: u64) {
+    /// A run begins: nothing is done yet.
+    pub(crate) fn begin(&self, total: u64) {
         self.shared.total.store(total, Ordering::Relaxed);
+        self.shared.done.store(0, Ordering::Relaxed);
+        self.shared.open.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn add(&self, done: u64, open: u64) {

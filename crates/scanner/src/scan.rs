@@ -74,7 +74,7 @@ impl Scan {
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
         let own = Arc::new(OwnSockets::new(links.own_addresses().chain(self.source)));
         let driver = DriverConfig { own, links: Arc::new(links), source: self.source };
-        self.handle.set_total(self.plan.len());
+        self.handle.begin(self.plan.len());
         sink(ScanEvent::Started(self.info()));
 
         let mut collector = Collector::new(&self.plan, &self.names, &mut sink);

@@ -18,7 +18,7 @@ pub(super) struct Progress {
 /// Draws the bar until [`Progress::finish`].
 pub(super) fn show(scans: Vec<ScanHandle>) -> Progress {
     let bar = ProgressBar::new(0);
-    let template = "{bar:30} {percent:>3}% {pos}/{len} ports, {per_sec}, {msg}, {eta} left";
+    let template = "{bar:30} {percent:>3}% {pos}/{len} ports, {msg}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
@@ -30,8 +30,11 @@ pub(super) fn show(scans: Vec<ScanHandle>) -> Progress {
         loop {
             ticks.tick().await;
             drawn.set_length(scans.iter().map(ScanHandle::total).sum());
-            drawn.set_message(format!("{} open", scans.iter().map(ScanHandle::open).sum::<u64>()));
-            drawn.set_position(scans.iter().map(ScanHandle::done).sum());
+            let open: u64 = scans.iter().map(ScanHandle::open).sum();
+            let done: u64 = scans.iter().map(ScanHandle::done).sum();
+            let rate = done as f64 / drawn.elapsed().as_secs_f64();
+            drawn.set_message(format!("{open} open, {rate:.0}/s"));
+            drawn.set_position(done);
         }
     });
     Progress { bar, task }
