@@ -1,4 +1,5 @@
 //! The real binary: scan, lookup, demo, help, and what bad input gets.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod cli {
     mod demo;

@@ -1,5 +1,6 @@
 //! The real binary between two hosts: network namespaces with a veth pair, made by each test for
 //! itself. Needs root and iproute2.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -79,13 +80,15 @@ impl Server {
         let mut args = vec!["listen", "--service", "discard", "--events", "-"];
         args.extend(std::iter::repeat_n(endpoint.as_str(), count));
         let mut child = ports_in(host, &args).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let listening = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap());
-        let port_of = |event: Value| {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port_of = |line: String| {
+            let event: Value = serde_json::from_str(&line).unwrap();
             assert_eq!(event["type"], "listening");
             event["endpoint"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
         };
-        let ports = listening.take(count).map(port_of).collect();
+        let ports = lines.by_ref().take(count).map(|line| port_of(line.unwrap())).collect();
+        // A server whose events nobody reads any more ends.
+        std::thread::spawn(move || lines.for_each(drop));
         Self { child, ports }
     }
 }
