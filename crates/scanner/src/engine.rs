@@ -185,10 +185,11 @@ impl Engine {
     /// A probe could not be sent or judged, by no fault of the target.
     pub fn handle_local_error(&mut self, now: Instant, id: ProbeId, error: LocalError) {
         let Some(slot) = self.end_attempt(id) else { return };
+        // Whatever the error: this probe never left the machine.
+        self.tally.sent -= 1;
         let reason = match error {
             LocalError::Resources => return self.pause(now, id),
             LocalError::OwnSocket => {
-                self.uncount_attempt(id);
                 self.slots.remove(id);
                 self.deferred.push(slot.index);
                 return;
@@ -251,16 +252,11 @@ impl Engine {
         Some(slot)
     }
 
-    fn uncount_attempt(&mut self, id: ProbeId) {
-        if let Some(slot) = self.slots.find(id) {
-            slot.attempts -= 1;
-            self.tally.sent -= 1;
-        }
-    }
-
     /// The probe did not leave: not an attempt. The window shrinks to what the machine can hold.
     fn pause(&mut self, now: Instant, id: ProbeId) {
-        self.uncount_attempt(id);
+        if let Some(slot) = self.slots.find(id) {
+            slot.attempts -= 1;
+        }
         self.window = self.outstanding.max(1);
         if self.outstanding > 0 {
             self.starved_since = None;

@@ -126,7 +126,7 @@ pub struct PortReport {
     pub reason: Reason,
     /// From the answered probe to its answer, where there was one.
     pub rtt: Option<Duration>,
-    /// Probes sent for it, the answered one included.
+    /// How often it was asked, or tried to be; the answered probe included.
     pub attempts: u16,
 }
 
@@ -142,7 +142,7 @@ impl PortReport {
 pub struct Tally {
     /// Ports with a verdict.
     pub probes: u64,
-    /// Probes sent, repeated ones included.
+    /// Probes that left, repeated ones included.
     pub sent: u64,
     /// Ports found open.
     pub open: u64,

@@ -271,6 +271,7 @@ fn a_local_failure_is_an_error_with_its_reason() {
         engine.handle_local_error(now, probe.id, error);
         let Some(EngineEvent::Port(report)) = engine.poll_event() else { panic!("no verdict") };
         assert_eq!((report.reason, report.state()), (reason, PortState::Error));
+        assert_eq!((report.attempts, engine.tally().sent), (1, 0), "tried, but nothing left");
         assert!(engine.is_idle());
     }
 }

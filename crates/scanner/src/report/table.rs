@@ -115,9 +115,10 @@ impl<W: Write> TableReport<W> {
         if summary.unfinished > 0 {
             write!(self.writer, ", {} unfinished", summary.unfinished)?;
         }
+        let plural = if tally.sent == 1 { "" } else { "s" };
         writeln!(
             self.writer,
-            "; {} probes in {:.2} s ({})",
+            "; {} probe{plural} in {:.2} s ({})",
             tally.sent,
             summary.elapsed.as_secs_f64(),
             summary.method.name()
