@@ -57,7 +57,7 @@ pub(crate) struct ConnectArgs {
     pub(crate) reconnect: bool,
     /// Write events as JSON lines to FILE
     #[arg(long, value_name = "FILE")]
-    pub(crate) events: Option<PathBuf>,
+    pub(crate) events: Option<EventTarget>,
     /// Print statistics to standard error at the end
     #[arg(long)]
     pub(crate) stats: bool,

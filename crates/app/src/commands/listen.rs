@@ -1,10 +1,46 @@
-//! `ports listen`: the reference's tour.
+//! `ports listen`: open listening sockets and serve them.
 
-use crate::args::ListenArgs;
+mod bind;
+pub(in crate::commands) mod events;
+mod pipe;
+mod pipe_udp;
+mod plan;
+mod relay;
+mod relay_udp;
+mod services;
+
+use self::bind::Bound;
+use crate::args::{ListenArgs, ServiceKind};
+use crate::commands::connect::session::Session;
 use crate::exit::Exit;
-use crate::output::Terminal;
+use crate::output::{EventLine, Terminal};
 use crate::signals::Signals;
 
-pub(crate) async fn run(_: ListenArgs, _: Terminal, _: &Signals) -> anyhow::Result<Exit> {
-    anyhow::bail!("not yet")
+pub(crate) async fn run(
+    args: ListenArgs,
+    terminal: Terminal,
+    signals: &Signals,
+) -> anyhow::Result<Exit> {
+    plan::check(&args)?;
+    let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
+    let result = serve(&args, &session).await;
+    session.end(result, signals).await
+}
+
+async fn serve(args: &ListenArgs, session: &Session) -> anyhow::Result<()> {
+    let opening = bind::open(&args.endpoints, session);
+    let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
+    let bound = bound?;
+    for endpoint in &bound.endpoints {
+        session.terminal.warn(&format!("listening on {endpoint}"));
+        session.events.send(EventLine::Listening { endpoint: endpoint.clone() }).await;
+    }
+    if args.service != ServiceKind::Pipe {
+        return services::run(bound, args, session).await;
+    }
+    let Bound { tcp, mut udp, .. } = bound;
+    match udp.pop() {
+        Some(socket) => pipe_udp::run(socket, udp, session).await,
+        None => pipe::run(tcp, args.idle_timeout, session).await,
+    }
 }

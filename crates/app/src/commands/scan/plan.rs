@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use ports_core::{PortSet, Transport, top_ports};
-use scanner::{AddressSet, Family, ResolvedTargets, Scan, TargetSpec, own_addresses, resolve};
+use scanner::{AddressSet, Family, ResolvedTargets, Scan, TargetSpec, own_addresses, resolve, resolve_excluded,
+};
 
 use super::note_method;
 use crate::args::{ScanArgs, StateArg};
@@ -95,7 +96,7 @@ fn excluded(args: &ScanArgs) -> anyhow::Result<AddressSet> {
     for path in &args.exclude_file {
         targets.extend(targets_of(path)?);
     }
-    Ok(resolve(&targets, None)?.addresses)
+    Ok(resolve_excluded(&targets)?)
 }
 
 fn targets_of(path: &Path) -> anyhow::Result<Vec<TargetSpec>> {

@@ -1,0 +1,52 @@
+//! From an endpoint to its addresses, and from its `iface` to an interface.
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Context;
+use ports_core::Endpoint;
+use sockets_udp::Interface;
+
+use crate::exit::UsageError;
+
+/// Every address of an endpoint, each once: one, unless it is a name.
+pub(in crate::commands) async fn addresses(endpoint: &Endpoint) -> anyhow::Result<Vec<SocketAddr>> {
+    if let Some(address) = endpoint.socket_addr() {
+        return Ok(vec![address]);
+    }
+    let host = endpoint.host();
+    // Without an address there is a name: `name_to_resolve` says so.
+    let name = host.name_to_resolve().unwrap_or_default();
+    let found = tokio::net::lookup_host((name.as_ref(), endpoint.port().number()))
+        .await
+        .with_context(|| format!("cannot resolve `{host}` of {endpoint}"))?;
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in found {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    anyhow::ensure!(!addresses.is_empty(), "`{host}` of {endpoint} has no address");
+    Ok(addresses)
+}
+
+/// The interface that an endpoint names by its name, its index or one of its addresses.
+pub(in crate::commands) fn interface(endpoint: &Endpoint) -> Interface {
+    let Some(text) = endpoint.options().interface() else { return Interface::Default };
+    if let Ok(address) = text.parse::<IpAddr>() {
+        Interface::from(address)
+    } else if let Ok(index) = text.parse::<u32>() {
+        Interface::from(index)
+    } else {
+        Interface::from(text)
+    }
+}
+
+/// That an option says something which this endpoint has no use for.
+pub(in crate::commands) fn senseless(option: &str, endpoint: &Endpoint, why: &str) -> UsageError {
+    UsageError(format!("`{option}` makes no sense in {endpoint}: {why}"))
+}
+
+/// That TLS was asked for.
+pub(in crate::commands) fn no_tls(endpoint: &Endpoint) -> UsageError {
+    UsageError(format!("{endpoint}: TLS is not built in yet"))
+}

@@ -1,0 +1,85 @@
+//! What `ports listen` and `ports connect` have in common from begin to end: events, statistics,
+//! the wish to stop.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use stats::SocketStats;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::EventTarget;
+use crate::exit::{Exit, report};
+use crate::output::{EventLine, EventLog, EventSender, Terminal};
+use crate::signals::Signals;
+
+/// How long the way out may take after Ctrl-C or SIGTERM: what was accepted is drained meanwhile.
+pub(in crate::commands) const GRACE: Duration = Duration::from_secs(5);
+
+/// How many connects and disconnects `--stats` prints.
+const HISTORY: usize = 10;
+
+/// See the module's first lines.
+pub(in crate::commands) struct Session {
+    pub(in crate::commands) terminal: Terminal,
+    pub(in crate::commands) stats: SocketStats,
+    pub(in crate::commands) events: EventSender,
+    /// Cancelled by a signal, or when the events can no longer be written.
+    pub(in crate::commands) stop: CancellationToken,
+    log: EventLog,
+    prints_stats: bool,
+}
+
+impl Session {
+    /// Opens the events' file, before anything else happens.
+    pub(in crate::commands) fn open(
+        events: Option<&EventTarget>,
+        prints_stats: bool,
+        terminal: Terminal,
+        signals: &Signals,
+    ) -> anyhow::Result<Self> {
+        let stop = signals.stop().child_token();
+        let log = EventLog::open(events, stop.clone())?;
+        let events = log.sender();
+        Ok(Self { terminal, stats: SocketStats::new(), events, stop, log, prints_stats })
+    }
+
+    /// Until [`GRACE`] after the wish to stop.
+    pub(in crate::commands) async fn grace_over(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
+    /// The end of the command, however it went: the last line of the events, the statistics, and
+    /// the exit code. Every task that sends events has ended by now.
+    pub(in crate::commands) async fn end(
+        self,
+        result: anyhow::Result<()>,
+        signals: &Signals,
+    ) -> anyhow::Result<Exit> {
+        let Self { terminal, stats, events, log, prints_stats, .. } = self;
+        if let Err(error) = &result {
+            let (operation, error) = ("run", format!("{error:#}"));
+            events.send(EventLine::Error { client: None, operation, error }).await;
+        }
+        drop(events);
+        let written = log.finish(stats.snapshot()).await;
+        if prints_stats {
+            print(&stats);
+        }
+        let result = result.and(written);
+        if let (Err(error), Exit::Interrupted(_)) = (&result, signals.or_interrupted(Exit::Done)) {
+            // The exit code is the signal's; the user learns all the same what went wrong.
+            report(error, terminal);
+            return Ok(signals.or_interrupted(Exit::Done));
+        }
+        result.map(|()| signals.or_interrupted(Exit::Done))
+    }
+}
+
+fn print(stats: &SocketStats) {
+    let mut text = stats.snapshot().to_string();
+    // Writing to a string does not fail.
+    let _ = stats.print_history(HISTORY, &mut text);
+    // Where standard error is closed there is nobody left to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,123 @@
+//! Datagrams from standard input, replies to standard output.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use ports_core::Endpoint;
+use sockets_udp::{Datagram, MAX_PAYLOAD_V4, UdpSocket};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::resolve::{addresses, interface};
+use super::session::Session;
+use super::streams::{Input, InputReader, Output};
+use crate::commands::listen::events::tell_udp;
+
+/// How long replies are waited for after the end of input: counted from the last datagram either
+/// way.
+pub(super) const REPLY_WAIT: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(endpoint: &Endpoint, session: &Session) -> anyhow::Result<()> {
+    let Some(resolved) = session.stop.run_until_cancelled(addresses(endpoint)).await else {
+        return Ok(());
+    };
+    let target = *resolved?.first().context("no address")?;
+    let socket = open(endpoint, target, session)?;
+    let telling = session
+        .events
+        .is_on()
+        .then(|| tokio::spawn(tell_udp(socket.events(), session.events.clone())));
+    let exchange = Exchange { socket: &socket, target, session };
+    let result = tokio::select! {
+        result = exchange.run() => result,
+        () = session.grace_over() => {
+            Err(anyhow::anyhow!("standard output takes nothing: replies are not all written"))
+        }
+    };
+    socket.close();
+    if let Some(telling) = telling {
+        telling.await?;
+    }
+    result
+}
+
+fn open(endpoint: &Endpoint, target: SocketAddr, session: &Session) -> anyhow::Result<UdpSocket> {
+    let any = match target {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let local = SocketAddr::new(endpoint.options().source().unwrap_or(any), 0);
+    let mut builder = UdpSocket::builder()
+        .bind(local)
+        .broadcast(true)
+        .stats(session.stats.clone())
+        .multicast_interface(interface(endpoint));
+    if let Some(ttl) = endpoint.options().ttl() {
+        builder = builder.multicast_ttl(ttl);
+    }
+    Ok(builder.open()?)
+}
+
+struct Exchange<'a> {
+    socket: &'a UdpSocket,
+    target: SocketAddr,
+    session: &'a Session,
+}
+
+impl Exchange<'_> {
+    /// Both directions in turn: datagrams are independent, so neither has to wait for the other to
+    /// go on.
+    async fn run(&self) -> anyhow::Result<()> {
+        let (mut input, mut output) = (InputReader::new(MAX_PAYLOAD_V4), Output::new());
+        // A datagram's sender never ends.
+        let never = CancellationToken::new();
+        let stop = &self.session.stop;
+        let mut deadline = None;
+        loop {
+            let over = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                next = input.next(&never, stop), if deadline.is_none() => match next? {
+                    Input::Chunk(chunk) => self.socket.send_to(&chunk, self.target).await?,
+                    Input::End => deadline = Some(Instant::now() + REPLY_WAIT),
+                    Input::Silent | Input::Stopped => break,
+                },
+                datagram = self.socket.recv() => {
+                    self.write(&mut output, datagram?).await?;
+                    deadline = deadline.map(|_| Instant::now() + REPLY_WAIT);
+                }
+                () = over => break,
+                () = stop.cancelled() => break,
+            }
+        }
+        while let Some(datagram) = self.socket.try_recv()? {
+            self.write(&mut output, datagram).await?;
+        }
+        Ok(())
+    }
+
+    /// What the target says; from a group or a broadcast, whoever answers.
+    async fn write(&self, output: &mut Output, datagram: Datagram) -> anyhow::Result<()> {
+        if self.expects(datagram.source) {
+            output.write(&datagram.data).await
+        } else {
+            tracing::debug!(source = %datagram.source, "a datagram from somebody else");
+            Ok(())
+        }
+    }
+
+    fn expects(&self, source: SocketAddr) -> bool {
+        let ip = self.target.ip();
+        // A directed broadcast cannot be told from an address without the interface's mask; the
+        // usual one ends in 255.
+        let many = ip.is_multicast()
+            || ip.is_unspecified()
+            || matches!(ip, IpAddr::V4(v4) if v4.octets()[3] == 255);
+        many || (source.ip() == ip && source.port() == self.target.port())
+    }
+}

@@ -1,0 +1,174 @@
+//! Opens the listening sockets, and says where they are.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener};
+
+use ports_core::{Endpoint, Host, Scheme};
+use socket2::{Domain, Protocol, Socket, Type};
+use sockets_tcp::TcpServerBuilder;
+use sockets_udp::{BindError, Interface, UdpSocket};
+
+use crate::commands::connect::resolve::{addresses, interface};
+use crate::commands::connect::session::Session;
+
+/// The sockets, all open.
+pub(super) struct Bound {
+    pub(super) tcp: Vec<TcpListener>,
+    pub(super) udp: Vec<UdpSocket>,
+    /// Where they listen, with the kernel's ports.
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+/// Why an endpoint cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum ListenError {
+    #[error("cannot listen on {endpoint}: the port is in use; take another one, or 0 for any")]
+    InUse { endpoint: Endpoint, source: io::Error },
+    #[error(
+        "cannot listen on {endpoint}: the port needs privilege; take one from 1024 up, or grant \
+         CAP_NET_BIND_SERVICE"
+    )]
+    Privileged { endpoint: Endpoint, source: io::Error },
+    #[error("cannot listen on {endpoint}: not an address of this machine")]
+    NotHere { endpoint: Endpoint, source: io::Error },
+    #[error("cannot listen on {endpoint}")]
+    Io { endpoint: Endpoint, source: io::Error },
+    #[error(transparent)]
+    Udp(BindError),
+    #[error(transparent)]
+    Join(sockets_udp::JoinError),
+    #[error(transparent)]
+    Interface(sockets_udp::InterfaceError),
+}
+
+impl ListenError {
+    fn of_io(endpoint: Endpoint, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse { endpoint, source },
+            io::ErrorKind::PermissionDenied => Self::Privileged { endpoint, source },
+            io::ErrorKind::AddrNotAvailable => Self::NotHere { endpoint, source },
+            _ => Self::Io { endpoint, source },
+        }
+    }
+
+    fn of_udp(endpoint: Endpoint, error: BindError) -> Self {
+        match error {
+            BindError::AddressInUse { source, .. }
+            | BindError::Privileged { source, .. }
+            | BindError::AddressNotAvailable { source, .. } => Self::of_io(endpoint, source),
+            error => Self::Udp(error),
+        }
+    }
+}
+
+/// All of them or none; of a name, every address that this machine has.
+pub(super) async fn open(endpoints: &[Endpoint], session: &Session) -> anyhow::Result<Bound> {
+    let mut bound = Bound { tcp: Vec::new(), udp: Vec::new(), endpoints: Vec::new() };
+    for endpoint in endpoints {
+        let mut elsewhere = None;
+        let before = bound.endpoints.len();
+        for address in addresses(endpoint).await? {
+            match bound.add(endpoint, address, session) {
+                Err(error @ ListenError::NotHere { .. }) => {
+                    if let Some(last) = elsewhere.replace(error) {
+                        session.terminal.note(&last.to_string());
+                    }
+                }
+                result => result?,
+            }
+        }
+        match elsewhere {
+            Some(error) if bound.endpoints.len() == before => return Err(error.into()),
+            Some(error) => session.terminal.note(&error.to_string()),
+            None => {}
+        }
+    }
+    Ok(bound)
+}
+
+impl Bound {
+    fn add(
+        &mut self,
+        endpoint: &Endpoint,
+        address: SocketAddr,
+        session: &Session,
+    ) -> Result<(), ListenError> {
+        let result = self.add_at(endpoint, address, session);
+        match result {
+            // Every address is `[::]`, or `0.0.0.0` where the machine has no IPv6.
+            Err(ListenError::Io { .. } | ListenError::NotHere { .. })
+                if *endpoint.host() == Host::Any =>
+            {
+                let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+                self.add_at(endpoint, any, session)
+            }
+            result => result,
+        }
+    }
+
+    fn add_at(
+        &mut self,
+        endpoint: &Endpoint,
+        address: SocketAddr,
+        session: &Session,
+    ) -> Result<(), ListenError> {
+        let scheme = endpoint.scheme();
+        let asked = Endpoint::from((scheme, address)).with_options(endpoint.options().clone());
+        let local = if scheme == Scheme::Udp {
+            let socket = udp(&asked, address, session)?;
+            let local = socket.local_addr();
+            self.udp.push(socket);
+            local
+        } else {
+            let (listener, local) =
+                tcp(address).map_err(|source| ListenError::of_io(asked.clone(), source))?;
+            self.tcp.push(listener);
+            local
+        };
+        self.endpoints.push(asked.with_port(local.port().into()));
+        Ok(())
+    }
+}
+
+/// A listener that the server takes over, or the pipe closes after its one connection.
+fn tcp(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    // A listener can be started again while connections of the last one are in TIME-WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    let backlog = TcpServerBuilder::DEFAULT_BACKLOG;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    let listener = TcpListener::from(socket);
+    let local = listener.local_addr()?;
+    Ok((listener, local))
+}
+
+/// A socket; for a group, one that is bound to the group and has joined it.
+fn udp(asked: &Endpoint, address: SocketAddr, session: &Session) -> Result<UdpSocket, ListenError> {
+    let builder = UdpSocket::builder().stats(session.stats.clone());
+    let failed = |error| ListenError::of_udp(asked.clone(), error);
+    if !address.ip().is_multicast() {
+        return builder.bind(address).open().map_err(failed);
+    }
+    let interface = match address {
+        SocketAddr::V6(group) if group.scope_id() != 0 => Interface::from(group.scope_id()),
+        _ => interface(asked),
+    };
+    let address = match address {
+        // An address of the link's own needs the link (RFC 4007 section 6).
+        SocketAddr::V6(group) if group.scope_id() == 0 => {
+            let scope = interface.index().map_err(ListenError::Interface)?;
+            SocketAddrV6::new(*group.ip(), group.port(), 0, scope).into()
+        }
+        address => address,
+    };
+    // Other programs may listen to the group, too.
+    let socket = builder.bind(address).reuse_address(true).open().map_err(failed)?;
+    socket.join(address.ip(), &interface).map_err(ListenError::Join)?;
+    Ok(socket)
+}

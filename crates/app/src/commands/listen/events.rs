@@ -1,0 +1,80 @@
+//! Events of servers and sockets, as lines.
+
+use sockets_tcp::{Received, ServerEvent};
+use sockets_udp::{Event, Operation};
+
+use crate::output::{EventLine, EventSender};
+
+/// Writes a server's events until its last.
+pub(super) async fn tell_tcp(mut events: sockets_tcp::Events<ServerEvent>, log: EventSender) {
+    while let Some(received) = events.recv().await {
+        if let Some(line) = tcp_line(received) {
+            log.send(line).await;
+        }
+    }
+}
+
+/// Writes a socket's events until its last.
+pub(in crate::commands) async fn tell_udp(mut events: sockets_udp::Events, log: EventSender) {
+    while let Some(event) = events.recv().await {
+        if let Some(line) = udp_line(&event) {
+            log.send(line).await;
+        }
+    }
+}
+
+/// `listening` is left out: it is written where the endpoint is known as the user gave it.
+fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
+    let event = match received {
+        Received::Event(event) => event,
+        Received::Lagged(missed) => return Some(EventLine::Lagged { missed }),
+    };
+    Some(match event {
+        ServerEvent::Connected { client, peer } => {
+            EventLine::Connected { client: Some(client.number()), peer }
+        }
+        ServerEvent::Data { client, len } => {
+            EventLine::Data { client: Some(client.number()), peer: None, len }
+        }
+        ServerEvent::HalfClosed { client } => {
+            EventLine::HalfClosed { client: Some(client.number()) }
+        }
+        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out } => {
+            let (client, reason) = (Some(client.number()), reason.name());
+            EventLine::Disconnected { client, peer, reason, bytes_in, bytes_out }
+        }
+        ServerEvent::Dropped { client, messages, bytes } => EventLine::Dropped {
+            client: Some(client.number()),
+            messages: messages as u64,
+            bytes: Some(bytes as u64),
+        },
+        ServerEvent::Error { client, failure } => EventLine::Error {
+            client: client.map(sockets_tcp::ClientId::number),
+            operation: failure.operation().name(),
+            error: failure.text().to_owned(),
+        },
+        _ => return None,
+    })
+}
+
+fn udp_line(event: &Event) -> Option<EventLine> {
+    let error = |operation, kind: std::io::ErrorKind| EventLine::Error {
+        client: None,
+        operation,
+        error: kind.to_string(),
+    };
+    Some(match *event {
+        Event::Received { len, source } => {
+            EventLine::Data { client: None, peer: Some(source), len }
+        }
+        Event::Dropped { datagrams } => {
+            EventLine::Dropped { client: None, messages: datagrams.into(), bytes: None }
+        }
+        Event::PeerUnreachable { kind } | Event::Error { operation: Operation::Send, kind } => {
+            error("send", kind)
+        }
+        Event::Error { operation: Operation::Receive, kind } => error("receive", kind),
+        Event::Lagged { missed } => EventLine::Lagged { missed },
+        _ => return None,
+    })
+}

@@ -1,0 +1,269 @@
+//! The one connection of a pipe, from its first byte to its end.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use ports_core::{FiveTuple, Transport};
+use socket2::SockRef;
+use sockets_tcp::CloseReason;
+use stats::{Inbound, Outbound, Role};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::CLIENT;
+use crate::commands::connect::session::{GRACE, Session};
+use crate::commands::connect::streams::{Input, InputReader, Output, STREAM_CHUNK};
+use crate::output::EventLine;
+
+/// How much of what has arrived by the wish to stop is still written out: as much as the kernel
+/// holds for one connection by default (`net.ipv4.tcp_rmem`). A peer that goes on sending cannot
+/// keep the pipe from ending.
+const DRAIN_LIMIT: usize = 6 << 20;
+
+/// How long the peer's end is waited for after a signal: closing with input unread would reset the
+/// connection (RFC 9293 section 3.6.1), and a reset may overtake what was sent.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// See the module's first line. Both directions run in one task, so that cells are enough.
+pub(super) struct Conversation<'a> {
+    peer: SocketAddr,
+    session: &'a Session,
+    /// Cancelled once nothing more comes from the peer.
+    peer_ended: CancellationToken,
+    last_activity: Cell<Instant>,
+    bytes_in: Cell<u64>,
+    bytes_out: Cell<u64>,
+    /// Bytes read from standard input that the kernel has not taken.
+    in_hand: Cell<usize>,
+    /// The first error of the connection, in either direction.
+    broken: RefCell<Option<io::Error>>,
+}
+
+/// Why the two directions stopped.
+enum Ended {
+    Done,
+    Idle,
+    CutOff,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(peer: SocketAddr, session: &'a Session) -> Self {
+        Self {
+            peer,
+            session,
+            peer_ended: CancellationToken::new(),
+            last_activity: Cell::new(Instant::now()),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+            in_hand: Cell::new(0),
+            broken: RefCell::new(None),
+        }
+    }
+
+    /// Moves the bytes until both sides are done.
+    pub(super) async fn hold(
+        self,
+        mut stream: TcpStream,
+        idle_timeout: Option<Duration>,
+    ) -> anyhow::Result<()> {
+        let peer = self.peer;
+        let local = stream.local_addr().with_context(|| format!("the connection of {peer}"))?;
+        let tuple = FiveTuple::new(Transport::Tcp, local, peer);
+        let mut recorder = self.session.stats.open(Transport::Tcp, Role::Server, tuple);
+        let (inbound, outbound) = recorder.split();
+        // Small messages go out at once; refused only on a connection that is gone, which reading
+        // tells.
+        let _ = stream.set_nodelay(true);
+
+        let (reader, writer) = stream.split();
+        let outcome = tokio::select! {
+            both = async { tokio::try_join!(self.receive(reader, inbound), self.send(writer, outbound)) } => {
+                both.map(|((), ())| Ended::Done)
+            }
+            () = self.idle(idle_timeout) => Ok(Ended::Idle),
+            () = self.session.grace_over() => Ok(Ended::CutOff),
+        };
+        let reason = self.reason(&outcome);
+        if self.in_hand.get() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
+            // What lost bytes must not look like a proper end. It fails on a socket that is gone.
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        } else if self.session.stop.is_cancelled() && reason == CloseReason::Shutdown {
+            self.wait_for_end(&mut stream).await;
+        }
+        drop(stream);
+        if self.in_hand.get() > 0 {
+            let lost = self.in_hand.get() as u64;
+            recorder.dropped(1, lost);
+            let dropped =
+                EventLine::Dropped { client: Some(CLIENT), messages: 1, bytes: Some(lost) };
+            self.session.events.send(dropped).await;
+        }
+        recorder.close(counted_as(reason));
+        let line = EventLine::Disconnected {
+            client: Some(CLIENT),
+            peer,
+            reason: reason.name(),
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out.get(),
+        };
+        self.session.events.send(line).await;
+        self.verdict(outcome)
+    }
+
+    fn verdict(self, outcome: anyhow::Result<Ended>) -> anyhow::Result<()> {
+        let (peer, lost) = (self.peer, self.in_hand.get());
+        let ended = outcome?;
+        if let Some(error) = self.broken.into_inner() {
+            // Not as the source: a broken pipe would pass for that of standard output.
+            anyhow::bail!(
+                "the connection of {peer} broke ({error}): {lost} bytes of input not sent"
+            );
+        }
+        anyhow::ensure!(lost == 0, "{lost} bytes of input did not get to {peer}");
+        match ended {
+            Ended::Done => Ok(()),
+            Ended::Idle => {
+                self.session.terminal.warn("nothing moved for the idle timeout: closed");
+                Ok(())
+            }
+            Ended::CutOff => anyhow::bail!(
+                "not done {} s after the signal: standard output takes nothing",
+                GRACE.as_secs()
+            ),
+        }
+    }
+
+    fn reason(&self, outcome: &anyhow::Result<Ended>) -> CloseReason {
+        match outcome {
+            Ok(Ended::Idle) => CloseReason::IdleTimeout,
+            Ok(Ended::CutOff) => CloseReason::Shutdown,
+            _ if self.broken.borrow().is_some() => CloseReason::Reset,
+            _ if self.peer_ended.is_cancelled() => CloseReason::PeerClosed,
+            _ if self.session.stop.is_cancelled() => CloseReason::Shutdown,
+            _ => CloseReason::Local,
+        }
+    }
+
+    /// From the peer to standard output.
+    async fn receive(&self, mut reader: ReadHalf<'_>, mut inbound: Inbound) -> anyhow::Result<()> {
+        let events = &self.session.events;
+        let mut output = Output::new();
+        let mut buffer = vec![0; STREAM_CHUNK];
+        let mut drained = 0;
+        loop {
+            let read = tokio::select! {
+                biased;
+                () = self.session.stop.cancelled() => {
+                    match reader.try_read(&mut buffer) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                        _ if drained >= DRAIN_LIMIT => return Ok(()),
+                        result => result,
+                    }
+                }
+                read = reader.read(&mut buffer) => read,
+            };
+            match read {
+                Ok(0) => {
+                    self.peer_ended.cancel();
+                    events.send(EventLine::HalfClosed { client: Some(CLIENT) }).await;
+                    return Ok(());
+                }
+                Ok(len) => {
+                    if self.session.stop.is_cancelled() {
+                        drained += len;
+                    }
+                    inbound.received(len);
+                    self.bytes_in.set(self.bytes_in.get() + len as u64);
+                    self.last_activity.set(Instant::now());
+                    events.send(EventLine::Data { client: Some(CLIENT), peer: None, len }).await;
+                    output.write(&buffer[..len]).await?;
+                }
+                Err(error) => {
+                    self.fail("read", error).await;
+                    self.peer_ended.cancel();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// From standard input to the peer.
+    async fn send(&self, mut writer: WriteHalf<'_>, mut outbound: Outbound) -> anyhow::Result<()> {
+        let mut input = InputReader::new(STREAM_CHUNK);
+        loop {
+            match input.next(&self.peer_ended, &self.session.stop).await? {
+                Input::Chunk(chunk) => {
+                    self.in_hand.set(chunk.len());
+                    let mut rest = &chunk[..];
+                    while !rest.is_empty() {
+                        match writer.write(rest).await {
+                            Ok(written) => {
+                                rest = &rest[written..];
+                                outbound.sent(written);
+                                self.in_hand.set(rest.len());
+                                self.bytes_out.set(self.bytes_out.get() + written as u64);
+                                self.last_activity.set(Instant::now());
+                            }
+                            Err(error) => {
+                                // What the peer sent before may still be there to read.
+                                self.fail("write", error).await;
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
+                Input::Silent => {
+                    let text = "the peer ended its stream, and input is silent: done";
+                    self.session.terminal.note(text);
+                    break;
+                }
+                Input::End | Input::Stopped => break,
+            }
+        }
+        // It fails only where the peer is gone, which reading tells.
+        let _ = writer.shutdown().await;
+        Ok(())
+    }
+
+    async fn fail(&self, operation: &'static str, error: io::Error) {
+        let text = error.to_string();
+        let line = EventLine::Error { client: Some(CLIENT), operation, error: text };
+        self.broken.borrow_mut().get_or_insert(error);
+        self.session.events.send(line).await;
+    }
+
+    async fn idle(&self, timeout: Option<Duration>) {
+        let Some(timeout) = timeout else { return std::future::pending().await };
+        loop {
+            let deadline = self.last_activity.get() + timeout;
+            if Instant::now() >= deadline {
+                return;
+            }
+            tokio::time::sleep_until(deadline).await;
+        }
+    }
+
+    /// Reads to the peer's end, within [`LINGER`]; what still comes was not accepted.
+    async fn wait_for_end(&self, stream: &mut TcpStream) {
+        let mut scratch = [0; 4096];
+        let to_the_end = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
+        let _ = tokio::time::timeout(LINGER, to_the_end).await;
+    }
+}
+
+/// The reason as the statistics count it.
+const fn counted_as(reason: CloseReason) -> stats::CloseReason {
+    match reason {
+        CloseReason::PeerClosed => stats::CloseReason::PeerClosed,
+        CloseReason::Reset => stats::CloseReason::Reset,
+        CloseReason::IdleTimeout => stats::CloseReason::Timeout,
+        CloseReason::Shutdown => stats::CloseReason::Shutdown,
+        _ => stats::CloseReason::Local,
+    }
+}

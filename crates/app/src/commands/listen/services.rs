@@ -1,0 +1,123 @@
+//! Echo, discard and relay: until the command is stopped.
+
+use bytes::Bytes;
+use sockets_tcp::{Discard, Echo, Relay, TcpServer};
+use sockets_udp::UdpSocket;
+use tokio::task::JoinSet;
+
+use super::bind::Bound;
+use super::relay::PrefixedRelay;
+use super::{events, relay_udp};
+use crate::args::{ListenArgs, ServiceKind, SlowArg};
+use crate::commands::connect::session::{GRACE, Session};
+use crate::output::Terminal;
+
+/// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
+/// endpoint is on its own.
+pub(super) async fn run(bound: Bound, args: &ListenArgs, session: &Session) -> anyhow::Result<()> {
+    let prefix = Bytes::from(args.prefix.clone());
+    let mut telling = JoinSet::new();
+    let mut serving = JoinSet::new();
+    let server = if bound.tcp.is_empty() {
+        None
+    } else {
+        let server = start(bound.tcp, args, &prefix, session).await?;
+        if session.events.is_on() {
+            telling.spawn(events::tell_tcp(server.events(), session.events.clone()));
+        }
+        Some(server)
+    };
+    for socket in bound.udp {
+        if session.events.is_on() {
+            telling.spawn(events::tell_udp(socket.events(), session.events.clone()));
+        }
+        serving.spawn(serve(socket, args.service, prefix.clone(), session.stop.clone()));
+    }
+    // Only a failure ends a service before it is told to end.
+    let mut result = tokio::select! {
+        () = session.stop.cancelled() => Ok(0),
+        Some(ended) = serving.join_next() => ended?,
+    };
+    session.stop.cancel();
+    if let Some(server) = &server {
+        shut_down(server, session.terminal).await;
+    }
+    let rest = tokio::time::timeout(GRACE, async {
+        while let Some(ended) = serving.join_next().await {
+            result = match (std::mem::replace(&mut result, Ok(0)), ended) {
+                (Ok(before), Ok(Ok(failed))) => Ok(before + failed),
+                (Err(error), _) | (_, Ok(Err(error))) => Err(error),
+                (_, Err(error)) => Err(error.into()),
+            };
+        }
+    });
+    if rest.await.is_err() {
+        session.terminal.warn("a UDP socket takes no more datagrams: the last are not sent");
+        serving.shutdown().await;
+    }
+    while telling.join_next().await.is_some() {}
+    let failed = result?;
+    if failed > 0 {
+        session.terminal.warn(&format!("{failed} datagrams could not be sent"));
+    }
+    Ok(())
+}
+
+async fn start(
+    listeners: Vec<std::net::TcpListener>,
+    args: &ListenArgs,
+    prefix: &Bytes,
+    session: &Session,
+) -> anyhow::Result<TcpServer> {
+    let mut builder = TcpServer::builder().stats(session.stats.clone());
+    for listener in listeners {
+        builder = builder.listener(listener);
+    }
+    if let Some(most) = args.max_connections {
+        builder = builder.max_connections(usize::try_from(most).unwrap_or(usize::MAX));
+    }
+    if let Some(timeout) = args.idle_timeout {
+        builder = builder.idle_timeout(timeout);
+    }
+    if let Some(SlowArg(policy)) = args.slow {
+        builder = builder.slow_policy(policy);
+    }
+    let started = match args.service {
+        ServiceKind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
+        ServiceKind::Relay if prefix.is_empty() => builder.handler(Relay::new()).start().await,
+        ServiceKind::Relay => builder.handler(PrefixedRelay::new(prefix.clone())).start().await,
+        ServiceKind::Discard | ServiceKind::Pipe => builder.handler(Discard).start().await,
+    };
+    Ok(started?)
+}
+
+/// Ends when told to; says how many datagrams could not be sent.
+async fn serve(
+    socket: UdpSocket,
+    service: ServiceKind,
+    prefix: Bytes,
+    stop: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<u64> {
+    let failed = match service {
+        ServiceKind::Echo => {
+            let echo = sockets_udp::Echo::new().prefix(prefix);
+            socket.serve_until(echo, &stop).await?.failed
+        }
+        ServiceKind::Relay => relay_udp::run(&socket, &prefix, &stop).await?,
+        ServiceKind::Discard | ServiceKind::Pipe => {
+            socket.serve_until(sockets_udp::Discard, &stop).await?.failed
+        }
+    };
+    socket.close();
+    Ok(failed)
+}
+
+async fn shut_down(server: &TcpServer, terminal: Terminal) {
+    let report = server.shutdown(GRACE).await;
+    for cut in &report.cut_off {
+        terminal.warn(&format!(
+            "client {} ({}) was cut off ({}): {} bytes not sent",
+            cut.client, cut.peer, cut.reason, cut.unsent_bytes
+        ));
+    }
+}

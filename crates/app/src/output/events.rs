@@ -1,0 +1,237 @@
+//! Events as JSON lines, described in docs/json-lines.md: `--events FILE|-`.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use ports_core::Endpoint;
+use serde::Serialize;
+use stats::Snapshot;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Duration, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::file;
+use crate::args::EventTarget;
+
+/// How many lines wait for a slow reader; past that, whoever has an event waits, and the
+/// bounded streams of events behind it count what they lose.
+const QUEUED_LINES: usize = 256;
+/// How long the reader of the last lines is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One line.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(crate) enum EventLine {
+    Listening {
+        endpoint: Endpoint,
+    },
+    Connected {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<u64>,
+        peer: SocketAddr,
+    },
+    Data {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<u64>,
+        /// Of a datagram.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<SocketAddr>,
+        len: usize,
+    },
+    HalfClosed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<u64>,
+    },
+    Disconnected {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<u64>,
+        peer: SocketAddr,
+        reason: &'static str,
+        bytes_in: u64,
+        bytes_out: u64,
+    },
+    Lagged {
+        missed: u64,
+    },
+    Reconnecting {
+        attempt: u32,
+        delay_ms: u64,
+    },
+    Dropped {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<u64>,
+        messages: u64,
+        /// Not known of datagrams that the kernel dropped.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+    },
+    Error {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<u64>,
+        operation: &'static str,
+        error: String,
+    },
+    Stats(Snapshot),
+}
+
+/// Takes lines; a clone for each source of events.
+#[derive(Clone, Debug)]
+pub(crate) struct EventSender(Option<mpsc::Sender<EventLine>>);
+
+impl EventSender {
+    /// Whether anybody asked for events.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Hands a line over; waits for room. Once writing has failed, lines go nowhere:
+    /// [`EventLog::finish`] has the error.
+    pub(crate) async fn send(&self, line: EventLine) {
+        if let Some(sender) = &self.0 {
+            let _ = sender.send(line).await;
+        }
+    }
+}
+
+/// The writing side: a thread of its own, so that a slow reader stops no socket.
+#[derive(Debug)]
+pub(crate) struct EventLog {
+    sender: EventSender,
+    writer: Option<JoinHandle<io::Result<()>>>,
+    name: String,
+}
+
+impl EventLog {
+    /// Opens the target, if there is one; `failed` is cancelled when it can no longer be written.
+    pub(crate) fn open(
+        target: Option<&EventTarget>,
+        failed: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let (name, sink): (_, Box<dyn Write + Send>) = match target {
+            None => {
+                return Ok(Self { sender: EventSender(None), writer: None, name: String::new() });
+            }
+            Some(EventTarget::StandardOutput) => {
+                ("standard output".to_owned(), Box::new(io::stdout()))
+            }
+            Some(EventTarget::File(path)) => {
+                (format!("`{}`", path.display()), Box::new(file::create(path)?))
+            }
+        };
+        let (sender, lines) = mpsc::channel(QUEUED_LINES);
+        let writer = spawn_blocking(move || {
+            let written = write_lines(lines, sink);
+            if written.is_err() {
+                failed.cancel();
+            }
+            written
+        });
+        Ok(Self { sender: EventSender(Some(sender)), writer: Some(writer), name })
+    }
+
+    /// Where events go in.
+    pub(crate) fn sender(&self) -> EventSender {
+        self.sender.clone()
+    }
+
+    /// Writes the last line, and waits until all are written. Every other sender is gone by then.
+    pub(crate) async fn finish(self, last: Snapshot) -> anyhow::Result<()> {
+        let Self { sender, writer, name } = self;
+        let Some(writer) = writer else { return Ok(()) };
+        let written = timeout(PATIENCE, async {
+            sender.send(EventLine::Stats(last)).await;
+            drop(sender);
+            writer.await
+        });
+        let cannot = || format!("cannot write events to {name}");
+        match written.await {
+            Ok(ended) => ended.with_context(cannot)?.with_context(cannot),
+            Err(_) => anyhow::bail!("{}: nobody reads them", cannot()),
+        }
+    }
+}
+
+/// Each line flushed as it comes.
+fn write_lines(
+    mut lines: mpsc::Receiver<EventLine>,
+    mut sink: Box<dyn Write + Send>,
+) -> io::Result<()> {
+    while let Some(line) = lines.blocking_recv() {
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        sink.write_all(&text)?;
+        sink.flush()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(line: &EventLine) -> String {
+        serde_json::to_string(line).unwrap()
+    }
+
+    #[test]
+    fn lines_are_those_of_the_documentation() {
+        let peer = "127.0.0.1:50000".parse().unwrap();
+        let endpoint = "tcp://127.0.0.1:43211".parse().unwrap();
+        for (line, expected) in [
+            (
+                EventLine::Listening { endpoint },
+                r#"{"type":"listening","endpoint":"tcp://127.0.0.1:43211"}"#,
+            ),
+            (
+                EventLine::Connected { client: Some(1), peer },
+                r#"{"type":"connected","client":1,"peer":"127.0.0.1:50000"}"#,
+            ),
+            (
+                EventLine::Data { client: None, peer: Some(peer), len: 5 },
+                r#"{"type":"data","peer":"127.0.0.1:50000","len":5}"#,
+            ),
+            (EventLine::HalfClosed { client: Some(1) }, r#"{"type":"half-closed","client":1}"#),
+            (
+                EventLine::Dropped { client: None, messages: 3, bytes: None },
+                r#"{"type":"dropped","messages":3}"#,
+            ),
+            (
+                EventLine::Reconnecting { attempt: 2, delay_ms: 150 },
+                r#"{"type":"reconnecting","attempt":2,"delay_ms":150}"#,
+            ),
+        ] {
+            assert_eq!(text(&line), expected);
+        }
+        let stats = text(&EventLine::Stats(stats::SocketStats::new().snapshot()));
+        assert!(stats.starts_with(r#"{"type":"stats","taken":{"#), "{stats}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_said_before_anything_else() {
+        let target = EventTarget::File("/nowhere/events".into());
+        let error = EventLog::open(Some(&target), CancellationToken::new()).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/events"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn lines_come_in_order_and_the_statistics_last() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let target = EventTarget::File(file.path().into());
+        let log = EventLog::open(Some(&target), CancellationToken::new()).unwrap();
+        let sender = log.sender();
+        for missed in 0..600 {
+            sender.send(EventLine::Lagged { missed }).await;
+        }
+        drop(sender);
+        log.finish(stats::SocketStats::new().snapshot()).await.unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 601);
+        assert!((0..600).all(|n| lines[n]["missed"] == n));
+        assert_eq!(lines[600]["type"], "stats");
+    }
+}

@@ -1,0 +1,286 @@
+//! The real binary: `ports connect`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "driver/ports.rs"]
+mod driver;
+
+use std::io::Write;
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+
+use driver::{DEADLINE, Ports, noise, read_exactly, read_to_end, run};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// A listener, and its endpoint.
+fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    let stream = listener.accept().unwrap().0;
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+fn kinds(path: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|line| line["type"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn several_megabytes_come_back_from_an_echo_byte_for_byte() {
+    let server = Ports::start(&["listen", "tcp://127.0.0.1:0", "--service", "echo"]);
+    let endpoint = format!("tcp://{}", server.listening(0));
+    let mut ports = Ports::start(&["connect", &endpoint]);
+    let data = noise(8 << 20);
+    let feeding = ports.feed(data.clone());
+    let ended = ports.end();
+    feeding.join().unwrap().unwrap();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout == data);
+}
+
+#[test]
+fn a_pipe_and_a_connect_move_megabytes_both_ways_at_once() {
+    let mut server = Ports::start(&["listen", "tcp://127.0.0.1:0"]);
+    let mut ports = Ports::start(&["connect", &format!("tcp://{}", server.listening(0))]);
+    let (there, back) = (noise(6 << 20), noise(5 << 20));
+    let feeding = [ports.feed(there.clone()), server.feed(back.clone())];
+    let (here, served) = (ports.end(), server.end());
+    for feeding in feeding {
+        feeding.join().unwrap().unwrap();
+    }
+    assert_eq!((here.code, served.code), (Some(0), Some(0)), "{} {}", here.stderr, served.stderr);
+    assert!(here.stdout == back && served.stdout == there);
+}
+
+#[test]
+fn the_end_of_input_is_a_half_close() {
+    let (listener, endpoint) = listener();
+    let mut ports = Ports::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    ports.write(b"question \xff");
+    ports.end_input();
+    assert_eq!(read_to_end(&mut peer), b"question \xff");
+    peer.write_all(b"answer \xfe").unwrap();
+    drop(peer);
+    let ended = ports.end();
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &b"answer \xfe"[..]));
+}
+
+#[test]
+fn the_peers_end_ends_it_though_input_stays_open() {
+    let (listener, endpoint) = listener();
+    let ports = Ports::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    peer.write_all(b"the time").unwrap();
+    drop(peer);
+    let ended = ports.end();
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &b"the time"[..]), "{}", ended.stderr);
+}
+
+#[test]
+fn a_peer_that_only_listens_gets_all_of_the_input() {
+    let (listener, endpoint) = listener();
+    let mut ports = Ports::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    peer.shutdown(Shutdown::Write).unwrap();
+    let data = noise(4 << 20);
+    let feeding = ports.feed(data.clone());
+    assert!(read_to_end(&mut peer) == data);
+    feeding.join().unwrap().unwrap();
+    assert_eq!(ports.end().code, Some(0));
+}
+
+#[test]
+fn a_reset_is_no_proper_end() {
+    let (listener, endpoint) = listener();
+    let ports = Ports::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    // Before it is seen here, the reset might meet a connection that is still being made.
+    peer.write_all(b"begun").unwrap();
+    ports.stdout.until(b"begun");
+    socket2::SockRef::from(&peer).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(peer);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.stderr.contains("reset") && ended.stderr.contains(&endpoint), "{}", ended.stderr);
+}
+
+#[test]
+fn a_refusal_names_the_target() {
+    // A bound socket that does not listen: nobody else gets the port meanwhile.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap().to_string();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let ended = run(&["connect", &address, "--events", path]);
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.stderr.contains(&address), "{}", ended.stderr);
+    assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
+    assert_eq!(kinds(path), ["error", "stats"]);
+
+    // Resolved on this machine: no packet leaves it.
+    for endpoint in ["tcp://[fe80::1%nonesuch0]:80", "udp://[fe80::1%nonesuch0]:80"] {
+        let ended = run(&["connect", endpoint]);
+        assert_eq!(ended.code, Some(4));
+        assert!(ended.stderr.contains("cannot resolve"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("fe80::1%nonesuch0"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_signal_ends_it_after_what_was_read_is_delivered() {
+    let (listener, endpoint) = listener();
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let mut ports = Ports::start(&["connect", &endpoint, "--events", path]);
+        let mut peer = accept(&listener);
+        let data = noise(24 << 20);
+        let feeding = ports.feed(data.clone());
+        let mut received = read_exactly(&mut peer, 1 << 20);
+        ports.signal(signal);
+        received.extend(read_to_end(&mut peer));
+        drop(peer);
+        let ended = ports.end();
+        assert!(feeding.join().unwrap().is_err(), "not all of the input is read");
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("bytes"), "{}", ended.stderr);
+        assert!(received == data[..received.len()]);
+        let text = std::fs::read_to_string(path).unwrap();
+        let end = text.lines().find(|line| line.contains("disconnected")).unwrap();
+        let end: Value = serde_json::from_str(end).unwrap();
+        assert_eq!(end["bytes_out"], received.len());
+    }
+}
+
+#[test]
+fn it_ends_quietly_where_nobody_reads_its_output() {
+    use std::process::{Command, Stdio};
+    let (listener, endpoint) = listener();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ports"))
+        .args(["connect", &endpoint])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut peer = accept(&listener);
+    peer.write_all(b"nobody reads this\n").unwrap();
+    let stderr = driver::Collected::of(child.stderr.take().unwrap(), "standard error");
+    drop(peer);
+    let text = String::from_utf8(stderr.whole()).unwrap();
+    assert_eq!((child.wait().unwrap().code(), text.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn with_reconnect_the_input_goes_on_with_the_next_connection() {
+    let (listener, endpoint) = listener();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let mut ports = Ports::start(&["connect", &endpoint, "--reconnect", "--events", path]);
+    let mut first = accept(&listener);
+    ports.write(b"one");
+    assert_eq!(read_exactly(&mut first, 3), b"one");
+    first.write_all(b"1").unwrap();
+    ports.stdout.until(b"1");
+    drop(first);
+    // It says so, then comes again.
+    ports.stderr.line("note: not connected; try 1 ", 0);
+    let mut second = accept(&listener);
+    ports.write(b"two");
+    assert_eq!(read_exactly(&mut second, 3), b"two");
+    ports.end_input();
+    assert!(read_to_end(&mut second).is_empty());
+    second.write_all(b"2").unwrap();
+    drop(second);
+    let ended = ports.end();
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &b"12"[..]), "{}", ended.stderr);
+    let kinds = kinds(path);
+    for kind in ["connected", "disconnected", "reconnecting", "half-closed", "data", "stats"] {
+        assert!(kinds.iter().any(|seen| seen == kind), "no {kind} in {kinds:?}");
+    }
+    assert_eq!(kinds.iter().filter(|kind| *kind == "connected").count(), 2);
+}
+
+#[test]
+fn with_reconnect_it_waits_for_a_server_that_is_still_to_come() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut ports = Ports::start(&["connect", &address.to_string(), "--reconnect"]);
+    ports.write(b"early input");
+    ports.end_input();
+    ports.stderr.line("note: not connected; try 2 ", 0);
+    socket.listen(8).unwrap();
+    let mut peer = accept(&socket.into());
+    assert_eq!(read_to_end(&mut peer), b"early input");
+    drop(peer);
+    assert_eq!(ports.end().code, Some(0));
+}
+
+#[test]
+fn with_reconnect_a_signal_ends_the_trying() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let ports = Ports::start(&["connect", &address.to_string(), "--reconnect"]);
+    ports.stderr.line("note: not connected; try 1 ", 0);
+    ports.signal(Signal::INT);
+    assert_eq!(ports.end().code, Some(130));
+}
+
+#[test]
+fn datagrams_go_out_by_the_chunk_and_replies_are_waited_for() {
+    let server = Ports::start(&["listen", "udp://127.0.0.1:0", "--service", "echo"]);
+    let endpoint = format!("udp://{}", server.listening(0));
+    let mut ports = Ports::start(&["connect", &endpoint, "--stats"]);
+    ports.write(b"one\xff");
+    ports.stdout.until(b"one\xff");
+    ports.write(b"two");
+    ports.end_input();
+    let ended = ports.end();
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &b"one\xfftwo"[..]));
+    assert!(ended.stderr.contains("Messages Sent: 2"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_datagram_of_somebody_else_is_no_reply() {
+    let (server, stranger) =
+        (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    let endpoint = format!("udp://{}", server.local_addr().unwrap());
+    let mut ports = Ports::start(&["connect", &endpoint]);
+    ports.write(b"hello");
+    let (len, client) = server.recv_from(&mut [0; 16]).unwrap();
+    assert_eq!(len, 5);
+    stranger.send_to(b"stranger", client).unwrap();
+    server.send_to(b"reply", client).unwrap();
+    ports.stdout.until(b"reply");
+    ports.end_input();
+    let ended = ports.end();
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &b"reply"[..]));
+}
+
+#[test]
+fn what_makes_no_sense_is_usage() {
+    for (args, said) in [
+        (&["connect", "tls://127.0.0.1:1"][..], "TLS is not built in yet"),
+        (&["connect", "tcp://127.0.0.1:1", "--events", "-"], "--events -"),
+        (&["connect", "tcp://127.0.0.1:1?iface=lo"], "`iface`"),
+        (&["connect", "tcp://127.0.0.1:1?ttl=1"], "`ttl`"),
+        (&["connect", "udp://127.0.0.1:1?ttl=1"], "`ttl`"),
+        (&["connect", "udp://127.0.0.1:1", "--reconnect"], "--reconnect"),
+        (&["connect", "tcp://127.0.0.1:0"], "0 is not a port"),
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{args:?}: {}", ended.stderr);
+    }
+}

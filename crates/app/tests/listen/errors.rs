@@ -1,0 +1,77 @@
+//! What cannot be listened on, and what makes no sense.
+
+use std::net::{TcpListener, UdpSocket};
+
+use crate::ANY;
+use crate::driver::{Ports, run};
+
+#[test]
+fn an_address_in_use_is_named() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for endpoint in [
+        format!("tcp://{}", holder.local_addr().unwrap()),
+        format!("udp://{}", socket.local_addr().unwrap()),
+    ] {
+        let ended = run(&["listen", &endpoint]);
+        assert_eq!(ended.code, Some(4));
+        assert!(ended.stderr.contains(&endpoint), "{}", ended.stderr);
+        assert!(ended.stderr.contains("in use"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_fails() {
+    for (args, said) in [
+        (&["listen", "tcp://192.0.2.1:0"][..], "not an address of this machine"),
+        // Resolved on this machine: no packet leaves it.
+        (&["listen", "[fe80::1%nonesuch0]:0"], "cannot resolve"),
+        (&["listen", ANY, "--events", "/nowhere/events"], "/nowhere/events"),
+        (&["listen", "udp://239.1.2.3:0?iface=nonesuch0"], "nonesuch0"),
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(4), "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("listening on"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_usage() {
+    for (args, said) in [
+        (&["listen", ANY, ANY][..], "one endpoint"),
+        (&["listen", "tls://127.0.0.1:0"], "TLS is not built in yet"),
+        (&["listen", ANY, "--events", "-"], "--events -"),
+        (&["listen", ANY, "--prefix", "x"], "--prefix"),
+        (&["listen", ANY, "--service", "discard", "--prefix", "x"], "--prefix"),
+        (&["listen", ANY, "--max-connections", "2"], "--max-connections"),
+        (&["listen", ANY, "--service", "echo", "--slow", "disconnect"], "--slow"),
+        (&["listen", "udp://127.0.0.1:0", "--idle-timeout", "1s"], "--idle-timeout"),
+        (&["listen", "tcp://127.0.0.1:0?iface=lo"], "`iface`"),
+        (&["listen", "udp://127.0.0.1:0?iface=lo"], "`iface`"),
+        (&["listen", "udp://239.1.2.3:0?iface=lo&ttl=1"], "`ttl`"),
+        (&["listen", "udp://239.1.2.3:0?iface=lo&source=127.0.0.1"], "`source`"),
+        (&["listen", ANY, "--service", "cat"], "cat"),
+        (&["listen", "127.0.0.1"], "no port"),
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs root and setpriv: binds a privileged port without privilege"]
+fn a_privileged_port_is_not_permitted() {
+    use std::process::Command;
+    let floor = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    assert!(floor.trim().parse::<u32>().unwrap() > 1, "here every port is for everybody");
+    for endpoint in ["tcp://127.0.0.1:1", "udp://127.0.0.1:1"] {
+        // Root without capabilities: the binary may lie where nobody else can read.
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-all", "--inh-caps=-all", env!("CARGO_BIN_EXE_ports")]);
+        let ended = Ports::spawn(command.args(["listen", endpoint])).end();
+        assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+        assert!(ended.stderr.contains(endpoint), "{}", ended.stderr);
+    }
+}
