@@ -2,11 +2,15 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Signal};
+
+/// Signals this close together are one wish: timeout(1) signals the process and then its group.
+const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// What the user or the system wants of the running command.
 #[derive(Clone, Debug)]
@@ -23,13 +27,15 @@ impl Signals {
         let signals = Self { stop: CancellationToken::new(), first: Arc::default() };
         let told = signals.clone();
         tokio::spawn(async move {
+            let mut told_at = None;
             loop {
                 let signal = tokio::select! {
                     Some(()) = interrupt.recv() => Signal::Interrupt,
                     Some(()) = terminate.recv() => Signal::Terminate,
                     else => return,
                 };
-                if told.first.set(signal).is_err() {
+                let first = *told_at.get_or_insert_with(Instant::now);
+                if told.first.set(signal).is_err() && first.elapsed() >= SAME_WISH {
                     exit_at_once(signal);
                 }
                 told.stop.cancel();

@@ -19,7 +19,7 @@ use pacer::Pacer;
 use ports_core::Port;
 use rtt::RttEstimator;
 pub use slots::ProbeId;
-use slots::{Slot, Slots};
+use slots::{GroupsInFlight, Slot, Slots};
 use wheel::TimerWheel;
 
 use crate::plan::{PlanReader, ScanPlan};
@@ -47,6 +47,7 @@ pub struct Engine {
     pacer: Pacer,
     work: VecDeque<Range<u64>>,
     slots: Slots,
+    groups: GroupsInFlight,
     timers: TimerWheel,
     /// Slots whose next attempt may go at once.
     ready: VecDeque<ProbeId>,
@@ -75,9 +76,11 @@ struct Host {
 impl Engine {
     /// An engine without work.
     pub fn new(now: Instant, plan: Arc<ScanPlan>, config: EngineConfig) -> Self {
+        let config = config.bounded();
         Self {
             reader: PlanReader::new(&plan),
             plan,
+            groups: GroupsInFlight::default(),
             pacer: Pacer::new(now, config.rate, config.share),
             work: VecDeque::new(),
             slots: Slots::default(),
@@ -141,9 +144,9 @@ impl Engine {
         let slot = self.slots.find(id)?;
         slot.attempts = slot.attempts.saturating_add(1);
         slot.sent_at = now;
-        let is_last = slot.attempts > self.config.retries;
+        let is_last = slot.attempts > u32::from(self.config.retries);
         let probe = Probe { id, target: slot.target, attempt: slot.attempts, is_last };
-        let wait = self.timeout_of(probe.target.ip());
+        let wait = self.timeout_of(probe.target.ip(), probe.attempt);
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
         self.outstanding += 1;
@@ -159,6 +162,7 @@ impl Engine {
             self.work.pop_front();
         }
         let (group, target) = self.reader.read(&self.plan, index);
+        self.groups.start(group);
         Some(self.slots.insert(Slot { index, group, target, attempts: 0, sent_at: now }))
     }
 
@@ -166,7 +170,7 @@ impl Engine {
     pub fn handle_reply(&mut self, now: Instant, id: ProbeId, reply: Reply) {
         let Some(slot) = self.end_attempt(id) else { return };
         self.starved_since = None;
-        self.window = (self.window + 1).min(self.config.max_in_flight);
+        self.widen();
         let rtt = now.saturating_duration_since(slot.sent_at);
         let reason = match reply {
             Reply::Open => Reason::SynAck,
@@ -191,10 +195,12 @@ impl Engine {
             LocalError::Resources => return self.pause(now, id),
             LocalError::OwnSocket => {
                 self.slots.remove(id);
+                self.groups.end(slot.group);
                 self.deferred.push(slot.index);
                 return;
             }
             LocalError::NoRoute => Reason::NoRoute,
+            LocalError::NoSourceAddress => Reason::NoSourceAddress,
             LocalError::NeighbourUnresolved => Reason::NeighbourUnresolved,
             LocalError::NotPermitted => Reason::NotPermitted,
             LocalError::InvalidAddress => Reason::InvalidAddress,
@@ -209,8 +215,9 @@ impl Engine {
             let Some(id) = self.slots.id_at(index) else { continue };
             let Some(slot) = self.end_attempt(id) else { continue };
             self.starved_since = None;
+            self.widen();
             self.expired.push_back(id);
-            if slot.attempts > self.config.retries {
+            if slot.attempts > u32::from(self.config.retries) {
                 self.conclude(id, Reason::NoResponse, None);
             } else {
                 let next = self.slots.next_attempt(id);
@@ -245,6 +252,16 @@ impl Engine {
         self.events.pop_front()
     }
 
+    /// The lowest host group that still has ports under way, or that the next port will be of.
+    pub(crate) fn oldest_group(&self) -> u64 {
+        self.groups.oldest().unwrap_or(self.hosts_group)
+    }
+
+    /// After a lack of resources: each probe that ends makes room for one more.
+    fn widen(&mut self) {
+        self.window = (self.window + 1).min(self.config.max_in_flight);
+    }
+
     fn end_attempt(&mut self, id: ProbeId) -> Option<Slot> {
         let slot = *self.slots.find(id)?;
         self.timers.disarm(id.index());
@@ -275,6 +292,7 @@ impl Engine {
 
     fn conclude(&mut self, id: ProbeId, reason: Reason, rtt: Option<Duration>) {
         let Some(slot) = self.slots.remove(id) else { return };
+        self.groups.end(slot.group);
         self.tally.count(reason.state());
         self.events.push_back(EngineEvent::Port(PortReport {
             address: slot.target.ip(),
@@ -293,17 +311,21 @@ impl Engine {
             return;
         }
         if slot.group > self.hosts_group {
-            // Two groups may be under way at once; what is known of older ones is of no more use.
+            // What is known of the hosts of a group that is done is of no more use.
             self.hosts_group = slot.group;
-            self.hosts.retain(|_, host| host.group + 1 >= slot.group);
+            let oldest = self.oldest_group();
+            self.hosts.retain(|_, host| host.group >= oldest);
         }
         self.hosts.insert(address, Host { rtt: RttEstimator::new(rtt), group: slot.group });
         self.events.push_back(EngineEvent::HostUp { address, group: slot.group, rtt });
     }
 
-    fn timeout_of(&self, address: IpAddr) -> Duration {
+    /// Each further attempt waits twice as long: an estimate that is too low corrects itself.
+    fn timeout_of(&self, address: IpAddr, attempt: u32) -> Duration {
         let EngineConfig { min_timeout, timeout, .. } = self.config;
-        self.hosts.get(&address).map_or(timeout, |host| host.rtt.timeout(min_timeout, timeout))
+        let Some(host) = self.hosts.get(&address) else { return timeout };
+        let doublings = attempt.saturating_sub(1).min(16);
+        (host.rtt.timeout(min_timeout) * (1 << doublings)).min(timeout)
     }
 }
 

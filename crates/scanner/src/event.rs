@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use ports_core::Transport;
 
-use crate::state::{PortReport, Tally};
+use crate::state::{PortReport, Reason, Tally};
 
 /// One thing a scan has to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +80,8 @@ pub struct ScanSummary {
     pub hosts_up: u64,
     /// Ports by verdict, and probes sent.
     pub tally: Tally,
+    /// Why the first port that could not be asked was not; `None` where all were.
+    pub first_error: Option<Reason>,
     /// How many (address, port) pairs got no verdict: the scan was cut short.
     pub unfinished: u64,
     /// Answers the kernel dropped before they were read; a connect scan has none.

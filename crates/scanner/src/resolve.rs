@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use crate::target::{AddressSet, Family, TargetSpec};
+use crate::target::{AddressSet, Family, TargetSpec, reached_by};
 
 /// Addresses to scan, and the names some of them were given by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub fn resolve(
     targets: &[TargetSpec],
     family: Option<Family>,
 ) -> Result<ResolvedTargets, ResolveError> {
-    let mut resolved = ResolvedTargets::default();
+    let mut names = HashMap::new();
+    let mut sets = Vec::with_capacity(targets.len());
     for target in targets {
         let found = match target.name() {
             Some(name) => look_up(name)?,
@@ -43,18 +44,32 @@ pub fn resolve(
             let index = wanted.index();
             let name: Arc<str> = name.into();
             for position in 0..index.len() {
-                resolved.names.insert(index.address(position), Arc::clone(&name));
+                names.insert(index.address(position), Arc::clone(&name));
             }
         }
-        resolved.addresses = resolved.addresses.union(&wanted);
+        sets.push(wanted);
     }
-    Ok(resolved)
+    Ok(ResolvedTargets { addresses: sets.iter().collect(), names })
+}
+
+/// The addresses that `targets` exclude: of names those they resolve to, of prefixes and ranges all,
+/// reserved ones included. Blocks while the system's resolver works.
+///
+/// # Errors
+///
+/// [`ResolveError`] names the target that has no address: an exclusion that cannot be kept.
+pub fn resolve_excluded(targets: &[TargetSpec]) -> Result<AddressSet, ResolveError> {
+    let sets = targets.iter().map(|target| match target.name() {
+        Some(name) => look_up(name),
+        None => Ok(target.covered().unwrap_or_default()),
+    });
+    Ok(sets.collect::<Result<Vec<_>, _>>()?.iter().collect())
 }
 
 fn look_up(name: &str) -> Result<AddressSet, ResolveError> {
     let failed = |source| ResolveError::Name { name: name.to_owned(), source };
     let found = (name, 0).to_socket_addrs().map_err(failed)?;
-    Ok(found.map(|address| address.ip()).collect())
+    Ok(found.map(|address| reached_by(address.ip())).collect())
 }
 
 /// Why a target has no address.

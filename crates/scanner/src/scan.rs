@@ -73,11 +73,12 @@ impl Scan {
         let started = Instant::now();
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
         let own = Arc::new(OwnSockets::new(links.own_addresses().chain(self.source)));
-        let driver = DriverConfig { own, links: Arc::new(links), source: self.source };
+        let driver =
+            DriverConfig { own: Arc::clone(&own), links: Arc::new(links), source: self.source };
         self.handle.begin(self.plan.len());
         sink(ScanEvent::Started(self.info()));
 
-        let mut collector = Collector::new(&self.plan, &self.names, &mut sink);
+        let mut collector = Collector::new(&self.plan, &self.names, &own, &mut sink);
         let result = self.run_passes(&driver, &mut collector);
         let summary = collector.finish(started.elapsed());
         result.map(|()| summary)

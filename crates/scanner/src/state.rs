@@ -59,6 +59,8 @@ pub enum Reason {
     NetworkUnreachable,
     /// This machine has no route there.
     NoRoute,
+    /// This machine has no address to ask from: the family is switched off, or the interface down.
+    NoSourceAddress,
     /// The address is on a link of this machine, and nobody there answers to it.
     NeighbourUnresolved,
     /// This machine's policy (a firewall, a security module) refused to send.
@@ -81,6 +83,7 @@ impl Reason {
                 PortState::Filtered
             }
             Self::NoRoute
+            | Self::NoSourceAddress
             | Self::NeighbourUnresolved
             | Self::NotPermitted
             | Self::InvalidAddress
@@ -98,6 +101,7 @@ impl Reason {
             Self::HostUnreachable => "host-unreachable",
             Self::NetworkUnreachable => "network-unreachable",
             Self::NoRoute => "no-route",
+            Self::NoSourceAddress => "no-source-address",
             Self::NeighbourUnresolved => "neighbour-unresolved",
             Self::NotPermitted => "not-permitted",
             Self::InvalidAddress => "invalid-address",
@@ -127,7 +131,7 @@ pub struct PortReport {
     /// From the answered probe to its answer, where there was one.
     pub rtt: Option<Duration>,
     /// How often it was asked, or tried to be; the answered probe included.
-    pub attempts: u16,
+    pub attempts: u32,
 }
 
 impl PortReport {
@@ -193,6 +197,7 @@ mod tests {
     fn a_local_failure_is_never_a_remote_state() {
         for reason in [
             Reason::NoRoute,
+            Reason::NoSourceAddress,
             Reason::NeighbourUnresolved,
             Reason::NotPermitted,
             Reason::InvalidAddress,

@@ -4,7 +4,7 @@ mod parse;
 mod set;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 pub use parse::ParseTargetError;
@@ -50,10 +50,31 @@ impl TargetSpec {
     /// scanned only where they are named exactly.
     pub fn addresses(&self) -> Option<AddressSet> {
         match &self.kind {
-            TargetKind::Address(address) => Some(AddressSet::from(*address)),
+            TargetKind::Address(address) => Some(AddressSet::from(reached_by(*address))),
+            TargetKind::Addresses(set) => Some(set.clone().without_reserved()),
+            TargetKind::Name => None,
+        }
+    }
+
+    /// Everything the text covers, reserved addresses included: what an exclusion leaves out.
+    pub(crate) fn covered(&self) -> Option<AddressSet> {
+        match &self.kind {
+            TargetKind::Address(address) => {
+                Some(AddressSet::from_iter([*address, reached_by(*address)]))
+            }
             TargetKind::Addresses(set) => Some(set.clone()),
             TargetKind::Name => None,
         }
+    }
+}
+
+/// The address that a packet to `address` goes to: an IPv4-mapped one is that IPv4 address (RFC 4291
+/// section 2.5.5.2), the unspecified one is this machine (connect(2) on Linux).
+pub(crate) fn reached_by(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        address => address,
     }
 }
 

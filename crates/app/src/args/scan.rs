@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use ports_core::PortSet;
-use scanner::{PortState, TargetSpec};
+use scanner::{EngineConfig, PortState, TargetSpec};
 
 use super::OutputArgs;
 
@@ -39,8 +39,8 @@ pub(crate) struct ScanArgs {
     /// Send at most N probes per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
-    /// Wait at most this long for an answer, such as 500ms or 2s
-    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    /// Wait at most this long for an answer, such as 500ms or 2s; at most 1h
+    #[arg(long, value_name = "TIME", value_parser = probe_timeout)]
     pub(crate) timeout: Option<Duration>,
     /// Ask again this often where no answer comes
     #[arg(long, value_name = "N")]
@@ -109,6 +109,16 @@ impl StateArg {
                 | (Self::Filtered, PortState::Filtered)
                 | (Self::Error, PortState::Error)
         )
+    }
+}
+
+fn probe_timeout(text: &str) -> Result<Duration, String> {
+    let time = positive_duration(text)?;
+    let most = EngineConfig::MAX_TIMEOUT;
+    if time > most {
+        Err(format!("the longest is {}", humantime::format_duration(most)))
+    } else {
+        Ok(time)
     }
 }
 

@@ -5,7 +5,7 @@ mod progress;
 mod sinks;
 
 use anyhow::Context;
-use scanner::{Scan, ScanEvent, ScanHandle, ScanSummary};
+use scanner::{Reason, Scan, ScanEvent, ScanHandle, ScanSummary};
 use tokio::task::spawn_blocking;
 
 use crate::args::{MethodArg, ScanArgs};
@@ -35,12 +35,18 @@ pub(crate) async fn run(
         progress.finish().await;
     }
     let summaries = outcome.context("the scan did not come to its end")??;
-    let asked = summaries.iter().any(|summary| summary.tally.errors < summary.tally.probes);
-    let empty = summaries.iter().all(|summary| summary.tally.probes == 0);
-    if !asked && !empty {
-        anyhow::bail!("no port could be asked; see --show error for the reasons");
+    let exit = signals.or_interrupted(Exit::Done);
+    let probes: u64 = summaries.iter().map(|summary| summary.tally.probes).sum();
+    let errors: u64 = summaries.iter().map(|summary| summary.tally.errors).sum();
+    let reason = summaries.iter().find_map(|summary| summary.first_error);
+    match reason {
+        Some(reason) if probes == errors && exit == Exit::Done => {
+            terminal.error(&anyhow::anyhow!("no port could be asked: {reason}"));
+            let denied = reason == Reason::NotPermitted;
+            Ok(if denied { Exit::NotPermitted } else { Exit::Failed })
+        }
+        _ => Ok(exit),
     }
-    Ok(signals.or_interrupted(Exit::Done))
 }
 
 fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSummary>> {

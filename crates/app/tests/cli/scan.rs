@@ -215,5 +215,5 @@ fn nothing_that_could_be_asked_is_a_failure() {
     let scan = run(&["scan", "ff01::1", "-p", "80", "--format", "jsonl", "--show", "all"]);
     scan.assert_code(4);
     assert_eq!(scan.lines_of("port")[0]["state"], "error");
-    assert!(scan.stderr.contains("no port could be asked"), "{}", scan.stderr);
+    assert!(scan.stderr.contains("no port could be asked: "), "{}", scan.stderr);
 }

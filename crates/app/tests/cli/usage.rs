@@ -22,6 +22,12 @@ fn wrong_usage_names_the_thing() {
         (&["scan", "127.0.0.1", "--exclude", "127.0.0.1"], "no address is left to scan"),
         (&["scan", "127.0.0.1", "-p", "1", "--exclude-ports", "1"], "no port is left to scan"),
         (&["scan", "127.0.0.0-128.0.0.0", "-p", "1"], "--yes"),
+        (&["scan", "127.0.0.1", "--timeout", "99999999999h"], "the longest is 1h"),
+        (
+            &["scan", "127.0.0.1", "::1", "-p", "1", "--source", "127.0.0.1"],
+            "one is IPv4, the other IPv6",
+        ),
+        (&["scan", "0.0.0.0", "-p", "1", "--exclude", "127.0.0.0/8"], "no address is left to scan"),
         (&["scan"], "TARGET"),
         (&["lookup", "65536"], "`65536` is not a port"),
         (&["lookup", "80-22"], "range `80-22` is backwards"),

@@ -12,8 +12,8 @@ use slab::Slab;
 use socket2::SockAddr;
 
 use super::neighbours::Neighbours;
-use super::outcome::{Context, Outcome, classify};
-use super::own::{OwnSockets, Reach};
+use super::outcome::{Outcome, classify, has_source, open_error};
+use super::own::OwnSockets;
 use super::socket::{ProbeSocket, REUSABLE_AFTER_REFUSAL, SocketKind};
 use crate::engine::{Engine, EngineEvent, LocalError, Probe, ProbeId, Reply};
 use crate::links::Links;
@@ -24,6 +24,9 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 const SEND_BATCH: usize = 128;
 /// Poll events taken at once.
 const EVENT_BATCH: usize = 1_024;
+
+/// Refused sockets kept for reuse, of all kinds together.
+const MAX_IDLE_SOCKETS: usize = 256;
 
 /// Where a driver gets its work and leaves its findings.
 pub(crate) trait WorkSource {
@@ -58,6 +61,7 @@ pub(crate) struct ConnectDriver {
     neighbours: Neighbours,
     /// Refused sockets, free for the next probe of their kind.
     idle: HashMap<SocketKind, Vec<ProbeSocket>>,
+    idle_sockets: usize,
 }
 
 #[derive(Debug)]
@@ -76,6 +80,7 @@ impl ConnectDriver {
             tokens: Vec::new(),
             neighbours: Neighbours::default(),
             idle: HashMap::new(),
+            idle_sockets: 0,
         })
     }
 
@@ -96,16 +101,22 @@ impl ConnectDriver {
             }
             // An engine without work would sleep.
             more_work = more_work && self.feed(source);
-            while let Some(event) = self.engine.poll_event() {
-                source.event(event);
-            }
-            source.flush(&self.engine);
+            self.tell(source);
             if self.engine.is_idle() {
                 break;
             }
             self.wait(&mut events)?;
         }
+        // Answers taken before a cancellation was seen are findings like any other.
+        self.tell(source);
         Ok(self.engine)
+    }
+
+    fn tell(&mut self, source: &mut impl WorkSource) {
+        while let Some(event) = self.engine.poll_event() {
+            source.event(event);
+        }
+        source.flush(&self.engine);
     }
 
     /// Gives the engine work as long as it wants some; `false` once there is no more.
@@ -126,86 +137,112 @@ impl ConnectDriver {
         if sleep.is_zero() && self.busy.is_empty() {
             return Ok(());
         }
-        match self.poll.poll(events, Some(sleep)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            result => result?,
-        }
-        for event in &*events {
-            // An event may be for a socket that is gone, or for the one that has its place now: the
-            // kernel is asked how far that one has come.
-            let Token(token) = event.token();
-            if self.busy.contains(token) {
-                let Busy { socket, probe } = self.busy.remove(token);
-                self.set_token(probe.id, None);
-                self.advance(socket, probe, false);
+        let mut sleep = sleep;
+        loop {
+            match self.poll.poll(events, Some(sleep)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+                result => result?,
             }
+            let taken = events.iter().count();
+            for event in &*events {
+                // An event may be for a socket that is gone, or for the one that has its place now:
+                // the kernel is asked how far that one has come.
+                let Token(token) = event.token();
+                if self.busy.contains(token) {
+                    let Busy { socket, probe } = self.busy.remove(token);
+                    self.set_token(probe.id, None);
+                    self.advance(socket, probe, false);
+                }
+            }
+            // After a long pause every answer is looked at before any probe is given up.
+            if taken < EVENT_BATCH {
+                return Ok(());
+            }
+            sleep = Duration::ZERO;
         }
-        Ok(())
     }
 
     fn launch(&mut self, probe: Probe) {
         let target = probe.target;
-        let reach = self.config.own.look_up(target.ip(), Port::new(target.port()));
-        if reach == Reach::OwnSocket {
-            return self.local_error(probe.id, LocalError::OwnSocket);
-        }
-        // The kernel tells a connect of an unresolved neighbour only after three seconds; its table
-        // knows by the last attempt.
-        let links = &self.config.links;
-        if probe.is_last
-            && probe.attempt > 1
-            && links.is_on_link(target.ip())
-            && !links.is_local(target.ip())
-            && self.neighbours.is_unresolved(Instant::now(), target.ip())
-        {
+        if probe.is_last && probe.attempt > 1 && self.is_unresolved(target.ip()) {
             return self.local_error(probe.id, LocalError::NeighbourUnresolved);
         }
-        let own = reach == Reach::OwnAddress
-            && self.config.source.is_none_or(|source| source == target.ip());
-        let source = if own { Some(target.ip()) } else { self.config.source };
-        let kind = SocketKind { v6: target.is_ipv6(), source, own };
-        match self.take_socket(kind) {
-            Ok(socket) => self.advance(socket, probe, true),
-            Err(error) => {
-                let context = Context { immediate: true, on_link: false };
-                let error = match classify(&Err(error), context) {
-                    Outcome::Local(error) => error,
-                    _ => LocalError::Resources,
-                };
-                self.local_error(probe.id, error);
-            }
+        let source = self.config.source;
+        let own = source.is_none_or(|source| source == target.ip())
+            && self.config.own.has_address(target.ip());
+        let source = if own { Some(target.ip()) } else { source };
+        let socket = match self.take_socket(SocketKind { v6: target.is_ipv6(), source, own }) {
+            Ok(socket) => socket,
+            Err(error) => return self.local_error(probe.id, open_error(&error)),
+        };
+        // With the socket bound and entered, see `OwnSockets`.
+        if own && self.config.own.has_socket(target.ip(), Port::new(target.port())) {
+            self.keep(socket);
+            return self.local_error(probe.id, LocalError::OwnSocket);
         }
+        self.advance(socket, probe, true);
+    }
+
+    /// The kernel tells a connect of an unresolved neighbour only after three seconds; its table knows
+    /// before.
+    fn is_unresolved(&mut self, address: IpAddr) -> bool {
+        let links = &self.config.links;
+        links.is_on_link(address)
+            && !links.is_local(address)
+            && self.neighbours.is_unresolved(Instant::now(), address)
     }
 
     fn take_socket(&mut self, kind: SocketKind) -> io::Result<ProbeSocket> {
         if let Some(socket) = self.idle.get_mut(&kind).and_then(Vec::pop) {
+            self.idle_sockets -= 1;
             return Ok(socket);
         }
         ProbeSocket::open(kind, &self.config.own).or_else(|error| {
+            if self.idle_sockets == 0 {
+                return Err(error);
+            }
             // Sockets kept for other kinds of targets may be what is missing.
-            let held = self.idle.values().any(|sockets| !sockets.is_empty());
             self.idle.clear();
-            if held { ProbeSocket::open(kind, &self.config.own) } else { Err(error) }
+            self.idle_sockets = 0;
+            ProbeSocket::open(kind, &self.config.own)
         })
+    }
+
+    /// Keeps an unconnected socket for the next probe of its kind.
+    fn keep(&mut self, socket: ProbeSocket) {
+        if REUSABLE_AFTER_REFUSAL && self.idle_sockets < MAX_IDLE_SOCKETS {
+            self.idle.entry(socket.kind).or_default().push(socket);
+            self.idle_sockets += 1;
+        }
     }
 
     /// Starts a connect (`first`) or sees how far it has come, and acts on it.
     fn advance(&mut self, mut socket: ProbeSocket, probe: Probe, first: bool) {
         let target = SockAddr::from(probe.target);
-        let on_link = self.config.links.is_on_link(probe.target.ip());
-        let mut outcome = classify(&socket.connect(&target), Context { immediate: first, on_link });
-        if first && outcome == Outcome::Pending && self.config.links.is_local(probe.target.ip()) {
+        let ip = probe.target.ip();
+        let unresolved = !first && !ip.is_ipv4() && self.config.links.is_on_link(ip);
+        let mut outcome = classify(&socket.connect(&target), first);
+        if first && outcome == Outcome::Pending && self.config.links.is_local(ip) {
             // On this machine the answer is there before the call returns.
-            outcome = classify(&socket.connect(&target), Context { immediate: false, on_link });
+            outcome = classify(&socket.connect(&target), false);
         }
         match outcome {
             Outcome::Connected => self.connected(socket, &probe),
+            // Of a host on our own link, the kernel itself says so once it finds no neighbour. Its
+            // table tells that from the word of a filter, except over IPv6.
+            Outcome::Answered(Reply::HostUnreachable) if unresolved || self.is_unresolved(ip) => {
+                self.local_error(probe.id, LocalError::NeighbourUnresolved);
+            }
             Outcome::Answered(reply) => {
-                if reply == Reply::Closed && REUSABLE_AFTER_REFUSAL {
-                    self.idle.entry(socket.kind).or_default().push(socket);
+                if reply == Reply::Closed {
+                    self.keep(socket);
                 }
                 self.engine.handle_reply(Instant::now(), probe.id, reply);
             }
+            Outcome::NoSource if has_source(probe.target) => {
+                self.local_error(probe.id, LocalError::Resources);
+            }
+            Outcome::NoSource => self.local_error(probe.id, LocalError::NoSourceAddress),
             Outcome::Pending => {
                 let entry = self.busy.vacant_entry();
                 let token = entry.key();
@@ -237,22 +274,16 @@ impl ConnectDriver {
 
     /// Tells a service from a socket of our own.
     fn connected(&mut self, socket: ProbeSocket, probe: &Probe) {
-        let target = probe.target;
-        let itself = socket.reached_itself(target);
-        let trusted = match itself {
-            Ok(true) => false,
-            Ok(false) if socket.kind.own => true,
+        let trusted = match socket.ends() {
+            Ok((local, peer)) if local == peer => false,
             // Unbound, yet from the address it went to: the address is this machine's in a way that
             // its interfaces do not show. Ask again from a socket that the others know of.
-            Ok(false) => match socket.reached_own_address(target) {
-                Ok(true) if socket.kind.source.is_none() => {
-                    self.config.own.add_address(target.ip());
-                    false
-                }
-                _ => true,
-            },
-            // The peer is gone already, and only a peer could have been there.
-            Err(_) => true,
+            Ok((local, peer)) if local.ip() == peer.ip() && socket.kind.source.is_none() => {
+                self.config.own.add_address(probe.target.ip());
+                false
+            }
+            // Without a peer any more, only a peer could have been there.
+            Ok(_) | Err(_) => true,
         };
         socket.abort();
         if trusted {

@@ -1,6 +1,7 @@
 //! What the error of a `connect` means: a remote state, a local failure, or nothing yet.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rustix::io::Errno;
 
@@ -17,21 +18,15 @@ pub(super) enum Outcome {
     Pending,
     /// This machine's own trouble.
     Local(LocalError),
+    /// No local address or no free port at it: see [`has_source`].
+    NoSource,
     /// The kernel gave up waiting; so will the engine.
     Silent,
 }
 
-/// When the error came, and where the target is: the same number means different things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Context {
-    /// From the first `connect` itself, before any packet could come back.
-    pub(super) immediate: bool,
-    /// The target is on a link of this machine, so no router stands between.
-    pub(super) on_link: bool,
-}
-
 /// Reads the result of a non-blocking `connect` (connect(2), tcp(7), ip(7) "Error handling").
-pub(super) fn classify(result: &io::Result<()>, context: Context) -> Outcome {
+/// `immediate`: it came from the first call, before any packet could come back.
+pub(super) fn classify(result: &io::Result<()>, immediate: bool) -> Outcome {
     let Err(error) = result else { return Outcome::Connected };
     let Some(errno) = Errno::from_io_error(error) else {
         return Outcome::Local(LocalError::Resources);
@@ -44,10 +39,7 @@ pub(super) fn classify(result: &io::Result<()>, context: Context) -> Outcome {
         // ECONNREFUSED (tcp_reset in net/ipv4/tcp_input.c). Something was open there.
         Errno::CONNRESET | Errno::PIPE => Outcome::Answered(Reply::Open),
         Errno::TIMEDOUT => Outcome::Silent,
-        Errno::HOSTUNREACH | Errno::HOSTDOWN if context.on_link => {
-            Outcome::Local(LocalError::NeighbourUnresolved)
-        }
-        Errno::HOSTUNREACH | Errno::HOSTDOWN | Errno::NETUNREACH if context.immediate => {
+        Errno::HOSTUNREACH | Errno::HOSTDOWN | Errno::NETUNREACH if immediate => {
             Outcome::Local(LocalError::NoRoute)
         }
         Errno::HOSTUNREACH | Errno::HOSTDOWN => Outcome::Answered(Reply::HostUnreachable),
@@ -57,9 +49,34 @@ pub(super) fn classify(result: &io::Result<()>, context: Context) -> Outcome {
         Errno::INVAL | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => {
             Outcome::Local(LocalError::InvalidAddress)
         }
-        // EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EADDRINUSE, EAGAIN, and whatever else the
+        Errno::ADDRNOTAVAIL => Outcome::NoSource,
+        // EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRINUSE, EAGAIN, and whatever else the
         // kernel may think of: worth another try, never a verdict on the target.
         _ => Outcome::Local(LocalError::Resources),
+    }
+}
+
+/// What the error of opening or binding a probe socket means.
+pub(super) fn open_error(error: &io::Error) -> LocalError {
+    match Errno::from_io_error(error) {
+        // From bind, a lack of ports is EADDRINUSE (`inet_csk_get_port`): this is the address.
+        Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT) => LocalError::NoSourceAddress,
+        Some(Errno::ACCESS | Errno::PERM) => LocalError::NotPermitted,
+        _ => LocalError::Resources,
+    }
+}
+
+/// Whether this machine has an address to reach `target` from. EADDRNOTAVAIL of a TCP connect says
+/// either that it has none or that its ports are used up; a UDP socket needs no port of that kind,
+/// and its connect sends nothing.
+pub(super) fn has_source(target: SocketAddr) -> bool {
+    let unspecified: IpAddr = match target {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    match UdpSocket::bind((unspecified, 0)).and_then(|socket| socket.connect(target)) {
+        Err(error) => error.kind() != io::ErrorKind::AddrNotAvailable,
+        Ok(()) => true,
     }
 }
 
@@ -67,10 +84,8 @@ pub(super) fn classify(result: &io::Result<()>, context: Context) -> Outcome {
 mod tests {
     use super::*;
 
-    const FAR: Context = Context { immediate: false, on_link: false };
-
-    fn outcome(errno: Errno, context: Context) -> Outcome {
-        classify(&Err(errno.into()), context)
+    fn outcome(errno: Errno, immediate: bool) -> Outcome {
+        classify(&Err(errno.into()), immediate)
     }
 
     #[test]
@@ -78,32 +93,32 @@ mod tests {
         for code in 1..134 {
             let errno = Errno::from_raw_os_error(code);
             for immediate in [true, false] {
-                for on_link in [true, false] {
-                    let closed = outcome(errno, Context { immediate, on_link })
-                        == Outcome::Answered(Reply::Closed);
-                    assert_eq!(closed, errno == Errno::CONNREFUSED, "errno {code}");
-                }
+                let closed = outcome(errno, immediate) == Outcome::Answered(Reply::Closed);
+                assert_eq!(closed, errno == Errno::CONNREFUSED, "errno {code}");
             }
         }
     }
 
     #[test]
     fn out_of_descriptors_is_local() {
-        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL]
-        {
-            assert_eq!(outcome(errno, FAR), Outcome::Local(LocalError::Resources));
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRINUSE] {
+            assert_eq!(outcome(errno, true), Outcome::Local(LocalError::Resources));
+            assert_eq!(open_error(&errno.into()), LocalError::Resources);
         }
+        assert_eq!(open_error(&Errno::ADDRNOTAVAIL.into()), LocalError::NoSourceAddress);
     }
 
     #[test]
-    fn unreachable_depends_on_when_and_where() {
-        let near = Context { on_link: true, ..FAR };
-        let first = Context { immediate: true, ..FAR };
-        let local = Outcome::Local;
-        assert_eq!(outcome(Errno::HOSTUNREACH, near), local(LocalError::NeighbourUnresolved));
-        assert_eq!(outcome(Errno::HOSTUNREACH, first), local(LocalError::NoRoute));
-        assert_eq!(outcome(Errno::NETUNREACH, first), local(LocalError::NoRoute));
-        assert_eq!(outcome(Errno::HOSTUNREACH, FAR), Outcome::Answered(Reply::HostUnreachable));
-        assert_eq!(outcome(Errno::NETUNREACH, FAR), Outcome::Answered(Reply::NetworkUnreachable));
+    fn unreachable_depends_on_when_it_comes() {
+        let (local, answered) = (Outcome::Local, Outcome::Answered);
+        assert_eq!(outcome(Errno::HOSTUNREACH, true), local(LocalError::NoRoute));
+        assert_eq!(outcome(Errno::NETUNREACH, true), local(LocalError::NoRoute));
+        assert_eq!(outcome(Errno::HOSTUNREACH, false), answered(Reply::HostUnreachable));
+        assert_eq!(outcome(Errno::NETUNREACH, false), answered(Reply::NetworkUnreachable));
+    }
+
+    #[test]
+    fn loopback_has_a_source() {
+        assert!(has_source("127.0.0.1:9".parse().unwrap()));
     }
 }

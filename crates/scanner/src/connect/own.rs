@@ -2,9 +2,10 @@
 //!
 //! A connect from port P of an address to port P of the same address connects to itself, and two
 //! probes that aim at each other's source port open each other (simultaneous open, RFC 9293 section
-//! 3.5). Both need the source address to be the target. There every probe socket is bound, its port
-//! stands here before the socket is used, and no probe is sent to a port that stands here. Of two
-//! sockets the one that looked last has seen the other's port, so the pair cannot meet.
+//! 3.5). Both need the source address to be the target. There every probe socket is bound, and its
+//! port is entered here; only then is the probe's target looked up, and none is sent to a port that
+//! stands here. Of two sockets that could open each other, the one that looked later has seen the
+//! port of the other, so the pair cannot meet.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -30,13 +31,14 @@ impl OwnSockets {
         self.lock().entry(address).or_default();
     }
 
-    /// Where a probe to `port` of `address` would go.
-    pub(super) fn look_up(&self, address: IpAddr, port: Port) -> Reach {
-        match self.lock().get(&address) {
-            None => Reach::Elsewhere,
-            Some(bound) if bound.contains(port) => Reach::OwnSocket,
-            Some(_) => Reach::OwnAddress,
-        }
+    /// Whether probes to `address` leave from that very address.
+    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
+        self.lock().contains_key(&address)
+    }
+
+    /// Whether one of the scan's own sockets is bound to `port` of `address`.
+    pub(super) fn has_socket(&self, address: IpAddr, port: Port) -> bool {
+        self.lock().get(&address).is_some_and(|bound| bound.contains(port))
     }
 
     pub(super) fn bind(&self, address: IpAddr, port: Port) {
@@ -53,15 +55,4 @@ impl OwnSockets {
         // A worker that panicked leaves whole entries behind: each call changes one bit.
         self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a probe to an address and port would reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Another host, or an address that probes do not leave from.
-    Elsewhere,
-    /// An address that the probe would leave from, too: bind before connecting.
-    OwnAddress,
-    /// A port that one of our own probe sockets is bound to.
-    OwnSocket,
 }

@@ -74,14 +74,9 @@ impl ProbeSocket {
         SockRef::from(&self.stream).connect(target)
     }
 
-    /// Whether the connection left from the address it went to.
-    pub(super) fn reached_own_address(&self, target: SocketAddr) -> io::Result<bool> {
-        Ok(self.stream.local_addr()?.ip() == target.ip())
-    }
-
-    /// Whether both ends are this socket.
-    pub(super) fn reached_itself(&self, target: SocketAddr) -> io::Result<bool> {
-        Ok(self.stream.local_addr()? == target)
+    /// Both ends of the connection, this one first.
+    pub(super) fn ends(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.stream.local_addr()?, self.stream.peer_addr()?))
     }
 
     /// Closes with a reset: the connection leaves no `TIME_WAIT` behind that would use up ports.

@@ -9,7 +9,7 @@ pub struct EngineConfig {
     pub max_in_flight: usize,
     /// The wait for an answer before the round-trip time is known, and the longest one after.
     pub timeout: Duration,
-    /// The shortest wait for an answer, however near the host.
+    /// How much longer than the round-trip time to wait at least, however steady it is.
     pub min_timeout: Duration,
     /// How often an unanswered probe is repeated.
     pub retries: u16,
@@ -22,12 +22,27 @@ pub struct EngineConfig {
 impl EngineConfig {
     /// Below the second after which the kernel repeats a SYN by itself (RFC 6298 section 2.1).
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(900);
+    /// The longest wait that can be asked for.
+    pub const MAX_TIMEOUT: Duration = Duration::from_hours(1);
     /// Longer than a busy machine keeps a ready process waiting.
     pub const DEFAULT_MIN_TIMEOUT: Duration = Duration::from_millis(100);
     /// With 5 % loss each way, one port in 1,000 stays silent through three attempts.
     pub const DEFAULT_RETRIES: u16 = 2;
     /// As many as the receive queues of a plain host take.
     pub const DEFAULT_MAX_IN_FLIGHT: usize = 8_192;
+}
+
+impl EngineConfig {
+    /// The same with every value in its range.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            max_in_flight: self.max_in_flight.max(1),
+            timeout: self.timeout.min(Self::MAX_TIMEOUT),
+            min_timeout: self.min_timeout.min(Self::MAX_TIMEOUT),
+            share: if self.share > 0.0 { self.share.min(1.0) } else { 1.0 },
+            ..self
+        }
+    }
 }
 
 impl Default for EngineConfig {

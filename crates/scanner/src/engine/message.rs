@@ -14,7 +14,7 @@ pub struct Probe {
     /// Where to.
     pub target: SocketAddr,
     /// 1 for the first attempt at this port.
-    pub attempt: u16,
+    pub attempt: u32,
     /// Whether silence will now be the verdict.
     pub is_last: bool,
 }
@@ -41,6 +41,8 @@ pub enum LocalError {
     OwnSocket,
     /// No route to the address.
     NoRoute,
+    /// This machine has no address of that family to ask from.
+    NoSourceAddress,
     /// The address is on a link of this machine and nobody answers to it.
     NeighbourUnresolved,
     /// This machine refused to send.
@@ -58,7 +60,7 @@ pub enum EngineEvent {
     HostUp {
         /// The host.
         address: IpAddr,
-        /// Its host group; groups come in ascending order.
+        /// Its host group.
         group: u64,
         /// How long its first answer took.
         rtt: Duration,

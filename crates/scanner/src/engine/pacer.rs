@@ -12,12 +12,14 @@ const DOUBLING: Duration = Duration::from_millis(50);
 const LEAST_RATE: f64 = 500.0;
 /// Probes that an answered one makes room for: above 1, so that answers raise the pace.
 const ANSWER_CREDIT: f64 = 1.5;
-/// The same while loss was seen of late.
-const ANSWER_CREDIT_AFTER_LOSS: f64 = 0.9;
 /// What one round of loss leaves of the pace.
 const LOSS_FACTOR: f64 = 0.8;
-/// Loss is judged once in this time, and forgotten after it.
+/// Loss is judged once in this time.
 const LOSS_ROUND: Duration = Duration::from_millis(100);
+/// For this long after loss, answers make no room beyond the rate.
+const LOSS_MEMORY: Duration = Duration::from_secs(1);
+/// How fast the rate grows once there was loss, per second and second: the ramp is over.
+const RECOVERY: f64 = 10_000.0;
 /// Most probes that may go at once.
 const BURST: f64 = 1_024.0;
 /// One probe's worth of credit, less what floating point may have lost.
@@ -81,13 +83,13 @@ impl Pacer {
 
     /// A probe was answered; `repeated` where it was not the first for its port.
     pub(super) fn answered(&mut self, now: Instant, repeated: bool) {
-        let recent = self.loss_seen.is_some_and(|seen| now.duration_since(seen) < LOSS_ROUND);
-        if repeated && !recent {
+        let since_loss = self.loss_seen.map(|seen| now.saturating_duration_since(seen));
+        if repeated && since_loss.is_none_or(|since| since >= LOSS_ROUND) {
             self.loss_seen = Some(now);
             self.rate = (self.rate * LOSS_FACTOR).max(LEAST_RATE * self.share);
+        } else if since_loss.is_none_or(|since| since >= LOSS_MEMORY) {
+            self.credit = (self.credit + ANSWER_CREDIT).min(BURST);
         }
-        let more = if recent { ANSWER_CREDIT_AFTER_LOSS } else { ANSWER_CREDIT };
-        self.credit = (self.credit + more).min(BURST);
     }
 
     fn has_credit(&self) -> bool {
@@ -107,8 +109,12 @@ impl Pacer {
             let most = (ceiling * CEILING_BURST.as_secs_f64()).max(1.0);
             self.ceiling_credit = (self.ceiling_credit + ceiling * seconds).min(most);
         }
-        let doublings = (seconds / DOUBLING.as_secs_f64()).min(16.0);
-        self.rate = (self.rate * doublings.exp2()).min(BLIND_RATE * self.share);
+        let grown = if self.loss_seen.is_some() {
+            self.rate + RECOVERY * self.share * seconds
+        } else {
+            self.rate * (seconds / DOUBLING.as_secs_f64()).min(16.0).exp2()
+        };
+        self.rate = grown.min(BLIND_RATE * self.share);
     }
 }
 
@@ -178,6 +184,21 @@ mod tests {
         now += Duration::from_secs(1);
         pacer.may_send(now);
         assert!((pacer.rate - BLIND_RATE).abs() < 1e-9);
+    }
+
+    #[test]
+    fn lasting_loss_brings_the_pace_down() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(start, None, 1.0);
+        run(&mut pacer, start, Duration::from_secs(1), true);
+        let mut now = start + Duration::from_secs(1);
+        for _ in 0..100 {
+            now += LOSS_ROUND;
+            pacer.may_send(now);
+            pacer.answered(now, true);
+        }
+        let sent = run(&mut pacer, now, Duration::from_millis(900), false);
+        assert!(sent < 15_000, "{sent} in 0.9 s after ten seconds of loss");
     }
 
     #[test]

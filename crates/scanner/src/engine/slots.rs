@@ -1,5 +1,6 @@
 //! The ports under way: one slot each, and the ids that name one attempt of one slot.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -27,7 +28,7 @@ pub(super) struct Slot {
     pub(super) group: u64,
     pub(super) target: SocketAddr,
     /// Attempts sent.
-    pub(super) attempts: u16,
+    pub(super) attempts: u32,
     pub(super) sent_at: Instant,
 }
 
@@ -73,5 +74,30 @@ impl Slots {
     pub(super) fn remove(&mut self, id: ProbeId) -> Option<Slot> {
         self.find(id)?;
         Some(self.slab.remove(id.index as usize).1)
+    }
+}
+
+/// How many ports of each host group are under way.
+#[derive(Debug, Default)]
+pub(super) struct GroupsInFlight {
+    ports: BTreeMap<u64, usize>,
+}
+
+impl GroupsInFlight {
+    pub(super) fn start(&mut self, group: u64) {
+        *self.ports.entry(group).or_default() += 1;
+    }
+
+    pub(super) fn end(&mut self, group: u64) {
+        if let Some(ports) = self.ports.get_mut(&group) {
+            *ports -= 1;
+            if *ports == 0 {
+                self.ports.remove(&group);
+            }
+        }
+    }
+
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.ports.first_key_value().map(|(group, _)| *group)
     }
 }

@@ -12,19 +12,24 @@ const HEADER: [&str; 8] =
 #[derive(Debug)]
 pub struct CsvReport<W: Write> {
     writer: ::csv::Writer<W>,
+    headed: bool,
 }
 
 impl<W: Write> CsvReport<W> {
     /// Writes to `writer`.
     pub fn new(writer: W) -> Self {
-        Self { writer: ::csv::Writer::from_writer(writer) }
+        Self { writer: ::csv::Writer::from_writer(writer), headed: false }
     }
 }
 
 impl<W: Write> Report for CsvReport<W> {
     fn event(&mut self, event: &ScanEvent) -> io::Result<()> {
         match event {
-            ScanEvent::Started(_) => self.writer.write_record(HEADER)?,
+            // A writer may be given several scans, one after the other.
+            ScanEvent::Started(_) if !self.headed => {
+                self.headed = true;
+                self.writer.write_record(HEADER)?;
+            }
             ScanEvent::Port(report) => self.writer.write_record([
                 report.address.to_string().as_str(),
                 report.port.to_string().as_str(),
@@ -35,7 +40,7 @@ impl<W: Write> Report for CsvReport<W> {
                 rtt_us(report).map(|rtt| rtt.to_string()).unwrap_or_default().as_str(),
                 report.attempts.to_string().as_str(),
             ])?,
-            ScanEvent::Host(_) | ScanEvent::Finished(_) => return Ok(()),
+            ScanEvent::Started(_) | ScanEvent::Host(_) | ScanEvent::Finished(_) => return Ok(()),
         }
         self.writer.flush()
     }

@@ -51,7 +51,7 @@ enum Line<'a> {
         reason: &'static str,
         service: Option<&'static str>,
         rtt_us: Option<u64>,
-        attempts: u16,
+        attempts: u32,
     },
     Summary {
         hosts: u64,

@@ -45,6 +45,7 @@ fn events() -> Vec<ScanEvent> {
             hosts: 1,
             hosts_up: 1,
             tally: Tally { probes: 3, sent: 4, open: 2, closed: 0, filtered: 0, errors: 1 },
+            first_error: Some(Reason::NoRoute),
             unfinished: 0,
             kernel_drops: 0,
             elapsed: Duration::from_millis(830),

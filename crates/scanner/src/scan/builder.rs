@@ -15,7 +15,10 @@ use crate::plan::{BLOCK_LEN, ScanPlan};
 use crate::progress::ScanHandle;
 use crate::resolve::ResolvedTargets;
 use crate::state::PortState;
-use crate::target::AddressSet;
+use crate::target::{AddressSet, Family, reached_by};
+
+/// Probes per second that one thread sends without effort.
+const ONE_WORKER_RATE: u32 = 100_000;
 
 /// Describes a [`Scan`].
 #[derive(Clone, Debug)]
@@ -53,7 +56,7 @@ impl Default for ScanBuilder {
 impl ScanBuilder {
     /// Adds one address.
     pub fn address(mut self, address: IpAddr) -> Self {
-        self.addresses = self.addresses.union(&address.into());
+        self.addresses = self.addresses.union(&reached_by(address).into());
         self.targets.push(address.to_string());
         self
     }
@@ -115,6 +118,13 @@ impl ScanBuilder {
         self
     }
 
+    /// Most sockets the scan may hold at once; default
+    /// [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], and never more than the descriptor limit leaves.
+    pub const fn max_in_flight(mut self, sockets: usize) -> Self {
+        self.engine.max_in_flight = sockets;
+        self
+    }
+
     /// How many threads send; default: one for each processor, and no more than there is work for.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
@@ -126,17 +136,28 @@ impl ScanBuilder {
     /// # Errors
     ///
     /// [`ScanError::Plan`] where nothing is left to scan or it is too much, [`ScanError::Source`]
-    /// where the source address is none of this machine's.
+    /// where the source address is none of this machine's, [`ScanError::SourceFamily`] where it is of
+    /// another family than a target.
     pub fn build(self) -> Result<Scan, ScanError> {
         if let Some(address) = self.source {
             check_source(address).map_err(|source| ScanError::Source { address, source })?;
         }
         let addresses = self.addresses.difference(&self.excluded);
+        if let Some(address) = self.source {
+            let other = addresses.only(if address.is_ipv4() { Family::V6 } else { Family::V4 });
+            if !other.is_empty() {
+                let target = other.index().address(0);
+                return Err(ScanError::SourceFamily { address, target });
+            }
+        }
         let plan = ScanPlan::new(&addresses, &self.ports, Transport::Tcp, self.seed)?;
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         let useful = usize::try_from(plan.len().div_ceil(BLOCK_LEN)).unwrap_or(usize::MAX);
-        let budget = socket_budget();
-        let workers = self.workers.unwrap_or_else(processors).min(useful).min(budget).max(1);
+        let budget = socket_budget().min(self.engine.max_in_flight);
+        // One worker keeps up with such a ceiling, and none of it is lost when others are done.
+        let paced = self.engine.rate.is_some_and(|rate| rate <= ONE_WORKER_RATE);
+        let wanted = if paced { 1 } else { self.workers.unwrap_or_else(processors) };
+        let workers = wanted.min(useful).min(budget).max(1);
         let mut engine = self.engine;
         engine.max_in_flight = (budget / workers).max(1);
         Ok(Scan {

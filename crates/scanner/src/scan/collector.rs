@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ports_core::Port;
 
+use crate::connect::OwnSockets;
 use crate::engine::EngineEvent;
 use crate::event::{HostReport, Method, ScanEvent, ScanSummary};
 use crate::plan::{PlanReader, ScanPlan};
@@ -19,19 +20,32 @@ pub(super) struct Collector<'a> {
     sink: &'a mut dyn FnMut(ScanEvent),
     tally: Tally,
     hosts_up: u64,
-    /// Hosts of the latest groups that were told: several workers may meet the same host.
+    first_error: Option<Reason>,
+    /// Hosts that were told, with their groups: several workers may meet the same host.
     told: HashMap<IpAddr, u64>,
-    latest_group: u64,
+    /// Groups before this one are done.
+    oldest_group: u64,
+    own: &'a OwnSockets,
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(
         plan: &'a ScanPlan,
         names: &'a HashMap<IpAddr, Arc<str>>,
+        own: &'a OwnSockets,
         sink: &'a mut dyn FnMut(ScanEvent),
     ) -> Self {
-        let tally = Tally::default();
-        Self { plan, names, sink, tally, hosts_up: 0, told: HashMap::new(), latest_group: 0 }
+        Self {
+            plan,
+            names,
+            sink,
+            tally: Tally::default(),
+            hosts_up: 0,
+            first_error: None,
+            told: HashMap::new(),
+            oldest_group: 0,
+            own,
+        }
     }
 
     /// One finding of a worker.
@@ -48,12 +62,27 @@ impl<'a> Collector<'a> {
         self.tally.add(tally);
     }
 
+    /// Why a port could not be asked.
+    pub(super) fn note_error(&mut self, reason: Option<Reason>) {
+        self.first_error = self.first_error.or(reason);
+    }
+
+    /// Hosts of earlier groups will not be met again, except this machine's own addresses, whose
+    /// ports may have been put off.
+    pub(super) fn forget_groups_before(&mut self, group: u64) {
+        if group > self.oldest_group {
+            self.oldest_group = group;
+            self.told.retain(|address, told| *told >= group || self.own.has_address(*address));
+        }
+    }
+
     /// Ports that met a socket of our own in every round.
     pub(super) fn give_up(&mut self, deferred: &[u64]) {
         let mut reader = PlanReader::new(self.plan);
         for index in deferred {
             let (_, target) = reader.read(self.plan, *index);
             self.tally.count(Reason::OwnSocket.state());
+            self.note_error(Some(Reason::OwnSocket));
             (self.sink)(ScanEvent::Port(PortReport {
                 address: target.ip(),
                 port: Port::new(target.port()),
@@ -69,6 +98,7 @@ impl<'a> Collector<'a> {
         let summary = ScanSummary {
             hosts: self.plan.hosts(),
             hosts_up: self.hosts_up,
+            first_error: self.first_error,
             tally: self.tally,
             unfinished: self.plan.len() - self.tally.probes,
             kernel_drops: 0,
@@ -80,10 +110,6 @@ impl<'a> Collector<'a> {
     }
 
     fn host_up(&mut self, address: IpAddr, group: u64, rtt: Duration) {
-        if group > self.latest_group {
-            self.latest_group = group;
-            self.told.retain(|_, told| *told + 1 >= group);
-        }
         if self.told.insert(address, group).is_none() {
             self.hosts_up += 1;
             let name = self.names.get(&address).cloned();

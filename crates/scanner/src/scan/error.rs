@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use crate::plan::PlanError;
+use crate::state::Reason;
 
 /// Why a scan failed. What a scan finds, an unreachable host included, is no error.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,24 @@ pub enum ScanError {
         operation: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// This machine could not ask some ports.
+    #[error("{ports} ports of {address} could not be asked: {reason}")]
+    NotAsked {
+        /// The host.
+        address: IpAddr,
+        /// How many ports.
+        ports: u64,
+        /// Why the first of them could not be asked.
+        reason: Reason,
+    },
+    /// The source address and a target are of different families.
+    #[error("cannot scan {target} from {address}: one is IPv4, the other IPv6")]
+    SourceFamily {
+        /// The source address.
+        address: IpAddr,
+        /// The first such target.
+        target: IpAddr,
     },
     /// No descriptor, port or buffer was to be had for too long.
     #[error(

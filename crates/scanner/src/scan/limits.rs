@@ -1,7 +1,5 @@
 //! How many sockets this process may still open.
 
-use crate::engine::EngineConfig;
-
 /// Descriptors left to the rest of the process: files it may open while the scan runs.
 const RESERVED: usize = 16;
 /// Taken as open where the system does not say.
@@ -14,5 +12,5 @@ pub(super) fn socket_budget() -> usize {
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let open = std::fs::read_dir("/proc/self/fd").map_or(ASSUMED_OPEN, Iterator::count);
     let free = limit.saturating_sub(open + RESERVED);
-    free.clamp(1, EngineConfig::DEFAULT_MAX_IN_FLIGHT)
+    free.max(1)
 }

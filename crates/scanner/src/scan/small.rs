@@ -37,7 +37,8 @@ pub fn scan_port(address: IpAddr, port: Port, timeout: Duration) -> Result<PortR
 ///
 /// # Errors
 ///
-/// [`ScanError`] where the scan could not be done.
+/// [`ScanError`] where the scan could not be done; [`ScanError::NotAsked`] where this machine could not
+/// ask some of the ports, so that the answer would be incomplete.
 pub fn scan_range(
     address: IpAddr,
     range: PortRange,
@@ -51,7 +52,7 @@ pub fn scan_range(
 ///
 /// # Errors
 ///
-/// [`ScanError`] where the scan could not be done.
+/// As [`scan_range`].
 pub fn scan_well_known(
     address: IpAddr,
     timeout: Duration,
@@ -62,6 +63,7 @@ pub fn scan_well_known(
     Ok(open.into_iter().map(named).collect())
 }
 
+/// The reports of a scan that gave each port a verdict; sorted.
 fn scan(
     address: IpAddr,
     ports: &PortSet,
@@ -71,11 +73,16 @@ fn scan(
     let scan =
         Scan::builder().address(address).ports(ports).timeout(timeout).report(states).build()?;
     let mut reports = Vec::new();
-    scan.run(|event| {
+    let summary = scan.run(|event| {
         if let ScanEvent::Port(report) = event {
             reports.push(report);
         }
     })?;
+    if let Some(reason) = summary.first_error
+        && !states.contains(&PortState::Error)
+    {
+        return Err(ScanError::NotAsked { address, ports: summary.tally.errors, reason });
+    }
     reports.sort_by_key(|report| report.port);
     Ok(reports)
 }

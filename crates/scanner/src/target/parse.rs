@@ -150,7 +150,7 @@ fn octet_product(text: &str, octets: [OctetRange; 4]) -> Result<AddressSet, Pars
             .collect();
     }
     let runs = runs.into_iter().map(|(first, last)| (u128::from(first), u128::from(last)));
-    Ok(AddressSet::from_v4_runs(IntervalSet::from_runs(runs.collect())).without_reserved())
+    Ok(AddressSet::from_v4_runs(IntervalSet::from_runs(runs.collect())))
 }
 
 fn name(text: &str) -> Result<TargetKind, ParseTargetError> {

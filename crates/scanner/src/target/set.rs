@@ -27,9 +27,9 @@ impl AddressSet {
         Self::default()
     }
 
-    /// From `first` to `last`, without the reserved addresses; empty where the families differ.
+    /// From `first` to `last`; empty where the families differ.
     pub(crate) fn from_range(first: IpAddr, last: IpAddr) -> Self {
-        let set = match (first, last) {
+        match (first, last) {
             (IpAddr::V4(first), IpAddr::V4(last)) => Self::from_v4_runs(IntervalSet::from_runs(
                 vec![(u128::from(u32::from(first)), u128::from(u32::from(last)))],
             )),
@@ -38,25 +38,22 @@ impl AddressSet {
                 v6: IntervalSet::from_runs(vec![(u128::from(first), u128::from(last))]),
             },
             _ => Self::default(),
-        };
-        if first == last { set } else { set.without_reserved() }
+        }
     }
 
     pub(super) const fn from_v4_runs(v4: IntervalSet) -> Self {
         Self { v4, v6: IntervalSet::EMPTY }
     }
 
+    /// Without multicast, broadcast and unspecified addresses.
     pub(super) fn without_reserved(self) -> Self {
         Self { v4: self.v4.difference(&reserved_v4()), v6: self.v6.difference(&reserved_v6()) }
     }
 
-    /// Every address of either set.
+    /// Every address of either set. To join many sets, collect them: that sorts but once.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let merge = |a: &IntervalSet, b: &IntervalSet| {
-            IntervalSet::from_runs(a.runs().iter().chain(b.runs()).copied().collect())
-        };
-        Self { v4: merge(&self.v4, &other.v4), v6: merge(&self.v6, &other.v6) }
+        [self, other].into_iter().collect()
     }
 
     /// The addresses of this set that are not in `other`.
@@ -128,6 +125,17 @@ impl FromIterator<IpAddr> for AddressSet {
                 }
                 IpAddr::V6(address) => v6.push((address.into(), address.into())),
             }
+        }
+        Self { v4: IntervalSet::from_runs(v4), v6: IntervalSet::from_runs(v6) }
+    }
+}
+
+impl<'a> FromIterator<&'a AddressSet> for AddressSet {
+    fn from_iter<I: IntoIterator<Item = &'a AddressSet>>(sets: I) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for set in sets {
+            v4.extend_from_slice(set.v4.runs());
+            v6.extend_from_slice(set.v6.runs());
         }
         Self { v4: IntervalSet::from_runs(v4), v6: IntervalSet::from_runs(v6) }
     }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use ports_core::{PortSet, Transport, top_ports};
-use scanner::{AddressSet, Family, ResolvedTargets, Scan, TargetSpec, own_addresses, resolve, resolve_excluded,
+use scanner::{
+    AddressSet, Family, ResolvedTargets, Scan, ScanError, TargetSpec, own_addresses, resolve,
+    resolve_excluded,
 };
 
 use super::note_method;
@@ -82,7 +84,7 @@ fn build(
         scan = scan.source(source);
     }
     scan.build().map_err(|error| match error {
-        scanner::ScanError::Plan(plan) => UsageError(plan.to_string()).into(),
+        ScanError::Plan(_) | ScanError::SourceFamily { .. } => UsageError(error.to_string()).into(),
         error => error.into(),
     })
 }

@@ -36,7 +36,18 @@ fn reserved_addresses_only_by_their_own_name() {
     assert!(set("239.1.1.1").contains("239.1.1.1".parse().unwrap()));
     assert!(set("255.255.255.255").contains("255.255.255.255".parse().unwrap()));
     assert!(set("ff00::/8").is_empty());
+    assert_eq!(set("0.0.0.0"), set("127.0.0.1"), "where a connect to it goes");
+    assert_eq!(set("[::]"), set("::1"));
+    assert_eq!(set("::ffff:127.0.0.1"), set("127.0.0.1"));
     assert_eq!(set("::/0").len(), u128::MAX - (1 << 120));
+}
+
+#[test]
+fn an_exclusion_covers_reserved_addresses_too() {
+    let covered = |text: &str| text.parse::<TargetSpec>().unwrap().covered().unwrap();
+    assert!(set("239.1.1.1").difference(&covered("224.0.0.0/4")).is_empty());
+    assert!(set("::ffff:127.0.0.1").difference(&covered("127.0.0.0/8")).is_empty());
+    assert!(set("0.0.0.0").difference(&covered("0.0.0.0")).is_empty());
 }
 
 #[test]
