@@ -41,9 +41,10 @@ struct UdpService {
 /// A service that is up, perhaps not where it was wanted.
 #[derive(Debug)]
 pub(crate) struct Started {
+    pub(crate) requested: Port,
     pub(crate) address: SocketAddr,
-    /// The port asked for and why it could not be had.
-    pub(crate) refused: Option<(Port, String)>,
+    /// Why the port asked for could not be had.
+    pub(crate) refused: Option<String>,
 }
 
 /// What was sent, and what came back.
@@ -88,13 +89,13 @@ impl NetworkApplication {
         let (server, refused) = match self.open_server(port).await {
             Err(error) if port != Port::ANY => {
                 let reason = format!("{:#}", anyhow::Error::from(error));
-                (self.open_server(Port::ANY).await?, Some((port, reason)))
+                (self.open_server(Port::ANY).await?, Some(reason))
             }
             result => (result?, None),
         };
         let address = server.local_addr();
         self.server = Some(server);
-        Ok(Started { address, refused })
+        Ok(Started { requested: port, address, refused })
     }
 
     async fn open_server(&self, port: Port) -> Result<TcpServer, sockets_tcp::BindError> {
@@ -141,7 +142,7 @@ impl NetworkApplication {
         let (socket, refused) = match self.open_udp(port) {
             Err(error) if port != Port::ANY => {
                 let reason = format!("{:#}", anyhow::Error::from(error));
-                (self.open_udp(Port::ANY)?, Some((port, reason)))
+                (self.open_udp(Port::ANY)?, Some(reason))
             }
             result => (result?, None),
         };
@@ -150,7 +151,7 @@ impl NetworkApplication {
         let echo = sockets_udp::Echo::new().prefix(PREFIX);
         let task = tokio::spawn(async move { serving.serve(echo).await });
         self.service = Some(UdpService { socket, task });
-        Ok(Started { address, refused })
+        Ok(Started { requested: port, address, refused })
     }
 
     fn open_udp(&self, port: Port) -> Result<UdpSocket, sockets_udp::BindError> {

@@ -132,11 +132,35 @@ fn what_cannot_be_asked_is_an_error_with_its_cause() {
     let lab = Lab::new();
     for (host, reason) in [(NOBODY, "neighbour-unresolved"), (NOWHERE, "no-route")] {
         let lines = lab.scan(&[host, "-p", "1-50", "--show", "all"]);
+        let once = lab.scan(&[host, "-p", "1-50", "--retries", "0"]);
+        assert_eq!(of_type(&once, "summary")[0]["errors"], 50);
         let reports = of_type(&lines, "port");
         assert_eq!(reports.len(), 50);
         for report in reports {
             assert_eq!((&report["state"], &report["reason"]), (&"error".into(), &reason.into()));
         }
+    }
+}
+
+/// A router that says no: its reasons are its own, and none is a state of this machine or "closed".
+#[test]
+#[ignore = "needs root and iproute2"]
+fn a_routers_refusals_are_told_apart() {
+    let lab = Lab::new();
+    ip(&["-n", &lab.here, "route", "add", "10.88.0.0/16", "via", THERE]);
+    let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward";
+    let status =
+        Command::new("ip").args(["netns", "exec", &lab.there, "sh", "-c", forward]).status();
+    assert!(status.unwrap().success());
+    for (route, host, reason) in [
+        ("unreachable", "10.88.0.1", "host-unreachable"),
+        ("prohibit", "10.88.0.2", "admin-prohibited"),
+    ] {
+        ip(&["-n", &lab.there, "route", "add", route, host]);
+        // A router limits how many such messages it sends, so the first one is what counts.
+        let lines = lab.scan(&[host, "-p", "80", "--show", "all"]);
+        let report = of_type(&lines, "port")[0];
+        assert_eq!((&report["state"], &report["reason"]), (&"filtered".into(), &reason.into()));
     }
 }
 

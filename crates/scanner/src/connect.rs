@@ -1,6 +1,7 @@
 //! The connect prober: TCP's own handshake, which needs no privilege.
 
 mod driver;
+mod error_queue;
 mod neighbours;
 mod outcome;
 mod own;

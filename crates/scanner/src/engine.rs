@@ -144,8 +144,7 @@ impl Engine {
         let slot = self.slots.find(id)?;
         slot.attempts = slot.attempts.saturating_add(1);
         slot.sent_at = now;
-        let is_last = slot.attempts > u32::from(self.config.retries);
-        let probe = Probe { id, target: slot.target, attempt: slot.attempts, is_last };
+        let probe = Probe { id, target: slot.target, attempt: slot.attempts };
         let wait = self.timeout_of(probe.target.ip(), probe.attempt);
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
@@ -177,6 +176,8 @@ impl Engine {
             Reply::Closed => Reason::Reset,
             Reply::HostUnreachable => Reason::HostUnreachable,
             Reply::NetworkUnreachable => Reason::NetworkUnreachable,
+            Reply::PortUnreachable => Reason::PortUnreachable,
+            Reply::AdminProhibited => Reason::AdminProhibited,
         };
         let from_host = matches!(reply, Reply::Open | Reply::Closed);
         if from_host {
@@ -191,25 +192,24 @@ impl Engine {
         let Some(slot) = self.end_attempt(id) else { return };
         // Whatever the error: this probe never left the machine.
         self.tally.sent -= 1;
-        let reason = match error {
-            LocalError::Resources => return self.pause(now, id),
+        match error {
+            LocalError::Resources => self.pause(now, id),
             LocalError::OwnSocket => {
                 self.slots.remove(id);
                 self.groups.end(slot.group);
                 self.deferred.push(slot.index);
-                return;
             }
-            LocalError::NoRoute => Reason::NoRoute,
-            LocalError::NoSourceAddress => Reason::NoSourceAddress,
-            LocalError::NeighbourUnresolved => Reason::NeighbourUnresolved,
-            LocalError::NotPermitted => Reason::NotPermitted,
-            LocalError::InvalidAddress => Reason::InvalidAddress,
-        };
-        self.conclude(id, reason, None);
+            _ => self.conclude(id, error.reason(), None),
+        }
     }
 
-    /// The time has come to `now`: probes that waited long enough expire.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    /// The time has come to `now`: probes that waited long enough expire. Before the silence of a
+    /// host becomes a verdict, `local_cause` may say that it is this machine's own failure.
+    pub fn handle_timeout(
+        &mut self,
+        now: Instant,
+        mut local_cause: impl FnMut(IpAddr) -> Option<LocalError>,
+    ) {
         self.timers.expire(now, &mut self.due);
         while let Some(index) = self.due.pop() {
             let Some(id) = self.slots.id_at(index) else { continue };
@@ -218,7 +218,11 @@ impl Engine {
             self.widen();
             self.expired.push_back(id);
             if slot.attempts > u32::from(self.config.retries) {
-                self.conclude(id, Reason::NoResponse, None);
+                let cause = local_cause(slot.target.ip());
+                if cause.is_some() {
+                    self.tally.sent -= 1;
+                }
+                self.conclude(id, cause.map_or(Reason::NoResponse, LocalError::reason), None);
             } else {
                 let next = self.slots.next_attempt(id);
                 self.ready.extend(next);

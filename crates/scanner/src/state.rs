@@ -57,6 +57,10 @@ pub enum Reason {
     HostUnreachable,
     /// A router said the network cannot be reached.
     NetworkUnreachable,
+    /// A filter said by ICMP that the port cannot be reached; a closed port answers with a reset.
+    PortUnreachable,
+    /// A filter said that it does not let this pass (RFC 1812 section 5.2.7.1).
+    AdminProhibited,
     /// This machine has no route there.
     NoRoute,
     /// This machine has no address to ask from: the family is switched off, or the interface down.
@@ -79,9 +83,11 @@ impl Reason {
         match self {
             Self::SynAck => PortState::Open,
             Self::Reset => PortState::Closed,
-            Self::NoResponse | Self::HostUnreachable | Self::NetworkUnreachable => {
-                PortState::Filtered
-            }
+            Self::NoResponse
+            | Self::HostUnreachable
+            | Self::NetworkUnreachable
+            | Self::PortUnreachable
+            | Self::AdminProhibited => PortState::Filtered,
             Self::NoRoute
             | Self::NoSourceAddress
             | Self::NeighbourUnresolved
@@ -100,6 +106,8 @@ impl Reason {
             Self::NoResponse => "no-response",
             Self::HostUnreachable => "host-unreachable",
             Self::NetworkUnreachable => "network-unreachable",
+            Self::PortUnreachable => "port-unreachable",
+            Self::AdminProhibited => "admin-prohibited",
             Self::NoRoute => "no-route",
             Self::NoSourceAddress => "no-source-address",
             Self::NeighbourUnresolved => "neighbour-unresolved",

@@ -90,7 +90,7 @@ impl ConnectDriver {
         let mut events = Events::with_capacity(EVENT_BATCH);
         let mut more_work = true;
         while !source.is_cancelled() {
-            self.engine.handle_timeout(Instant::now());
+            self.expire();
             while let Some(id) = self.engine.poll_expired() {
                 drop(self.take_busy(id));
             }
@@ -126,6 +126,18 @@ impl ConnectDriver {
             self.engine.add_work(indices);
         }
         true
+    }
+
+    /// The kernel tells a connect of an unresolved neighbour only after three seconds; its table knows
+    /// before.
+    fn expire(&mut self) {
+        let Self { engine, config, neighbours, .. } = self;
+        let now = Instant::now();
+        engine.handle_timeout(now, |address| {
+            let near = config.links.is_on_link(address) && !config.links.is_local(address);
+            (near && neighbours.is_unresolved(now, address))
+                .then_some(LocalError::NeighbourUnresolved)
+        });
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
@@ -164,9 +176,6 @@ impl ConnectDriver {
 
     fn launch(&mut self, probe: Probe) {
         let target = probe.target;
-        if probe.is_last && probe.attempt > 1 && self.is_unresolved(target.ip()) {
-            return self.local_error(probe.id, LocalError::NeighbourUnresolved);
-        }
         let source = self.config.source;
         let own = source.is_none_or(|source| source == target.ip())
             && self.config.own.has_address(target.ip());
@@ -181,15 +190,6 @@ impl ConnectDriver {
             return self.local_error(probe.id, LocalError::OwnSocket);
         }
         self.advance(socket, probe, true);
-    }
-
-    /// The kernel tells a connect of an unresolved neighbour only after three seconds; its table knows
-    /// before.
-    fn is_unresolved(&mut self, address: IpAddr) -> bool {
-        let links = &self.config.links;
-        links.is_on_link(address)
-            && !links.is_local(address)
-            && self.neighbours.is_unresolved(Instant::now(), address)
     }
 
     fn take_socket(&mut self, kind: SocketKind) -> io::Result<ProbeSocket> {
@@ -220,19 +220,22 @@ impl ConnectDriver {
     fn advance(&mut self, mut socket: ProbeSocket, probe: Probe, first: bool) {
         let target = SockAddr::from(probe.target);
         let ip = probe.target.ip();
-        let unresolved = !first && !ip.is_ipv4() && self.config.links.is_on_link(ip);
         let mut outcome = classify(&socket.connect(&target), first);
         if first && outcome == Outcome::Pending && self.config.links.is_local(ip) {
             // On this machine the answer is there before the call returns.
             outcome = classify(&socket.connect(&target), false);
         }
+        // With the queue on, the kernel may keep trying after an ICMP error, and only the queue tells.
+        let may_be_icmp = match outcome {
+            Outcome::Answered(_) | Outcome::Local(LocalError::NotPermitted) => true,
+            Outcome::Pending => !first,
+            _ => false,
+        };
+        if may_be_icmp {
+            outcome = self.by_icmp(&socket, ip).unwrap_or(outcome);
+        }
         match outcome {
             Outcome::Connected => self.connected(socket, &probe),
-            // Of a host on our own link, the kernel itself says so once it finds no neighbour. Its
-            // table tells that from the word of a filter, except over IPv6.
-            Outcome::Answered(Reply::HostUnreachable) if unresolved || self.is_unresolved(ip) => {
-                self.local_error(probe.id, LocalError::NeighbourUnresolved);
-            }
             Outcome::Answered(reply) => {
                 if reply == Reply::Closed {
                     self.keep(socket);
@@ -270,6 +273,19 @@ impl ConnectDriver {
             Outcome::Local(error) => self.local_error(probe.id, error),
             Outcome::Silent => {}
         }
+    }
+
+    /// What the ICMP message says that failed a connect, where it was one and no reset.
+    fn by_icmp(&self, socket: &ProbeSocket, target: IpAddr) -> Option<Outcome> {
+        let error = socket.icmp_error()?;
+        let own = error.sender.is_some_and(|sender| self.config.links.is_local(sender));
+        Some(if own && !self.config.links.is_local(target) {
+            // The kernel tells its own failure to resolve a neighbour in the form of a message from
+            // itself (`ipv4_link_failure` in `net/ipv4/route.c`).
+            Outcome::Local(LocalError::NeighbourUnresolved)
+        } else {
+            Outcome::Answered(error.reply)
+        })
     }
 
     /// Tells a service from a socket of our own.

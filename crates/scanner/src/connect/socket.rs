@@ -9,6 +9,7 @@ use mio::net::TcpStream;
 use ports_core::Port;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
+use super::error_queue::{self, IcmpError};
 use super::own::OwnSockets;
 
 /// Whether a socket whose connect was refused may connect again. Linux puts it back to unconnected
@@ -54,6 +55,7 @@ impl ProbeSocket {
         // Non-blocking and close-on-exec in the same system call where the kernel can.
         let socket =
             Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+        error_queue::keep(&socket, kind.v6)?;
         let mut bound = None;
         if let Some(source) = kind.source {
             socket.bind(&SocketAddr::new(source, Port::ANY.number()).into())?;
@@ -72,6 +74,11 @@ impl ProbeSocket {
     /// the result of the first.
     pub(super) fn connect(&self, target: &SockAddr) -> io::Result<()> {
         SockRef::from(&self.stream).connect(target)
+    }
+
+    /// The ICMP message that failed the last connect, if one did.
+    pub(super) fn icmp_error(&self) -> Option<IcmpError> {
+        error_queue::take(&self.stream)
     }
 
     /// Both ends of the connection, this one first.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::slots::ProbeId;
-use crate::state::PortReport;
+use crate::state::{PortReport, Reason};
 
 /// A probe to send: one attempt at one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +15,6 @@ pub struct Probe {
     pub target: SocketAddr,
     /// 1 for the first attempt at this port.
     pub attempt: u32,
-    /// Whether silence will now be the verdict.
-    pub is_last: bool,
 }
 
 /// What came back for a probe.
@@ -30,6 +28,10 @@ pub enum Reply {
     HostUnreachable,
     /// A router on the way said the network cannot be reached.
     NetworkUnreachable,
+    /// A filter said, by ICMP and not by a reset, that the port cannot be reached.
+    PortUnreachable,
+    /// A filter said that it does not let this pass.
+    AdminProhibited,
 }
 
 /// Why a probe could not be sent, or could not be judged. Never a remote state.
@@ -49,6 +51,21 @@ pub enum LocalError {
     NotPermitted,
     /// The kernel refused the address.
     InvalidAddress,
+}
+
+impl LocalError {
+    /// The reason of a verdict that rests on it.
+    pub(super) const fn reason(self) -> Reason {
+        match self {
+            Self::Resources => Reason::NoResources,
+            Self::OwnSocket => Reason::OwnSocket,
+            Self::NoRoute => Reason::NoRoute,
+            Self::NoSourceAddress => Reason::NoSourceAddress,
+            Self::NeighbourUnresolved => Reason::NeighbourUnresolved,
+            Self::NotPermitted => Reason::NotPermitted,
+            Self::InvalidAddress => Reason::InvalidAddress,
+        }
+    }
 }
 
 /// What the engine has to say.

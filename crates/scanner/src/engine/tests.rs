@@ -76,7 +76,7 @@ fn simulate(ports: &str, config: EngineConfig, mut network: Network) -> Outcome 
         most_in_flight: 0,
     };
     for serial in 0.. {
-        engine.handle_timeout(now);
+        engine.handle_timeout(now, |_| None);
         while engine.poll_expired().is_some() {
             in_flight -= 1;
         }
@@ -220,7 +220,7 @@ fn a_lack_of_descriptors_narrows_the_window_and_loses_nothing() {
         if let Some(id) = held.pop_front() {
             engine.handle_reply(now, id, Reply::Closed);
         }
-        engine.handle_timeout(now);
+        engine.handle_timeout(now, |_| None);
         while let Some(event) = engine.poll_event() {
             if let EngineEvent::Port(report) = event {
                 reports.push(report);
@@ -277,6 +277,21 @@ fn a_local_failure_is_an_error_with_its_reason() {
 }
 
 #[test]
+fn silence_with_a_local_cause_is_an_error_at_its_last_attempt_only() {
+    let mut now = Instant::now();
+    let config = EngineConfig { retries: 1, ..EngineConfig::default() };
+    let mut engine = engine("80", config, now);
+    for attempt in 1..=2 {
+        assert_eq!(engine.poll_probe(now).unwrap().attempt, attempt);
+        assert_eq!(engine.poll_event(), None);
+        now += Duration::from_secs(1);
+        engine.handle_timeout(now, |_| Some(LocalError::NeighbourUnresolved));
+    }
+    let Some(EngineEvent::Port(report)) = engine.poll_event() else { panic!("no verdict") };
+    assert_eq!((report.reason, report.attempts), (Reason::NeighbourUnresolved, 2));
+}
+
+#[test]
 fn a_port_that_met_our_own_socket_is_put_off_without_a_verdict() {
     let now = Instant::now();
     let mut engine = engine("80,81", EngineConfig::default(), now);
@@ -298,7 +313,7 @@ fn a_late_answer_to_an_attempt_that_is_over_is_ignored() {
     let mut engine = engine("80", EngineConfig::default(), start);
     let first = engine.poll_probe(start).unwrap();
     let later = start + Duration::from_secs(1);
-    engine.handle_timeout(later);
+    engine.handle_timeout(later, |_| None);
     assert_eq!(engine.poll_expired(), Some(first.id));
     let second = engine.poll_probe(later).unwrap();
     assert_eq!((second.attempt, second.id.index()), (2, first.id.index()));

@@ -102,11 +102,10 @@ impl Outcome {
 impl ServiceOutcome {
     fn to_line(&self, transport: Transport) -> ServiceLine {
         let address = self.started.address;
-        let refused = self.started.refused.as_ref();
         ServiceLine {
             endpoint: format!("{transport}://{address}"),
-            requested_port: refused.map_or(Port::new(address.port()), |(port, _)| *port),
-            refused: refused.map(|(_, reason)| reason.clone()),
+            requested_port: self.started.requested,
+            refused: self.started.refused.clone(),
             sent_bytes: self.exchange.sent.len(),
             received_bytes: self.exchange.received.len(),
             reply: String::from_utf8_lossy(&self.exchange.received).into_owned(),

@@ -62,7 +62,8 @@ impl Story {
     }
 
     pub(super) fn started(&mut self, transport: &str, started: &Started) -> io::Result<()> {
-        if let Some((port, reason)) = &started.refused {
+        if let Some(reason) = &started.refused {
+            let port = started.requested;
             self.line(format_args!(
                 "port {port} cannot be had, so another one is taken: {reason}"
             ))?;

@@ -1,0 +1,111 @@
+//! A probe socket's error queue (ip(7), `IP_RECVERR`): which ICMP message failed a connect, and from
+//! whom. The errno alone does not tell a filter from a closed port, nor a router from this machine.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+};
+
+use crate::engine::Reply;
+
+/// `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6` (linux/errqueue.h).
+const FROM_ICMP: u8 = 2;
+const FROM_ICMP6: u8 = 3;
+/// Room for one extended error and the address of who sent it.
+const CONTROL_BYTES: usize = 128;
+
+/// An ICMP message about one of our probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct IcmpError {
+    /// What it says of the target.
+    pub(super) reply: Reply,
+    /// Who says so; this machine itself where it could not resolve a neighbour.
+    pub(super) sender: Option<IpAddr>,
+}
+
+/// Makes the kernel keep the ICMP messages that fail a connect.
+pub(super) fn keep(socket: &impl AsFd, v6: bool) -> io::Result<()> {
+    Ok(if v6 {
+        setsockopt(socket, sockopt::Ipv6RecvErr, &true)
+    } else {
+        setsockopt(socket, sockopt::Ipv4RecvErr, &true)
+    }?)
+}
+
+/// Takes the message that failed the last connect, if it was one.
+pub(super) fn take(socket: &impl AsRawFd) -> Option<IcmpError> {
+    let mut control = nix::cmsg_space!([u8; CONTROL_BYTES]);
+    // What is quoted of the probe is of no use here.
+    let mut nothing = [IoSliceMut::new(&mut [])];
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    let message =
+        recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut nothing, Some(&mut control), flags)
+            .ok()?;
+    message.cmsgs().ok()?.find_map(|message| match message {
+        ControlMessageOwned::Ipv4RecvErr(error, from) if error.ee_origin == FROM_ICMP => {
+            let sender = from.map(|from| Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr)).into());
+            icmp(error.ee_type, error.ee_code).map(|reply| IcmpError { reply, sender })
+        }
+        ControlMessageOwned::Ipv6RecvErr(error, from) if error.ee_origin == FROM_ICMP6 => {
+            let sender = from.map(|from| Ipv6Addr::from(from.sin6_addr.s6_addr).into());
+            icmp6(error.ee_type, error.ee_code).map(|reply| IcmpError { reply, sender })
+        }
+        _ => None,
+    })
+}
+
+/// RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1.
+const fn icmp(kind: u8, code: u8) -> Option<Reply> {
+    const UNREACHABLE: u8 = 3;
+    Some(match (kind, code) {
+        (UNREACHABLE, 3) => Reply::PortUnreachable,
+        (UNREACHABLE, 9 | 10 | 13) => Reply::AdminProhibited,
+        (UNREACHABLE, 0 | 6 | 11) => Reply::NetworkUnreachable,
+        (UNREACHABLE, _) => Reply::HostUnreachable,
+        _ => return None,
+    })
+}
+
+/// RFC 4443 section 3.1.
+const fn icmp6(kind: u8, code: u8) -> Option<Reply> {
+    const UNREACHABLE: u8 = 1;
+    Some(match (kind, code) {
+        (UNREACHABLE, 4) => Reply::PortUnreachable,
+        (UNREACHABLE, 1 | 5 | 6) => Reply::AdminProhibited,
+        (UNREACHABLE, 0) => Reply::NetworkUnreachable,
+        (UNREACHABLE, _) => Reply::HostUnreachable,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn codes_mean_what_the_standards_say() {
+        assert_eq!(icmp(3, 3), Some(Reply::PortUnreachable));
+        assert_eq!(icmp(3, 13), Some(Reply::AdminProhibited));
+        assert_eq!(icmp(3, 1), Some(Reply::HostUnreachable));
+        assert_eq!(icmp(11, 0), None, "time exceeded says nothing of the target");
+        assert_eq!(icmp6(1, 4), Some(Reply::PortUnreachable));
+        assert_eq!(icmp6(1, 0), Some(Reply::NetworkUnreachable));
+        assert_eq!(icmp6(3, 0), None);
+    }
+
+    #[test]
+    fn a_socket_without_an_error_has_none() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(address).unwrap();
+            let address = listener.local_addr().unwrap();
+            let stream = TcpStream::connect(address).unwrap();
+            keep(&stream, address.is_ipv6()).unwrap();
+            assert_eq!(take(&stream), None);
+        }
+    }
+}
