@@ -9,7 +9,7 @@ mod sockets;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use demo::DemoArgs;
-pub(crate) use lookup::{LookupArgs, Query};
+pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use output::{Format, OutputArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, StateArg};
 pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};

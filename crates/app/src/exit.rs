@@ -1,7 +1,10 @@
 //! Exit codes, and the one place where an error becomes one.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+
+use anyhow::Context;
 
 use crate::output::Terminal;
 
@@ -88,6 +91,14 @@ pub(crate) fn raise_descriptor_limit() {
         Ok(limit) => tracing::debug!(limit, "descriptor limit"),
         Err(error) => tracing::debug!(%error, "the descriptor limit stays as it is"),
     }
+}
+
+/// Makes sure that a runtime can have its descriptors: where they are short, tokio panics.
+pub(crate) fn check_descriptors() -> anyhow::Result<()> {
+    // The poller, its waker, and the pipe that signals come through.
+    let needed = (UnixStream::pair(), UnixStream::pair(), UnixStream::pair());
+    needed.0.and(needed.1).and(needed.2).context("cannot start: too few descriptors")?;
+    Ok(())
 }
 
 #[cfg(test)]

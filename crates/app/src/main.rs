@@ -10,6 +10,7 @@ mod signals;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 use crate::args::{Args, Command};
@@ -37,9 +38,13 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
         command => command,
     };
     exit::raise_descriptor_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    exit::check_descriptors()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     let exit = runtime.block_on(async {
-        let signals = Signals::listen()?;
+        let signals = Signals::listen().context("cannot listen to signals")?;
         match command {
             Command::Scan(scan) => commands::scan::run(scan, terminal, &signals).await,
             Command::Listen(listen) => commands::listen::run(listen, terminal, &signals).await,

@@ -1,6 +1,5 @@
 //! `--format` and `-o [FORMAT:]FILE`, on every command that reports rows.
 
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -40,6 +39,7 @@ impl OutputFile {
     pub(crate) fn format(&self, fallback: Format) -> Format {
         let by_ending = || {
             let ending = self.path.extension()?.to_str()?;
+            let ending = if ending == "json" { "jsonl" } else { ending };
             Format::from_str(ending, true).ok()
         };
         self.format.or_else(by_ending).unwrap_or(fallback)
@@ -47,18 +47,28 @@ impl OutputFile {
 }
 
 impl FromStr for OutputFile {
-    type Err = Infallible;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // What stands before the colon may be part of a file's name, unless it is a format.
-        let split = text.split_once(':').and_then(|(format, path)| {
-            let format = Format::from_str(format, true).ok()?;
-            (!path.is_empty()).then_some((format, path))
-        });
-        Ok(match split {
-            Some((format, path)) => Self { path: path.into(), format: Some(format) },
-            None => Self { path: text.into(), format: None },
-        })
+        // A colon may also be part of a path; a word before it is meant as a format.
+        let word =
+            |part: &str| part.len() > 1 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let (format, path) = match text.split_once(':').filter(|(format, _)| word(format)) {
+            Some((format, path)) => match Format::from_str(format, true) {
+                Ok(format) => (Some(format), path),
+                Err(_) => {
+                    return Err(format!(
+                        "`{format}` is not a format: table, jsonl or csv (./{text} is a file's name)"
+                    ));
+                }
+            },
+            None => (None, text),
+        };
+        match path {
+            "" => Err("the file's name is missing".to_owned()),
+            "-" => Err("standard output has --format; ./- is a file's name".to_owned()),
+            _ => Ok(Self { path: path.into(), format }),
+        }
     }
 }
 
@@ -72,12 +82,15 @@ mod tests {
             ("csv:out", "out", Format::Csv),
             ("out.jsonl", "out.jsonl", Format::Jsonl),
             ("CSV:out.jsonl", "out.jsonl", Format::Csv),
-            ("a:b.csv", "a:b.csv", Format::Csv),
+            ("./a:b.csv", "./a:b.csv", Format::Csv),
+            ("out.json", "out.json", Format::Jsonl),
             ("plain", "plain", Format::Table),
-            ("csv:", "csv:", Format::Table),
         ] {
             let file: OutputFile = text.parse().unwrap();
             assert_eq!((file.path.to_str(), file.format(Format::Table)), (Some(path), format));
+        }
+        for text in ["xml:out", "csv:", "", "-", "jsonl:-"] {
+            assert!(text.parse::<OutputFile>().is_err(), "{text}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use anyhow::Context;
 use clap::CommandFactory;
 
 use crate::args::{Args, CompletionsArgs};
@@ -11,6 +12,6 @@ pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     // The generator panics where it cannot write, so it writes to memory.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "ports", &mut script);
-    std::io::stdout().lock().write_all(&script)?;
+    std::io::stdout().lock().write_all(&script).context("cannot write to standard output")?;
     Ok(Exit::Done)
 }

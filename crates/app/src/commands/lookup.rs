@@ -1,18 +1,21 @@
 //! `ports lookup`: what is 5432? which port is https?
 
+use anyhow::Context;
 use ports_core::{Service, ServiceTable};
 
-use crate::args::{Format, LookupArgs, Query};
+use crate::args::{Format, LookupArgs, Query, Subject};
 use crate::exit::Exit;
 use crate::output::{self, CsvServices, JsonlServices, ServiceWriter, TableServices, Terminal};
 
 pub(crate) fn run(args: &LookupArgs, terminal: Terminal) -> anyhow::Result<Exit> {
-    let mut writers: Vec<Box<dyn ServiceWriter>> = Vec::new();
+    let mut writers: Vec<(String, Box<dyn ServiceWriter>)> = Vec::new();
     for file in &args.output.output {
         let writer = output::create(&file.path)?;
-        writers.push(service_writer(file.format(args.output.format), writer)?);
+        let name = format!("`{}`", file.path.display());
+        writers.push((name, service_writer(file.format(args.output.format), writer)?));
     }
-    writers.push(service_writer(args.output.format, terminal.stdout())?);
+    let stdout = service_writer(args.output.format, terminal.stdout())?;
+    writers.push(("to standard output".to_owned(), stdout));
 
     let mut exit = Exit::Done;
     for query in &args.queries {
@@ -21,14 +24,14 @@ pub(crate) fn run(args: &LookupArgs, terminal: Terminal) -> anyhow::Result<Exit>
             exit = Exit::No;
             terminal.warn(&not_found(query));
         }
-        for writer in &mut writers {
+        for (name, writer) in &mut writers {
             for service in &services {
-                writer.write(service)?;
+                writer.write(service).with_context(|| format!("cannot write {name}"))?;
             }
         }
     }
-    for writer in &mut writers {
-        writer.finish()?;
+    for (name, writer) in &mut writers {
+        writer.finish().with_context(|| format!("cannot write {name}"))?;
     }
     Ok(exit)
 }
@@ -45,21 +48,25 @@ fn service_writer(
 }
 
 fn services(query: &Query) -> Vec<Service> {
-    match query {
-        Query::Ports(range) => {
-            range.iter().flat_map(|port| ServiceTable.services_of_port(port)).collect()
-        }
-        Query::Name(name) => ServiceTable.by_name(name).collect(),
+    let asked = |service: &Service| query.transport.is_none_or(|asked| asked == service.transport);
+    match &query.what {
+        Subject::Ports(range) => range
+            .iter()
+            .flat_map(|port| ServiceTable.services_of_port(port))
+            .filter(asked)
+            .collect(),
+        Subject::Name(name) => ServiceTable.by_name(name).filter(asked).collect(),
     }
 }
 
 fn not_found(query: &Query) -> String {
-    match query {
-        Query::Ports(range) if range.len() == 1 => {
+    let over = query.transport.map(|transport| format!(" over {transport}")).unwrap_or_default();
+    match &query.what {
+        Subject::Ports(range) if range.len() == 1 => {
             let class = range.first().class();
-            format!("port {range} ({class}) has no service")
+            format!("port {range} ({class}) has no service{over}")
         }
-        Query::Ports(range) => format!("no port of {range} has a service"),
-        Query::Name(name) => format!("no service is called `{name}`"),
+        Subject::Ports(range) => format!("no port of {range} has a service{over}"),
+        Subject::Name(name) => format!("no service is called `{name}`{over}"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use anyhow::Context;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
@@ -21,6 +22,6 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
         man.render_description_section(&mut page)?;
         man.render_options_section(&mut page)?;
     }
-    std::io::stdout().lock().write_all(&page)?;
+    std::io::stdout().lock().write_all(&page).context("cannot write to standard output")?;
     Ok(Exit::Done)
 }

@@ -19,7 +19,8 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     // Files first: a path that cannot be written is known before the first probe.
-    let sinks = sinks::Sinks::open(&args.output, terminal)?;
+    let bar = progress::Bar::new(terminal.shows_progress());
+    let sinks = sinks::Sinks::open(&args.output, terminal, bar.clone())?;
     let scans = spawn_blocking(move || plan::scans(&args, terminal)).await??;
 
     let handles: Vec<ScanHandle> = scans.iter().map(Scan::handle).collect();
@@ -29,7 +30,7 @@ pub(crate) async fn run(
         stop.cancelled().await;
         stopped.iter().for_each(ScanHandle::cancel);
     });
-    let progress = terminal.shows_progress().then(|| progress::show(handles));
+    let progress = progress::show(&bar, handles);
     let outcome = spawn_blocking(move || run_all(&scans, sinks)).await;
     if let Some(progress) = progress {
         progress.finish().await;

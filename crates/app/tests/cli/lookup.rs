@@ -67,6 +67,21 @@ fn the_answer_no_is_exit_code_1() {
 }
 
 #[test]
+fn what_the_table_prints_can_be_asked_and_lists_too() {
+    let one = run(&["lookup", "443/tcp,dns/udp", "--format", "jsonl"]);
+    one.assert_code(0);
+    let asked: Vec<_> = one
+        .json()
+        .iter()
+        .map(|line| {
+            (line["port"].as_u64().unwrap(), line["transport"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(asked, [(443, "tcp".to_owned()), (53, "udp".to_owned())]);
+    run(&["lookup", "443/http"]).assert_code(2);
+}
+
+#[test]
 fn a_copy_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("services.csv");

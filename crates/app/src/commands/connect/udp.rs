@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
-use ports_core::Endpoint;
+use ports_core::{Endpoint, Transport};
 use sockets_udp::{Datagram, MAX_PAYLOAD_V4, UdpSocket};
+use stats::{ErrorKind, Role};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +49,14 @@ fn open(endpoint: &Endpoint, target: SocketAddr, session: &Session) -> anyhow::R
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
     let local = SocketAddr::new(endpoint.options().source().unwrap_or(any), 0);
+    if !is_many(target.ip()) {
+        // Only a connected socket is told that nobody listens at its peer (udp(7), "Error handling").
+        let failed = || format!("cannot open a socket to udp {target}");
+        let socket = std::net::UdpSocket::bind(local).with_context(failed)?;
+        socket.connect(target).with_context(failed)?;
+        let builder = UdpSocket::builder().socket(socket).stats(session.stats.clone());
+        return Ok(builder.open()?);
+    }
     let mut builder = UdpSocket::builder()
         .bind(local)
         .broadcast(true)
@@ -57,6 +66,14 @@ fn open(endpoint: &Endpoint, target: SocketAddr, session: &Session) -> anyhow::R
         builder = builder.multicast_ttl(ttl);
     }
     Ok(builder.open()?)
+}
+
+/// Whether several hosts may answer. A directed broadcast cannot be told from an address without the
+/// interface's mask; the usual one ends in 255.
+fn is_many(ip: IpAddr) -> bool {
+    ip.is_multicast()
+        || ip.is_unspecified()
+        || matches!(ip, IpAddr::V4(v4) if v4.octets()[3] == 255)
 }
 
 struct Exchange<'a> {
@@ -98,6 +115,13 @@ impl Exchange<'_> {
         while let Some(datagram) = self.socket.try_recv()? {
             self.write(&mut output, datagram).await?;
         }
+        let counters = self.session.stats.snapshot().counters(Transport::Udp, Role::Peer);
+        let refused = counters.errors.iter().any(|(kind, _)| kind == ErrorKind::Unreachable);
+        anyhow::ensure!(
+            !refused || counters.messages_received > 0,
+            "udp {} is unreachable: nothing listens there",
+            self.target
+        );
         Ok(())
     }
 
@@ -112,12 +136,7 @@ impl Exchange<'_> {
     }
 
     fn expects(&self, source: SocketAddr) -> bool {
-        let ip = self.target.ip();
-        // A directed broadcast cannot be told from an address without the interface's mask; the
-        // usual one ends in 255.
-        let many = ip.is_multicast()
-            || ip.is_unspecified()
-            || matches!(ip, IpAddr::V4(v4) if v4.octets()[3] == 255);
-        many || (source.ip() == ip && source.port() == self.target.port())
+        let same = |ip: IpAddr| ip.to_canonical() == self.target.ip().to_canonical();
+        is_many(self.target.ip()) || (same(source.ip()) && source.port() == self.target.port())
     }
 }

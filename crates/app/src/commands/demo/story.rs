@@ -29,7 +29,11 @@ impl Story {
     }
 
     pub(super) fn line(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
-        if self.aloud { writeln!(self.stdout, "{line}") } else { Ok(()) }
+        if self.aloud {
+            writeln!(self.stdout, "{line}").map_err(|error| unwritable(&error))
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn blank(&mut self) -> io::Result<()> {
@@ -45,7 +49,7 @@ impl Story {
     pub(super) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
-        self.stdout.write_all(&line)
+        self.stdout.write_all(&line).map_err(|error| unwritable(&error))
     }
 
     /// What a port is by its number.
@@ -80,4 +84,9 @@ impl Story {
         }
         Ok(())
     }
+}
+
+/// The same kind of error, with what failed in its text.
+fn unwritable(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
 }

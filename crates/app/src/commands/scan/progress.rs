@@ -9,15 +9,34 @@ use tokio::task::JoinHandle;
 /// How often the bar is drawn.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A bar that follows some scans.
+/// A bar on the terminal, out of the way while something is written there.
+#[derive(Clone)]
+pub(super) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    /// A bar that follows some scans, where one is wanted.
+    pub(super) fn new(wanted: bool) -> Self {
+        Self(wanted.then(|| ProgressBar::new(0)))
+    }
+
+    /// Writes to the terminal; the bar comes back below.
+    pub(super) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// A bar that is being drawn.
 pub(super) struct Progress {
     bar: ProgressBar,
     task: JoinHandle<()>,
 }
 
 /// Draws the bar until [`Progress::finish`].
-pub(super) fn show(scans: Vec<ScanHandle>) -> Progress {
-    let bar = ProgressBar::new(0);
+pub(super) fn show(bar: &Bar, scans: Vec<ScanHandle>) -> Option<Progress> {
+    let bar = bar.0.clone()?;
     let template = "{bar:30} {percent:>3}% {pos}/{len} ports, {msg}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
@@ -37,7 +56,7 @@ pub(super) fn show(scans: Vec<ScanHandle>) -> Progress {
             drawn.set_position(done);
         }
     });
-    Progress { bar, task }
+    Some(Progress { bar, task })
 }
 
 impl Progress {

@@ -7,6 +7,7 @@ use anyhow::Context;
 use scanner::report::{CsvReport, JsonlReport, Paint, Report, TableReport};
 use scanner::{PortState, ScanEvent};
 
+use super::progress::Bar;
 use crate::args::{Format, OutputArgs};
 use crate::output::{self, Terminal};
 
@@ -17,17 +18,19 @@ pub(super) struct Sinks {
     /// Gone once its reader is.
     stdout: Option<Sink>,
     files: Vec<(PathBuf, Sink)>,
+    /// On the same terminal, perhaps, as standard output.
+    bar: Bar,
 }
 
 impl Sinks {
     /// Creates the files.
-    pub(super) fn open(args: &OutputArgs, terminal: Terminal) -> anyhow::Result<Self> {
+    pub(super) fn open(args: &OutputArgs, terminal: Terminal, bar: Bar) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for file in &args.output {
             let writer = output::create(&file.path)?;
             files.push((file.path.clone(), sink(file.format(args.format), writer, |_| ("", ""))));
         }
-        Ok(Self { stdout: Some(sink(args.format, terminal.stdout(), paint)), files })
+        Ok(Self { stdout: Some(sink(args.format, terminal.stdout(), paint)), files, bar })
     }
 
     /// Writes one event everywhere. A closed pipe is an error only where no file is left to write.
@@ -36,7 +39,7 @@ impl Sinks {
             sink.event(event).with_context(|| format!("cannot write `{}`", path.display()))?;
         }
         let Some(stdout) = &mut self.stdout else { return Ok(()) };
-        match stdout.event(event) {
+        match self.bar.suspend(|| stdout.event(event)) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !self.files.is_empty() => {
                 self.stdout = None;
                 Ok(())
