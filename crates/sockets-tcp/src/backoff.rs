@@ -20,14 +20,17 @@ impl Reconnect {
     /// How many tries in a row, unless set: 10.
     pub const DEFAULT_LIMIT: u32 = 10;
 
+    /// How long a connection must have stood to count as a success, unless set: 1 s.
+    pub const DEFAULT_STABLE_AFTER: Duration = Duration::from_secs(1);
+
     /// The defaults: 100 ms doubling to 30 s, 10 tries in a row, a connection counts as a success
-    /// at once, a seed of the process's own.
+    /// after 1 s, a seed of the process's own.
     pub const fn new() -> Self {
         Self {
             base: Self::DEFAULT_BASE,
             cap: Self::DEFAULT_CAP,
             limit: Some(Self::DEFAULT_LIMIT),
-            stable_after: Duration::ZERO,
+            stable_after: Self::DEFAULT_STABLE_AFTER,
             seed: None,
         }
     }
@@ -46,7 +49,8 @@ impl Reconnect {
         self
     }
 
-    /// How many tries in a row may fail before the client gives up.
+    /// How many tries in a row, after a loss or a first connect that failed, before the client
+    /// gives up.
     #[must_use]
     pub const fn limit(mut self, tries: u32) -> Self {
         self.limit = Some(tries);
@@ -60,8 +64,9 @@ impl Reconnect {
         self
     }
 
-    /// How long a connection must have stood for the count of tries to begin anew.
-    /// `Duration::ZERO`, the default: at once.
+    /// How long a connection must have stood for the count of tries to begin anew. Default:
+    /// [`DEFAULT_STABLE_AFTER`](Self::DEFAULT_STABLE_AFTER). With `Duration::ZERO` every connection
+    /// counts as a success: a server that accepts and closes is then tried for ever.
     #[must_use]
     pub const fn stable_after(mut self, duration: Duration) -> Self {
         self.stable_after = duration;

@@ -27,6 +27,9 @@ pub use target::Target;
 
 use shared::{Shared, State};
 
+/// How long a connection that is cut off may take to notice.
+const ABORT_WAIT: Duration = Duration::from_secs(1);
+
 /// A TCP client.
 ///
 /// All methods take `&self`: one task may receive while others send. Dropping it ends the
@@ -45,6 +48,7 @@ impl TcpClient {
     }
 
     /// Sends a message: returns when it is with the kernel or in the outbox, waits for room.
+    /// Concurrent calls are served in the order in which they came.
     ///
     /// # Errors
     ///
@@ -117,13 +121,15 @@ impl TcpClient {
     pub async fn close(&self) -> CloseReport {
         self.shared.stop.cancel();
         if let Some(link) = self.shared.link() {
+            link.leave_to_grace();
             link.close(Closing::Finish(CloseReason::Local));
         }
         if tokio::time::timeout(self.close_grace, self.task.wait()).await.is_err() {
             if let Some(link) = self.shared.link() {
                 link.close(Closing::Abort(CloseReason::Local));
             }
-            self.task.wait().await;
+            // It ends at once, unless its runtime does not run.
+            let _ = tokio::time::timeout(ABORT_WAIT, self.task.wait()).await;
         }
         CloseReport { unsent_bytes: self.shared.unsent_bytes() }
     }
@@ -138,7 +144,9 @@ impl TcpClient {
         &self.shared.target
     }
 
-    /// Subscribes to what happens. The first subscription sees everything from the start.
+    /// Subscribes to what happens. The first subscription begins with what happened since the
+    /// start, as far back as the event capacity reaches; what went before is
+    /// [`Lagged`](crate::Received::Lagged). [`ClientEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ClientEvent> {
         self.shared.events.subscribe()
     }

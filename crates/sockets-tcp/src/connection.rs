@@ -14,8 +14,8 @@ use crate::server::{BroadcastReport, ClientId, Clients};
 
 /// One client's connection, given to the [`Handler`](crate::Handler).
 ///
-/// Dropping it does not end the connection; the end of the handler does. After that, what still
-/// holds a half of it gets errors.
+/// Dropping it does not end the connection; the end of the handler does. After that the socket is
+/// closed, and what still holds a half of it gets errors.
 #[derive(Debug)]
 pub struct Connection {
     reader: ConnectionReader,
@@ -88,7 +88,7 @@ impl Connection {
     ///
     /// # Cancel safety
     ///
-    /// Not safe: a part may be written.
+    /// Not safe: see [`ConnectionWriter::write_all`].
     pub async fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
         self.writer.write_all(data).await
     }
@@ -157,7 +157,8 @@ impl ConnectionReader {
     ///
     /// # Errors
     ///
-    /// What the kernel says, such as a reset by the client.
+    /// What the kernel says, such as a reset by the client; `ConnectionAborted` once this side
+    /// closed the connection before either end. After an error, every read returns it again.
     ///
     /// # Cancel safety
     ///
@@ -185,7 +186,9 @@ impl ConnectionWriter {
     ///
     /// # Cancel safety
     ///
-    /// Not safe: a part may be written. The rest then counts as dropped.
+    /// Not safe: a part may be written. The rest then counts as dropped, nothing more is sent, and
+    /// the connection ends in a reset, so that the client does not take the stream for whole. Where
+    /// no part was written yet, only the message is dropped.
     pub async fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
         self.shared.link.write_all(data).await
     }

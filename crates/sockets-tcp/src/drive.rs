@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::task::unconstrained;
+
 use crate::close_reason::CloseReason;
 use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
@@ -27,9 +29,14 @@ pub(crate) struct Ended {
     pub(crate) reason: CloseReason,
     /// It was ended from outside before it was done.
     pub(crate) aborted: bool,
-    /// Bytes accepted for sending that the kernel did not take before the end.
-    pub(crate) unsent: usize,
     pub(crate) traffic: Traffic,
+}
+
+impl Ended {
+    /// Bytes accepted for sending that the kernel did not take before the end.
+    pub(crate) fn unsent(&self) -> usize {
+        self.traffic.lost.bytes
+    }
 }
 
 /// How the first part, while the handler runs, ended.
@@ -45,8 +52,7 @@ pub(crate) async fn drive<F>(link: &Link, handler: F, patience: Patience) -> End
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let (served, lost_before) = serve(link, handler, patience.idle).await;
-    let (mut reason, mut aborted) = match served {
+    let (mut reason, mut aborted) = match serve(link, handler, patience.idle).await {
         Served::Returned(Ok(())) => (reason_of_return(link), false),
         Served::Returned(Err(error)) => (reason_of_error(link, &error), false),
         Served::Panicked(text) => {
@@ -64,45 +70,64 @@ where
             Flushed::Stalled => (reason, aborted) = (CloseReason::SlowPeer, true),
             Flushed::Aborted(by) => (reason, aborted) = (by, true),
         }
+        if !aborted && !reason.is_handlers_failure() && has_failed(link) {
+            reason = CloseReason::Reset;
+        }
     }
     link.bury();
-    let traffic = link.traffic();
-    Ended { reason, aborted, unsent: traffic.lost.bytes - lost_before, traffic }
+    Ended { reason, aborted, traffic: link.traffic() }
 }
 
-/// Polls the handler, then the link, then the clock. Returns the end, and how many bytes were lost
-/// before it; the handler is dropped by then, and what it had not written is lost after it.
-async fn serve<F>(link: &Link, handler: F, idle: Option<Duration>) -> (Served, usize)
+/// Polls the handler, then the link, then the clock; drops the handler.
+///
+/// Only the handler is subject to tokio's budget of operations per turn: one that always has
+/// something to read would leave nothing of it for its own link and clock.
+async fn serve<F>(link: &Link, handler: F, idle: Option<Duration>) -> Served
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let mut handler = pin!(handler);
-    let mut idle = pin!(async {
+    let mut handler = pin!(Some(handler));
+    let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, true))));
+    let mut idle = pin!(unconstrained(async {
         match idle {
             Some(timeout) => link.idle(timeout).await,
             None => std::future::pending().await,
         }
-    });
-    poll_fn(|context| {
+    }));
+    let served = poll_fn(|context| {
         // The handler is not polled again after a panic, so nothing sees its broken state.
-        let served = match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
-            Err(panic) => Served::Panicked(panic_text(panic.as_ref())),
-            Ok(Poll::Ready(result)) => Served::Returned(result),
-            Ok(Poll::Pending) => match link.poll_service(context, true) {
-                Poll::Ready(closing) => Served::Closing(closing),
-                Poll::Pending => match idle.as_mut().poll(context) {
-                    Poll::Ready(()) => Served::Idle,
-                    Poll::Pending => return Poll::Pending,
-                },
-            },
-        };
-        Poll::Ready((served, link.traffic().lost.bytes))
+        let polled = catch_unwind(AssertUnwindSafe(|| match handler.as_mut().as_pin_mut() {
+            Some(handler) => handler.poll(context),
+            None => Poll::Pending,
+        }));
+        match polled {
+            Err(panic) => return Poll::Ready(Served::Panicked(panic_text(panic.as_ref()))),
+            // A connection that is being closed fails its handler's writes; that is no failure of
+            // the handler's.
+            Ok(Poll::Ready(result)) => {
+                let closing = link.closing().map(Served::Closing);
+                return Poll::Ready(closing.unwrap_or(Served::Returned(result)));
+            }
+            Ok(Poll::Pending) => {}
+        }
+        if let Poll::Ready(closing) = service.as_mut().poll(context) {
+            return Poll::Ready(Served::Closing(closing));
+        }
+        idle.as_mut().poll(context).map(|()| Served::Idle)
     })
-    .await
+    .await;
+    match catch_unwind(AssertUnwindSafe(|| handler.set(None))) {
+        Ok(()) => served,
+        Err(panic) => Served::Panicked(panic_text(panic.as_ref())),
+    }
+}
+
+fn has_failed(link: &Link) -> bool {
+    link.read_failure().is_some() || link.write_failure().is_some()
 }
 
 fn reason_of_return(link: &Link) -> CloseReason {
-    if link.read_failure().is_some() || link.write_failure().is_some() {
+    if has_failed(link) {
         CloseReason::Reset
     } else if link.peer_ended() {
         CloseReason::PeerClosed
@@ -114,7 +139,7 @@ fn reason_of_return(link: &Link) -> CloseReason {
 }
 
 fn reason_of_error(link: &Link, error: &HandlerError) -> CloseReason {
-    if link.read_failure().is_some() || link.write_failure().is_some() {
+    if has_failed(link) {
         return CloseReason::Reset;
     }
     link.observer.failed(Failure::new(Operation::Handler, error.to_string()));
@@ -137,38 +162,43 @@ enum Flushed {
 }
 
 /// Sends what is queued, then the end of the stream. A peer that takes nothing for `patience` has
-/// stalled.
+/// stalled, unless a grace from outside is what bounds it.
 async fn flush(link: &Link, patience: Duration) -> Flushed {
     link.begin_finish();
-    let mut before = link.traffic().bytes_out;
-    loop {
-        let mut timer = pin!(tokio::time::sleep(patience));
-        let flushed = poll_fn(|context| {
-            if let Poll::Ready(closing) = link.poll_service(context, false) {
-                return Poll::Ready(Flushed::Aborted(closing.reason()));
+    let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, false))));
+    let mut stalled = pin!(unconstrained(async {
+        loop {
+            link.stalled(patience).await;
+            if !link.is_left_to_grace() {
+                return;
             }
-            match link.is_finished() {
-                Some(Ok(())) => return Poll::Ready(Flushed::Done),
-                Some(Err(_)) => return Poll::Ready(Flushed::Failed),
-                None => {}
-            }
-            timer.as_mut().poll(context).map(|()| Flushed::Stalled)
-        })
-        .await;
-        let now = link.traffic().bytes_out;
-        if matches!(flushed, Flushed::Stalled) && now > before {
-            before = now;
-            continue;
         }
-        return flushed;
-    }
+    }));
+    poll_fn(|context| {
+        if let Poll::Ready(closing) = service.as_mut().poll(context) {
+            return Poll::Ready(Flushed::Aborted(closing.reason()));
+        }
+        match link.is_finished() {
+            Some(Ok(())) => return Poll::Ready(Flushed::Done),
+            Some(Err(_)) => return Poll::Ready(Flushed::Failed),
+            None => {}
+        }
+        stalled.as_mut().poll(context).map(|()| Flushed::Stalled)
+    })
+    .await
 }
 
 /// Waits for the peer's end, but not for long.
 async fn linger(link: &Link, patience: Duration) {
-    let mut timer = pin!(tokio::time::sleep(patience));
+    let mut timer = pin!(unconstrained(tokio::time::sleep(patience)));
+    let mut discard = pin!(unconstrained(poll_fn(|context| {
+        if link.poll_service(context, false).is_ready() {
+            return Poll::Ready(());
+        }
+        link.poll_discard(context)
+    })));
     poll_fn(|context| {
-        if link.poll_service(context, false).is_ready() || link.poll_discard(context).is_ready() {
+        if discard.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
         timer.as_mut().poll(context)

@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 
+/// The deepest channel: it is allocated whole.
+const MAX_CAPACITY: usize = 1 << 16;
+
 /// What a subscriber receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received<E> {
@@ -99,12 +102,13 @@ struct Channel<E> {
 
 impl<E: Clone> Publisher<E> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let (sender, receiver) = broadcast::channel(capacity.max(1));
+        let (sender, receiver) = broadcast::channel(capacity.clamp(1, MAX_CAPACITY));
         let channel = Channel { sender: Some(sender), first: Some(receiver) };
         Self { channel: Arc::new(Mutex::new(channel)), subscribers: Arc::default() }
     }
 
-    /// A subscription; the first one sees everything from the beginning.
+    /// A subscription; the first one begins with what was published before it, as far back as the
+    /// channel is deep.
     pub(crate) fn subscribe(&self) -> Events<E> {
         let mut channel = lock(&self.channel);
         let receiver = match (channel.first.take(), &channel.sender) {

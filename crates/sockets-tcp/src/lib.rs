@@ -2,8 +2,9 @@
 //! order.
 //!
 //! - [`TcpServer`] accepts, gives each connection to a [`Handler`] in a task of its own, and sends
-//!   to one client or to all from outside. A client that does not read meets the
-//!   [`SlowPolicy`]; the others never wait for it.
+//!   to one client or to all from outside. A client that does not read meets the [`SlowPolicy`]:
+//!   it is waited for, loses messages, or is disconnected. Under [`SlowPolicy::Block`] whoever
+//!   sends to all waits for the slowest; under the others nobody does.
 //! - [`TcpClient`] connects, and with [`Reconnect`] connects again: exponential back-off, full
 //!   jitter, a limit. After a deliberate close nothing reconnects.
 //! - [`TcpServer::shutdown`] and [`TcpClient::close`] drain what was accepted, within a grace, and

@@ -3,12 +3,14 @@
 //! Two short locks, one per direction, are held over at most one non-blocking system call. The
 //! connection's own task waits for the socket; everybody else only leaves work for it.
 
+mod flushing;
+mod line;
 mod receiving;
 mod sending;
 mod writing;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ports_core::FiveTuple;
@@ -25,7 +27,11 @@ use crate::outbox::{Loss, Outbox, QueueLimits};
 
 use receiving::Receiving;
 pub(crate) use sending::Offer;
-use sending::Sending;
+use sending::{Sending, wake_task};
+
+/// How often, within the time a peer may take nothing, it is looked whether it took something: a
+/// peer has stalled after that time, and at most a quarter more.
+const STALL_SAMPLES: u32 = 4;
 
 /// How a connection is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +61,10 @@ pub(crate) struct Traffic {
 }
 
 /// See the module's first lines.
+///
+/// Each direction holds the socket under its own lock; when the connection is buried both let go
+/// of it, so that the descriptor is closed whoever still holds the link.
 pub(crate) struct Link {
-    stream: TcpStream,
     tuple: FiveTuple,
     opened: Instant,
     pub(crate) observer: Observer,
@@ -77,13 +85,13 @@ impl Link {
         (inbound, outbound): (Inbound, Outbound),
         watch_activity: bool,
     ) -> Self {
+        let stream = Arc::new(stream);
         Self {
-            stream,
             tuple,
             opened: Instant::now(),
             observer,
-            sending: Mutex::new(Sending::new(Outbox::new(limits), outbound)),
-            receiving: Mutex::new(Receiving::new(inbound)),
+            sending: Mutex::new(Sending::new(Arc::clone(&stream), Outbox::new(limits), outbound)),
+            receiving: Mutex::new(Receiving::new(stream, inbound)),
             progress: Notify::new(),
             last_activity: watch_activity.then(AtomicU64::default),
         }
@@ -120,40 +128,51 @@ impl Link {
         };
         if overrides {
             sending.closing = Some(closing);
-            let task = sending.task.take();
-            drop(sending);
+            sending.line.refuse_all();
             self.progress.notify_waiters();
-            if let Some(task) = task {
-                task.wake();
-            }
+            wake_task(sending);
         }
     }
 
-    /// Marks the connection as over for everyone who still holds it, and drops what is left in
-    /// its queue; returns that loss. A stream that lost bytes ends in a reset, never in what
-    /// looks like its proper end.
-    pub(crate) fn bury(&self) -> Loss {
+    /// How the connection was asked to end, if it was.
+    pub(crate) fn closing(&self) -> Option<Closing> {
+        lock(&self.sending).closing
+    }
+
+    /// From now on only a grace from outside bounds how long the last bytes may stand still.
+    pub(crate) fn leave_to_grace(&self) {
+        lock(&self.sending).left_to_grace = true;
+    }
+
+    /// See [`Link::leave_to_grace`].
+    pub(crate) fn is_left_to_grace(&self) -> bool {
+        lock(&self.sending).left_to_grace
+    }
+
+    /// Closes the socket, whoever still holds the link, and drops what is left in its queue. A
+    /// stream that lost bytes ends in a reset, never in what looks like its proper end.
+    pub(crate) fn bury(&self) {
         let mut sending = lock(&self.sending);
         let loss = sending.bury();
         let truncated = sending.truncated;
+        let stream = sending.stream.take();
         drop(sending);
         self.progress.notify_waiters();
         self.observer.dropped(loss);
-        lock(&self.receiving).bury();
-        let socket = SockRef::from(&self.stream);
-        // Both calls fail only on a socket that is already gone.
-        if truncated {
-            let _ = socket.set_linger(Some(Duration::ZERO));
-        } else {
-            let _ = socket.shutdown(std::net::Shutdown::Write);
+        if let Some(stream) = &stream
+            && truncated
+        {
+            // It fails only on a socket that is already gone.
+            let _ = SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
         }
-        loss
+        lock(&self.receiving).bury();
     }
 
     /// How many bytes the kernel holds for this end.
     #[cfg(test)]
     pub(crate) fn arrived(&self) -> u64 {
-        rustix::io::ioctl_fionread(&self.stream).unwrap()
+        let receiving = lock(&self.receiving);
+        rustix::io::ioctl_fionread(receiving.stream.as_ref().unwrap()).unwrap()
     }
 
     fn note_activity(&self) {
@@ -166,11 +185,24 @@ impl Link {
     pub(crate) async fn idle(&self, timeout: Duration) {
         loop {
             let last = self.last_activity.as_ref().map_or(0, |last| last.load(Ordering::Relaxed));
-            let deadline = self.opened + Duration::from_nanos(last) + timeout;
-            if Instant::now() >= deadline {
+            let deadline = Duration::from_nanos(last).saturating_add(timeout);
+            let Some(left) = deadline.checked_sub(self.opened.elapsed()) else { return };
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// Resolves once the peer has taken nothing for `patience`, measured from now: the kernel took
+    /// none of the bytes that wait for it.
+    pub(crate) async fn stalled(&self, patience: Duration) {
+        let (mut taken, mut since) = (lock(&self.sending).bytes_out, Instant::now());
+        loop {
+            tokio::time::sleep(patience / STALL_SAMPLES).await;
+            let now = lock(&self.sending).bytes_out;
+            if now != taken {
+                (taken, since) = (now, Instant::now());
+            } else if since.elapsed() >= patience {
                 return;
             }
-            tokio::time::sleep_until(deadline).await;
         }
     }
 }

@@ -73,7 +73,8 @@ impl Outbox {
 
     /// Whether a message of this length finds room.
     pub(crate) fn fits(&self, len: usize) -> bool {
-        self.messages.len() < self.limits.messages && self.bytes + len <= self.limits.bytes
+        self.messages.len() < self.limits.messages
+            && self.bytes.saturating_add(len) <= self.limits.bytes
     }
 
     /// Takes a message in. The caller asked [`Outbox::fits`] first.
@@ -83,11 +84,11 @@ impl Outbox {
         self.messages.push_back(message);
     }
 
-    /// Takes in what is left of a message whose first bytes are sent already: it is no longer
+    /// Takes in what is left of a message. Where its first bytes are sent already, it is no longer
     /// to be dropped whole.
-    pub(crate) fn push_rest(&mut self, rest: Bytes) {
+    pub(crate) fn push_rest(&mut self, rest: Bytes, started: bool) {
         debug_assert!(self.is_empty());
-        self.front_started = true;
+        self.front_started = started;
         self.push(rest);
     }
 
@@ -125,11 +126,16 @@ impl Outbox {
         completed
     }
 
-    /// Drops the oldest messages, never one that is partly sent, until one of `len` bytes fits or
-    /// nothing is left to drop. Returns the loss, and how many of the first `ahead` messages went.
+    /// Drops the oldest messages, never one that is partly sent, until one of `len` bytes fits;
+    /// none where that would not do. Returns the loss, and how many of the first `ahead` messages
+    /// went.
     pub(crate) fn drop_oldest(&mut self, len: usize, ahead: usize) -> (Loss, usize) {
         let first = usize::from(self.front_started);
         let (mut loss, mut gone_ahead) = (Loss::default(), 0);
+        let stays = self.messages.front().filter(|_| self.front_started).map_or(0, Bytes::len);
+        if first >= self.limits.messages || stays.saturating_add(len) > self.limits.bytes {
+            return (loss, gone_ahead);
+        }
         while !self.fits(len)
             && let Some(message) = self.messages.remove(first)
         {

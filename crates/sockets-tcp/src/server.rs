@@ -29,6 +29,9 @@ pub use event::{ClientId, ServerEvent};
 pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
 pub use send::{SendError, SlowPolicy, UnknownClientError};
 
+/// How long a connection that is cut off may take to notice.
+const ABORT_WAIT: Duration = Duration::from_secs(1);
+
 /// A running TCP server.
 ///
 /// Dropping it ends everything at once: its listeners, then its connections, as soon as the
@@ -38,6 +41,7 @@ pub struct TcpServer {
     local: Vec<SocketAddr>,
     /// The accepting task.
     acceptor: TaskTracker,
+    connections: TaskTracker,
     /// Cancelled once the listeners are closed and their claims released.
     released: CancellationToken,
 }
@@ -59,7 +63,9 @@ impl TcpServer {
         &self.local
     }
 
-    /// Subscribes to what happens. The first subscription sees everything from the start.
+    /// Subscribes to what happens. The first subscription begins with what happened since the
+    /// start, as far back as the event capacity reaches; what went before is
+    /// [`Lagged`](crate::Received::Lagged). [`ServerEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ServerEvent> {
         self.clients.subscribe()
     }
@@ -104,7 +110,8 @@ impl TcpServer {
     }
 
     /// Sends a message to every client, under the slow policy. All share the one buffer, and no
-    /// client waits for another.
+    /// client waits for another to get this message. Under [`SlowPolicy::Block`] the caller waits
+    /// for the slow ones, and so do all clients for whatever it sends next.
     ///
     /// # Cancel safety
     ///
@@ -125,21 +132,29 @@ impl TcpServer {
 
     /// Ends the server in order: stops accepting and releases the ports, lets the handlers read
     /// what has already arrived, flushes every outbox, ends every stream. What is not done after
-    /// `grace` is cut off, and reported. A handler that blocks its thread cannot be cut off; this
-    /// waits for it.
+    /// `grace` is cut off, and reported. Only the grace bounds how long the flushing may stand
+    /// still. Connections that wait in the backlog and are not accepted yet are reset by the
+    /// kernel, and not in the report.
+    ///
+    /// A handler that blocks its thread, or whose runtime does not run, cannot be cut off: this
+    /// waits for it one second more, reports it as cut off, and leaves it behind.
     ///
     /// # Cancel safety
     ///
     /// Safe: where the future is dropped, the server keeps draining; another call waits for it
     /// again, with its own grace.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.clients.stopping().cancel();
-        self.released.cancelled().await;
         self.clients.drain();
-        self.acceptor.close();
-        if tokio::time::timeout(grace, self.acceptor.wait()).await.is_err() {
-            self.clients.abort();
+        let mut ended = std::pin::pin!(async {
+            self.released.cancelled().await;
+            self.acceptor.close();
             self.acceptor.wait().await;
+            self.connections.wait().await;
+        });
+        if tokio::time::timeout(grace, ended.as_mut()).await.is_err() {
+            self.clients.abort();
+            // Whoever does not end now is in the report all the same.
+            let _ = tokio::time::timeout(ABORT_WAIT, ended).await;
         }
         self.clients.shutdown_report()
     }

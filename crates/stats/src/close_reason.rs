@@ -29,7 +29,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::PeerClosed,
         Self::Local,
         Self::Reset,
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn json_uses_the_names() {
-        for reason in CloseReason::ALL {
+        for &reason in CloseReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
     }

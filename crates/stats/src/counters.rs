@@ -40,7 +40,7 @@ impl Counters {
         for (own, added) in self.monotonic_mut().into_iter().zip(other.monotonic()) {
             *own.1 += added.1;
         }
-        for kind in ErrorKind::ALL {
+        for &kind in ErrorKind::ALL {
             *self.errors.count_mut(kind) += other.errors.count(kind);
         }
     }
@@ -53,7 +53,7 @@ impl Counters {
         {
             *value = value.checked_sub(before).ok_or((name, before, *value))?;
         }
-        for kind in ErrorKind::ALL {
+        for &kind in ErrorKind::ALL {
             let (now, before) = (self.errors.count(kind), earlier.errors.count(kind));
             *delta.errors.count_mut(kind) =
                 now.checked_sub(before).ok_or((kind.name(), before, now))?;

@@ -36,7 +36,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, in the order they are printed.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: &'static [Self] = &[
         Self::Accept,
         Self::Bind,
         Self::Connect,
@@ -94,8 +94,8 @@ impl ErrorCounts {
     pub fn iter(&self) -> impl Iterator<Item = (ErrorKind, u64)> {
         let counts = self.0;
         ErrorKind::ALL
-            .into_iter()
-            .map(move |kind| (kind, counts[kind as usize]))
+            .iter()
+            .map(move |&kind| (kind, counts[kind as usize]))
             .filter(|(_, count)| *count > 0)
     }
 
@@ -127,10 +127,10 @@ mod tests {
     #[test]
     fn every_kind_has_its_own_count_and_name() {
         let mut counts = ErrorCounts::default();
-        for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {
+        for (index, &kind) in ErrorKind::ALL.iter().enumerate() {
             *counts.count_mut(kind) = index as u64 + 1;
         }
-        for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {
+        for (index, &kind) in ErrorKind::ALL.iter().enumerate() {
             assert_eq!(counts.count(kind), index as u64 + 1);
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }

@@ -31,6 +31,7 @@ pub struct Entry {
 /// What happened to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Action {
     /// It was opened.
     Connect,

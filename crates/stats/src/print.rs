@@ -28,8 +28,9 @@ use crate::snapshot::Snapshot;
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "=== Socket Statistics ===")?;
-        for (transport, role) in
-            Transport::ALL.into_iter().flat_map(|transport| Role::ALL.map(|role| (transport, role)))
+        for (transport, role) in Transport::ALL
+            .into_iter()
+            .flat_map(|transport| Role::ALL.iter().map(move |&role| (transport, role)))
         {
             let counters = self.counters(transport, role);
             if counters.opened > 0 || always_shown(transport, role) {

@@ -118,7 +118,7 @@ impl Collector for Metrics {
             encoder.encode_descriptor("errors", "Errors by kind", None, MetricType::Counter)?;
         for group in &snapshot.groups {
             // All kinds, also those that did not occur: a series that starts at 1 has no rate.
-            for kind in ErrorKind::ALL {
+            for &kind in ErrorKind::ALL {
                 let labels = labels(group, Some(("kind", kind.name())));
                 counter(&mut errors, &labels, group.counters.errors.count(kind))?;
             }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// two sockets, and their roles keep them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Role {
     /// It was accepted.
     Server,
@@ -19,7 +20,7 @@ pub enum Role {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 3] = [Self::Server, Self::Client, Self::Peer];
+    pub const ALL: &'static [Self] = &[Self::Server, Self::Client, Self::Peer];
 
     /// The name in lower case.
     pub const fn name(self) -> &'static str {

@@ -130,7 +130,7 @@ impl Shared {
         }
         for (index, (mut counters, group)) in sums.into_iter().zip(&state.groups).enumerate() {
             counters.active = counters.opened - counters.closed;
-            for kind in ErrorKind::ALL {
+            for &kind in ErrorKind::ALL {
                 *counters.errors.count_mut(kind) =
                     self.errors[index][kind as usize].load(Ordering::Relaxed);
             }
@@ -161,7 +161,7 @@ mod tests {
     fn each_transport_and_role_has_its_own_index() {
         for (expected, (transport, role)) in Transport::ALL
             .into_iter()
-            .flat_map(|transport| Role::ALL.map(|role| (transport, role)))
+            .flat_map(|transport| Role::ALL.iter().map(move |&role| (transport, role)))
             .enumerate()
         {
             let index = GroupIndex::new(transport, role);

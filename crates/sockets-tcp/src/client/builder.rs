@@ -111,7 +111,8 @@ impl TcpClientBuilder {
         self
     }
 
-    /// How many events a subscriber may be behind before it misses some. Default:
+    /// How many events a subscriber may be behind before it misses some: from 1 to 65,536; the
+    /// memory for them is taken at once. Default:
     /// [`DEFAULT_EVENT_CAPACITY`](Self::DEFAULT_EVENT_CAPACITY).
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;
@@ -137,8 +138,9 @@ impl TcpClientBuilder {
         self
     }
 
-    /// After a connection has come to its end: how long its last bytes may stand still, and how
-    /// long the server's own end is waited for. Default: [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
+    /// After a connection has come to its end: how long its last bytes may stand still (in
+    /// [`TcpClient::close`] its grace is what counts), and how long the server's own end is waited
+    /// for. Default: [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self

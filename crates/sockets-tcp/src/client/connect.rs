@@ -8,7 +8,7 @@ use ports_core::{FiveTuple, Transport};
 use rustix::io::Errno;
 use stats::ErrorKind;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::Target;
 
@@ -144,9 +144,8 @@ pub(super) struct Dialed {
 impl Dialing {
     /// One try: each address of the target in turn.
     pub(super) async fn dial(&self) -> Result<Dialed, ConnectError> {
-        let deadline = Instant::now() + self.timeout;
         let target = || self.target.clone();
-        let addresses = timeout_at(deadline, self.target.resolve())
+        let addresses = timeout(self.timeout, self.target.resolve())
             .await
             .map_err(|_| ConnectError::TimedOut { target: target(), timeout: self.timeout })?
             .map_err(|source| ConnectError::Resolve { target: target(), source })?;
@@ -173,7 +172,7 @@ impl Dialing {
             socket.bind(SocketAddr::new(source, 0)).map_err(local("bind the source address"))?;
         }
         let begun = Instant::now();
-        let stream = timeout_at(begun + self.timeout, socket.connect(address))
+        let stream = timeout(self.timeout, socket.connect(address))
             .await
             .map_err(|_| ConnectError::TimedOut { target: address.into(), timeout: self.timeout })?
             .map_err(|source| ConnectError::of_io(address, self.timeout, source))?;

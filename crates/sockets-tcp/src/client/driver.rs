@@ -37,6 +37,19 @@ pub(super) struct Driver {
     pub(super) first: Option<oneshot::Sender<Result<(), ConnectError>>>,
 }
 
+/// However its task ends, with its runtime too: the client is closed, and nobody waits for it.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(link) = self.shared.link() {
+            link.bury();
+        }
+        self.shared.enter(State::Closed);
+        let closed = ConnectError::Closed { target: self.dialing.target.clone() };
+        self.answer_first(Some(closed));
+        self.shared.events.close(ClientEvent::Closed);
+    }
+}
+
 impl Driver {
     pub(super) async fn run(mut self) {
         let stop = self.shared.stop.clone();
@@ -81,10 +94,6 @@ impl Driver {
                 () = tokio::time::sleep(delay) => {}
             }
         }
-        self.shared.enter(State::Closed);
-        let closed = ConnectError::Closed { target: self.dialing.target.clone() };
-        self.answer_first(Some(closed));
-        self.shared.events.close(ClientEvent::Closed);
     }
 
     /// The life of one connection; how long it stood.
@@ -104,12 +113,13 @@ impl Driver {
         // `close` cancels first and looks for the connection then; here it is the other way round,
         // so that one of the two sees the other.
         if self.shared.stop.is_cancelled() {
+            link.leave_to_grace();
             link.close(Closing::Finish(CloseReason::Local));
         }
         let (peer, local) = (tuple.remote, tuple.local);
         self.shared.events.publish(ClientEvent::Connected { peer, local });
         self.answer_first(None);
-        let Ended { reason, unsent, traffic, .. } = if self.reconnect.is_some() {
+        let ended = if self.reconnect.is_some() {
             let pump = pump(&link, Some(self.incoming.clone()), false);
             drive(&link, pump, self.patience).await
         } else {
@@ -120,7 +130,8 @@ impl Driver {
             drive(&link, pump, self.patience).await
         };
         let stood = link.age();
-        self.shared.unsent(unsent);
+        self.shared.unsent(ended.unsent());
+        let Ended { reason, traffic, .. } = ended;
         self.shared.enter(State::Connecting);
         drop(link);
         recorder.close(reason.counted_as());

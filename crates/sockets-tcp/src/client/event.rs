@@ -51,7 +51,8 @@ pub enum ClientEvent {
     },
     /// The limit of tries in a row is reached: no more follow.
     GaveUp {
-        /// How many tries there were.
+        /// How many tries in a row there were since the connection was lost, or the first connect
+        /// failed; that first one does not count.
         attempts: u32,
     },
     /// Something failed.

@@ -74,9 +74,15 @@ impl Shared {
         self.unsent.store(bytes, Ordering::Release);
     }
 
-    /// Bytes accepted for sending that the last connection lost.
+    /// Bytes accepted for sending that the last connection lost, or still has.
     pub(super) fn unsent_bytes(&self) -> usize {
-        self.unsent.load(Ordering::Acquire)
+        self.link().map_or_else(
+            || self.unsent.load(Ordering::Acquire),
+            |link| {
+                let traffic = link.traffic();
+                traffic.lost.bytes + traffic.queued.bytes
+            },
+        )
     }
 
     pub(super) fn info(&self) -> SocketInfo {

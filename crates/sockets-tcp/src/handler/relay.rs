@@ -1,41 +1,73 @@
 //! A relay: what one client sends goes to all the others.
 
+mod lines;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::{Handler, HandlerError};
 use crate::connection::Connection;
 
+use lines::{LONGEST_LINE, Lines};
+
 /// Sends each client's bytes to all the other clients of the server, never back to itself.
 ///
-/// How it meets a client that does not read is the server's slow policy. When the server shuts
-/// down, no client's stream is ended before the bytes of all clients have been relayed.
+/// With a prefix, it is put before each line, however the stream is cut into reads; a line ends
+/// with `\n`. Lines then go on whole, so that those of two clients do not mix: the beginning of a
+/// line waits for its end, up to [`LONGEST_LINE`](Self::LONGEST_LINE). The bytes are not looked at
+/// otherwise: they need not be text.
+///
+/// How it meets a client that does not read is the server's slow policy. Under
+/// [`SlowPolicy::Block`](crate::SlowPolicy::Block) the one who sends is held up by the slowest of
+/// the others, and with it all who hear from it. When the server shuts down, no client's stream is
+/// ended before the bytes of all clients have been relayed.
 #[derive(Debug, Default)]
 pub struct Relay {
+    prefix: Bytes,
     reading: AtomicUsize,
     all_read: Notify,
 }
 
 impl Relay {
+    /// The longest line that is held back for its end, in bytes: 64 KiB. A longer one goes on in
+    /// pieces, with the prefix before the first.
+    pub const LONGEST_LINE: usize = LONGEST_LINE;
+
     const BUFFER: usize = 64 * 1024;
 
-    /// A relay.
+    /// A relay without a prefix.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Puts `prefix` before each line.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<Bytes>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
     async fn relay(&self, connection: &mut Connection) -> Result<(), HandlerError> {
         let _reading = Reading::begin(self);
-        let mut buffer = BytesMut::zeroed(Self::BUFFER);
+        let mut lines = Lines::new(&self.prefix);
+        let mut buffer = vec![0; Self::BUFFER];
         loop {
             let read = connection.read(&mut buffer).await?;
+            if self.prefix.is_empty() {
+                if read > 0 {
+                    connection.send_to_others(Bytes::copy_from_slice(&buffer[..read])).await;
+                }
+            } else {
+                let messages = if read == 0 { lines.end() } else { lines.take(&buffer[..read]) };
+                for message in messages {
+                    connection.send_to_others(message).await;
+                }
+            }
             if read == 0 {
                 return Ok(());
             }
-            let message = bytes::Bytes::copy_from_slice(&buffer[..read]);
-            connection.send_to_others(message).await;
         }
     }
 

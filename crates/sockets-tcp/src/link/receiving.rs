@@ -1,11 +1,13 @@
 //! The receiving direction of a connection, and how it is drained.
 
 use std::io::{self, Read as _};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
 use stats::{ErrorKind, Inbound};
 use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 use super::Link;
 use crate::events::lock;
@@ -25,6 +27,8 @@ const SHORT_READ_IS_EMPTY: bool = cfg!(any(
 
 /// How much is thrown away at once while waiting for the peer's end.
 const DISCARD: usize = 4096;
+/// How often in a row, before others have their turn: a peer may send faster than that.
+const DISCARDS: usize = 64;
 
 /// How far the receiving direction still has to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +39,14 @@ enum Phase {
     Draining,
     /// This many bytes more.
     Left(usize),
-    /// No further.
+    /// No further: a read says again how it ended.
     Ended,
 }
 
 /// The receiving side's state.
 pub(super) struct Receiving {
+    /// `None` once the connection is buried.
+    pub(super) stream: Option<Arc<TcpStream>>,
     inbound: Inbound,
     pub(super) bytes_in: u64,
     phase: Phase,
@@ -51,8 +57,9 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    pub(super) fn new(inbound: Inbound) -> Self {
+    pub(super) fn new(stream: Arc<TcpStream>, inbound: Inbound) -> Self {
         Self {
+            stream: Some(stream),
             inbound,
             bytes_in: 0,
             phase: Phase::Open,
@@ -63,10 +70,22 @@ impl Receiving {
     }
 
     pub(super) fn bury(&mut self) {
-        self.phase = Phase::Ended;
+        if self.phase != Phase::Ended {
+            self.fail(io::ErrorKind::ConnectionAborted);
+        }
+        self.stream = None;
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+    }
+
+    fn fail(&mut self, kind: io::ErrorKind) {
+        self.phase = Phase::Ended;
+        self.failed = Some(kind);
+    }
+
+    fn how_it_ended(&self) -> io::Result<usize> {
+        self.failed.map_or(Ok(0), |kind| Err(kind.into()))
     }
 
     fn count(&mut self, read: usize) {
@@ -85,17 +104,21 @@ impl Link {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let mut receiving = lock(&self.receiving);
+        let mut guard = lock(&self.receiving);
+        let receiving = &mut *guard;
+        let Some(stream) = &receiving.stream else {
+            return Poll::Ready(receiving.how_it_ended());
+        };
         if receiving.phase == Phase::Draining {
             // FIONREAD fails only on a closed descriptor, and then there is nothing to drain.
-            let left = rustix::io::ioctl_fionread(&self.stream).unwrap_or(0);
+            let left = rustix::io::ioctl_fionread(stream).unwrap_or(0);
             receiving.phase = Phase::Left(usize::try_from(left).unwrap_or(usize::MAX));
         }
         let result = match receiving.phase {
-            Phase::Ended => return Poll::Ready(Ok(0)),
+            Phase::Ended => return Poll::Ready(receiving.how_it_ended()),
             Phase::Left(left) => {
                 let room = buffer.len().min(left);
-                let read = if room == 0 { Ok(0) } else { self.read_now(&mut buffer[..room]) };
+                let read = if room == 0 { Ok(0) } else { read_now(stream, &mut buffer[..room]) };
                 match read {
                     Ok(read) => receiving.phase = Phase::Left(left - read),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -111,7 +134,7 @@ impl Link {
                 read
             }
             Phase::Open | Phase::Draining => loop {
-                match self.stream.poll_read_ready(context) {
+                match stream.poll_read_ready(context) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => break Err(error),
                     Poll::Pending => {
@@ -119,38 +142,62 @@ impl Link {
                         return Poll::Pending;
                     }
                 }
-                match self.try_read(buffer) {
+                match try_read(stream, buffer) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => break result,
                 }
             },
         };
-        match &result {
+        match result {
             Ok(0) => {
-                receiving.phase = Phase::Ended;
-                receiving.peer_ended = true;
-                drop(receiving);
-                self.observer.half_closed();
+                let end = self.end_of_input(receiving);
+                drop(guard);
+                if end.is_ok() {
+                    self.observer.half_closed();
+                }
+                Poll::Ready(end)
             }
             Ok(read) => {
-                receiving.count(*read);
-                drop(receiving);
+                receiving.count(read);
+                drop(guard);
                 self.note_activity();
-                self.observer.data(*read);
+                self.observer.data(read);
+                Poll::Ready(Ok(read))
             }
             Err(error) => {
-                receiving.phase = Phase::Ended;
-                receiving.failed = Some(error.kind());
-                receiving.inbound.error(ErrorKind::Read);
-                drop(receiving);
-                self.observer.read_failed(error);
+                self.note_read_failure(guard, &error);
+                Poll::Ready(Err(error))
             }
         }
-        Poll::Ready(result)
     }
 
-    /// From now on reads go only to the end of what the kernel has already received.
+    /// What an end of input means. The kernel tells a reset once: where a write was told, a read
+    /// gets what looks like the peer's end. A write after the peer's end and then its reset is
+    /// told `EPIPE`; there the end is real.
+    fn end_of_input(&self, receiving: &mut Receiving) -> io::Result<usize> {
+        match self.write_failure() {
+            Some(kind) if kind != io::ErrorKind::BrokenPipe => receiving.fail(kind),
+            _ => {
+                receiving.phase = Phase::Ended;
+                receiving.peer_ended = true;
+            }
+        }
+        receiving.how_it_ended()
+    }
+
+    /// A connection that fails to read has failed in both directions.
+    fn note_read_failure(&self, mut receiving: MutexGuard<'_, Receiving>, error: &io::Error) {
+        receiving.fail(error.kind());
+        receiving.inbound.error(ErrorKind::Read);
+        drop(receiving);
+        self.observer.read_failed(error);
+        self.fail_with(error.kind());
+    }
+
+    /// From now on reads go only to the end of what the kernel has already received, and only the
+    /// grace of the one who drains bounds how long the last bytes may take.
     pub(crate) fn drain(&self) {
+        self.leave_to_grace();
         let mut receiving = lock(&self.receiving);
         if receiving.phase == Phase::Open {
             receiving.phase = Phase::Draining;
@@ -183,46 +230,57 @@ impl Link {
     /// resets the connection (RFC 9293 section 3.6.1), and a reset may overtake what the peer
     /// has not read yet.
     pub(crate) fn poll_discard(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut receiving = lock(&self.receiving);
+        let mut guard = lock(&self.receiving);
+        let receiving = &mut *guard;
+        let Some(stream) = &receiving.stream else { return Poll::Ready(()) };
         if receiving.peer_ended || receiving.failed.is_some() {
             return Poll::Ready(());
         }
         let mut scratch = [0; DISCARD];
-        loop {
-            match self.stream.poll_read_ready(context) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
+        for _ in 0..DISCARDS {
+            let result = match stream.poll_read_ready(context) {
+                Poll::Ready(Ok(())) => try_read(stream, &mut scratch),
+                Poll::Ready(Err(error)) => Err(error),
                 Poll::Pending => return Poll::Pending,
-            }
-            match self.try_read(&mut scratch) {
+            };
+            match result {
                 Ok(0) => {
-                    receiving.peer_ended = true;
+                    // Where it is a reset that a write was told, it is noted as one.
+                    let _ = self.end_of_input(receiving);
                     return Poll::Ready(());
                 }
-                Ok(read) => receiving.count(read),
+                Ok(read) => {
+                    receiving.inbound.received(read);
+                    receiving.bytes_in += read as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Poll::Ready(()),
+                Err(error) => {
+                    self.note_read_failure(guard, &error);
+                    return Poll::Ready(());
+                }
             }
         }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
+}
 
-    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*SockRef::from(&self.stream)).read(buffer)
-    }
+fn read_now(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    (&*SockRef::from(stream)).read(buffer)
+}
 
-    /// One read; takes the readiness back where it shows that the socket is empty.
-    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut short = None;
-        let result = self.stream.try_io(Interest::READABLE, || {
-            let read = self.read_now(buffer)?;
-            if SHORT_READ_IS_EMPTY && (1..buffer.len()).contains(&read) {
-                short = Some(read);
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            Ok(read)
-        });
-        short.map_or(result, Ok)
-    }
+/// One read; takes the readiness back where it shows that the socket is empty.
+fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut short = None;
+    let result = stream.try_io(Interest::READABLE, || {
+        let read = read_now(stream, buffer)?;
+        if SHORT_READ_IS_EMPTY && (1..buffer.len()).contains(&read) {
+            short = Some(read);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(read)
+    });
+    short.map_or(result, Ok)
 }
 
 /// Keeps the waker to wake, without cloning the one that is kept already.

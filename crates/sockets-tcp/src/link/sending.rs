@@ -1,19 +1,18 @@
 //! The sending direction of a connection: whose turn it is, what waits, what was lost.
 
-use std::io::{self, IoSlice};
-use std::pin::pin;
-use std::sync::MutexGuard;
-use std::task::{Context, Poll, Waker};
+use std::io;
+use std::sync::{Arc, MutexGuard};
+use std::task::Waker;
 
 use bytes::Bytes;
-use socket2::SockRef;
 use stats::{ErrorKind, Outbound};
+use tokio::net::TcpStream;
 
-use super::receiving::remember;
+use super::line::Line;
 use super::writing::Turn;
 use super::{Closing, Link};
 use crate::events::lock;
-use crate::outbox::{GATHER, Loss, Outbox};
+use crate::outbox::{Loss, Outbox};
 
 /// What became of a message that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,30 +25,48 @@ pub(crate) enum Offer {
     Gone,
 }
 
+/// How far the end of the stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// More may come.
+    Open,
+    /// It follows what is queued.
+    Due,
+    /// It is out.
+    Sent,
+}
+
 /// The sending side's state.
 pub(super) struct Sending {
+    /// `None` once the connection is buried.
+    pub(super) stream: Option<Arc<TcpStream>>,
     pub(super) outbox: Outbox,
+    /// Who waits for room. Where anyone does, the outbox is not empty.
+    pub(super) line: Line,
     outbound: Outbound,
     pub(super) turn: Option<Turn>,
     pub(super) bytes_out: u64,
-    /// Lost with the connection, or with a `write_all` that was given up.
+    /// Missing from the stream: lost with the connection, or with a `write_all` that was given up
+    /// in its middle.
     pub(super) lost: Loss,
-    /// Dropped under the slow policy.
+    /// Never part of the stream: dropped under the slow policy, or given up before its beginning.
     pub(super) dropped: Loss,
-    /// Bytes of a message were lost after others of it went out.
+    /// Bytes are missing from the stream, and nothing may follow them.
     pub(super) truncated: bool,
     pub(super) closing: Option<Closing>,
     pub(super) failed: Option<io::ErrorKind>,
-    finishing: bool,
-    end_sent: bool,
+    pub(super) end: End,
+    pub(super) left_to_grace: bool,
     /// The connection's own task, which flushes.
     pub(super) task: Option<Waker>,
 }
 
 impl Sending {
-    pub(super) fn new(outbox: Outbox, outbound: Outbound) -> Self {
+    pub(super) fn new(stream: Arc<TcpStream>, outbox: Outbox, outbound: Outbound) -> Self {
         Self {
+            stream: Some(stream),
             outbox,
+            line: Line::default(),
             outbound,
             turn: None,
             bytes_out: 0,
@@ -58,8 +75,8 @@ impl Sending {
             truncated: false,
             closing: None,
             failed: None,
-            finishing: false,
-            end_sent: false,
+            end: End::Open,
+            left_to_grace: false,
             task: None,
         }
     }
@@ -83,36 +100,48 @@ impl Sending {
         self.bytes_out += bytes as u64;
     }
 
-    pub(super) fn lose(&mut self, loss: Loss) {
-        if !loss.is_none() {
-            self.outbound.dropped(loss.messages as u64, loss.bytes as u64);
-            self.lost += loss;
-        }
-    }
-
-    fn drop_by_policy(&mut self, loss: Loss) {
+    pub(super) fn drop_whole(&mut self, loss: Loss) {
         if !loss.is_none() {
             self.outbound.dropped(loss.messages as u64, loss.bytes as u64);
             self.dropped += loss;
         }
     }
 
-    /// Drops all that waits, in a way that the peer will notice.
-    fn lose_all(&mut self) -> Loss {
+    /// Drops all that waits, in a way that the peer will notice; says what it was.
+    pub(super) fn lose_all(&mut self) -> Loss {
         let mut loss = self.outbox.clear();
         if let Some(turn) = self.turn.take() {
             loss += Loss::message(turn.remaining);
         }
-        self.truncated |= !loss.is_none();
         self.lose(loss);
+        self.line.refuse_all();
         loss
     }
 
-    pub(super) fn error(&self) -> Option<io::Error> {
-        if let Some(kind) = self.failed {
-            return Some(kind.into());
+    pub(super) fn lose(&mut self, loss: Loss) {
+        if !loss.is_none() {
+            self.outbound.dropped(loss.messages as u64, loss.bytes as u64);
+            self.lost += loss;
+            self.truncated = true;
         }
-        (self.finishing || self.closing.is_some()).then(|| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// Why nothing more can be sent, not even what was accepted.
+    pub(super) fn broken(&self) -> Option<io::Error> {
+        match self.failed {
+            Some(kind) => Some(kind.into()),
+            None => self.truncated.then(|| io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.truncated || self.failed.is_some()
+    }
+
+    /// Why nothing more is accepted.
+    pub(super) fn error(&self) -> Option<io::Error> {
+        let closed = self.end != End::Open || self.closing.is_some();
+        self.broken().or_else(|| closed.then(|| io::ErrorKind::BrokenPipe.into()))
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -125,172 +154,80 @@ impl Link {
     /// Whole or not at all, in order.
     pub(crate) fn offer(&self, message: &Bytes, drop_oldest: bool) -> Offer {
         let mut sending = lock(&self.sending);
-        if sending.error().is_some() {
-            return Offer::Gone;
+        let (offer, wake) = self.offer_locked(&mut sending, message, drop_oldest);
+        if wake {
+            wake_task(sending);
         }
+        offer
+    }
+
+    /// As [`Link::offer`]; says too whether the connection's task has something new to flush.
+    pub(super) fn offer_locked(
+        &self,
+        sending: &mut Sending,
+        message: &Bytes,
+        drop_oldest: bool,
+    ) -> (Offer, bool) {
+        let (true, Some(stream)) = (sending.error().is_none(), &sending.stream) else {
+            return (Offer::Gone, false);
+        };
         if message.is_empty() {
-            return Offer::Accepted { dropped: 0 };
+            return (Offer::Accepted { dropped: 0 }, false);
         }
         if sending.is_idle() {
-            let written = match self.stream.try_write(message) {
+            let written = match stream.try_write(message) {
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
                 Err(error) => {
-                    self.fail(sending, &error);
-                    return Offer::Gone;
+                    self.note_failure(sending, &error);
+                    return (Offer::Gone, false);
                 }
             };
             if written > 0 {
                 sending.sent(written);
                 self.note_activity();
             }
-            if written < message.len() {
-                let rest = message.slice(written..);
-                if written > 0 {
-                    sending.outbox.push_rest(rest);
-                } else {
-                    sending.outbox.push(rest);
-                }
-                wake_task(sending);
+            let rest = written < message.len();
+            if rest {
+                sending.outbox.push_rest(message.slice(written..), written > 0);
             }
-            return Offer::Accepted { dropped: 0 };
+            return (Offer::Accepted { dropped: 0 }, rest);
         }
-        let mut loss = Loss::default();
         // With something queued before, the task is awake to the socket already.
         let was_empty = sending.outbox.is_empty();
-        if !sending.outbox.fits(message.len()) {
-            if !drop_oldest {
-                return Offer::Full;
-            }
+        let mut loss = Loss::default();
+        if drop_oldest {
             let ahead = sending.turn.map_or(0, |turn| turn.ahead);
             let (dropped, gone_ahead) = sending.outbox.drop_oldest(message.len(), ahead);
             loss = dropped;
-            sending.drop_by_policy(loss);
+            sending.drop_whole(loss);
             if let Some(turn) = &mut sending.turn {
                 turn.ahead -= gone_ahead;
             }
+            if !loss.is_none() {
+                self.progress.notify_waiters();
+                self.observer.dropped(loss);
+            }
+        } else if !sending.line.is_empty() {
+            return (Offer::Full, false);
         }
-        let fits = sending.outbox.fits(message.len());
-        if fits {
-            sending.outbox.push(message.clone());
+        if !sending.outbox.fits(message.len()) {
+            return (Offer::Full, false);
         }
-        if was_empty {
-            wake_task(sending);
-        } else {
-            drop(sending);
-        }
-        if !loss.is_none() {
-            self.progress.notify_waiters();
-            self.observer.dropped(loss);
-        }
-        if fits { Offer::Accepted { dropped: loss.messages } } else { Offer::Full }
+        sending.outbox.push(message.clone());
+        (Offer::Accepted { dropped: loss.messages }, was_empty)
     }
 
     /// Counts and reports a message that a policy turned away.
     pub(crate) fn turned_away(&self, bytes: usize) {
         let loss = Loss::message(bytes);
-        lock(&self.sending).drop_by_policy(loss);
+        lock(&self.sending).drop_whole(loss);
         self.observer.dropped(loss);
     }
 
     /// The largest message the outbox can ever hold, in bytes.
     pub(crate) fn largest_message(&self) -> usize {
         lock(&self.sending).outbox.limits().bytes
-    }
-
-    /// Waits for room, then as [`Link::offer`]. `false`: the sending direction has ended.
-    pub(crate) async fn send(&self, message: &Bytes) -> bool {
-        loop {
-            let mut progress = pin!(self.progress.notified());
-            progress.as_mut().enable();
-            match self.offer(message, false) {
-                Offer::Accepted { .. } => return true,
-                Offer::Gone => return false,
-                Offer::Full => progress.await,
-            }
-        }
-    }
-
-    /// The connection's task: flushes, sends the end of the stream when it is due, and says when
-    /// the connection is to be closed (a finish only while it is `serving`).
-    pub(crate) fn poll_service(&self, context: &mut Context<'_>, serving: bool) -> Poll<Closing> {
-        let mut sending = lock(&self.sending);
-        remember(&mut sending.task, context);
-        loop {
-            match sending.closing {
-                Some(closing @ Closing::Abort(_)) => return Poll::Ready(closing),
-                Some(closing @ Closing::Finish(_)) if serving => return Poll::Ready(closing),
-                _ => {}
-            }
-            let allowed = sending.turn.map_or(usize::MAX, |turn| turn.ahead);
-            if sending.failed.is_some() || sending.outbox.is_empty() || allowed == 0 {
-                if sending.failed.is_none()
-                    && sending.finishing
-                    && !sending.end_sent
-                    && sending.is_idle()
-                {
-                    sending.end_sent = true;
-                    // It fails only where the peer is gone, and then there is none to tell.
-                    let _ = SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write);
-                    self.progress.notify_waiters();
-                }
-                return Poll::Pending;
-            }
-            match self.stream.poll_write_ready(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => {
-                    self.fail(sending, &error);
-                    return Poll::Pending;
-                }
-            }
-            let mut slices = [IoSlice::new(&[]); GATHER];
-            let filled = sending.outbox.gather(&mut slices, allowed);
-            match self.stream.try_write_vectored(&slices[..filled]) {
-                Ok(written) => {
-                    let completed = sending.outbox.advance(written);
-                    if let Some(turn) = &mut sending.turn {
-                        turn.ahead -= completed;
-                    }
-                    sending.sent(written);
-                    self.note_activity();
-                    self.progress.notify_waiters();
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => {
-                    self.fail(sending, &error);
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
-    /// No more is taken; the end of the stream follows what is queued.
-    pub(crate) fn begin_finish(&self) {
-        let mut sending = lock(&self.sending);
-        sending.finishing = true;
-        wake_task(sending);
-    }
-
-    /// Waits until the end of the stream is out.
-    pub(crate) async fn finished(&self) -> io::Result<()> {
-        loop {
-            let mut progress = pin!(self.progress.notified());
-            progress.as_mut().enable();
-            match self.is_finished() {
-                Some(result) => return result,
-                None => progress.await,
-            }
-        }
-    }
-
-    /// Whether the end of the stream is out, or never will be.
-    pub(crate) fn is_finished(&self) -> Option<io::Result<()>> {
-        let sending = lock(&self.sending);
-        if sending.end_sent {
-            return Some(Ok(()));
-        }
-        sending.failed.map(|kind| Err(kind.into()))
     }
 
     /// Whether no more is taken.
@@ -303,16 +240,24 @@ impl Link {
         lock(&self.sending).failed
     }
 
-    fn fail(&self, mut sending: MutexGuard<'_, Sending>, error: &io::Error) {
-        self.note_failure(&mut sending, error);
+    pub(super) fn note_failure(&self, sending: &mut Sending, error: &io::Error) {
+        sending.outbound.error(ErrorKind::Write);
+        self.observer.write_failed(error);
+        self.fail_locked(sending, error.kind());
     }
 
-    pub(super) fn note_failure(&self, sending: &mut Sending, error: &io::Error) {
-        sending.failed = Some(error.kind());
-        sending.outbound.error(ErrorKind::Write);
+    /// Notes a failure that is told and counted already.
+    pub(super) fn fail_with(&self, kind: io::ErrorKind) {
+        let mut sending = lock(&self.sending);
+        if sending.failed.is_none() {
+            self.fail_locked(&mut sending, kind);
+        }
+    }
+
+    fn fail_locked(&self, sending: &mut Sending, kind: io::ErrorKind) {
+        sending.failed = Some(kind);
         let loss = sending.lose_all();
         self.progress.notify_waiters();
-        self.observer.write_failed(error);
         self.observer.dropped(loss);
     }
 }

@@ -1,7 +1,7 @@
 //! Draining and the idle clock, on a real connection.
 
 use std::future::poll_fn;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream as StdStream};
 
 use ports_core::Transport;
@@ -34,6 +34,14 @@ async fn read(link: &Link, len: usize) -> Vec<u8> {
     let read = poll_fn(|context| link.poll_read(context, &mut buffer)).await.unwrap();
     buffer.truncate(read);
     buffer
+}
+
+async fn poll_once<F: Future<Output: std::fmt::Debug>>(mut future: std::pin::Pin<&mut F>) {
+    poll_fn(|context| {
+        assert!(future.as_mut().poll(context).is_pending(), "nobody reads");
+        std::task::Poll::Ready(())
+    })
+    .await;
 }
 
 /// Until the kernel holds exactly so many bytes for the link.
@@ -73,8 +81,14 @@ async fn draining_wakes_a_reader_that_waits() {
 async fn a_buried_link_refuses_and_ends() {
     let (link, mut peer) = pair();
     peer.write_all(&[1; 10]).unwrap();
-    assert_eq!(link.bury(), Loss::default());
-    assert_eq!(read(&link, 10).await, [0; 0]);
+    link.bury();
+    let mut end = String::new();
+    peer.read_to_string(&mut end).expect_err("unread input: a reset");
+    for _ in 0..2 {
+        let mut buffer = [0; 10];
+        let error = poll_fn(|context| link.poll_read(context, &mut buffer)).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted);
+    }
     assert_eq!(link.offer(&bytes::Bytes::from_static(b"x"), false), Offer::Gone);
     assert!(link.write_all(b"x").await.is_err());
     assert!(!link.send(&bytes::Bytes::from_static(b"x")).await);
@@ -86,16 +100,68 @@ async fn a_write_given_up_counts_as_lost() {
     let data = vec![0; 32 << 20];
     {
         let mut writing = std::pin::pin!(link.write_all(&data));
-        poll_fn(|context| {
-            assert!(writing.as_mut().poll(context).is_pending(), "the peer does not read");
-            std::task::Poll::Ready(())
-        })
-        .await;
+        while link.traffic().bytes_out == 0 {
+            poll_once(writing.as_mut()).await;
+            tokio::task::yield_now().await;
+        }
         assert_eq!(link.traffic().queued.messages, 1);
     }
     let traffic = link.traffic();
     assert_eq!((traffic.queued.messages, traffic.lost.messages), (0, 1));
     assert_eq!(traffic.lost.bytes as u64 + traffic.bytes_out, 32 << 20);
+    assert_eq!(link.offer(&bytes::Bytes::from_static(b"x"), false), Offer::Gone);
+}
+
+#[tokio::test]
+async fn a_write_given_up_before_its_beginning_leaves_the_stream_whole() {
+    let (link, _peer) = pair();
+    let data = vec![0; 1 << 20];
+    // The readiness of a new socket is not known yet, so nothing can be written.
+    poll_once(std::pin::pin!(link.write_all(&data))).await;
+    let traffic = link.traffic();
+    assert_eq!((traffic.bytes_out, traffic.lost.messages), (0, 0));
+    assert_eq!((traffic.dropped.messages, traffic.dropped.bytes), (1, 1 << 20));
+    assert!(matches!(
+        link.offer(&bytes::Bytes::from_static(b"x"), false),
+        Offer::Accepted { dropped: 0 }
+    ));
+}
+
+#[tokio::test]
+async fn nothing_written_is_no_message() {
+    let (link, _peer) = pair();
+    link.write_all(b"").await.unwrap();
+    assert!(link.send(&bytes::Bytes::new()).await);
+    let traffic = link.traffic();
+    assert_eq!((traffic.bytes_out, traffic.queued.messages), (0, 0));
+}
+
+#[tokio::test]
+async fn who_waits_for_room_keeps_the_place_until_it_is_given_back() {
+    let (link, _peer) = pair();
+    let message = |len| bytes::Bytes::from(vec![0; len]);
+    let (large, small) = (message(1000), message(20));
+    // Nothing is sent before the task is polled: the outbox of 1,024 bytes fills.
+    while link.offer(&large, false) != Offer::Full {}
+    let mut first = Box::pin(link.send(&large));
+    let mut second = Box::pin(link.send(&small));
+    poll_once(first.as_mut()).await;
+    poll_once(second.as_mut()).await;
+    assert_eq!(link.offer(&small, false), Offer::Full, "there is room, but others came first");
+    drop(first);
+    assert!(second.await, "the next in the line has its room at once");
+    assert!(matches!(link.offer(&message(1), false), Offer::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn finishing_turns_away_who_waits_for_room() {
+    let (link, _peer) = pair();
+    let message = bytes::Bytes::from(vec![0; 1000]);
+    while link.offer(&message, false) != Offer::Full {}
+    let mut waiting = Box::pin(link.send(&message));
+    poll_once(waiting.as_mut()).await;
+    link.begin_finish();
+    assert!(!waiting.await);
 }
 
 #[tokio::test]
@@ -115,9 +181,9 @@ async fn a_message_waits_for_the_write_under_way() {
     let mut scratch = vec![0; 1 << 20];
     let mut read = 0;
     while read < before as usize {
-        read += std::io::Read::read(&mut peer, &mut scratch).unwrap_or(0);
+        read += peer.read(&mut scratch).unwrap_or(0);
     }
-    link.stream.writable().await.unwrap();
+    poll_fn(|context| link.poll_writable(context)).await;
     poll_fn(|context| {
         assert!(link.poll_service(context, true).is_pending());
         std::task::Poll::Ready(())

@@ -1,10 +1,12 @@
 //! A write from the caller's own buffer: its turn among the queued messages, and its end.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::task::{Context, Poll};
 
-use super::Link;
 use super::sending::{Sending, wake_task};
+use super::{Closing, Link};
 use crate::events::lock;
 use crate::outbox::Loss;
 
@@ -16,6 +18,8 @@ pub(super) struct Turn {
     pub(super) ahead: usize,
     /// Bytes that are still to be written.
     pub(super) remaining: usize,
+    /// Some of its bytes are out.
+    started: bool,
 }
 
 impl Link {
@@ -27,6 +31,9 @@ impl Link {
             if let Some(error) = sending.error() {
                 return Err(error);
             }
+            if data.is_empty() {
+                return Ok(());
+            }
             if sending.is_idle() {
                 written = self.write_directly(&mut sending, data)?;
             }
@@ -34,9 +41,10 @@ impl Link {
                 return Ok(());
             }
             let ahead = sending.outbox.len();
-            sending.turn = Some(Turn { ahead, remaining: data.len() - written });
+            let remaining = data.len() - written;
+            sending.turn = Some(Turn { ahead, remaining, started: written > 0 });
         }
-        let _turn = TurnGuard { link: self, started: written > 0 };
+        let _turn = TurnGuard { link: self };
         self.write_rest(data, written).await
     }
 
@@ -46,12 +54,12 @@ impl Link {
             progress.as_mut().enable();
             let blocked = {
                 let mut sending = lock(&self.sending);
-                if sending.failed.is_some() || sending.turn.is_none() {
+                let Some(turn) = sending.turn else {
                     return Err(sending
                         .error()
                         .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()));
-                }
-                let my_turn = sending.turn.is_some_and(|turn| turn.ahead == 0);
+                };
+                let my_turn = turn.ahead == 0;
                 if my_turn {
                     written += self.write_directly(&mut sending, &data[written..])?;
                     if written == data.len() {
@@ -60,22 +68,31 @@ impl Link {
                         self.progress.notify_waiters();
                         return Ok(());
                     }
-                    if let Some(turn) = &mut sending.turn {
-                        turn.remaining = data.len() - written;
-                    }
+                    let remaining = data.len() - written;
+                    sending.turn = Some(Turn { remaining, started: written > 0, ..turn });
                 }
                 my_turn
             };
             tokio::select! {
-                ready = self.stream.writable(), if blocked => ready?,
+                () = poll_fn(|context| self.poll_writable(context)), if blocked => {}
                 () = progress => {}
             }
         }
     }
 
+    /// Until the socket may take more, or the next write tells why it will not. The connection's
+    /// task waits for the same only while it is not this write's turn.
+    pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<()> {
+        match &lock(&self.sending).stream {
+            Some(stream) => stream.poll_write_ready(context).map(drop),
+            None => Poll::Ready(()),
+        }
+    }
+
     /// One write; 0 where the socket is full.
     fn write_directly(&self, sending: &mut Sending, data: &[u8]) -> io::Result<usize> {
-        match self.stream.try_write(data) {
+        let Some(stream) = &sending.stream else { return Err(io::ErrorKind::NotConnected.into()) };
+        match stream.try_write(data) {
             Ok(written) => {
                 sending.sent(written);
                 self.note_activity();
@@ -93,16 +110,20 @@ impl Link {
 /// Gives the turn back where a `write_all` is given up before its end.
 struct TurnGuard<'a> {
     link: &'a Link,
-    started: bool,
 }
 
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         let mut sending = lock(&self.link.sending);
         let Some(turn) = sending.turn.take() else { return };
-        let loss = Loss::message(turn.remaining);
-        sending.truncated |= self.started || turn.ahead == 0;
-        sending.lose(loss);
+        let mut loss = Loss::message(turn.remaining);
+        if turn.started || matches!(sending.closing, Some(Closing::Abort(_))) {
+            // Nothing may follow a gap: what is queued is lost with it.
+            sending.lose(loss);
+            loss += sending.lose_all();
+        } else {
+            sending.drop_whole(loss);
+        }
         wake_task(sending);
         self.link.progress.notify_waiters();
         self.link.observer.dropped(loss);

@@ -37,9 +37,25 @@ fn the_oldest_go_first_but_never_a_message_that_is_partly_sent() {
     let (loss, ahead) = queue.drop_oldest(4, 3);
     assert_eq!((loss, ahead), (Loss { messages: 1, bytes: 4 }, 1));
     assert_eq!(content(&queue), b"aaacccc");
-    let (loss, ahead) = queue.drop_oldest(12, 1);
+    let (loss, ahead) = queue.drop_oldest(9, 1);
     assert_eq!((loss, ahead), (Loss { messages: 1, bytes: 4 }, 0));
     assert_eq!(content(&queue), b"aaa");
+}
+
+#[test]
+fn nothing_is_dropped_for_a_message_that_would_not_fit_even_so() {
+    let mut queue = outbox(12, 3);
+    for message in ["aaaa", "bbbb", "cccc"] {
+        queue.push(Bytes::from_static(message.as_bytes()));
+    }
+    queue.advance(1);
+    assert_eq!(queue.drop_oldest(10, 3), (Loss::default(), 0));
+    assert_eq!(content(&queue), b"aaabbbbcccc");
+    let mut single = outbox(12, 1);
+    single.push(Bytes::from_static(b"ab"));
+    single.advance(1);
+    assert_eq!(single.drop_oldest(1, 1), (Loss::default(), 0));
+    assert_eq!(content(&single), b"b");
 }
 
 #[test]

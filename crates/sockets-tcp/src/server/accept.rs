@@ -18,8 +18,9 @@ use tokio_util::task::TaskTracker;
 use super::bind::Listener;
 use super::clients::Clients;
 use super::{ClientId, ServerEvent};
+use crate::close_reason::CloseReason;
 use crate::connection::Connection;
-use crate::drive::{Patience, drive};
+use crate::drive::{Ended, Patience, drive};
 use crate::failure::{Failure, Operation};
 use crate::handler::Handler;
 use crate::link::Link;
@@ -45,24 +46,37 @@ pub(super) struct Acceptor<H> {
     pub(super) handler: Arc<H>,
     pub(super) clients: Arc<Clients>,
     pub(super) settings: ConnectionSettings,
+    pub(super) connections: TaskTracker,
     pub(super) released: CancellationToken,
+}
+
+impl<H> Acceptor<H> {
+    fn release(&mut self) {
+        self.listeners.clear();
+        self.released.cancel();
+        self.connections.close();
+    }
+}
+
+/// However its task ends, with its runtime too: the ports are released, and the events end.
+impl<H> Drop for Acceptor<H> {
+    fn drop(&mut self) {
+        self.release();
+        self.clients.publisher().close(ServerEvent::Closed);
+    }
 }
 
 impl<H: Handler> Acceptor<H> {
     /// Accepts until the server stops; ends when the last connection has.
     pub(super) async fn run(mut self) {
-        let connections = TaskTracker::new();
         let permits = Arc::new(Semaphore::new(self.clients.max_connections()));
         let stopping = self.clients.stopping().clone();
-        stopping.run_until_cancelled(self.accept_all(&connections, &permits)).await;
-        self.listeners.clear();
-        self.released.cancel();
-        connections.close();
-        connections.wait().await;
-        self.clients.publisher().close(ServerEvent::Closed);
+        stopping.run_until_cancelled(self.accept_all(&permits)).await;
+        self.release();
+        self.connections.wait().await;
     }
 
-    async fn accept_all(&self, connections: &TaskTracker, permits: &Arc<Semaphore>) {
+    async fn accept_all(&self, permits: &Arc<Semaphore>) {
         let (mut turn, mut pause) = (0, None);
         loop {
             // The permit comes first: a connection that cannot be served stays in the backlog.
@@ -73,7 +87,7 @@ impl<H: Handler> Acceptor<H> {
                 match poll_fn(|context| self.poll_accept(turn, context)).await {
                     Ok((stream, peer)) => {
                         pause = None;
-                        self.serve(stream, peer, permit, connections);
+                        self.serve(stream, peer, permit);
                         break;
                     }
                     Err(error) => {
@@ -113,13 +127,7 @@ impl<H: Handler> Acceptor<H> {
             .unwrap_or(Poll::Pending)
     }
 
-    fn serve(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        permit: OwnedSemaphorePermit,
-        connections: &TaskTracker,
-    ) {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let local = match stream.local_addr() {
             Ok(local) => local,
             Err(error) => {
@@ -147,8 +155,9 @@ impl<H: Handler> Acceptor<H> {
         ));
         clients.insert(client, &link);
         clients.publisher().publish(ServerEvent::Connected { client, peer });
+        let recorder = Some(recorder);
         let served = Served { clients, client, link, recorder, _permit: permit };
-        connections.spawn(served.run(Arc::clone(&self.handler), self.settings.patience));
+        self.connections.spawn(served.run(Arc::clone(&self.handler), self.settings.patience));
     }
 }
 
@@ -157,32 +166,47 @@ struct Served {
     clients: Arc<Clients>,
     client: ClientId,
     link: Arc<Link>,
-    recorder: Recorder,
+    /// `None` once the end is noted.
+    recorder: Option<Recorder>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Served {
-    async fn run<H: Handler>(self, handler: Arc<H>, patience: Patience) {
-        let Self { clients, client, link, recorder, _permit } = self;
-        let connection = Connection::new(Arc::clone(&link), client, Arc::clone(&clients));
+    async fn run<H: Handler>(mut self, handler: Arc<H>, patience: Patience) {
+        let clients = Arc::clone(&self.clients);
+        let connection = Connection::new(Arc::clone(&self.link), self.client, clients);
         // Lazily, so that a panic of `handle` itself happens where it is caught.
-        let ended = drive(&link, async { handler.handle(connection).await }, patience).await;
-        clients.remove(client, &link, &ended);
-        let peer = link.tuple().remote;
-        let traffic = ended.traffic;
-        // The socket is closed, unless a handler keeps a half of it, before anyone is told.
-        drop(link);
+        let handling = async { handler.handle(connection).await };
+        let ended = drive(&self.link, handling, patience).await;
+        self.note_end(&ended);
+    }
+
+    fn note_end(&mut self, ended: &Ended) {
+        let Some(recorder) = self.recorder.take() else { return };
+        let Self { clients, client, link, .. } = &*self;
+        clients.remove(*client, link, ended);
         if ended.reason.is_handlers_failure() {
             recorder.error(ErrorKind::Handler);
         }
         recorder.close(ended.reason.counted_as());
         clients.publisher().publish(ServerEvent::Disconnected {
-            client,
-            peer,
+            client: *client,
+            peer: link.tuple().remote,
             reason: ended.reason,
-            bytes_in: traffic.bytes_in,
-            bytes_out: traffic.bytes_out,
+            bytes_in: ended.traffic.bytes_in,
+            bytes_out: ended.traffic.bytes_out,
         });
+    }
+}
+
+/// A connection whose task is dropped, with its runtime, ends in the books as well.
+impl Drop for Served {
+    fn drop(&mut self) {
+        if self.recorder.is_some() {
+            self.link.bury();
+            let traffic = self.link.traffic();
+            self.note_end(&Ended { reason: CloseReason::Shutdown, aborted: true, traffic });
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::task::{Context, Poll};
 
-use ports_core::{ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
-use socket2::{Domain, Protocol, Socket, Type};
+use ports_core::{ClaimAddress, ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How often the kernel is asked for another port where the one it chose is claimed by a part of
@@ -115,7 +115,8 @@ impl Listener {
             Place::Address(address) => Self::bind_exact(address, binding),
             Place::Bound(socket) => {
                 let local = socket.local_addr().map_err(|source| BindError::Listener { source })?;
-                let claim = adopt(local, binding)?;
+                let address = claim_address(&socket, local);
+                let claim = adopt(address, local, binding)?;
                 Self::new(socket, local, claim)
             }
         }
@@ -141,7 +142,7 @@ impl Listener {
                 // A mark may be stale; the bind below finds out.
                 let request = ClaimRequest::new(Transport::Tcp)
                     .exact(address.port())
-                    .address(address.ip())
+                    .address(address)
                     .owner(binding.owner.clone())
                     .ignore_foreign();
                 registry.claim(&request).map_err(|source| BindError::Claim { address, source })
@@ -149,13 +150,13 @@ impl Listener {
             .transpose()?;
         let bound = listen(address, binding.backlog);
         if let Some(registry) = &binding.registry {
-            let (ip, port) = (address.ip(), address.port());
+            let port = address.port();
             match &bound {
                 Ok(_) => {
-                    registry.clear_foreign(Transport::Tcp, ip, port);
+                    registry.clear_foreign(Transport::Tcp, address, port);
                 }
                 Err(BindError::AddressInUse { .. }) => {
-                    registry.mark_foreign(Transport::Tcp, ip, port);
+                    registry.mark_foreign(Transport::Tcp, address, port);
                 }
                 Err(_) => {}
             }
@@ -171,7 +172,7 @@ impl Listener {
         let mut refused = Vec::new();
         loop {
             let (socket, local) = listen(address, binding.backlog)?;
-            match adopt(local, binding) {
+            match adopt(local.into(), local, binding) {
                 Ok(claim) => return Self::new(socket, local, claim),
                 Err(BindError::Claim { source: ClaimError::Held { .. }, .. })
                     if refused.len() < CHOICES =>
@@ -196,12 +197,26 @@ impl Listener {
     }
 }
 
-fn adopt(local: SocketAddr, binding: &Binding) -> Result<Option<PortClaim>, BindError> {
+fn adopt(
+    address: ClaimAddress,
+    local: SocketAddr,
+    binding: &Binding,
+) -> Result<Option<PortClaim>, BindError> {
     let Some(registry) = &binding.registry else { return Ok(None) };
     registry
-        .adopt(Transport::Tcp, local.ip(), local.port(), binding.owner.clone())
+        .adopt(Transport::Tcp, address, local.port(), binding.owner.clone())
         .map(Some)
         .map_err(|source| BindError::Claim { address: local, source })
+}
+
+/// What a listener of the caller's holds: `[::]` without `IPV6_V6ONLY` takes IPv4 too.
+fn claim_address(socket: &StdListener, local: SocketAddr) -> ClaimAddress {
+    let v6_only = || SockRef::from(socket).only_v6().unwrap_or(false);
+    if local.is_ipv6() && local.ip().is_unspecified() && v6_only() {
+        ClaimAddress::ipv6_only()
+    } else {
+        local.into()
+    }
 }
 
 /// socket, bind, listen. `[::]` takes IPv4 too, whatever the system's default is.

@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ports_core::PortRegistry;
-use stats::SocketStats;
+use ports_core::{PortRegistry, Transport};
+use stats::{ErrorKind, Role, SocketStats};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,7 +40,7 @@ impl TcpServerBuilder<Discard> {
     pub const DEFAULT_QUEUE_BYTES: usize = 1 << 20;
     /// The bound of each client's outbox in messages, unless set: 1,024.
     pub const DEFAULT_QUEUE_MESSAGES: usize = 1024;
-    /// How long a client with a full outbox is waited for, unless set: 5 s.
+    /// How long a client with a full outbox may take nothing, unless set: 5 s.
     pub const DEFAULT_SLOW_POLICY: SlowPolicy = SlowPolicy::Block(Duration::from_secs(5));
     /// How many events a subscriber may be behind, unless set: 1,024.
     pub const DEFAULT_EVENT_CAPACITY: usize = 1024;
@@ -103,7 +103,8 @@ impl<H: Handler> TcpServerBuilder<H> {
         }
     }
 
-    /// Records to these statistics. Default: its own, see [`TcpServer::stats`].
+    /// Records to these statistics, a refused bind too. Default: its own, see
+    /// [`TcpServer::stats`].
     pub fn stats(mut self, stats: SocketStats) -> Self {
         self.stats = Some(stats);
         self
@@ -134,8 +135,9 @@ impl<H: Handler> TcpServerBuilder<H> {
         self
     }
 
-    /// After a connection has come to its end: how long its last bytes may stand still, and how
-    /// long the client's own end is waited for; what comes meanwhile is counted and thrown away.
+    /// After a connection has come to its end: how long its last bytes may stand still (unless
+    /// the server is shutting down: then its grace is what counts), and how long the client's own
+    /// end is waited for; what comes meanwhile is counted and thrown away.
     /// The connection counts against the most clients until then. Default:
     /// [`DEFAULT_LINGER`](TcpServerBuilder::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {
@@ -164,7 +166,8 @@ impl<H: Handler> TcpServerBuilder<H> {
         self
     }
 
-    /// How many events a subscriber may be behind before it misses some. Default:
+    /// How many events a subscriber may be behind before it misses some: from 1 to 65,536; the
+    /// memory for them is taken at once. Default:
     /// [`DEFAULT_EVENT_CAPACITY`](TcpServerBuilder::DEFAULT_EVENT_CAPACITY).
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;
@@ -206,7 +209,12 @@ impl<H: Handler> TcpServerBuilder<H> {
             .places
             .into_iter()
             .map(|place| Listener::open(place, &self.binding))
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, _>>()
+            .inspect_err(|_| {
+                if let Some(stats) = &self.stats {
+                    stats.error(Transport::Tcp, Role::Server, ErrorKind::Bind);
+                }
+            })?;
         let local: Vec<_> = listeners.iter().map(Listener::local).collect();
         let events = Publisher::new(self.event_capacity);
         for address in &local {
@@ -215,6 +223,7 @@ impl<H: Handler> TcpServerBuilder<H> {
         let stats = self.stats.unwrap_or_default();
         let clients = Arc::new(Clients::new(self.slow, self.max_connections, events, stats));
         let (acceptor, released) = (TaskTracker::new(), CancellationToken::new());
+        let connections = TaskTracker::new();
         let accepting = Acceptor {
             listeners,
             handler: Arc::new(self.handler),
@@ -224,10 +233,11 @@ impl<H: Handler> TcpServerBuilder<H> {
                 patience: self.patience,
                 no_delay: self.no_delay,
             },
+            connections: connections.clone(),
             released: released.clone(),
         };
         acceptor.spawn(accepting.run());
-        Ok(TcpServer { clients, local, acceptor, released })
+        Ok(TcpServer { clients, local, acceptor, connections, released })
     }
 }
 

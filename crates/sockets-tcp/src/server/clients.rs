@@ -112,11 +112,16 @@ impl Clients {
         if table.stage == Stage::Serving {
             return;
         }
-        if ended.aborted || ended.unsent > 0 || ended.reason == CloseReason::Reset {
-            let (peer, reason) = (link.tuple().remote, ended.reason);
-            table.report.cut_off.push(CutOff { client, peer, reason, unsent_bytes: ended.unsent });
-        } else {
+        let whole = !ended.aborted
+            && ended.unsent() == 0
+            && ended.reason != CloseReason::Reset
+            && !ended.reason.is_handlers_failure();
+        if whole {
             table.report.drained += 1;
+        } else {
+            let (peer, reason) = (link.tuple().remote, ended.reason);
+            let unsent_bytes = ended.unsent();
+            table.report.cut_off.push(CutOff { client, peer, reason, unsent_bytes });
         }
     }
 
@@ -143,8 +148,14 @@ impl Clients {
         Ok(())
     }
 
+    /// Begins the end: from here on every connection that ends is in the report.
     pub(super) fn drain(&self) {
-        self.enter(Stage::Draining).iter().for_each(|link| link.drain());
+        let links = self.enter(Stage::Draining);
+        // Before the reads end, so that a handler sees why they did.
+        self.stopping.cancel();
+        for link in links {
+            link.drain();
+        }
     }
 
     pub(super) fn abort(&self) {
@@ -160,8 +171,23 @@ impl Clients {
         table.links.values().cloned().collect()
     }
 
+    /// What has ended since the end began; what could not be ended yet counts as cut off.
     pub(super) fn shutdown_report(&self) -> ShutdownReport {
-        lock(&self.table).report.clone()
+        let (mut report, links) = {
+            let table = lock(&self.table);
+            let links: Vec<_> = table.links.iter().map(|(id, link)| (*id, link.clone())).collect();
+            (table.report.clone(), links)
+        };
+        report.cut_off.extend(links.into_iter().map(|(client, link)| {
+            let traffic = link.traffic();
+            CutOff {
+                client,
+                peer: link.tuple().remote,
+                reason: CloseReason::Shutdown,
+                unsent_bytes: traffic.lost.bytes + traffic.queued.bytes,
+            }
+        }));
+        report
     }
 
     pub(super) fn server_info(&self, socket: SocketInfo) -> ServerInfo {

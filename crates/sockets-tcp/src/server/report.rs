@@ -70,7 +70,8 @@ pub struct ShutdownReport {
     pub cut_off: Vec<CutOff>,
 }
 
-/// A connection that was not done when the grace was over, or was lost before.
+/// A connection that was not done when the grace was over, was reset before, lost bytes, or whose
+/// handler failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CutOff {

@@ -1,12 +1,13 @@
 //! Sending to clients from outside their handlers, and what happens where one is slow.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::coop::consume_budget;
 
 use super::clients::Clients;
 use super::{BroadcastReport, ClientId};
@@ -17,11 +18,13 @@ use crate::link::{Closing, Link, Offer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowPolicy {
-    /// Wait for room, at most so long; then disconnect the client.
+    /// Wait for room, in the order in which the senders came, as long as the client takes anything
+    /// at all; disconnect it once it has taken nothing for so long.
     Block(Duration),
     /// Drop the message that finds no room.
     DropNewest,
-    /// Drop the oldest messages that wait, until the new one fits.
+    /// Drop the oldest messages that wait, until the new one fits; where it would not fit even then
+    /// (one of which a part is sent already stays), drop the new one.
     DropOldest,
     /// Disconnect the client at once.
     Disconnect,
@@ -83,6 +86,8 @@ enum Outcome {
 
 impl Clients {
     pub(super) async fn send(&self, client: ClientId, message: &Bytes) -> Result<(), SendError> {
+        // A sender that always finds room gives others their turn.
+        consume_budget().await;
         let link = self.link(client).ok_or(UnknownClientError { client })?;
         let limit = link.largest_message();
         if message.len() > limit {
@@ -107,6 +112,7 @@ impl Clients {
         message: &Bytes,
         except: Option<ClientId>,
     ) -> BroadcastReport {
+        consume_budget().await;
         let mut report = BroadcastReport::default();
         let mut full = Vec::new();
         for link in self.links(except) {
@@ -144,11 +150,21 @@ impl Clients {
     }
 
     async fn wait_for_room(&self, link: &Link, message: &Bytes) -> Outcome {
-        let SlowPolicy::Block(timeout) = self.slow_policy() else { return Outcome::Dropped };
-        match tokio::time::timeout(timeout, link.send(message)).await {
-            Ok(true) => Outcome::Queued { dropped: 0 },
-            Ok(false) => Outcome::Closed,
-            Err(_) => disconnect(link, message),
+        let SlowPolicy::Block(patience) = self.slow_policy() else { return Outcome::Dropped };
+        let mut sent = pin!(link.send(message));
+        tokio::select! {
+            biased;
+            accepted = sent.as_mut() => {
+                if accepted { Outcome::Queued { dropped: 0 } } else { Outcome::Closed }
+            }
+            () = link.stalled(patience) => {
+                link.close(Closing::Abort(CloseReason::SlowPeer));
+                // Decided by the close at the latest. What was accepted is lost with the rest.
+                if !sent.await {
+                    link.turned_away(message.len());
+                }
+                Outcome::Disconnected
+            }
         }
     }
 

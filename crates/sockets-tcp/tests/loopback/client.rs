@@ -17,8 +17,15 @@ use crate::support::{
     HANG, any_port, pattern, read_exactly, read_to_end, reserved, rest, server, wait,
 };
 
+/// Fills an outbox of its size.
+const MESSAGE: usize = 64 * 1024;
+
 fn quick() -> Reconnect {
-    Reconnect::new().base(Duration::from_millis(1)).cap(Duration::from_millis(2)).seed(1)
+    Reconnect::new()
+        .base(Duration::from_millis(1))
+        .cap(Duration::from_millis(2))
+        .stable_after(Duration::ZERO)
+        .seed(1)
 }
 
 async fn connect(server: &TcpServer) -> TcpClient {
@@ -317,4 +324,62 @@ async fn dropping_the_client_ends_its_connection() {
     assert_eq!(read_exactly(&mut peer, 3).await, b"bye");
     drop(client);
     assert_eq!(read_to_end(&mut peer).await.unwrap(), b"");
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_closes_uses_the_tries_up() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let closing = tokio::spawn(async move {
+        loop {
+            drop(listener.accept().await.unwrap());
+        }
+    });
+    let brief = Reconnect::new().base(Duration::from_millis(1)).cap(Duration::from_millis(2));
+    let client = TcpClient::builder(address).reconnect(brief.limit(3)).start();
+    let mut events = client.events();
+    let attempts = wait(&mut events, |event| match event {
+        ClientEvent::GaveUp { attempts } => Some(*attempts),
+        _ => None,
+    })
+    .await;
+    assert_eq!(attempts, 3);
+    assert_eq!(client.stats().snapshot().totals().opened, 4, "the first, and three tries");
+    closing.abort();
+}
+
+#[tokio::test]
+async fn finishing_turns_away_who_waits_to_send() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let builder = TcpClient::builder(listener.local_addr().unwrap()).queue_bytes(MESSAGE);
+    let (client, accepted) = tokio::join!(builder.connect(), listener.accept());
+    let (client, mut peer) = (client.unwrap(), accepted.unwrap().0);
+    let send = || client.send(Bytes::from(vec![1; MESSAGE]));
+    let mut accepted = 0;
+    let (refused, finished, received) = tokio::join!(
+        async {
+            loop {
+                match send().await {
+                    Ok(()) => accepted += 1,
+                    Err(error) => return error,
+                }
+            }
+        },
+        async {
+            // Until the sender waits: the peer does not read yet.
+            while client.stats().snapshot().totals().bytes_sent < 1 << 20 {
+                tokio::task::yield_now().await;
+            }
+            client.finish().await
+        },
+        async {
+            while client.stats().snapshot().totals().bytes_sent < 1 << 20 {
+                tokio::task::yield_now().await;
+            }
+            read_to_end(&mut peer).await.unwrap()
+        }
+    );
+    assert!(matches!(refused, ClientSendError::Closed { .. }), "{refused:?}");
+    finished.unwrap();
+    assert_eq!(received.len(), accepted * MESSAGE);
 }

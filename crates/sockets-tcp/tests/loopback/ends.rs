@@ -1,9 +1,14 @@
 //! Where a server listens: addresses, claims, listeners, events.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
-use ports_core::{PortRegistry, Transport};
-use sockets_tcp::{BindError, Discard, Echo, Received, ServerEvent, TcpServer};
+use bytes::Bytes;
+use ports_core::{ClaimAddress, PortRegistry, Transport};
+use sockets_tcp::{
+    BindError, Discard, Echo, Received, ServerEvent, SlowPolicy, TcpClient, TcpServer,
+};
+use stats::{ErrorKind, SocketStats};
 use tokio::io::AsyncWriteExt;
 
 use socket2::{Domain, Socket, Type};
@@ -145,4 +150,43 @@ async fn a_slow_subscriber_is_told_how_many_events_it_missed() {
     let Some(Received::Lagged(missed)) = slow.recv().await else { panic!("nothing was missed") };
     assert!(missed >= 5, "{missed}");
     assert_eq!(slow.missed(), missed);
+}
+
+#[tokio::test]
+async fn an_ipv6_only_listener_leaves_ipv4_to_others() {
+    let registry = PortRegistry::new();
+    let six = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+    six.set_only_v6(true).unwrap();
+    six.bind(&"[::]:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    six.listen(8).unwrap();
+    let port = six.local_addr().unwrap().as_socket().unwrap().port();
+    let builder = TcpServer::builder().listener(six.into()).registry(registry.clone());
+    let _server = builder.start().await.unwrap();
+    assert!(registry.is_available(Transport::Tcp, SocketAddr::from(([0; 4], port)), port));
+    assert!(!registry.is_available(Transport::Tcp, ClaimAddress::ipv6_only(), port));
+}
+
+#[tokio::test]
+async fn a_refused_bind_is_counted() {
+    let stats = SocketStats::new();
+    let other = TcpListener::bind(any_port()).unwrap();
+    let taken = other.local_addr().unwrap();
+    let start = TcpServer::builder().bind(taken).stats(stats.clone()).start();
+    start.await.unwrap_err();
+    assert_eq!(stats.snapshot().totals().errors.count(ErrorKind::Bind), 1);
+}
+
+#[tokio::test]
+async fn the_greatest_settings_do_not_panic() {
+    let builder = server(Echo::new()).idle_timeout(Duration::MAX).linger(Duration::MAX);
+    let builder = builder.event_capacity(usize::MAX).queue_bytes(usize::MAX);
+    let builder = builder.slow_policy(SlowPolicy::Block(Duration::MAX));
+    let server = builder.max_connections(usize::MAX).backlog(u32::MAX).start().await.unwrap();
+    let builder = TcpClient::builder(server.local_addr()).connect_timeout(Duration::MAX);
+    let builder = builder.event_capacity(usize::MAX).receive_queue(usize::MAX);
+    let client = builder.close_grace(Duration::MAX).linger(Duration::MAX).connect().await.unwrap();
+    client.send(Bytes::from_static(b"x")).await.unwrap();
+    assert_eq!(client.recv().await.as_deref(), Some(&b"x"[..]));
+    let (report, _) = tokio::join!(server.shutdown(Duration::MAX), client.close());
+    assert_eq!(report.drained, 1);
 }

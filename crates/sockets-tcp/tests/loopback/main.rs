@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+mod broken;
 mod client;
 mod ends;
+mod fairness;
 mod server;
 mod shutdown;
 mod slow;

@@ -9,7 +9,7 @@ use sockets_tcp::{
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{HANG, peer, read_to_end, rest, server, small_peer, wait};
+use crate::support::{HANG, peer, read_exactly, read_to_end, rest, server, small_peer, wait};
 
 fn is_connected(event: &ServerEvent) -> Option<()> {
     matches!(event, ServerEvent::Connected { .. }).then_some(())
@@ -121,6 +121,22 @@ async fn a_relay_delivers_before_any_stream_ends() {
 }
 
 #[tokio::test]
+async fn a_relay_puts_its_prefix_before_each_line_and_keeps_lines_whole() {
+    let server = server(Relay::new().prefix("> ")).start().await.unwrap();
+    let mut events = server.events();
+    let mut speaker = peer(server.local_addr()).await;
+    wait(&mut events, is_connected).await;
+    let mut listener = peer(server.local_addr()).await;
+    wait(&mut events, is_connected).await;
+    for piece in ["on", "e\ntwo\nth", "ree"] {
+        speaker.write_all(piece.as_bytes()).await.unwrap();
+        wait(&mut events, |event| matches!(event, ServerEvent::Data { .. }).then_some(())).await;
+    }
+    speaker.shutdown().await.unwrap();
+    assert_eq!(read_exactly(&mut listener, 19).await, b"> one\n> two\n> three");
+}
+
+#[tokio::test]
 async fn after_a_shutdown_nobody_gets_in() {
     let server = server(Echo::new()).start().await.unwrap();
     let address = server.local_addr();
@@ -143,4 +159,92 @@ async fn dropping_the_server_ends_everything() {
     let events = rest(&mut events).await;
     assert_eq!(events.last(), Some(&ServerEvent::Closed));
     assert_eq!(stats.snapshot().totals().active, 0);
+}
+
+#[test]
+fn a_server_whose_runtime_is_gone_is_shut_down_all_the_same() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (gone, still) = (runtime(), runtime());
+    let (server, mut events, mut peer) = gone.block_on(async {
+        let server = server(Echo::new()).start().await.unwrap();
+        let mut events = server.events();
+        let peer = peer(server.local_addr()).await.into_std().unwrap();
+        wait(&mut events, is_connected).await;
+        (server, events, peer)
+    });
+    drop(gone);
+    let report = still.block_on(server.shutdown(HANG));
+    assert_eq!((report.drained, report.cut_off.len()), (0, 0), "it ended before");
+    assert!(server.clients().is_empty());
+    peer.set_nonblocking(false).unwrap();
+    assert_eq!(std::io::Read::read(&mut peer, &mut [0; 1]).unwrap(), 0);
+    let events = still.block_on(rest(&mut events));
+    assert_eq!(events.last(), Some(&ServerEvent::Closed));
+}
+
+#[test]
+fn a_server_whose_runtime_stands_still_is_reported_after_the_grace() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (still, running) = (runtime(), runtime());
+    let (server, _peer) = still.block_on(async {
+        let server = server(Echo::new()).start().await.unwrap();
+        let mut events = server.events();
+        let peer = peer(server.local_addr()).await;
+        wait(&mut events, is_connected).await;
+        (server, peer)
+    });
+    let report = running.block_on(server.shutdown(Duration::from_millis(20)));
+    assert_eq!((report.drained, report.cut_off.len()), (0, 1));
+    assert_eq!(report.cut_off[0].reason, CloseReason::Shutdown);
+}
+
+#[tokio::test]
+async fn a_handler_that_ends_with_the_token_is_in_the_report() {
+    let handler = handler_fn(|connection: Connection| async move {
+        connection.shutdown_token().cancelled().await;
+        Ok(())
+    });
+    let server = server(handler).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    peer.shutdown().await.unwrap();
+    wait(&mut events, is_connected).await;
+    let report = server.shutdown(HANG).await;
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_while_it_drains_is_not_drained() {
+    let handler = handler_fn(|connection: Connection| async move {
+        connection.shutdown_token().cancelled().await;
+        panic!("no");
+    });
+    let server = server(handler).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    peer.shutdown().await.unwrap();
+    wait(&mut events, is_connected).await;
+    let report = server.shutdown(HANG).await;
+    assert_eq!((report.drained, report.cut_off.len()), (0, 1));
+    assert_eq!(report.cut_off[0].reason, CloseReason::HandlerPanicked);
+}
+
+#[tokio::test]
+async fn only_the_grace_bounds_how_long_a_peer_may_pause() {
+    const LINGER: Duration = Duration::from_millis(5);
+    let builder = server(Discard).queue_bytes(32 << 20).linger(LINGER);
+    let server = std::sync::Arc::new(builder.start().await.unwrap());
+    let mut events = server.events();
+    let mut peer = small_peer(server.local_addr()).await;
+    wait(&mut events, is_connected).await;
+    let message = Bytes::from(vec![7; 16 << 20]);
+    assert_eq!(server.broadcast(message.clone()).await.queued, 1);
+    let stopping = std::sync::Arc::clone(&server);
+    let stopping = tokio::spawn(async move { stopping.shutdown(HANG).await });
+    // The pause is what is tested: many times as long as the linger.
+    tokio::time::sleep(LINGER * 20).await;
+    assert!(read_to_end(&mut peer).await.unwrap() == message);
+    drop(peer);
+    let report = stopping.await.unwrap();
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0));
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use sockets_tcp::{Events, Handler, Received, TcpServer, TcpServerBuilder};
+use sockets_tcp::{
+    ClientId, CloseReason, Events, Handler, Received, ServerEvent, TcpServer, TcpServerBuilder,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -38,6 +40,20 @@ pub(crate) async fn wait<E: Clone + std::fmt::Debug, T>(
     })
     .await
     .expect("the event never comes")
+}
+
+pub(crate) fn connected(event: &ServerEvent) -> Option<ClientId> {
+    match event {
+        ServerEvent::Connected { client, .. } => Some(*client),
+        _ => None,
+    }
+}
+
+pub(crate) fn disconnected(event: &ServerEvent) -> Option<CloseReason> {
+    match event {
+        ServerEvent::Disconnected { reason, .. } => Some(*reason),
+        _ => None,
+    }
 }
 
 /// All events to the last.
