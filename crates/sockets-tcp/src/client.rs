@@ -122,7 +122,10 @@ impl TcpClient {
         self.shared.stop.cancel();
         if let Some(link) = self.shared.link() {
             link.leave_to_grace();
-            link.close(Closing::Finish(CloseReason::Local));
+            // Whoever ended first: a close behind the peer's end is the answer to it.
+            let reason =
+                if link.peer_ended() { CloseReason::PeerClosed } else { CloseReason::Local };
+            link.close(Closing::Finish(reason));
         }
         if tokio::time::timeout(self.close_grace, self.task.wait()).await.is_err() {
             if let Some(link) = self.shared.link() {

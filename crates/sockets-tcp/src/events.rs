@@ -98,13 +98,17 @@ struct Channel<E> {
     sender: Option<broadcast::Sender<E>>,
     /// Holds what happened before anyone could subscribe, for the first who does.
     first: Option<broadcast::Receiver<E>>,
+    /// The first subscriber is counted already.
+    awaited: bool,
 }
 
 impl<E: Clone> Publisher<E> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// `awaited`: a subscriber is sure to come, and will want the events of every read, too.
+    pub(crate) fn new(capacity: usize, awaited: bool) -> Self {
         let (sender, receiver) = broadcast::channel(capacity.clamp(1, MAX_CAPACITY));
-        let channel = Channel { sender: Some(sender), first: Some(receiver) };
-        Self { channel: Arc::new(Mutex::new(channel)), subscribers: Arc::default() }
+        let channel = Channel { sender: Some(sender), first: Some(receiver), awaited };
+        let subscribers = Arc::new(AtomicUsize::new(usize::from(awaited)));
+        Self { channel: Arc::new(Mutex::new(channel)), subscribers }
     }
 
     /// A subscription; the first one begins with what was published before it, as far back as the
@@ -117,7 +121,11 @@ impl<E: Clone> Publisher<E> {
             // A channel without a sender: ended.
             (None, None) => broadcast::channel(1).1,
         };
-        Events::new(receiver, Arc::clone(&self.subscribers))
+        let events = Events::new(receiver, Arc::clone(&self.subscribers));
+        if std::mem::take(&mut channel.awaited) {
+            self.subscribers.fetch_sub(1, Ordering::Relaxed);
+        }
+        events
     }
 
     pub(crate) fn publish(&self, event: E) {
@@ -159,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_subscriber_sees_the_beginning() {
-        let publisher = Publisher::new(4);
+        let publisher = Publisher::new(4, false);
         publisher.publish(1);
         publisher.publish_if_heard(|| unreachable!("nobody listens yet"));
         let (mut first, mut second) = (publisher.subscribe(), publisher.subscribe());
@@ -176,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn missed_events_are_counted() {
-        let publisher = Publisher::new(2);
+        let publisher = Publisher::new(2, false);
         let mut events = publisher.subscribe();
         for number in 0..5 {
             publisher.publish(number);

@@ -35,6 +35,13 @@ impl Account {
         }
     }
 
+    pub(crate) fn dropped(&self, datagrams: u32) {
+        if let Some(lanes) = &self.0 {
+            let mut inbound = lanes.inbound.lock().unwrap_or_else(PoisonError::into_inner);
+            inbound.dropped(datagrams.into());
+        }
+    }
+
     pub(crate) fn sent(&self, bytes: usize) {
         if let Some(lanes) = &self.0 {
             lanes.outbound.lock().unwrap_or_else(PoisonError::into_inner).sent(bytes);

@@ -176,6 +176,7 @@ impl OpenSocket {
             let datagrams = drops.wrapping_sub(std::mem::replace(drops_seen, drops));
             if datagrams > 0 {
                 tracing::warn!(datagrams, "the kernel dropped datagrams of a udp socket");
+                self.account.dropped(datagrams);
                 events.count_kernel_drops(datagrams);
                 events.emit(|| Event::Dropped { datagrams });
             }

@@ -29,6 +29,7 @@ fn add(counter: &AtomicU64, amount: u64) {
 struct InboundLane {
     bytes: AtomicU64,
     messages: AtomicU64,
+    dropped_messages: AtomicU64,
 }
 
 /// What went out, and what did not.
@@ -73,6 +74,7 @@ impl Block {
         sums.messages_received += read(&self.inbound.messages);
         sums.bytes_sent += read(&self.outbound.bytes);
         sums.messages_sent += read(&self.outbound.messages);
+        sums.dropped_messages += read(&self.inbound.dropped_messages);
         sums.dropped_messages += read(&self.outbound.dropped_messages);
         sums.dropped_bytes += read(&self.outbound.dropped_bytes);
     }
@@ -112,6 +114,11 @@ pub(crate) fn handles(block: Arc<Block>) -> (InboundHandle, OutboundHandle) {
 }
 
 impl InboundHandle {
+    #[inline]
+    pub(crate) fn dropped(&mut self, messages: u64) {
+        add(&self.0.inbound.dropped_messages, messages);
+    }
+
     #[inline]
     pub(crate) fn received(&mut self, bytes: u64) {
         add(&self.0.inbound.bytes, bytes);

@@ -22,7 +22,8 @@ pub struct Counters {
     pub messages_received: u64,
     /// Writes that took data, or datagrams out.
     pub messages_sent: u64,
-    /// Messages accepted for sending and then given up.
+    /// Messages accepted for sending and then given up, and those that the kernel dropped before
+    /// they were read.
     pub dropped_messages: u64,
     /// Bytes accepted for sending and then given up.
     pub dropped_bytes: u64,

@@ -141,6 +141,12 @@ impl Inbound {
         self.0.received(bytes as u64);
     }
 
+    /// Counts messages that the kernel dropped before they were read; it does not tell their bytes.
+    #[inline]
+    pub fn dropped(&mut self, messages: u64) {
+        self.0.dropped(messages);
+    }
+
     /// Counts an error of the socket.
     pub fn error(&self, kind: ErrorKind) {
         self.0.shared.error(self.0.group, kind);

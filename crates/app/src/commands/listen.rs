@@ -5,7 +5,6 @@ pub(in crate::commands) mod events;
 mod pipe;
 mod pipe_udp;
 mod plan;
-mod relay;
 mod relay_udp;
 mod services;
 

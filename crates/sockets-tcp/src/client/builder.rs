@@ -27,6 +27,7 @@ pub struct TcpClientBuilder {
     limits: QueueLimits,
     receive_queue: usize,
     event_capacity: usize,
+    early_data_events: bool,
     close_grace: Duration,
     linger: Duration,
 }
@@ -65,6 +66,7 @@ impl TcpClientBuilder {
             },
             receive_queue: Self::DEFAULT_RECEIVE_QUEUE,
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+            early_data_events: false,
             close_grace: Self::DEFAULT_CLOSE_GRACE,
             linger: Self::DEFAULT_LINGER,
         }
@@ -116,6 +118,13 @@ impl TcpClientBuilder {
     /// [`DEFAULT_EVENT_CAPACITY`](Self::DEFAULT_EVENT_CAPACITY).
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;
+        self
+    }
+
+    /// Whether the events of every read are published before anyone has subscribed, for the first
+    /// subscription to begin with. Default: no, they cost something at each read.
+    pub fn early_data_events(mut self, early: bool) -> Self {
+        self.early_data_events = early;
         self
     }
 
@@ -184,7 +193,7 @@ impl TcpClientBuilder {
         let (first, outcome) = oneshot::channel();
         let shared = Arc::new(Shared::new(
             self.dialing.target.clone(),
-            Publisher::new(self.event_capacity),
+            Publisher::new(self.event_capacity, self.early_data_events),
             self.stats.unwrap_or_default(),
         ));
         let driver = Driver {

@@ -21,7 +21,7 @@ fn pair() -> (Link, StdStream) {
     let link = Link::new(
         TcpStream::from_std(stream).unwrap(),
         tuple,
-        Observer::Client(Publisher::new(16)),
+        Observer::Client(Publisher::new(16, false)),
         QueueLimits { bytes: 1024, messages: 16 },
         recorder.split(),
         true,

@@ -30,6 +30,7 @@ pub struct TcpServerBuilder<H> {
     limits: QueueLimits,
     slow: SlowPolicy,
     event_capacity: usize,
+    early_data_events: bool,
     no_delay: bool,
 }
 
@@ -68,6 +69,7 @@ impl TcpServerBuilder<Discard> {
             },
             slow: Self::DEFAULT_SLOW_POLICY,
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+            early_data_events: false,
             no_delay: true,
         }
     }
@@ -99,6 +101,7 @@ impl<H: Handler> TcpServerBuilder<H> {
             limits: self.limits,
             slow: self.slow,
             event_capacity: self.event_capacity,
+            early_data_events: self.early_data_events,
             no_delay: self.no_delay,
         }
     }
@@ -174,6 +177,13 @@ impl<H: Handler> TcpServerBuilder<H> {
         self
     }
 
+    /// Whether the events of every read are published before anyone has subscribed, for the first
+    /// subscription to begin with. Default: no, they cost something at each read.
+    pub fn early_data_events(mut self, early: bool) -> Self {
+        self.early_data_events = early;
+        self
+    }
+
     /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
     pub fn no_delay(mut self, no_delay: bool) -> Self {
         self.no_delay = no_delay;
@@ -216,7 +226,7 @@ impl<H: Handler> TcpServerBuilder<H> {
                 }
             })?;
         let local: Vec<_> = listeners.iter().map(Listener::local).collect();
-        let events = Publisher::new(self.event_capacity);
+        let events = Publisher::new(self.event_capacity, self.early_data_events);
         for address in &local {
             events.publish(ServerEvent::Listening { address: *address });
         }

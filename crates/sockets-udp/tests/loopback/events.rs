@@ -1,6 +1,7 @@
 //! What subscribers see, and what the kernel dropped.
 
 use sockets_udp::{Event, Operation};
+use stats::SocketStats;
 
 use crate::{V4, on, open};
 
@@ -87,7 +88,8 @@ async fn dropping_the_last_handle_ends_the_events() {
 async fn what_the_kernel_drops_is_counted() {
     const FLOOD: u64 = 200;
     // The kernel raises it to its minimum, room for a few datagrams.
-    let there = on(V4).receive_buffer(1).open().unwrap();
+    let stats = SocketStats::new();
+    let there = on(V4).receive_buffer(1).stats(stats.clone()).open().unwrap();
     let mut events = there.events();
     let here = open(V4);
     for _ in 0..FLOOD {
@@ -107,6 +109,11 @@ async fn what_the_kernel_drops_is_counted() {
     }
     assert!(there.kernel_drops() > 0, "the flood fits into the smallest buffer");
     assert_eq!(received + there.kernel_drops(), FLOOD + 1);
+    let counted = stats.snapshot().totals();
+    assert_eq!(
+        (counted.messages_received, counted.dropped_messages),
+        (received, there.kernel_drops())
+    );
 
     there.close();
     let mut told = 0;

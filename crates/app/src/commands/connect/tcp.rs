@@ -24,7 +24,10 @@ pub(super) async fn run(
     reconnect: bool,
     session: &Session,
 ) -> anyhow::Result<()> {
-    let builder = TcpClient::builder(endpoint).stats(session.stats.clone()).close_grace(GRACE);
+    let builder = TcpClient::builder(endpoint)
+        .stats(session.stats.clone())
+        .close_grace(GRACE)
+        .early_data_events(session.events.is_on());
     let client = if reconnect {
         builder.reconnect(Reconnect::new().unlimited().stable_after(STABLE_AFTER)).start()
     } else {

@@ -6,7 +6,6 @@ use sockets_udp::UdpSocket;
 use tokio::task::JoinSet;
 
 use super::bind::Bound;
-use super::relay::PrefixedRelay;
 use super::{events, relay_udp};
 use crate::args::{ListenArgs, ServiceKind, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
@@ -69,7 +68,8 @@ async fn start(
     prefix: &Bytes,
     session: &Session,
 ) -> anyhow::Result<TcpServer> {
-    let mut builder = TcpServer::builder().stats(session.stats.clone());
+    let mut builder =
+        TcpServer::builder().stats(session.stats.clone()).early_data_events(session.events.is_on());
     for listener in listeners {
         builder = builder.listener(listener);
     }
@@ -84,8 +84,7 @@ async fn start(
     }
     let started = match args.service {
         ServiceKind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
-        ServiceKind::Relay if prefix.is_empty() => builder.handler(Relay::new()).start().await,
-        ServiceKind::Relay => builder.handler(PrefixedRelay::new(prefix.clone())).start().await,
+        ServiceKind::Relay => builder.handler(Relay::new().prefix(prefix.clone())).start().await,
         ServiceKind::Discard | ServiceKind::Pipe => builder.handler(Discard).start().await,
     };
     Ok(started?)
