@@ -12,6 +12,9 @@ use crate::exit::{Exit, report};
 use crate::output::{EventLine, EventLog, EventSender, Terminal};
 use crate::signals::Signals;
 
+/// When a stop that takes time is explained.
+const HINT_AFTER: Duration = Duration::from_millis(500);
+
 /// How long the way out may take after Ctrl-C or SIGTERM: what was accepted is drained meanwhile.
 pub(in crate::commands) const GRACE: Duration = Duration::from_secs(5);
 
@@ -46,7 +49,9 @@ impl Session {
     /// Until [`GRACE`] after the wish to stop.
     pub(in crate::commands) async fn grace_over(&self) {
         self.stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(HINT_AFTER).await;
+        self.terminal.note("sending what was accepted; Ctrl-C once more stops at once");
+        tokio::time::sleep(GRACE.saturating_sub(HINT_AFTER)).await;
     }
 
     /// The end of the command, however it went: the last line of the events, the statistics, and

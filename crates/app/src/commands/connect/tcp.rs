@@ -40,7 +40,7 @@ pub(super) async fn run(
     // The first subscription sees everything from the beginning.
     let told = client.events();
     let state = client.events();
-    let telling = tokio::spawn(tell(told, session.events.clone(), session.terminal));
+    let telling = tokio::spawn(tell(told, session.events.clone(), session.terminal, reconnect));
     let talk = Talk {
         client: &client,
         reconnect,
@@ -48,17 +48,25 @@ pub(super) async fn run(
         peer_ended: CancellationToken::new(),
         in_hand: Cell::new(0),
     };
-    let result = tokio::select! {
-        result = talk.both_ways(state) => result,
-        () = session.grace_over() => Err(anyhow::anyhow!(
+    let ended = tokio::select! {
+        result = talk.both_ways(state) => Some(result),
+        () = session.grace_over() => None,
+    };
+    let in_hand = talk.in_hand.get();
+    let result = if let Some(result) = ended {
+        client.close().await;
+        result
+    } else {
+        // Closing in order would take its own time once more.
+        drop(client);
+        Err(anyhow::anyhow!(
             "not done {} s after the signal: {endpoint} or standard output takes nothing",
             GRACE.as_secs()
-        )),
+        ))
     };
-    client.close().await;
     let reason = telling.await?;
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
-    let lost = counted.dropped_bytes + talk.in_hand.get();
+    let lost = counted.dropped_bytes + in_hand;
     if result.is_err() && lost > 0 {
         session.terminal.warn(&format!("{lost} bytes of input did not get to {endpoint}"));
     }
@@ -175,6 +183,7 @@ async fn tell(
     mut events: Events<ClientEvent>,
     log: EventSender,
     terminal: Terminal,
+    reconnect: bool,
 ) -> Option<CloseReason> {
     let mut last = None;
     while let Some(received) = events.recv().await {
@@ -188,7 +197,8 @@ async fn tell(
                 let delay = delay.as_millis();
                 terminal.warn(&format!("not connected; try {attempt} follows in {delay} ms"));
             }
-            Received::Event(ClientEvent::Dropped { bytes, .. }) => {
+            // Without another connection to come, the end of the command says it.
+            Received::Event(ClientEvent::Dropped { bytes, .. }) if reconnect => {
                 terminal.warn(&format!("{bytes} bytes of input were lost with the connection"));
             }
             Received::Event(ClientEvent::Error { failure }) => {
