@@ -73,10 +73,41 @@ pub(crate) struct CompletionsArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+    use proptest::prelude::*;
+
+    use super::Args;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Args::command().debug_assert();
+        Args::command().debug_assert();
+    }
+
+    proptest! {
+        /// Every parser of a value, fed with anything: a value or an error, never a panic.
+        #[test]
+        fn any_text_is_a_value_or_an_error(text in prop_oneof![".{0,24}", "[0-9a-z:/.,=?-]{0,24}"]) {
+            for before in [
+                &["scan"][..],
+                &["scan", "::1", "-p"],
+                &["scan", "::1", "--exclude"],
+                &["scan", "::1", "--timeout"],
+                &["scan", "::1", "--rate"],
+                &["scan", "::1", "--show"],
+                &["scan", "::1", "--source"],
+                &["scan", "::1", "-o"],
+                &["lookup", "--"],
+                &["listen"],
+                &["listen", "::1:0", "--slow"],
+                &["listen", "::1:0", "--idle-timeout"],
+                &["connect"],
+                &["demo", "--tcp-port"],
+            ] {
+                let line = ["ports"].iter().chain(before).copied().chain([text.as_str()]);
+                if let Err(error) = Args::try_parse_from(line) {
+                    prop_assert!(!error.to_string().is_empty());
+                }
+            }
+        }
     }
 }

@@ -190,8 +190,7 @@ impl Engine {
     /// A probe could not be sent or judged, by no fault of the target.
     pub fn handle_local_error(&mut self, now: Instant, id: ProbeId, error: LocalError) {
         let Some(slot) = self.end_attempt(id) else { return };
-        // Whatever the error: this probe never left the machine.
-        self.tally.sent -= 1;
+        self.uncount_unsent(&slot, error);
         match error {
             LocalError::Resources => self.pause(now, id),
             LocalError::OwnSocket => {
@@ -219,8 +218,8 @@ impl Engine {
             self.expired.push_back(id);
             if slot.attempts > u32::from(self.config.retries) {
                 let cause = local_cause(slot.target.ip());
-                if cause.is_some() {
-                    self.tally.sent -= 1;
+                if let Some(error) = cause {
+                    self.uncount_unsent(&slot, error);
                 }
                 self.conclude(id, cause.map_or(Reason::NoResponse, LocalError::reason), None);
             } else {
@@ -264,6 +263,13 @@ impl Engine {
     /// After a lack of resources: each probe that ends makes room for one more.
     fn widen(&mut self) {
         self.window = (self.window + 1).min(self.config.max_in_flight);
+    }
+
+    /// Whatever the error, this probe never left the machine; to a neighbour that never resolved,
+    /// none of the earlier ones did.
+    fn uncount_unsent(&mut self, slot: &Slot, error: LocalError) {
+        let unresolved = error == LocalError::NeighbourUnresolved;
+        self.tally.sent -= if unresolved { u64::from(slot.attempts) } else { 1 };
     }
 
     fn end_attempt(&mut self, id: ProbeId) -> Option<Slot> {

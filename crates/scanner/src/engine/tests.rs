@@ -289,6 +289,7 @@ fn silence_with_a_local_cause_is_an_error_at_its_last_attempt_only() {
     }
     let Some(EngineEvent::Port(report)) = engine.poll_event() else { panic!("no verdict") };
     assert_eq!((report.reason, report.attempts), (Reason::NeighbourUnresolved, 2));
+    assert_eq!(engine.tally().sent, 0, "nothing left for a neighbour that is not there");
 }
 
 #[test]
