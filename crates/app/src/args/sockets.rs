@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use ports_core::Endpoint;
-use sockets_tcp::SlowPolicy;
+use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
 use super::scan::positive_duration;
 
@@ -34,8 +34,8 @@ pub(crate) struct ListenArgs {
     /// Close connections on which nothing moves for this long
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) idle_timeout: Option<Duration>,
-    /// What happens to a client that reads too slowly: block, block=TIME, drop-newest, drop-oldest
-    /// or disconnect
+    /// What a relay does with a client that reads too slowly: block, block=TIME, drop-newest,
+    /// drop-oldest or disconnect
     #[arg(long, value_name = "POLICY")]
     pub(crate) slow: Option<SlowArg>,
     /// Write events as JSON lines to FILE; - is standard output, where that carries no data
@@ -87,7 +87,7 @@ impl FromStr for SlowArg {
         let policy = match text.split_once('=') {
             Some(("block", time)) => SlowPolicy::Block(positive_duration(time)?),
             None => match text {
-                "block" => SlowPolicy::Block(Duration::from_secs(10)),
+                "block" => TcpServerBuilder::DEFAULT_SLOW_POLICY,
                 "drop-newest" => SlowPolicy::DropNewest,
                 "drop-oldest" => SlowPolicy::DropOldest,
                 "disconnect" => SlowPolicy::Disconnect,
