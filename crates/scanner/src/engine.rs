@@ -27,6 +27,8 @@ use crate::state::{PortReport, Reason, Tally};
 
 /// How long a probe waits that found no descriptor, port or buffer.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(5);
+/// Ports that may wait for resources at once; no new one is begun before one of them went.
+const MAX_PAUSED: usize = 64;
 /// How long the machine may be out of resources, with no probe of ours in flight to give some back,
 /// before the engine gives up.
 const RESOURCE_PATIENCE: Duration = Duration::from_secs(2);
@@ -139,7 +141,11 @@ impl Engine {
         while self.paused.front().is_some_and(|(at, _)| *at <= now) {
             self.ready.extend(self.paused.pop_front().map(|(_, id)| id));
         }
-        let id = self.ready.pop_front().or_else(|| self.start_next_port(now))?;
+        let id = match self.ready.pop_front() {
+            Some(id) => id,
+            None if self.paused.len() < MAX_PAUSED => self.start_next_port(now)?,
+            None => return None,
+        };
         // A slot in `ready` lives until its attempt is sent.
         let slot = self.slots.find(id)?;
         slot.attempts = slot.attempts.saturating_add(1);
@@ -240,7 +246,8 @@ impl Engine {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let pending = if self.outstanding >= self.window {
             None
-        } else if self.ready.is_empty() && self.work.is_empty() {
+        } else if self.ready.is_empty() && (self.work.is_empty() || self.paused.len() >= MAX_PAUSED)
+        {
             self.paused.front().map(|(at, _)| *at)
         } else {
             Some(self.pacer.next_at())

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -232,7 +232,7 @@ impl ConnectDriver {
             _ => false,
         };
         if may_be_icmp {
-            outcome = self.by_icmp(&socket, ip).unwrap_or(outcome);
+            outcome = self.by_icmp(&socket, probe.target).unwrap_or(outcome);
         }
         match outcome {
             Outcome::Connected => self.connected(socket, &probe),
@@ -276,10 +276,10 @@ impl ConnectDriver {
     }
 
     /// What the ICMP message says that failed a connect, where it was one and no reset.
-    fn by_icmp(&self, socket: &ProbeSocket, target: IpAddr) -> Option<Outcome> {
-        let error = socket.icmp_error()?;
+    fn by_icmp(&self, socket: &ProbeSocket, target: SocketAddr) -> Option<Outcome> {
+        let error = socket.icmp_error(target)?;
         let own = error.sender.is_some_and(|sender| self.config.links.is_local(sender));
-        Some(if own && !self.config.links.is_local(target) {
+        Some(if own && !self.config.links.is_local(target.ip()) {
             // The kernel tells its own failure to resolve a neighbour in the form of a message from
             // itself (`ipv4_link_failure` in `net/ipv4/route.c`).
             Outcome::Local(LocalError::NeighbourUnresolved)

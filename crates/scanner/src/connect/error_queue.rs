@@ -2,7 +2,7 @@
 //! whom. The errno alone does not tell a filter from a closed port, nor a router from this machine.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::sys::socket::{
@@ -35,8 +35,15 @@ pub(super) fn keep(socket: &impl AsFd, v6: bool) -> io::Result<()> {
     }?)
 }
 
-/// Takes the message that failed the last connect, if it was one.
-pub(super) fn take(socket: &impl AsRawFd) -> Option<IcmpError> {
+/// Takes the message about a probe to `target`, if there is one. What was left in the queue by probes
+/// that the socket served before is thrown away.
+pub(super) fn take(socket: &impl AsRawFd, target: SocketAddr) -> Option<IcmpError> {
+    std::iter::from_fn(|| next(socket))
+        .find_map(|(about, error)| if about == Some(target) { error } else { None })
+}
+
+/// The next message: whom the probe was sent to, and what is said of it. `None` at the queue's end.
+fn next(socket: &impl AsRawFd) -> Option<(Option<SocketAddr>, Option<IcmpError>)> {
     let mut control = nix::cmsg_space!([u8; CONTROL_BYTES]);
     // What is quoted of the probe is of no use here.
     let mut nothing = [IoSliceMut::new(&mut [])];
@@ -44,7 +51,22 @@ pub(super) fn take(socket: &impl AsRawFd) -> Option<IcmpError> {
     let message =
         recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut nothing, Some(&mut control), flags)
             .ok()?;
-    message.cmsgs().ok()?.find_map(|message| match message {
+    let about = message.address.as_ref().and_then(|address| {
+        let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+        v4.or_else(|| {
+            let v6 = address.as_sockaddr_in6()?;
+            Some(SocketAddr::new(v6.ip().into(), v6.port()))
+        })
+    });
+    let error = message
+        .cmsgs()
+        .ok()
+        .and_then(|mut messages| messages.find_map(|message| error_of(&message)));
+    Some((about, error))
+}
+
+fn error_of(message: &ControlMessageOwned) -> Option<IcmpError> {
+    match message {
         ControlMessageOwned::Ipv4RecvErr(error, from) if error.ee_origin == FROM_ICMP => {
             let sender = from.map(|from| Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr)).into());
             icmp(error.ee_type, error.ee_code).map(|reply| IcmpError { reply, sender })
@@ -54,7 +76,7 @@ pub(super) fn take(socket: &impl AsRawFd) -> Option<IcmpError> {
             icmp6(error.ee_type, error.ee_code).map(|reply| IcmpError { reply, sender })
         }
         _ => None,
-    })
+    }
 }
 
 /// RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1.
@@ -105,7 +127,7 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let stream = TcpStream::connect(address).unwrap();
             keep(&stream, address.is_ipv6()).unwrap();
-            assert_eq!(take(&stream), None);
+            assert_eq!(take(&stream, address), None);
         }
     }
 }

@@ -76,9 +76,9 @@ impl ProbeSocket {
         SockRef::from(&self.stream).connect(target)
     }
 
-    /// The ICMP message that failed the last connect, if one did.
-    pub(super) fn icmp_error(&self) -> Option<IcmpError> {
-        error_queue::take(&self.stream)
+    /// The ICMP message about the probe to `target`, if there is one.
+    pub(super) fn icmp_error(&self, target: SocketAddr) -> Option<IcmpError> {
+        error_queue::take(&self.stream, target)
     }
 
     /// Both ends of the connection, this one first.

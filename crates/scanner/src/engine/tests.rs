@@ -237,12 +237,13 @@ fn a_lack_of_descriptors_narrows_the_window_and_loses_nothing() {
 #[test]
 fn a_lasting_lack_of_everything_ends_the_scan_with_its_cause() {
     let start = Instant::now();
-    let mut engine = engine("1-50", EngineConfig::default(), start);
+    let mut engine = engine("1-5000", EngineConfig::default(), start);
     let mut now = start;
     while !engine.is_idle() {
         while let Some(probe) = engine.poll_probe(now) {
             engine.handle_local_error(now, probe.id, LocalError::Resources);
         }
+        assert!(engine.paused.len() <= MAX_PAUSED);
         now = engine.poll_timeout().map_or(now, |at| at.max(now));
         assert!(now - start < Duration::from_secs(10));
     }
