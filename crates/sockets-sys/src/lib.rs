@@ -1,0 +1,94 @@
+//! Safe functions over the socket system calls that socket2 and rustix do not wrap, or not well.
+//!
+//! - [`SendBatch`], [`ReceiveBatch`]: many datagrams or packets in one system call, with no
+//!   allocation per packet, true lengths, and the one packet that failed named by its place.
+//! - [`PacketFd`]: an `AF_PACKET` socket, at the link or at the network header.
+//! - [`PacketRing`]: the same, received through memory shared with the kernel.
+//! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
+//! - [`TunDevice`]: a network interface whose packets this process makes.
+//! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
+//!
+//! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
+//! It is for Linux and empty elsewhere.
+//!
+//! What it is not for: it holds no policy. It knows no routes, builds no packets, retries nothing.
+//! For raw sockets to work with, see `sockets-raw`; for TCP and UDP, see `sockets-tcp` and
+//! `sockets-udp`.
+//!
+//! # Examples
+//!
+//! Three datagrams in one call, received in one call:
+//!
+//! ```
+//! use std::net::UdpSocket;
+//! use sockets_sys::{ReceiveBatch, SendBatch, Source};
+//!
+//! let here = UdpSocket::bind("127.0.0.1:0")?;
+//! let there = UdpSocket::bind("127.0.0.1:0")?;
+//!
+//! let mut batch = SendBatch::new(3, 64);
+//! for text in ["one", "two", "three"] {
+//!     batch.push(text.as_bytes(), there.local_addr()?.into())?;
+//! }
+//! assert_eq!(batch.send(&here)?, 3);
+//!
+//! let mut received = ReceiveBatch::new(8, 64);
+//! assert_eq!(received.receive(&there)?, 3);
+//! let last = received.iter().last().ok_or("nothing")?;
+//! assert_eq!(last.bytes, b"three");
+//! assert_eq!(last.source, Source::Socket(here.local_addr()?));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The interfaces of this machine, asked of the kernel:
+//!
+//! ```
+//! use std::time::Duration;
+//! use sockets_sys::{Attributes, NetlinkFlags, NetlinkProtocol, NetlinkRequest, NetlinkSocket};
+//!
+//! const RTM_GETLINK: u16 = 18;
+//! const IFINFOMSG_SIZE: usize = 16;
+//! const IFLA_IFNAME: u16 = 3;
+//!
+//! let socket = NetlinkSocket::open(NetlinkProtocol::ROUTE)?;
+//! let mut request = NetlinkRequest::new(RTM_GETLINK, NetlinkFlags::DUMP, 1);
+//! request.body(&[0; IFINFOMSG_SIZE]);
+//!
+//! let mut names = Vec::new();
+//! let mut buffer = vec![0; 32 * 1024];
+//! socket.exchange(&request, &mut buffer, Duration::from_secs(5), |message| {
+//!     let attributes = message.payload.get(IFINFOMSG_SIZE..).unwrap_or_default();
+//!     let name = Attributes::new(attributes).find(|attribute| attribute.kind == IFLA_IFNAME);
+//!     names.extend(name.and_then(|name| name.text().map(str::to_owned)));
+//! })?;
+//! assert!(names.contains(&"lo".to_owned()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![allow(unsafe_code, reason = "the one crate that calls what no safe crate wraps")]
+#![cfg(target_os = "linux")]
+
+mod address;
+mod control;
+mod filter;
+mod headers;
+mod link;
+mod netlink;
+mod option;
+mod packet;
+mod receive_batch;
+mod ring;
+mod send_batch;
+mod tun;
+
+pub use filter::{FilterInstruction, attach_filter, lock_filter};
+pub use link::{LinkAddress, LinkSource, PacketType};
+pub use netlink::{
+    Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
+    NetlinkReceiveError, NetlinkRequest, NetlinkSocket,
+};
+pub use option::{set_receive_buffer, set_timestamps};
+pub use packet::{PacketFd, PacketLevel, PacketStatistics};
+pub use receive_batch::{ReceiveBatch, Received, Source};
+pub use ring::{PacketRing, RingBlock};
+pub use send_batch::{Destination, PushError, SendBatch};
+pub use tun::TunDevice;

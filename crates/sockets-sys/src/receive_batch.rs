@@ -1,0 +1,149 @@
+//! A batch of buffers to receive into in one system call (`recvmmsg`).
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::SystemTime;
+
+use crate::address::Name;
+use crate::control::Control;
+use crate::headers::{Headers, Slot};
+use crate::link::LinkSource;
+
+/// Where a received packet came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The kernel did not say, or in a way that is not understood here.
+    Unknown,
+    /// An address and port; the port of a raw IP socket is 0.
+    Socket(SocketAddr),
+    /// A link address, of a packet socket.
+    Link(LinkSource),
+}
+
+/// One received packet, borrowed from its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received<'a> {
+    /// The packet, as much of it as the buffer had room for.
+    pub bytes: &'a [u8],
+    /// The packet's true length in bytes: more than `bytes` where it was cut.
+    pub length: usize,
+    /// Where it came from.
+    pub source: Source,
+    /// When the kernel received it, by the system's clock; `None` unless
+    /// [`set_timestamps`](crate::set_timestamps) is on.
+    pub timestamp: Option<SystemTime>,
+}
+
+impl Received<'_> {
+    /// Whether the buffer was too small for the packet.
+    pub const fn is_truncated(&self) -> bool {
+        self.length > self.bytes.len()
+    }
+}
+
+/// Buffers to receive into: a fixed number of a fixed size, in one piece of memory. Nothing is
+/// allocated after [`ReceiveBatch::new`].
+pub struct ReceiveBatch {
+    arena: Box<[u8]>,
+    buffer_size: usize,
+    names: Box<[Name]>,
+    controls: Box<[Control]>,
+    headers: Headers,
+    received: usize,
+}
+
+impl ReceiveBatch {
+    /// The most packets the kernel gives in one call, and so the most buffers of a batch.
+    pub const MOST_PER_CALL: usize = 1024;
+
+    /// `buffers` buffers of `buffer_size` bytes each; at most [`Self::MOST_PER_CALL`] are made.
+    ///
+    /// # Panics
+    ///
+    /// Where the two multiply to more than the memory there is.
+    pub fn new(buffers: usize, buffer_size: usize) -> Self {
+        let buffers = buffers.min(Self::MOST_PER_CALL);
+        Self {
+            arena: vec![0; buffers.saturating_mul(buffer_size)].into(),
+            buffer_size,
+            names: vec![Name::EMPTY; buffers].into(),
+            controls: vec![Control::EMPTY; buffers].into(),
+            headers: Headers::new(buffers),
+            received: 0,
+        }
+    }
+
+    /// How many buffers there are.
+    pub const fn capacity(&self) -> usize {
+        self.names.len()
+    }
+
+    /// How large each is, in bytes.
+    pub const fn buffer_size(&self) -> usize {
+        self.buffer_size
+    }
+
+    /// Receives what is there, up to [`capacity`](Self::capacity) packets, in one call that does
+    /// not wait; what was received before is gone. Returns how many came: 0 where none was there.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says when it gave none; `WouldBlock` is not an error here. A packet socket
+    /// says `ENETDOWN` once after its interface went down.
+    pub fn receive(&mut self, fd: impl AsFd) -> io::Result<usize> {
+        self.received = 0;
+        // `max(1)`: the chunks of an arena of empty buffers.
+        let mut chunks = self.arena.chunks_mut(self.buffer_size.max(1));
+        let slots = self.names.iter_mut().zip(&mut self.controls).map(|(name, control)| Slot {
+            bytes: chunks.next().unwrap_or_default(),
+            name,
+            name_size: Name::SIZE as u32,
+            control: Some(control),
+        });
+        match self.headers.receive(fd.as_fd(), slots) {
+            Ok(count) => self.received = count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.received)
+    }
+
+    /// How many packets the last [`receive`](Self::receive) brought.
+    pub const fn len(&self) -> usize {
+        self.received
+    }
+
+    /// Whether it brought none.
+    pub const fn is_empty(&self) -> bool {
+        self.received == 0
+    }
+
+    /// The packets of the last [`receive`](Self::receive), in the order they came.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Received<'_>> {
+        (0..self.received).map(|index| {
+            let filled = self.headers.filled(index);
+            let start = index * self.buffer_size;
+            let kept = filled.length.min(self.buffer_size);
+            Received {
+                bytes: &self.arena[start..start + kept],
+                length: filled.length,
+                source: self.names[index].decode(filled.name_size),
+                timestamp: self.controls[index].timestamp(filled.control_size),
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for ReceiveBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReceiveBatch")
+            .field("received", &self.received)
+            .field("capacity", &self.capacity())
+            .field("buffer_size", &self.buffer_size)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
