@@ -4,6 +4,8 @@ mod demo;
 mod lookup;
 mod output;
 mod scan;
+#[cfg(target_os = "linux")]
+mod sniff;
 mod sockets;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -12,6 +14,8 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use output::{Format, OutputArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, StateArg};
+#[cfg(target_os = "linux")]
+pub(crate) use sniff::{Condition, Expression, SniffArgs};
 pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};
 
 /// Know, claim, open, scan and watch ports and sockets.
@@ -56,6 +60,9 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Connect, and move standard input there and what comes back to standard output
     Connect(ConnectArgs),
+    /// Show packets as they pass the interfaces of this machine
+    #[cfg(target_os = "linux")]
+    Sniff(SniffArgs),
     /// The tour: echo server, client, UDP service, scan, statistics
     Demo(DemoArgs),
     /// Print the completion script for a shell
@@ -101,6 +108,8 @@ mod tests {
                 &["listen", "::1:0", "--slow"],
                 &["listen", "::1:0", "--idle-timeout"],
                 &["connect"],
+                &["sniff"],
+                &["sniff", "--count"],
                 &["demo", "--tcp-port"],
             ] {
                 let line = ["ports"].iter().chain(before).copied().chain([text.as_str()]);

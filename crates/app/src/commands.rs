@@ -7,3 +7,5 @@ pub(crate) mod listen;
 pub(crate) mod lookup;
 pub(crate) mod man;
 pub(crate) mod scan;
+#[cfg(target_os = "linux")]
+pub(crate) mod sniff;

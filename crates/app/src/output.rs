@@ -2,10 +2,16 @@
 
 mod events;
 mod file;
+#[cfg(target_os = "linux")]
+mod packets;
 mod services;
 mod terminal;
 
 pub(crate) use events::{EventLine, EventLog, EventSender};
 pub(crate) use file::create;
+#[cfg(target_os = "linux")]
+pub(crate) use packets::{
+    CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
+};
 pub(crate) use services::{CsvServices, JsonlServices, ServiceWriter, TableServices};
 pub(crate) use terminal::Terminal;

@@ -1,0 +1,33 @@
+//! Arguments of `ports sniff`.
+
+mod expression;
+
+use std::path::PathBuf;
+
+use super::OutputArgs;
+
+pub(crate) use expression::{Condition, Expression};
+
+/// Arguments of `ports sniff`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The filter is a conjunction: a packet is shown that meets all of it.\n\
+    Protocols: ip, ip6, arp, tcp, udp, icmp, icmp6. Hosts are addresses. Ports: 53, 8000-8100, https.\n\n\
+    ports sniff tcp dst port 443\n\
+    ports sniff --interface lo udp host ::1 port 53 --write dns.pcap\n\n\
+    Needs the capability CAP_NET_RAW. Ctrl-C ends it with a summary.")]
+pub(crate) struct SniffArgs {
+    /// What to show: [PROTOCOL] [[src|dst] host ADDRESS] [[src|dst] port PORTS] ...
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    /// Only this interface, instead of all
+    #[arg(long, short, value_name = "I")]
+    pub(crate) interface: Option<String>,
+    /// Also write the packets to this capture file, for tcpdump and Wireshark
+    #[arg(long, short, value_name = "FILE.pcap")]
+    pub(crate) write: Option<PathBuf>,
+    /// End after this many packets
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}

@@ -1,0 +1,116 @@
+//! Where packets go: standard output, the files of `-o`, the capture file.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use sockets_raw::{
+    COOKED_HEADER, LinkType, PcapWriter, SniffedPacket, SnifferBuilder, cooked_header,
+};
+
+use crate::args::{Format, SniffArgs};
+use crate::output::{
+    self, CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary,
+    TablePackets, Terminal,
+};
+
+type Rows = Box<dyn PacketWriter>;
+
+/// All outputs of one command.
+pub(super) struct Sinks {
+    /// Gone once its reader is.
+    stdout: Option<Rows>,
+    files: Vec<(PathBuf, Rows)>,
+    capture: Option<(PathBuf, PcapWriter<BufWriter<File>>)>,
+}
+
+impl Sinks {
+    /// Creates the files.
+    pub(super) fn open(args: &SniffArgs, terminal: Terminal) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        for file in &args.output.output {
+            let writer = output::create(&file.path)?;
+            files.push((file.path.clone(), rows(file.format(args.output.format), writer)));
+        }
+        let snap_length = (COOKED_HEADER + SnifferBuilder::DEFAULT_SNAP_LENGTH) as u32;
+        let capture = match &args.write {
+            None => None,
+            Some(path) => {
+                let file = output::create(path)?;
+                let writer = PcapWriter::new(file, LinkType::LinuxCooked, snap_length)
+                    .with_context(|| cannot_write(path))?;
+                Some((path.clone(), writer))
+            }
+        };
+        let stdout = rows(args.output.format, BufWriter::new(terminal.stdout()));
+        Ok(Self { stdout: Some(stdout), files, capture })
+    }
+
+    pub(super) fn start(&mut self, start: &SniffStart<'_>) -> anyhow::Result<()> {
+        self.flush_capture()?;
+        self.each(|rows| rows.start(start))
+    }
+
+    pub(super) fn packet(
+        &mut self,
+        packet: &SniffedPacket<'_>,
+        row: &PacketRow<'_>,
+    ) -> anyhow::Result<()> {
+        if let Some((path, capture)) = &mut self.capture {
+            let header = cooked_header(&packet.link);
+            capture
+                .write(packet.timestamp, header.len() + packet.length, &[&header, packet.bytes])
+                .with_context(|| cannot_write(path))?;
+        }
+        self.each(|rows| rows.packet(row))
+    }
+
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        self.flush_capture()?;
+        self.each(|rows| rows.flush())
+    }
+
+    pub(super) fn summary(&mut self, summary: &SniffSummary) -> anyhow::Result<()> {
+        self.flush_capture()?;
+        self.each(|rows| rows.summary(summary))
+    }
+
+    fn flush_capture(&mut self) -> anyhow::Result<()> {
+        match &mut self.capture {
+            Some((path, capture)) => capture.flush().with_context(|| cannot_write(path)),
+            None => Ok(()),
+        }
+    }
+
+    /// A closed pipe is an error only where no file is left to write.
+    fn each(
+        &mut self,
+        mut write: impl FnMut(&mut dyn PacketWriter) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        for (path, rows) in &mut self.files {
+            write(rows.as_mut()).with_context(|| cannot_write(path))?;
+        }
+        let has_files = !self.files.is_empty() || self.capture.is_some();
+        let Some(stdout) = &mut self.stdout else { return Ok(()) };
+        match write(stdout.as_mut()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && has_files => {
+                self.stdout = None;
+                Ok(())
+            }
+            result => result.context("cannot write to standard output"),
+        }
+    }
+}
+
+fn cannot_write(path: &std::path::Path) -> String {
+    format!("cannot write `{}`", path.display())
+}
+
+fn rows(format: Format, writer: impl Write + Send + 'static) -> Rows {
+    match format {
+        Format::Jsonl => Box::new(JsonlPackets(writer)),
+        Format::Csv => Box::new(CsvPackets::new(writer)),
+        Format::Table => Box::new(TablePackets(writer)),
+    }
+}
