@@ -7,5 +7,44 @@ mod outcome;
 mod own;
 mod socket;
 
-pub(crate) use driver::{ConnectDriver, DriverConfig, WorkSource};
-pub(crate) use own::OwnSockets;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use driver::{ConnectDriver, DriverConfig};
+use own::OwnSockets;
+
+use crate::engine::Engine;
+use crate::event::Method;
+use crate::links::Links;
+use crate::prober::{ProbeError, Prober, WorkSource, Worked};
+
+/// Asks by `connect`.
+#[derive(Debug)]
+pub(crate) struct ConnectProber {
+    config: DriverConfig,
+}
+
+impl ConnectProber {
+    /// From `source`, or where `None` from the address the system chooses.
+    pub(crate) fn new(links: Links, source: Option<IpAddr>) -> Self {
+        let own = Arc::new(OwnSockets::new(links.own_addresses().chain(source)));
+        Self { config: DriverConfig { own, links: Arc::new(links), source } }
+    }
+}
+
+impl Prober for ConnectProber {
+    fn method(&self) -> Method {
+        Method::Connect
+    }
+
+    fn run(&self, engine: Engine, source: &mut dyn WorkSource) -> Result<Worked, ProbeError> {
+        let driver = ConnectDriver::new(engine, self.config.clone())
+            .map_err(ProbeError::of("make a poller"))?;
+        let engine = driver.run(source).map_err(ProbeError::of("wait for sockets"))?;
+        Ok(Worked { engine, kernel_drops: 0 })
+    }
+
+    fn may_defer(&self, address: IpAddr) -> bool {
+        self.config.own.has_address(address)
+    }
+}

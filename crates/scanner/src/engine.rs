@@ -8,7 +8,7 @@ mod slots;
 mod wheel;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -141,25 +141,34 @@ impl Engine {
         while self.paused.front().is_some_and(|(at, _)| *at <= now) {
             self.ready.extend(self.paused.pop_front().map(|(_, id)| id));
         }
-        let id = match self.ready.pop_front() {
-            Some(id) => id,
+        // A port in `ready` may have been answered meanwhile, late.
+        let waiting =
+            std::iter::from_fn(|| self.ready.pop_front()).find(|id| self.slots.find(*id).is_some());
+        let index = match waiting {
+            Some(id) => id.index(),
             None if self.paused.len() < MAX_PAUSED => self.start_next_port(now)?,
             None => return None,
         };
-        // A slot in `ready` lives until its attempt is sent.
+        let (id, slot) = self.slots.at(index, 0)?;
+        let (id, slot) =
+            self.slots.at(index, slot.attempts.saturating_add(1)).unwrap_or((id, slot));
+        let target = slot.target;
+        let wait = self.timeout_of(target.ip(), id.attempt());
         let slot = self.slots.find(id)?;
-        slot.attempts = slot.attempts.saturating_add(1);
+        slot.attempts = id.attempt();
         slot.sent_at = now;
-        let probe = Probe { id, target: slot.target, attempt: slot.attempts };
-        let wait = self.timeout_of(probe.target.ip(), probe.attempt);
+        slot.in_flight = true;
+        if slot.attempts == 1 {
+            slot.first_sent = now;
+        }
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
         self.outstanding += 1;
         self.tally.sent += 1;
-        Some(probe)
+        Some(Probe { id, target })
     }
 
-    fn start_next_port(&mut self, now: Instant) -> Option<ProbeId> {
+    fn start_next_port(&mut self, now: Instant) -> Option<u32> {
         let range = self.work.front_mut()?;
         let index = range.start;
         range.start += 1;
@@ -168,29 +177,76 @@ impl Engine {
         }
         let (group, target) = self.reader.read(&self.plan, index);
         self.groups.start(group);
-        Some(self.slots.insert(Slot { index, group, target, attempts: 0, sent_at: now }))
+        let slot = Slot {
+            index,
+            group,
+            target,
+            attempts: 0,
+            first_sent: now,
+            sent_at: now,
+            in_flight: false,
+        };
+        Some(self.slots.insert(slot))
     }
 
-    /// A probe was answered. An answer to a probe that is over is ignored.
+    /// The id of a probe that an answer names by its number ([`ProbeId::index`]), its port and its
+    /// attempt; `None` where no such port is under way, or it was not asked that often yet.
+    #[must_use]
+    pub fn find(&self, index: u32, target: SocketAddr, attempt: u32) -> Option<ProbeId> {
+        let (id, slot) = self.slots.at(index, attempt)?;
+        (slot.target == target && (1..=slot.attempts).contains(&attempt)).then_some(id)
+    }
+
+    /// The probe left only now: something had to be found out first. Its wait begins anew.
+    pub fn note_departed(&mut self, now: Instant, id: ProbeId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        if !slot.in_flight || slot.attempts != id.attempt() {
+            return;
+        }
+        slot.sent_at = now;
+        if slot.attempts == 1 {
+            slot.first_sent = now;
+        }
+        let target = slot.target;
+        self.timers.disarm(id.index());
+        self.timers.arm(id.index(), now + self.timeout_of(target.ip(), id.attempt()));
+    }
+
+    /// The kernel dropped `count` packets of ours, or answers to us, for want of room.
+    pub fn handle_kernel_drops(&mut self, now: Instant, count: u64) {
+        if count > 0 {
+            self.pacer.answered(now, true);
+        }
+    }
+
+    /// A probe was answered. An answer for a port that has its verdict is ignored; one to an earlier
+    /// attempt is as good as any.
     pub fn handle_reply(&mut self, now: Instant, id: ProbeId, reply: Reply) {
         let Some(slot) = self.end_attempt(id) else { return };
         self.starved_since = None;
         self.widen();
-        let rtt = now.saturating_duration_since(slot.sent_at);
+        let asked_at = if id.attempt() == slot.attempts {
+            Some(slot.sent_at)
+        } else {
+            (id.attempt() == 1).then_some(slot.first_sent)
+        };
+        let rtt = asked_at.map(|at| now.saturating_duration_since(at));
         let reason = match reply {
             Reply::Open => Reason::SynAck,
+            Reply::Datagram => Reason::UdpResponse,
             Reply::Closed => Reason::Reset,
             Reply::HostUnreachable => Reason::HostUnreachable,
             Reply::NetworkUnreachable => Reason::NetworkUnreachable,
             Reply::PortUnreachable => Reason::PortUnreachable,
             Reply::AdminProhibited => Reason::AdminProhibited,
+            Reply::ProtocolUnreachable => Reason::ProtocolUnreachable,
         };
-        let from_host = matches!(reply, Reply::Open | Reply::Closed);
+        let from_host = matches!(reply, Reply::Open | Reply::Closed | Reply::Datagram);
         if from_host {
-            self.pacer.answered(now, slot.attempts > 1);
-            self.note_rtt(&slot, rtt);
+            self.pacer.answered(now, id.attempt() > 1);
+            self.note_rtt(&slot, rtt.unwrap_or_default());
         }
-        self.conclude(id, reason, from_host.then_some(rtt));
+        self.conclude(id, reason, rtt.filter(|_| from_host));
     }
 
     /// A probe could not be sent or judged, by no fault of the target.
@@ -217,7 +273,8 @@ impl Engine {
     ) {
         self.timers.expire(now, &mut self.due);
         while let Some(index) = self.due.pop() {
-            let Some(id) = self.slots.id_at(index) else { continue };
+            let attempts = self.slots.at(index, 0).map_or(0, |(_, slot)| slot.attempts);
+            let Some((id, _)) = self.slots.at(index, attempts) else { continue };
             let Some(slot) = self.end_attempt(id) else { continue };
             self.starved_since = None;
             self.widen();
@@ -229,8 +286,7 @@ impl Engine {
                 }
                 self.conclude(id, cause.map_or(Reason::NoResponse, LocalError::reason), None);
             } else {
-                let next = self.slots.next_attempt(id);
-                self.ready.extend(next);
+                self.ready.push_back(id);
             }
         }
     }
@@ -280,10 +336,12 @@ impl Engine {
     }
 
     fn end_attempt(&mut self, id: ProbeId) -> Option<Slot> {
-        let slot = *self.slots.find(id)?;
-        self.timers.disarm(id.index());
-        self.outstanding -= 1;
-        Some(slot)
+        let slot = self.slots.find(id)?;
+        if std::mem::replace(&mut slot.in_flight, false) {
+            self.outstanding -= 1;
+            self.timers.disarm(id.index());
+        }
+        Some(*slot)
     }
 
     /// The probe did not leave: not an attempt. The window shrinks to what the machine can hold.
@@ -303,22 +361,22 @@ impl Engine {
                 return;
             }
         }
-        let next = self.slots.next_attempt(id);
-        self.paused.extend(next.map(|id| (now + RESOURCE_PAUSE, id)));
+        self.paused.push_back((now + RESOURCE_PAUSE, id));
     }
 
     fn conclude(&mut self, id: ProbeId, reason: Reason, rtt: Option<Duration>) {
         let Some(slot) = self.slots.remove(id) else { return };
         self.groups.end(slot.group);
-        self.tally.count(reason.state());
-        self.events.push_back(EngineEvent::Port(PortReport {
+        let report = PortReport {
             address: slot.target.ip(),
             port: Port::new(slot.target.port()),
             transport: self.plan.transport(),
             reason,
             rtt,
             attempts: slot.attempts,
-        }));
+        };
+        self.tally.count(report.state());
+        self.events.push_back(EngineEvent::Port { index: slot.index, report });
     }
 
     fn note_rtt(&mut self, slot: &Slot, rtt: Duration) {

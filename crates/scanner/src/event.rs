@@ -28,13 +28,27 @@ pub enum ScanEvent {
 pub enum Method {
     /// A full handshake by the kernel.
     Connect,
+    /// The first packet of a handshake, sent and answered past the kernel's TCP.
+    Syn,
+    /// A datagram that the service of the port is likely to answer.
+    Udp,
 }
 
 impl Method {
+    /// The transport of the ports it asks.
+    pub const fn transport(self) -> Transport {
+        match self {
+            Self::Connect | Self::Syn => Transport::Tcp,
+            Self::Udp => Transport::Udp,
+        }
+    }
+
     /// The name in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Syn => "syn",
+            Self::Udp => "udp",
         }
     }
 }

@@ -48,6 +48,7 @@ mod interval_set;
 mod links;
 mod permutation;
 mod plan;
+mod prober;
 mod progress;
 pub mod report;
 mod resolve;

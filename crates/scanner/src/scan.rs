@@ -19,11 +19,12 @@ use collector::Collector;
 pub use error::ScanError;
 pub use small::{scan_port, scan_range, scan_well_known};
 
-use crate::connect::{DriverConfig, OwnSockets};
+use crate::connect::ConnectProber;
 use crate::engine::EngineConfig;
 use crate::event::{Method, ScanEvent, ScanInfo, ScanSummary};
 use crate::links::Links;
 use crate::plan::ScanPlan;
+use crate::prober::Prober;
 use crate::progress::ScanHandle;
 use crate::state::PortState;
 
@@ -36,6 +37,7 @@ const DEFERRED_ROUNDS: usize = 32;
 #[derive(Debug)]
 pub struct Scan {
     plan: Arc<ScanPlan>,
+    method: Method,
     engine: EngineConfig,
     workers: usize,
     report: Vec<PortState>,
@@ -72,21 +74,23 @@ impl Scan {
     pub fn run(&self, mut sink: impl FnMut(ScanEvent)) -> Result<ScanSummary, ScanError> {
         let started = Instant::now();
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
-        let own = Arc::new(OwnSockets::new(links.own_addresses().chain(self.source)));
-        let driver =
-            DriverConfig { own: Arc::clone(&own), links: Arc::new(links), source: self.source };
+        let prober: Box<dyn Prober> = match self.method {
+            Method::Connect => Box::new(ConnectProber::new(links, self.source)),
+            Method::Syn | Method::Udp => todo!(),
+        };
+        let prober = &*prober;
         self.handle.begin(self.plan.len());
         sink(ScanEvent::Started(self.info()));
 
-        let mut collector = Collector::new(&self.plan, &self.names, &own, &mut sink);
-        let result = self.run_passes(&driver, &mut collector);
+        let mut collector = Collector::new(&self.plan, &self.names, prober, &mut sink);
+        let result = self.run_passes(prober, &mut collector);
         let summary = collector.finish(started.elapsed());
         result.map(|()| summary)
     }
 
     fn run_passes(
         &self,
-        driver: &DriverConfig,
+        prober: &dyn Prober,
         collector: &mut Collector<'_>,
     ) -> Result<(), ScanError> {
         let blocks = AtomicU64::new(0);
@@ -94,7 +98,7 @@ impl Scan {
             let number = blocks.fetch_add(1, Ordering::Relaxed);
             (number < self.plan.blocks()).then(|| self.plan.block(number))
         };
-        let mut deferred = self.pass(self.workers, driver, &next_block, collector)?;
+        let mut deferred = self.pass(self.workers, prober, &next_block, collector)?;
         for _ in 0..DEFERRED_ROUNDS {
             if deferred.is_empty() || self.handle.is_cancelled() {
                 return Ok(());
@@ -106,7 +110,7 @@ impl Scan {
                 let index = indices.lock().unwrap_or_else(PoisonError::into_inner).next();
                 index.map(|index| index..index + 1)
             };
-            deferred = self.pass(1, driver, &next_index, collector)?;
+            deferred = self.pass(1, prober, &next_index, collector)?;
         }
         collector.give_up(&deferred);
         Ok(())
@@ -115,7 +119,7 @@ impl Scan {
     fn info(&self) -> ScanInfo {
         ScanInfo {
             started: SystemTime::now(),
-            method: Method::Connect,
+            method: self.method,
             transport: self.plan.transport(),
             targets: Arc::clone(&self.targets),
             ports: self.ports.clone(),

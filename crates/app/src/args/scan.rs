@@ -106,7 +106,7 @@ impl StateArg {
             (Self::All, _)
                 | (Self::Open, PortState::Open)
                 | (Self::Closed, PortState::Closed)
-                | (Self::Filtered, PortState::Filtered)
+                | (Self::Filtered, PortState::Filtered | PortState::OpenFiltered)
                 | (Self::Error, PortState::Error)
         )
     }

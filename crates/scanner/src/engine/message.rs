@@ -9,12 +9,10 @@ use crate::state::{PortReport, Reason};
 /// A probe to send: one attempt at one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Names this attempt in every later call.
+    /// Names this attempt in every later call; [`ProbeId::attempt`] is 1 for a port's first.
     pub id: ProbeId,
     /// Where to.
     pub target: SocketAddr,
-    /// 1 for the first attempt at this port.
-    pub attempt: u32,
 }
 
 /// What came back for a probe.
@@ -22,14 +20,18 @@ pub struct Probe {
 pub enum Reply {
     /// The handshake was answered.
     Open,
+    /// A datagram came back.
+    Datagram,
     /// The host reset it.
     Closed,
     /// A router on the way said the host cannot be reached.
     HostUnreachable,
     /// A router on the way said the network cannot be reached.
     NetworkUnreachable,
-    /// A filter said, by ICMP and not by a reset, that the port cannot be reached.
+    /// ICMP said that the port cannot be reached: the host itself over UDP, a filter over TCP.
     PortUnreachable,
+    /// The host said that it does not know the transport.
+    ProtocolUnreachable,
     /// A filter said that it does not let this pass.
     AdminProhibited,
 }
@@ -72,7 +74,12 @@ impl LocalError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineEvent {
     /// The verdict on one port.
-    Port(PortReport),
+    Port {
+        /// The port's index in the plan.
+        index: u64,
+        /// The verdict.
+        report: PortReport,
+    },
     /// The first answer of a host.
     HostUp {
         /// The host.

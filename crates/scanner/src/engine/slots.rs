@@ -6,17 +6,23 @@ use std::time::Instant;
 
 use slab::Slab;
 
-/// Names one attempt at one port. An id of an attempt that is over names nothing.
+/// Names one attempt at one port. An id of a port that has its verdict names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeId {
     index: u32,
     generation: u32,
+    attempt: u32,
 }
 
 impl ProbeId {
-    /// A small number, unique among the probes in flight: fit to index a table.
+    /// A small number, unique among the ports under way: fit to index a table.
     pub const fn index(self) -> u32 {
         self.index
+    }
+
+    /// Which attempt at the port, from 1.
+    pub const fn attempt(self) -> u32 {
+        self.attempt
     }
 }
 
@@ -29,11 +35,15 @@ pub(super) struct Slot {
     pub(super) target: SocketAddr,
     /// Attempts sent.
     pub(super) attempts: u32,
+    pub(super) first_sent: Instant,
+    /// When the last attempt was sent.
     pub(super) sent_at: Instant,
+    /// Whether the last attempt is waited for.
+    pub(super) in_flight: bool,
 }
 
-/// The slots, by id. Each change of attempt changes the generation, so that a late answer to an
-/// earlier attempt is known as such.
+/// The slots, by id. Each port has a generation of its own, so that an answer for an earlier port in
+/// the same place is known as such.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slab: Slab<(u32, Slot)>,
@@ -45,10 +55,9 @@ impl Slots {
         self.slab.is_empty()
     }
 
-    pub(super) fn insert(&mut self, slot: Slot) -> ProbeId {
+    pub(super) fn insert(&mut self, slot: Slot) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        let index = self.slab.insert((self.generation, slot));
-        ProbeId { index: index as u32, generation: self.generation }
+        self.slab.insert((self.generation, slot)) as u32
     }
 
     pub(super) fn find(&mut self, id: ProbeId) -> Option<&mut Slot> {
@@ -56,19 +65,10 @@ impl Slots {
         (*generation == id.generation).then_some(slot)
     }
 
-    /// The id of the current attempt at this place.
-    pub(super) fn id_at(&self, index: u32) -> Option<ProbeId> {
-        let (generation, _) = self.slab.get(index as usize)?;
-        Some(ProbeId { index, generation: *generation })
-    }
-
-    /// Ends the attempt `id` and names the next one.
-    pub(super) fn next_attempt(&mut self, id: ProbeId) -> Option<ProbeId> {
-        self.find(id)?;
-        self.generation = self.generation.wrapping_add(1);
-        let (generation, _) = self.slab.get_mut(id.index as usize)?;
-        *generation = self.generation;
-        Some(ProbeId { index: id.index, generation: self.generation })
+    /// The id of `attempt` at the port in place `index`, and the port.
+    pub(super) fn at(&self, index: u32, attempt: u32) -> Option<(ProbeId, &Slot)> {
+        let (generation, slot) = self.slab.get(index as usize)?;
+        Some((ProbeId { index, generation: *generation, attempt }, slot))
     }
 
     pub(super) fn remove(&mut self, id: ProbeId) -> Option<Slot> {

@@ -82,7 +82,7 @@ fn simulate(ports: &str, config: EngineConfig, mut network: Network) -> Outcome 
         }
         while let Some(event) = engine.poll_event() {
             match event {
-                EngineEvent::Port(report) => {
+                EngineEvent::Port { report, .. } => {
                     assert!(outcome.reports.insert(report.port, report).is_none(), "two verdicts");
                 }
                 EngineEvent::HostUp { .. } => outcome.hosts_up += 1,
@@ -222,7 +222,7 @@ fn a_lack_of_descriptors_narrows_the_window_and_loses_nothing() {
         }
         engine.handle_timeout(now, |_| None);
         while let Some(event) = engine.poll_event() {
-            if let EngineEvent::Port(report) = event {
+            if let EngineEvent::Port { report, .. } = event {
                 reports.push(report);
             }
         }
@@ -251,7 +251,10 @@ fn a_lasting_lack_of_everything_ends_the_scan_with_its_cause() {
     assert!(matches!(
         events[..],
         [
-            EngineEvent::Port(PortReport { reason: Reason::NoResources, attempts: 0, .. }),
+            EngineEvent::Port {
+                report: PortReport { reason: Reason::NoResources, attempts: 0, .. },
+                ..
+            },
             EngineEvent::Stalled
         ]
     ));
@@ -270,7 +273,9 @@ fn a_local_failure_is_an_error_with_its_reason() {
         let mut engine = engine("80", EngineConfig::default(), now);
         let probe = engine.poll_probe(now).unwrap();
         engine.handle_local_error(now, probe.id, error);
-        let Some(EngineEvent::Port(report)) = engine.poll_event() else { panic!("no verdict") };
+        let Some(EngineEvent::Port { report, .. }) = engine.poll_event() else {
+            panic!("no verdict")
+        };
         assert_eq!((report.reason, report.state()), (reason, PortState::Error));
         assert_eq!((report.attempts, engine.tally().sent), (1, 0), "tried, but nothing left");
         assert!(engine.is_idle());
@@ -283,12 +288,12 @@ fn silence_with_a_local_cause_is_an_error_at_its_last_attempt_only() {
     let config = EngineConfig { retries: 1, ..EngineConfig::default() };
     let mut engine = engine("80", config, now);
     for attempt in 1..=2 {
-        assert_eq!(engine.poll_probe(now).unwrap().attempt, attempt);
+        assert_eq!(engine.poll_probe(now).unwrap().id.attempt(), attempt);
         assert_eq!(engine.poll_event(), None);
         now += Duration::from_secs(1);
         engine.handle_timeout(now, |_| Some(LocalError::NeighbourUnresolved));
     }
-    let Some(EngineEvent::Port(report)) = engine.poll_event() else { panic!("no verdict") };
+    let Some(EngineEvent::Port { report, .. }) = engine.poll_event() else { panic!("no verdict") };
     assert_eq!((report.reason, report.attempts), (Reason::NeighbourUnresolved, 2));
     assert_eq!(engine.tally().sent, 0, "nothing left for a neighbour that is not there");
 }
@@ -306,11 +311,11 @@ fn a_port_that_met_our_own_socket_is_put_off_without_a_verdict() {
     assert_eq!((deferred.len(), engine.tally().probes, engine.tally().sent), (1, 1, 1));
     engine.add_work(deferred[0]..deferred[0] + 1);
     let again = engine.poll_probe(now).unwrap();
-    assert_eq!((again.target, again.attempt), (probe.target, 1));
+    assert_eq!((again.target, again.id.attempt()), (probe.target, 1));
 }
 
 #[test]
-fn a_late_answer_to_an_attempt_that_is_over_is_ignored() {
+fn an_answer_to_an_earlier_attempt_counts_and_a_second_one_does_not() {
     let start = Instant::now();
     let mut engine = engine("80", EngineConfig::default(), start);
     let first = engine.poll_probe(start).unwrap();
@@ -318,10 +323,20 @@ fn a_late_answer_to_an_attempt_that_is_over_is_ignored() {
     engine.handle_timeout(later, |_| None);
     assert_eq!(engine.poll_expired(), Some(first.id));
     let second = engine.poll_probe(later).unwrap();
-    assert_eq!((second.attempt, second.id.index()), (2, first.id.index()));
-    engine.handle_reply(later, first.id, Reply::Closed);
-    assert_eq!(engine.poll_event(), None);
-    engine.handle_reply(later + MS, second.id, Reply::Open);
+    assert_eq!((second.id.attempt(), second.id.index()), (2, first.id.index()));
+    assert_eq!(engine.find(first.id.index(), first.target, 1), Some(first.id));
+    assert_eq!(engine.find(first.id.index(), first.target, 3), None, "not asked that often");
+    assert_eq!(engine.find(first.id.index(), "192.0.2.1:81".parse().unwrap(), 1), None);
+    engine.handle_reply(later + MS, first.id, Reply::Open);
+    engine.handle_reply(later + MS, second.id, Reply::Closed);
     let reports: Vec<_> = std::iter::from_fn(|| engine.poll_event()).collect();
-    assert!(matches!(reports[1], EngineEvent::Port(PortReport { reason: Reason::SynAck, .. })));
+    let rtt = Some(Duration::from_secs(1) + MS);
+    assert!(matches!(
+        reports[..],
+        [
+            EngineEvent::HostUp { .. },
+            EngineEvent::Port { report: PortReport { reason: Reason::SynAck, rtt: found, .. }, .. }
+        ] if found == rtt
+    ));
+    assert!(engine.is_idle() && engine.find(first.id.index(), first.target, 1).is_none());
 }

@@ -44,7 +44,15 @@ fn events() -> Vec<ScanEvent> {
         ScanEvent::Finished(ScanSummary {
             hosts: 1,
             hosts_up: 1,
-            tally: Tally { probes: 3, sent: 4, open: 2, closed: 0, filtered: 0, errors: 1 },
+            tally: Tally {
+                probes: 3,
+                sent: 4,
+                open: 2,
+                closed: 0,
+                filtered: 0,
+                errors: 1,
+                open_filtered: 0,
+            },
             first_error: Some(Reason::NoRoute),
             unfinished: 0,
             kernel_drops: 0,
@@ -76,7 +84,7 @@ fn jsonl() {
         r#"{"type":"port","host":"127.0.0.1","port":443,"transport":"tcp","state":"open","reason":"syn-ack","service":"https","rtt_us":1200,"attempts":1}"#,
         r#"{"type":"port","host":"127.0.0.1","port":22,"transport":"tcp","state":"open","reason":"syn-ack","service":"ssh","rtt_us":85,"attempts":1}"#,
         r#"{"type":"port","host":"127.0.0.1","port":49999,"transport":"tcp","state":"error","reason":"no-route","service":null,"rtt_us":null,"attempts":1}"#,
-        r#"{"type":"summary","hosts":1,"hosts_up":1,"probes":3,"sent":4,"open":2,"closed":0,"filtered":0,"errors":1,"unfinished":0,"kernel_drops":0,"elapsed_ms":830,"method":"connect"}"#,
+        r#"{"type":"summary","hosts":1,"hosts_up":1,"probes":3,"sent":4,"open":2,"closed":0,"filtered":0,"open_filtered":0,"errors":1,"unfinished":0,"kernel_drops":0,"elapsed_ms":830,"method":"connect"}"#,
     ];
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
 }

@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ports_core::{PortSet, Transport};
+use ports_core::PortSet;
 use socket2::{Domain, Socket, Type};
 
 use super::limits::socket_budget;
 use super::{Scan, ScanError};
 use crate::engine::EngineConfig;
+use crate::event::Method;
 use crate::plan::{BLOCK_LEN, ScanPlan};
 use crate::progress::ScanHandle;
 use crate::resolve::ResolvedTargets;
@@ -34,6 +35,7 @@ pub struct ScanBuilder {
     report: Vec<PortState>,
     source: Option<IpAddr>,
     seed: u64,
+    method: Method,
 }
 
 impl Default for ScanBuilder {
@@ -49,6 +51,7 @@ impl Default for ScanBuilder {
             report: vec![PortState::Open],
             source: None,
             seed: 0,
+            method: Method::Connect,
         }
     }
 }
@@ -112,6 +115,12 @@ impl ScanBuilder {
         self
     }
 
+    /// How ports are asked; default [`Method::Connect`].
+    pub const fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
     /// The seed of the order in which ports are asked; default 0.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -150,7 +159,8 @@ impl ScanBuilder {
                 return Err(ScanError::SourceFamily { address, target });
             }
         }
-        let plan = ScanPlan::new(&addresses, &self.ports, Transport::Tcp, self.seed)?;
+        let transport = self.method.transport();
+        let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         let useful = usize::try_from(plan.len().div_ceil(BLOCK_LEN)).unwrap_or(usize::MAX);
         let budget = socket_budget().min(self.engine.max_in_flight);
@@ -162,6 +172,7 @@ impl ScanBuilder {
         engine.max_in_flight = (budget / workers).max(1);
         Ok(Scan {
             plan: Arc::new(plan),
+            method: self.method,
             engine,
             workers,
             report: self.report,

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ports_core::Port;
 
-use crate::connect::OwnSockets;
 use crate::engine::EngineEvent;
-use crate::event::{HostReport, Method, ScanEvent, ScanSummary};
+use crate::event::{HostReport, ScanEvent, ScanSummary};
 use crate::plan::{PlanReader, ScanPlan};
+use crate::prober::{Prober, Worked};
 use crate::state::{PortReport, Reason, Tally};
 
 /// Counts findings and tells them to the caller's sink.
@@ -25,14 +25,15 @@ pub(super) struct Collector<'a> {
     told: HashMap<IpAddr, u64>,
     /// Groups before this one are done.
     oldest_group: u64,
-    own: &'a OwnSockets,
+    kernel_drops: u64,
+    prober: &'a dyn Prober,
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(
         plan: &'a ScanPlan,
         names: &'a HashMap<IpAddr, Arc<str>>,
-        own: &'a OwnSockets,
+        prober: &'a dyn Prober,
         sink: &'a mut dyn FnMut(ScanEvent),
     ) -> Self {
         Self {
@@ -44,22 +45,24 @@ impl<'a> Collector<'a> {
             first_error: None,
             told: HashMap::new(),
             oldest_group: 0,
-            own,
+            kernel_drops: 0,
+            prober,
         }
     }
 
     /// One finding of a worker.
     pub(super) fn event(&mut self, event: EngineEvent) {
         match event {
-            EngineEvent::Port(report) => (self.sink)(ScanEvent::Port(report)),
+            EngineEvent::Port { report, .. } => (self.sink)(ScanEvent::Port(report)),
             EngineEvent::HostUp { address, group, rtt } => self.host_up(address, group, rtt),
             EngineEvent::Stalled => {}
         }
     }
 
     /// The counts of a worker that is done.
-    pub(super) const fn add(&mut self, tally: &Tally) {
-        self.tally.add(tally);
+    pub(super) const fn add(&mut self, worked: &Worked) {
+        self.tally.add(&worked.engine.tally());
+        self.kernel_drops += worked.kernel_drops;
     }
 
     /// Why a port could not be asked.
@@ -72,7 +75,7 @@ impl<'a> Collector<'a> {
     pub(super) fn forget_groups_before(&mut self, group: u64) {
         if group > self.oldest_group {
             self.oldest_group = group;
-            self.told.retain(|address, told| *told >= group || self.own.has_address(*address));
+            self.told.retain(|address, told| *told >= group || self.prober.may_defer(*address));
         }
     }
 
@@ -81,7 +84,7 @@ impl<'a> Collector<'a> {
         let mut reader = PlanReader::new(self.plan);
         for index in deferred {
             let (_, target) = reader.read(self.plan, *index);
-            self.tally.count(Reason::OwnSocket.state());
+            self.tally.count(Reason::OwnSocket.state(self.plan.transport()));
             self.note_error(Some(Reason::OwnSocket));
             (self.sink)(ScanEvent::Port(PortReport {
                 address: target.ip(),
@@ -101,9 +104,9 @@ impl<'a> Collector<'a> {
             first_error: self.first_error,
             tally: self.tally,
             unfinished: self.plan.len() - self.tally.probes,
-            kernel_drops: 0,
+            kernel_drops: self.kernel_drops,
             elapsed,
-            method: Method::Connect,
+            method: self.prober.method(),
         };
         (self.sink)(ScanEvent::Finished(summary));
         summary

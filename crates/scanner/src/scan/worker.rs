@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use super::collector::Collector;
 use super::{Scan, ScanError};
-use crate::connect::{ConnectDriver, DriverConfig, WorkSource};
 use crate::engine::{Engine, EngineConfig, EngineEvent};
+use crate::prober::{ProbeError, Prober, WorkSource, Worked};
 use crate::progress::ScanHandle;
 use crate::state::{PortState, Reason, Tally};
 
@@ -26,7 +26,7 @@ impl Scan {
     pub(super) fn pass(
         &self,
         workers: usize,
-        driver: &DriverConfig,
+        prober: &dyn Prober,
         next: NextWork<'_>,
         collector: &mut Collector<'_>,
     ) -> Result<Vec<u64>, ScanError> {
@@ -38,7 +38,7 @@ impl Scan {
         };
         let shared = &shared;
         let (sender, batches) = sync_channel::<Vec<EngineEvent>>(BATCHES_BUFFERED);
-        let engines = std::thread::scope(|scope| {
+        let results = std::thread::scope(|scope| {
             let threads: Vec<io::Result<_>> = (0..workers)
                 .map(|number| {
                     let worker = Worker {
@@ -55,7 +55,7 @@ impl Scan {
                     let config = EngineConfig { share, ..self.engine };
                     std::thread::Builder::new()
                         .name(format!("scan-{number}"))
-                        .spawn_scoped(scope, move || self.work(config, driver, worker))
+                        .spawn_scoped(scope, move || self.work(config, prober, worker))
                         .inspect_err(|_| shared.stop())
                 })
                 .collect();
@@ -83,11 +83,11 @@ impl Scan {
         });
         let mut deferred = Vec::new();
         let mut failed = None;
-        for engine in engines {
-            match engine {
-                Ok(mut engine) => {
-                    collector.add(&engine.tally());
-                    deferred.extend(engine.take_deferred());
+        for worked in results {
+            match worked {
+                Ok(mut worked) => {
+                    collector.add(&worked);
+                    deferred.extend(worked.engine.take_deferred());
                 }
                 Err(error) => failed = Some(error),
             }
@@ -103,16 +103,14 @@ impl Scan {
     fn work(
         &self,
         config: EngineConfig,
-        driver: &DriverConfig,
+        prober: &dyn Prober,
         mut worker: Worker<'_>,
-    ) -> Result<Engine, ScanError> {
-        let failed = |operation| move |source| ScanError::Worker { operation, source };
+    ) -> Result<Worked, ScanError> {
         let engine = Engine::new(Instant::now(), Arc::clone(&self.plan), config);
-        let driver = ConnectDriver::new(engine, driver.clone()).map_err(failed("make a poller"))?;
-        driver
-            .run(&mut worker)
-            .inspect_err(|_| worker.shared.stop())
-            .map_err(failed("wait for sockets"))
+        prober.run(engine, &mut worker).map_err(|ProbeError { operation, source }| {
+            worker.shared.stop();
+            ScanError::Worker { operation, source }
+        })
     }
 }
 
@@ -165,7 +163,7 @@ impl WorkSource for Worker<'_> {
 
     fn event(&mut self, event: EngineEvent) {
         match event {
-            EngineEvent::Port(report) => {
+            EngineEvent::Port { report, .. } => {
                 if report.state() == PortState::Error {
                     self.shared.first_error.get_or_init(|| report.reason);
                 }

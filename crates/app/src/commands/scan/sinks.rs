@@ -62,7 +62,7 @@ const fn paint(state: PortState) -> (&'static str, &'static str) {
     let before = match state {
         PortState::Open => "\x1b[1;32m",
         PortState::Closed => "\x1b[2m",
-        PortState::Filtered => "\x1b[33m",
+        PortState::Filtered | PortState::OpenFiltered => "\x1b[33m",
         PortState::Error => "\x1b[31m",
     };
     (before, "\x1b[0m")
