@@ -25,10 +25,11 @@ pub(crate) struct ConnectProber {
 }
 
 impl ConnectProber {
-    /// From `source`, or where `None` from the address the system chooses.
-    pub(crate) fn new(links: Links, source: Option<IpAddr>) -> Self {
+    /// From `source` and by `interface`, or where `None` as the system chooses.
+    pub(crate) fn new(links: Links, source: Option<IpAddr>, interface: Option<&str>) -> Self {
         let own = Arc::new(OwnSockets::new(links.own_addresses().chain(source)));
-        Self { config: DriverConfig { own, links: Arc::new(links), source } }
+        let interface = interface.map(Arc::from);
+        Self { config: DriverConfig { own, links: Arc::new(links), source, interface } }
     }
 }
 

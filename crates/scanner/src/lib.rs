@@ -50,6 +50,8 @@ mod permutation;
 mod plan;
 mod prober;
 mod progress;
+#[cfg(all(feature = "raw", target_os = "linux"))]
+mod raw;
 pub mod report;
 mod resolve;
 mod scan;
@@ -62,6 +64,8 @@ pub use links::own_addresses;
 pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
 pub use progress::ScanHandle;
 pub use resolve::{ResolveError, ResolvedTargets, resolve, resolve_excluded};
-pub use scan::{Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known};
+pub use scan::{
+    Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known, syn_permitted,
+};
 pub use state::{PortReport, PortState, Reason, Tally};
 pub use target::{AddressSet, Family, ParseTargetError, TargetSpec};

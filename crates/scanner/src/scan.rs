@@ -5,6 +5,7 @@ mod collector;
 mod error;
 mod limits;
 mod small;
+mod syn;
 mod worker;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ pub use builder::ScanBuilder;
 use collector::Collector;
 pub use error::ScanError;
 pub use small::{scan_port, scan_range, scan_well_known};
+pub use syn::syn_permitted;
 
 use crate::connect::ConnectProber;
 use crate::engine::EngineConfig;
@@ -42,6 +44,7 @@ pub struct Scan {
     workers: usize,
     report: Vec<PortState>,
     source: Option<IpAddr>,
+    interface: Option<String>,
     names: HashMap<IpAddr, Arc<str>>,
     targets: Arc<[String]>,
     ports: String,
@@ -75,8 +78,11 @@ impl Scan {
         let started = Instant::now();
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
         let prober: Box<dyn Prober> = match self.method {
-            Method::Connect => Box::new(ConnectProber::new(links, self.source)),
-            Method::Syn | Method::Udp => todo!(),
+            Method::Connect => {
+                Box::new(ConnectProber::new(links, self.source, self.interface.as_deref()))
+            }
+            Method::Syn => self.syn_prober(links)?,
+            Method::Udp => todo!(),
         };
         let prober = &*prober;
         self.handle.begin(self.plan.len());

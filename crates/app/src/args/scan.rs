@@ -54,6 +54,9 @@ pub(crate) struct ScanArgs {
     /// Send from this address of this machine
     #[arg(long, value_name = "ADDR")]
     pub(crate) source: Option<IpAddr>,
+    /// Send by this interface only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
     /// IPv4 only
     #[arg(short = '4', conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,
@@ -74,6 +77,8 @@ pub(crate) enum MethodArg {
     Auto,
     /// The kernel's own handshake; needs no privilege
     Connect,
+    /// Raw packets, only the first of each handshake; needs CAP_NET_RAW
+    Syn,
 }
 
 /// States to show.

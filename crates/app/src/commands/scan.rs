@@ -1,5 +1,6 @@
 //! `ports scan`: find open ports.
 
+mod method;
 mod plan;
 mod progress;
 mod sinks;
@@ -8,7 +9,7 @@ use anyhow::Context;
 use scanner::{Reason, Scan, ScanEvent, ScanHandle, ScanSummary};
 use tokio::task::spawn_blocking;
 
-use crate::args::{MethodArg, ScanArgs};
+use crate::args::ScanArgs;
 use crate::exit::Exit;
 use crate::output::Terminal;
 use crate::signals::Signals;
@@ -72,11 +73,4 @@ fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSu
         }
     }
     Ok(summaries)
-}
-
-/// Says which method is used, where the user left the choice.
-fn note_method(method: MethodArg, terminal: Terminal) {
-    if method == MethodArg::Auto {
-        terminal.note("method: connect (the kernel's own handshake; needs no privilege)");
-    }
 }

@@ -36,6 +36,8 @@ pub(crate) struct DriverConfig {
     pub(crate) links: Arc<Links>,
     /// The source address asked for.
     pub(crate) source: Option<IpAddr>,
+    /// The interface asked for.
+    pub(crate) interface: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -170,14 +172,15 @@ impl ConnectDriver {
             self.idle_sockets -= 1;
             return Ok(socket);
         }
-        ProbeSocket::open(kind, &self.config.own).or_else(|error| {
+        let interface = self.config.interface.as_deref();
+        ProbeSocket::open(kind, &self.config.own, interface).or_else(|error| {
             if self.idle_sockets == 0 {
                 return Err(error);
             }
             // Sockets kept for other kinds of targets may be what is missing.
             self.idle.clear();
             self.idle_sockets = 0;
-            ProbeSocket::open(kind, &self.config.own)
+            ProbeSocket::open(kind, &self.config.own, interface)
         })
     }
 

@@ -50,12 +50,23 @@ impl Drop for OwnPort {
 }
 
 impl ProbeSocket {
-    pub(super) fn open(kind: SocketKind, own: &Arc<OwnSockets>) -> io::Result<Self> {
+    /// Opens a socket of `kind`; what is not for this machine itself leaves by `interface`.
+    pub(super) fn open(
+        kind: SocketKind,
+        own: &Arc<OwnSockets>,
+        interface: Option<&str>,
+    ) -> io::Result<Self> {
         let domain = if kind.v6 { Domain::IPV6 } else { Domain::IPV4 };
         // Non-blocking and close-on-exec in the same system call where the kernel can.
         let socket =
             Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
         error_queue::keep(&socket, kind.v6)?;
+        #[cfg(target_os = "linux")]
+        if let Some(interface) = interface.filter(|_| !kind.own) {
+            socket.bind_device(Some(interface.as_bytes()))?;
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = interface;
         let mut bound = None;
         if let Some(source) = kind.source {
             socket.bind(&SocketAddr::new(source, Port::ANY.number()).into())?;

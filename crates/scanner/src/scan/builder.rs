@@ -34,6 +34,8 @@ pub struct ScanBuilder {
     workers: Option<usize>,
     report: Vec<PortState>,
     source: Option<IpAddr>,
+    interface: Option<String>,
+    max_in_flight: Option<usize>,
     seed: u64,
     method: Method,
 }
@@ -50,6 +52,8 @@ impl Default for ScanBuilder {
             workers: None,
             report: vec![PortState::Open],
             source: None,
+            interface: None,
+            max_in_flight: None,
             seed: 0,
             method: Method::Connect,
         }
@@ -57,6 +61,10 @@ impl Default for ScanBuilder {
 }
 
 impl ScanBuilder {
+    /// Most probes in flight of a scan by SYN: more than a second's worth at any rate one machine
+    /// reaches.
+    pub const DEFAULT_SYN_IN_FLIGHT: usize = 131_072;
+
     /// Adds one address.
     pub fn address(mut self, address: IpAddr) -> Self {
         self.addresses = self.addresses.union(&reached_by(address).into());
@@ -115,6 +123,13 @@ impl ScanBuilder {
         self
     }
 
+    /// The one interface, by its name, that probes leave by; by default the routes decide. Probes to
+    /// this machine itself go by loopback all the same.
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.interface = Some(name.into());
+        self
+    }
+
     /// How ports are asked; default [`Method::Connect`].
     pub const fn method(mut self, method: Method) -> Self {
         self.method = method;
@@ -127,10 +142,12 @@ impl ScanBuilder {
         self
     }
 
-    /// Most sockets the scan may hold at once; default
-    /// [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], and never more than the descriptor limit leaves.
-    pub const fn max_in_flight(mut self, sockets: usize) -> Self {
-        self.engine.max_in_flight = sockets;
+    /// Most probes the scan may have in flight at once. Default
+    /// [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], and never more than the descriptor limit leaves, since
+    /// each takes a socket; for [`Method::Syn`], which needs none for each,
+    /// [`Self::DEFAULT_SYN_IN_FLIGHT`].
+    pub const fn max_in_flight(mut self, probes: usize) -> Self {
+        self.max_in_flight = Some(probes);
         self
     }
 
@@ -146,10 +163,17 @@ impl ScanBuilder {
     ///
     /// [`ScanError::Plan`] where nothing is left to scan or it is too much, [`ScanError::Source`]
     /// where the source address is none of this machine's, [`ScanError::SourceFamily`] where it is of
-    /// another family than a target.
+    /// another family than a target, [`ScanError::Interface`] where there is no such interface.
     pub fn build(self) -> Result<Scan, ScanError> {
         if let Some(address) = self.source {
             check_source(address).map_err(|source| ScanError::Source { address, source })?;
+        }
+        if let Some(name) = &self.interface {
+            let unknown = |errno: nix::Error| ScanError::Interface {
+                name: name.clone(),
+                source: errno.into(),
+            };
+            nix::net::if_::if_nametoindex(name.as_str()).map_err(unknown)?;
         }
         let addresses = self.addresses.difference(&self.excluded);
         if let Some(address) = self.source {
@@ -163,7 +187,12 @@ impl ScanBuilder {
         let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         let useful = usize::try_from(plan.len().div_ceil(BLOCK_LEN)).unwrap_or(usize::MAX);
-        let budget = socket_budget().min(self.engine.max_in_flight);
+        let budget = if self.method == Method::Syn {
+            self.max_in_flight.unwrap_or(Self::DEFAULT_SYN_IN_FLIGHT).max(1)
+        } else {
+            let most = self.max_in_flight.unwrap_or(EngineConfig::DEFAULT_MAX_IN_FLIGHT);
+            socket_budget().min(most)
+        };
         // One worker keeps up with such a ceiling, and none of it is lost when others are done.
         let paced = self.engine.rate.is_some_and(|rate| rate <= ONE_WORKER_RATE);
         let wanted = if paced { 1 } else { self.workers.unwrap_or_else(processors) };
@@ -177,6 +206,7 @@ impl ScanBuilder {
             workers,
             report: self.report,
             source: self.source,
+            interface: self.interface,
             names: self.names,
             targets: self.targets.into(),
             ports: self.ports.to_string(),

@@ -27,6 +27,20 @@ pub enum ScanError {
         /// What the system said.
         source: io::Error,
     },
+    /// This process may not send raw packets, or this build cannot.
+    #[error("cannot scan by raw packets")]
+    RawPackets {
+        /// What the system said; `PermissionDenied` without the capability `CAP_NET_RAW`.
+        source: io::Error,
+    },
+    /// The interface asked for is not there.
+    #[error("cannot scan by interface `{name}`")]
+    Interface {
+        /// Its name.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A worker thread or its poller could not be had, or failed.
     #[error("cannot {operation}")]
     Worker {

@@ -5,11 +5,10 @@ use std::path::Path;
 use anyhow::Context;
 use ports_core::{PortSet, Transport, top_ports};
 use scanner::{
-    AddressSet, Family, ResolvedTargets, Scan, ScanError, TargetSpec, own_addresses, resolve,
-    resolve_excluded,
+    AddressSet, Family, Method, ResolvedTargets, Scan, ScanError, TargetSpec, own_addresses,
+    resolve, resolve_excluded,
 };
 
-use super::note_method;
 use crate::args::{ScanArgs, StateArg};
 use crate::exit::UsageError;
 use crate::output::Terminal;
@@ -34,7 +33,7 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
         let message = format!("{count} addresses are many: say --yes if you mean them all");
         return Err(UsageError(message).into());
     }
-    note_method(args.method, terminal);
+    let method = super::method::choose(args.method, terminal)?;
     let own = own_addresses().context("cannot read this machine's own addresses")?;
     let here = targets.addresses.intersection(&own);
     let elsewhere = targets.addresses.difference(&own);
@@ -48,7 +47,7 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
             part = part.difference(excluded);
         }
         let names = targets.names.clone();
-        build(args, ResolvedTargets { addresses, names }, &part, &excluded)
+        build(args, method, ResolvedTargets { addresses, names }, &part, &excluded)
     };
     let all_empty = parts.iter().all(|(addresses, _)| addresses.difference(&excluded).is_empty());
     parts
@@ -60,6 +59,7 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
 
 fn build(
     args: &ScanArgs,
+    method: Method,
     targets: ResolvedTargets,
     ports: &PortSet,
     excluded: &AddressSet,
@@ -69,6 +69,7 @@ fn build(
         .targets(targets, texts)
         .exclude(excluded)
         .ports(ports)
+        .method(method)
         .report(&StateArg::states(&args.show))
         .seed(args.seed);
     if let Some(rate) = args.rate {
@@ -82,6 +83,9 @@ fn build(
     }
     if let Some(source) = args.source {
         scan = scan.source(source);
+    }
+    if let Some(interface) = &args.interface {
+        scan = scan.interface(interface.as_str());
     }
     scan.build().map_err(|error| match error {
         ScanError::Plan(_) | ScanError::SourceFamily { .. } => UsageError(error.to_string()).into(),
