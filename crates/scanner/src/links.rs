@@ -38,11 +38,6 @@ impl Links {
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
         address.is_loopback() || self.own.contains(&address)
     }
-
-    /// Whether `address` is a neighbour, reached without a router.
-    pub(crate) fn is_on_link(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(&address))
-    }
 }
 
 /// This machine's own addresses: those of its interfaces, and all of 127.0.0.0/8.
@@ -68,7 +63,6 @@ mod tests {
         assert!(links.is_local("::1".parse().unwrap()));
         // TEST-NET-3 (RFC 5737): on no machine's interface.
         assert!(!links.is_local("203.0.113.77".parse().unwrap()));
-        assert!(!links.is_on_link("203.0.113.77".parse().unwrap()));
         assert!(links.own_addresses().any(|address| address.is_loopback()));
     }
 }

@@ -9,6 +9,7 @@ mod answer;
 mod channel;
 mod cookie;
 mod driver;
+mod filter;
 mod links;
 mod neighbours;
 mod outbox;
@@ -24,13 +25,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cookie::Cookie;
 use driver::RawDriver;
 use neighbours::{Hop, Neighbourhood};
-use sockets_raw::{Interface, NeighbourState, Neighbours, OpenError, PacketConfig, PacketSocket};
+use sockets_raw::{Interface, NeighbourState, Neighbours, OpenError, RawConfig, RawSocket};
 
 use crate::engine::Engine;
 use crate::event::Method;
 use crate::links::Links;
 use crate::prober::{ProbeError, Prober, WorkSource, Worked};
 use crate::scan::ScanError;
+
+/// `IPPROTO_RAW`: the packet's own header says its protocol (raw(7)).
+const ANY_PROTOCOL: u8 = 255;
 
 /// Asks by SYN.
 #[derive(Debug)]
@@ -101,7 +105,8 @@ impl Shared {
 ///
 /// What the system says: `PermissionDenied` without `CAP_NET_RAW`.
 pub(crate) fn permitted() -> io::Result<()> {
-    match PacketSocket::open(&PacketConfig::new().send_only()) {
+    // What lets a process have this socket lets it have packet sockets, which take longer to close.
+    match RawSocket::open(&RawConfig::v4(ANY_PROTOCOL)) {
         Ok(_) => Ok(()),
         Err(error @ OpenError::NotPermitted { .. }) => {
             Err(io::Error::new(io::ErrorKind::PermissionDenied, error))

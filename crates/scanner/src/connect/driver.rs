@@ -109,9 +109,9 @@ impl ConnectDriver {
         let Self { engine, config, neighbours, .. } = self;
         let now = Instant::now();
         engine.handle_timeout(now, |address| {
-            let near = config.links.is_on_link(address) && !config.links.is_local(address);
-            (near && neighbours.is_unresolved(now, address))
-                .then_some(LocalError::NeighbourUnresolved)
+            let unresolved =
+                !config.links.is_local(address) && neighbours.is_unresolved(now, address);
+            unresolved.then_some(LocalError::NeighbourUnresolved)
         });
     }
 

@@ -4,56 +4,14 @@ use std::io;
 
 use ports_core::PortRange;
 use rustix::io::Errno;
-use sockets_raw::{
-    Filter, FilterProtocol, LinkAddress, OpenError, PacketConfig, PacketEnd, PacketSocket,
-    ReceiveBatch,
-};
+use sockets_raw::{OpenError, PacketConfig, PacketSocket, ReceiveBatch};
 
+use super::filter::Traffic;
 use super::outbox::Outbox;
 use crate::engine::LocalError;
 
 /// Half a second of answers at 50,000 a second, with the kernel's bookkeeping of 768 bytes each.
 const RECEIVE_BUFFER: usize = 20 * 1024 * 1024;
-
-/// What a channel takes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Traffic {
-    /// TCP over IPv4, to the ports that probes leave from.
-    Tcp4,
-    /// TCP over IPv6, to the ports that probes leave from.
-    Tcp6,
-    /// ICMP: errors and echo replies.
-    Icmp4,
-    /// ICMP over IPv6: the same, and what neighbours say.
-    Icmp6,
-    /// What neighbours say over IPv4.
-    Arp,
-}
-
-impl Traffic {
-    /// The `EtherType` of its packets.
-    pub(super) const fn ether_type(self) -> u16 {
-        match self {
-            Self::Tcp4 | Self::Icmp4 => LinkAddress::IPV4,
-            Self::Tcp6 | Self::Icmp6 => LinkAddress::IPV6,
-            Self::Arp => LinkAddress::ARP,
-        }
-    }
-
-    fn filter(self, ports: PortRange) -> Option<Filter> {
-        let filter = Filter::builder();
-        let filter = match self {
-            Self::Tcp4 | Self::Tcp6 => {
-                filter.protocol(FilterProtocol::Tcp).ports(PacketEnd::Destination, ports)
-            }
-            Self::Icmp4 => filter.protocol(FilterProtocol::Icmp),
-            Self::Icmp6 => filter.protocol(FilterProtocol::Icmpv6),
-            Self::Arp => filter.protocol(FilterProtocol::Arp),
-        };
-        // One protocol, and one condition at most, can be met; without a filter more is read in vain.
-        filter.build().ok()
-    }
-}
 
 /// One kind of traffic on one interface, from the network header on.
 #[derive(Debug)]
@@ -77,8 +35,8 @@ impl Channel {
             .ignore_outgoing(true)
             .bypass_queue(true)
             .receive_buffer(RECEIVE_BUFFER);
-        if let Some(filter) = traffic.filter(ports) {
-            config = config.filter(filter.instructions().to_vec());
+        if let Some(program) = traffic.program(ports) {
+            config = config.filter(program);
         }
         let socket = PacketSocket::open(&config)?;
         Ok(Self { interface, traffic, socket, outbox: Outbox::new(), drops: 0 })

@@ -11,7 +11,7 @@ use sockets_raw::wire::{AddressPair, TcpSynTemplate, parse};
 
 use super::Shared;
 use super::answer::{self, Answer};
-use super::channel::Traffic;
+use super::filter::Traffic;
 use super::links::Links;
 use super::neighbours::{EthernetAddress, Hop, Standing};
 use super::parked::Parked;

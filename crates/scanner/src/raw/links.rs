@@ -6,15 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use ports_core::PortRange;
 use sockets_raw::{Destination, LinkAddress, RawConfig, RawSocket};
 
-use super::channel::{Channel, Traffic, open_error};
+use super::channel::{Channel, open_error};
+use super::filter::Traffic;
 use super::neighbours::{EthernetAddress, Hop};
 use super::outbox::Outbox;
 use super::paths::{Path, Way};
-use super::question;
+use super::{ANY_PROTOCOL, question};
 use crate::engine::{LocalError, ProbeId};
-
-/// `IPPROTO_RAW`: the packet's own header says its protocol (raw(7)).
-const ANY_PROTOCOL: u8 = 255;
 
 /// One channel for each protocol and interface in use, and the kernel's own IP. Opened when needed.
 #[derive(Debug)]
@@ -52,13 +50,9 @@ impl Links {
         probe: ProbeId,
         unsent: impl FnMut(ProbeId, LocalError),
     ) -> Result<(), LocalError> {
-        let (answers, errors) = match target {
-            IpAddr::V4(_) => (Traffic::Tcp4, Traffic::Icmp4),
-            IpAddr::V6(_) => (Traffic::Tcp6, Traffic::Icmp6),
-        };
+        let traffic = if target.is_ipv4() { Traffic::Ipv4 } else { Traffic::Ipv6 };
         // That is where answers come in, whichever way the question goes.
-        self.channel(path.interface, errors)?;
-        let channel = self.channel(path.interface, answers)?;
+        let channel = self.channel(path.interface, traffic)?;
         if path.way == Way::Kernel {
             let (socket, outbox) = self.kernel(target.is_ipv4())?;
             if outbox.is_full() {
@@ -70,7 +64,7 @@ impl Links {
             if outbox.is_full() {
                 outbox.flush(|batch| socket.send(batch), unsent);
             }
-            let to = destination(path.interface, answers, link);
+            let to = destination(path.interface, traffic, link);
             outbox.push(packet, to, Some(probe));
         }
         self.waiting = true;
@@ -162,7 +156,7 @@ impl Links {
 
 /// How a neighbour says who it is.
 const fn spoken_by(hop: Hop) -> Traffic {
-    if hop.address.is_ipv4() { Traffic::Arp } else { Traffic::Icmp6 }
+    if hop.address.is_ipv4() { Traffic::Arp } else { Traffic::Ipv6 }
 }
 
 /// A neighbour on an interface; `None` where the link has no addresses.

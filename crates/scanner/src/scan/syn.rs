@@ -30,16 +30,18 @@ mod imp {
     use crate::scan::{Scan, ScanError};
 
     pub(super) fn permitted() -> io::Result<()> {
+        Err(missing())
+    }
+
+    fn missing() -> io::Error {
         let message = "this build has no raw packets: they need Linux and the feature `raw`";
-        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+        io::Error::new(io::ErrorKind::Unsupported, message)
     }
 
     impl Scan {
+        #[expect(clippy::unused_self, reason = "as where there are raw packets")]
         pub(in crate::scan) fn syn_prober(&self, _: Links) -> Result<Box<dyn Prober>, ScanError> {
-            permitted().map_or_else(
-                |source| Err(ScanError::RawPackets { source }),
-                |()| Err(ScanError::OutOfResources),
-            )
+            Err(ScanError::RawPackets { source: missing() })
         }
     }
 }
