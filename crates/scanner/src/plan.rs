@@ -127,6 +127,19 @@ struct Group {
     permutation: Permutation,
 }
 
+/// Where an index of a plan leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The number of the host group.
+    pub(crate) group: u64,
+    /// How many hosts the group has.
+    pub(crate) group_hosts: u32,
+    /// Which of them, from 0.
+    pub(crate) host: u32,
+    /// The address and port.
+    pub(crate) target: SocketAddr,
+}
+
 /// Turns indices of one plan into addresses; remembers the group it was in last.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanReader {
@@ -140,16 +153,23 @@ impl PlanReader {
         Self { group: plan.group(0), group_len }
     }
 
-    /// The group of `index`, and the address and port it stands for.
-    pub(crate) fn read(&mut self, plan: &ScanPlan, index: u64) -> (u64, SocketAddr) {
+    /// What `index` stands for.
+    pub(crate) fn read(&mut self, plan: &ScanPlan, index: u64) -> Place {
         let number = index / self.group_len;
         if number != self.group.number {
             self.group = plan.group(number);
         }
         let place = self.group.permutation.apply(index % self.group_len);
-        let host = self.group.first_host + place % self.group.hosts;
+        let host = place % self.group.hosts;
         let port = plan.ports[(place / self.group.hosts) as usize];
-        (number, SocketAddr::new(plan.address(host), port.number()))
+        let address = plan.address(self.group.first_host + host);
+        Place {
+            group: number,
+            // A group has at most `u32::MAX` hosts.
+            group_hosts: self.group.hosts as u32,
+            host: host as u32,
+            target: SocketAddr::new(address, port.number()),
+        }
     }
 }
 
@@ -187,7 +207,7 @@ mod tests {
 
     fn order(plan: &ScanPlan) -> Vec<SocketAddr> {
         let mut reader = PlanReader::new(plan);
-        (0..plan.len()).map(|index| reader.read(plan, index).1).collect()
+        (0..plan.len()).map(|index| reader.read(plan, index).target).collect()
     }
 
     #[test]

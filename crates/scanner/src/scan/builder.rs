@@ -91,9 +91,10 @@ impl ScanBuilder {
         self
     }
 
-    /// How often an unanswered probe is repeated; default [`EngineConfig::DEFAULT_RETRIES`].
+    /// How often an unanswered probe is repeated at most; by default as often as the loss that the scan
+    /// meets asks for, see [`EngineConfig::retries`].
     pub const fn retries(mut self, retries: u16) -> Self {
-        self.engine.retries = retries;
+        self.engine.retries = Some(retries);
         self
     }
 

@@ -83,7 +83,7 @@ impl<'a> Collector<'a> {
     pub(super) fn give_up(&mut self, deferred: &[u64]) {
         let mut reader = PlanReader::new(self.plan);
         for index in deferred {
-            let (_, target) = reader.read(self.plan, *index);
+            let target = reader.read(self.plan, *index).target;
             self.tally.count(Reason::OwnSocket.state(self.plan.transport()));
             self.note_error(Some(Reason::OwnSocket));
             (self.sink)(ScanEvent::Port(PortReport {
