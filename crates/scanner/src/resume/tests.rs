@@ -280,6 +280,9 @@ fn many_lines_become_few() {
 }
 
 proptest! {
+    // Each case waits for the disk.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// Wherever the file is cut off, the checkpoints before are read, and the rest is written anew.
     #[test]
     fn a_torn_end_costs_its_line_only(blocks in 1_u64..6, cut in 0.0_f64..1.0) {
