@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use blocks::BlockQueue;
 pub use builder::ScanBuilder;
@@ -45,6 +45,8 @@ pub struct Scan {
     plan: Arc<ScanPlan>,
     blocks: Blocks,
     resume: Option<Mutex<ResumeFile>>,
+    /// How long what is done may stay out of the resume file.
+    checkpoint_every: Duration,
     method: Method,
     engine: EngineConfig,
     workers: usize,
@@ -88,23 +90,30 @@ impl Scan {
     /// [`ScanError`] where the scan could not begin, or could not go on. What was found by then has
     /// been told, a [`ScanEvent::Finished`] included.
     pub fn run(&self, mut sink: impl FnMut(ScanEvent)) -> Result<ScanSummary, ScanError> {
-        let started = Instant::now();
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
         let prober: Box<dyn Prober> = match self.method {
             Method::Connect => Box::new(ConnectProber::new(links, self.source)),
             Method::Syn | Method::Udp => todo!(),
         };
-        let prober = &*prober;
+        self.run_with(&*prober, &mut sink)
+    }
+
+    fn run_with(
+        &self,
+        prober: &dyn Prober,
+        sink: &mut dyn FnMut(ScanEvent),
+    ) -> Result<ScanSummary, ScanError> {
+        let started = Instant::now();
         let mut file =
             self.resume.as_ref().map(|file| file.lock().unwrap_or_else(PoisonError::into_inner));
         let standing = file.as_ref().map(|file| file.standing().clone()).unwrap_or_default();
         self.handle.begin(self.blocks.probes(), &standing.tally);
         sink(ScanEvent::Started(self.info()));
 
-        let mut collector = Collector::new(&self.plan, self.blocks, &self.names, prober, &mut sink);
+        let mut collector = Collector::new(&self.plan, self.blocks, &self.names, prober, sink);
         let replayed = file.as_mut().map_or(Ok(()), |file| {
             collector.replay(file)?;
-            collector.keep(Ledger::new(file, &self.handle, self.blocks));
+            collector.keep(Ledger::new(file, &self.handle, self.blocks, self.checkpoint_every));
             Ok(())
         });
         let result = replayed.and_then(|()| self.run_passes(prober, standing, &mut collector));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ports_core::PortSet;
 use socket2::{Domain, Socket, Type};
 
+use super::ledger::CHECKPOINT_EVERY;
 use super::limits::socket_budget;
 use super::{Scan, ScanError};
 use crate::block::{MAX_BLOCK_LEN, Shard};
@@ -203,6 +204,7 @@ impl ScanBuilder {
         Ok(Scan {
             blocks,
             resume,
+            checkpoint_every: CHECKPOINT_EVERY,
             plan: Arc::new(plan),
             method: self.method,
             engine,

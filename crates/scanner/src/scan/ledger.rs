@@ -11,7 +11,7 @@ use crate::resume::{Checkpoint, ResumeError, ResumeFile, StoredPort};
 use crate::state::PortReport;
 
 /// How long what is done may stay unwritten; half of the second that is promised.
-const INTERVAL: Duration = Duration::from_millis(500);
+pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// How many hosts and findings may stay unwritten.
 const MAX_ROWS: usize = 16_384;
 
@@ -26,13 +26,19 @@ pub(super) struct Ledger<'a> {
     finished: BlockSet,
     pending: Checkpoint,
     written: Instant,
+    every: Duration,
     failed: bool,
     /// Probes sent in earlier runs.
     sent_before: u64,
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn new(file: &'a mut ResumeFile, handle: &'a ScanHandle, blocks: Blocks) -> Self {
+    pub(super) fn new(
+        file: &'a mut ResumeFile,
+        handle: &'a ScanHandle,
+        blocks: Blocks,
+        every: Duration,
+    ) -> Self {
         let standing = file.standing();
         let (sent_before, kernel_drops) = (standing.tally.sent, standing.kernel_drops);
         let pending = Checkpoint::new(sent_before, kernel_drops);
@@ -44,6 +50,7 @@ impl<'a> Ledger<'a> {
             finished: BlockSet::default(),
             pending,
             written: Instant::now(),
+            every,
             failed: false,
             sent_before,
         }
@@ -85,7 +92,7 @@ impl<'a> Ledger<'a> {
 
     /// Writes what is done, where that is due.
     pub(super) fn write_if_due(&mut self) -> Result<(), ResumeError> {
-        if self.pending.rows() >= MAX_ROWS || self.written.elapsed() >= INTERVAL {
+        if self.pending.rows() >= MAX_ROWS || self.written.elapsed() >= self.every {
             return self.write();
         }
         Ok(())

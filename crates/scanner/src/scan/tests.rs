@@ -9,6 +9,7 @@ use ports_core::{Port, PortRange, PortSet};
 use super::*;
 use crate::state::{PortReport, Reason};
 
+mod crash;
 mod parts;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
