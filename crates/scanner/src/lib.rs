@@ -41,7 +41,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod block;
 mod connect;
+mod digest;
 mod engine;
 mod event;
 mod interval_set;
@@ -52,16 +54,19 @@ mod prober;
 mod progress;
 pub mod report;
 mod resolve;
+pub mod resume;
 mod scan;
 mod state;
 mod target;
 
+pub use block::{Blocks, MAX_BLOCK_LEN, ParseShardError, Shard};
 pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
 pub use links::own_addresses;
-pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
+pub use plan::{DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
 pub use progress::ScanHandle;
 pub use resolve::{ResolveError, ResolvedTargets, resolve, resolve_excluded};
+pub use resume::{ResumeError, Resumed};
 pub use scan::{Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known};
 pub use state::{PortReport, PortState, Reason, Tally};
 pub use target::{AddressSet, Family, ParseTargetError, TargetSpec};

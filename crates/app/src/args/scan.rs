@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use ports_core::PortSet;
-use scanner::{EngineConfig, PortState, TargetSpec};
+use scanner::{EngineConfig, PortState, Shard, TargetSpec};
 
 use super::OutputArgs;
 
@@ -48,6 +48,12 @@ pub(crate) struct ScanArgs {
     /// Which ports to show
     #[arg(long, value_name = "STATES", value_delimiter = ',', default_value = "open")]
     pub(crate) show: Vec<StateArg>,
+    /// Keep what is done in FILE, and go on from there where it exists
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Scan but the I-th of N equal shares
+    #[arg(long, value_name = "I/N", default_value_t)]
+    pub(crate) shard: Shard,
     /// Seed of the order in which ports are asked
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

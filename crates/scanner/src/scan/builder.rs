@@ -2,19 +2,23 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ports_core::PortSet;
 use socket2::{Domain, Socket, Type};
 
+use super::ledger::CHECKPOINT_EVERY;
 use super::limits::socket_budget;
 use super::{Scan, ScanError};
+use crate::block::{MAX_BLOCK_LEN, Shard};
 use crate::engine::EngineConfig;
 use crate::event::Method;
-use crate::plan::{BLOCK_LEN, ScanPlan};
+use crate::plan::ScanPlan;
 use crate::progress::ScanHandle;
 use crate::resolve::ResolvedTargets;
+use crate::resume::{Description, ResumeFile};
 use crate::state::PortState;
 use crate::target::{AddressSet, Family, reached_by};
 
@@ -36,6 +40,8 @@ pub struct ScanBuilder {
     source: Option<IpAddr>,
     seed: u64,
     method: Method,
+    shard: Shard,
+    resume: Option<PathBuf>,
 }
 
 impl Default for ScanBuilder {
@@ -52,6 +58,8 @@ impl Default for ScanBuilder {
             source: None,
             seed: 0,
             method: Method::Connect,
+            shard: Shard::WHOLE,
+            resume: None,
         }
     }
 }
@@ -128,6 +136,20 @@ impl ScanBuilder {
         self
     }
 
+    /// Scans but this share of the plan; default: all of it.
+    pub const fn shard(mut self, shard: Shard) -> Self {
+        self.shard = shard;
+        self
+    }
+
+    /// Keeps what is done in the file at `path`, and goes on from there where it is there already. The file is
+    /// opened, checked and taken by [`Self::build`]; [`Scan::resumed`] says how far it was. See
+    /// [`crate::resume`].
+    pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
+        self.resume = Some(path.into());
+        self
+    }
+
     /// Most sockets the scan may hold at once; default
     /// [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], and never more than the descriptor limit leaves.
     pub const fn max_in_flight(mut self, sockets: usize) -> Self {
@@ -147,7 +169,7 @@ impl ScanBuilder {
     ///
     /// [`ScanError::Plan`] where nothing is left to scan or it is too much, [`ScanError::Source`]
     /// where the source address is none of this machine's, [`ScanError::SourceFamily`] where it is of
-    /// another family than a target.
+    /// another family than a target, [`ScanError::Resume`] where the resume file cannot be used.
     pub fn build(self) -> Result<Scan, ScanError> {
         if let Some(address) = self.source {
             check_source(address).map_err(|source| ScanError::Source { address, source })?;
@@ -163,7 +185,9 @@ impl ScanBuilder {
         let transport = self.method.transport();
         let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let useful = usize::try_from(plan.len().div_ceil(BLOCK_LEN)).unwrap_or(usize::MAX);
+        let blocks = plan.blocks(self.shard);
+        let useful = blocks.probes().div_ceil(MAX_BLOCK_LEN);
+        let useful = usize::try_from(useful).unwrap_or(usize::MAX);
         let budget = socket_budget().min(self.engine.max_in_flight);
         // One worker keeps up with such a ceiling, and none of it is lost when others are done.
         let paced = self.engine.rate.is_some_and(|rate| rate <= ONE_WORKER_RATE);
@@ -171,7 +195,17 @@ impl ScanBuilder {
         let workers = wanted.min(useful).min(budget).max(1);
         let mut engine = self.engine;
         engine.max_in_flight = (budget / workers).max(1);
+        let ports = self.ports.to_string();
+        let open = |path: PathBuf| {
+            let (method, targets) = (self.method, &self.targets);
+            let scan = Description::new(&plan, &blocks, method, targets, &ports, &self.report);
+            ResumeFile::open(&path, &scan, blocks).map(Mutex::new)
+        };
+        let resume = self.resume.map(open).transpose()?;
         Ok(Scan {
+            blocks,
+            resume,
+            checkpoint_every: CHECKPOINT_EVERY,
             plan: Arc::new(plan),
             method: self.method,
             engine,
@@ -180,7 +214,7 @@ impl ScanBuilder {
             source: self.source,
             names: self.names,
             targets: self.targets.into(),
-            ports: self.ports.to_string(),
+            ports,
             handle: ScanHandle::default(),
         })
     }

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::Context;
 use ports_core::{PortSet, Transport, top_ports};
 use scanner::{
-    AddressSet, Family, ResolvedTargets, Scan, ScanError, TargetSpec, own_addresses, resolve,
-    resolve_excluded,
+    AddressSet, Family, ResolvedTargets, ResumeError, Scan, ScanError, TargetSpec, own_addresses,
+    resolve, resolve_excluded,
 };
 
-use super::note_method;
+use super::{note_method, resume};
 use crate::args::{ScanArgs, StateArg};
 use crate::exit::UsageError;
 use crate::output::Terminal;
@@ -51,11 +51,10 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
         build(args, ResolvedTargets { addresses, names }, &part, &excluded)
     };
     let all_empty = parts.iter().all(|(addresses, _)| addresses.difference(&excluded).is_empty());
-    parts
-        .into_iter()
-        .filter(|(addresses, _)| all_empty || !addresses.difference(&excluded).is_empty())
-        .map(build)
-        .collect()
+    let mut parts = parts;
+    parts.retain(|(addresses, _)| all_empty || !addresses.difference(&excluded).is_empty());
+    resume::check_parts(args, parts.len())?;
+    parts.into_iter().map(build).collect()
 }
 
 fn build(
@@ -70,7 +69,8 @@ fn build(
         .exclude(excluded)
         .ports(ports)
         .report(&StateArg::states(&args.show))
-        .seed(args.seed);
+        .seed(args.seed)
+        .shard(args.shard);
     if let Some(rate) = args.rate {
         scan = scan.rate(rate);
     }
@@ -83,8 +83,13 @@ fn build(
     if let Some(source) = args.source {
         scan = scan.source(source);
     }
+    if let Some(path) = &args.resume {
+        scan = scan.resume(path);
+    }
     scan.build().map_err(|error| match error {
-        ScanError::Plan(_) | ScanError::SourceFamily { .. } => UsageError(error.to_string()).into(),
+        ScanError::Plan(_)
+        | ScanError::SourceFamily { .. }
+        | ScanError::Resume(ResumeError::OtherPlan { .. }) => UsageError(error.to_string()).into(),
         error => error.into(),
     })
 }
