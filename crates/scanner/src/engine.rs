@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::EngineConfig;
-pub use message::{EngineEvent, LocalError, Probe, Reply};
+pub use message::{EngineEvent, LocalError, Probe, Reply, Silence};
 use pacer::Pacer;
-use ports_core::Port;
+use ports_core::{Port, Transport};
 use rtt::RttEstimator;
 pub use slots::ProbeId;
 use slots::{GroupsInFlight, Slot, Slots};
@@ -46,6 +46,8 @@ pub struct Engine {
     plan: Arc<ScanPlan>,
     reader: PlanReader,
     config: EngineConfig,
+    /// How many different questions a port is asked, see [`Self::ask_in_turn`].
+    questions: fn(Port) -> u32,
     pacer: Pacer,
     work: VecDeque<Range<u64>>,
     slots: Slots,
@@ -82,6 +84,7 @@ impl Engine {
         Self {
             reader: PlanReader::new(&plan),
             plan,
+            questions: |_| 1,
             groups: GroupsInFlight::default(),
             pacer: Pacer::new(now, config.rate, config.share),
             work: VecDeque::new(),
@@ -102,6 +105,13 @@ impl Engine {
             tally: Tally::default(),
             config,
         }
+    }
+
+    /// The attempts at a port ask so many different questions in turn, at least one. Each is repeated as
+    /// often as the one question of other ports is, and an answer to a question that was asked for the
+    /// first time is no evidence of loss.
+    pub fn ask_in_turn(&mut self, questions: fn(Port) -> u32) {
+        self.questions = questions;
     }
 
     /// Adds indices of the plan to the work.
@@ -241,9 +251,16 @@ impl Engine {
             Reply::AdminProhibited => Reason::AdminProhibited,
             Reply::ProtocolUnreachable => Reason::ProtocolUnreachable,
         };
-        let from_host = matches!(reply, Reply::Open | Reply::Closed | Reply::Datagram);
+        let from_host = match reply {
+            Reply::Open | Reply::Closed | Reply::Datagram => true,
+            Reply::PortUnreachable => self.plan.transport() == Transport::Udp,
+            _ => false,
+        };
         if from_host {
-            self.pacer.answered(now, id.attempt() > 1);
+            // A host that limits its ICMP errors answers late attempts without any loss.
+            let questions = self.questions_for(slot.target);
+            let repeated = id.attempt() > questions && reply != Reply::PortUnreachable;
+            self.pacer.answered(now, repeated);
             self.note_rtt(&slot, rtt.unwrap_or_default());
         }
         self.conclude(id, reason, rtt.filter(|_| from_host));
@@ -271,6 +288,15 @@ impl Engine {
         now: Instant,
         mut local_cause: impl FnMut(IpAddr) -> Option<LocalError>,
     ) {
+        self.handle_silence(now, |target| match local_cause(target.ip()) {
+            Some(error) => Silence::Local(error),
+            None => Silence::Remote(Reason::NoResponse),
+        });
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout), where the driver has more to say of a port that
+    /// stayed silent: `meaning` is asked at the last attempt only.
+    pub fn handle_silence(&mut self, now: Instant, mut meaning: impl FnMut(SocketAddr) -> Silence) {
         self.timers.expire(now, &mut self.due);
         while let Some(index) = self.due.pop() {
             let attempts = self.slots.at(index, 0).map_or(0, |(_, slot)| slot.attempts);
@@ -279,12 +305,16 @@ impl Engine {
             self.starved_since = None;
             self.widen();
             self.expired.push_back(id);
-            if slot.attempts > u32::from(self.config.retries) {
-                let cause = local_cause(slot.target.ip());
-                if let Some(error) = cause {
-                    self.uncount_unsent(&slot, error);
-                }
-                self.conclude(id, cause.map_or(Reason::NoResponse, LocalError::reason), None);
+            let rounds = u32::from(self.config.retries) + 1;
+            if slot.attempts >= rounds.saturating_mul(self.questions_for(slot.target)) {
+                let reason = match meaning(slot.target) {
+                    Silence::Remote(reason) => reason,
+                    Silence::Local(error) => {
+                        self.uncount_unsent(&slot, error);
+                        error.reason()
+                    }
+                };
+                self.conclude(id, reason, None);
             } else {
                 self.ready.push_back(id);
             }
@@ -321,6 +351,10 @@ impl Engine {
     /// The lowest host group that still has ports under way, or that the next port will be of.
     pub(crate) fn oldest_group(&self) -> u64 {
         self.groups.oldest().unwrap_or(self.hosts_group)
+    }
+
+    fn questions_for(&self, target: SocketAddr) -> u32 {
+        (self.questions)(Port::new(target.port())).max(1)
     }
 
     /// After a lack of resources: each probe that ends makes room for one more.

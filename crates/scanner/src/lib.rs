@@ -55,8 +55,9 @@ mod resolve;
 mod scan;
 mod state;
 mod target;
+mod udp;
 
-pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
+pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply, Silence};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
 pub use links::own_addresses;
 pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};

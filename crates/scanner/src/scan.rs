@@ -27,6 +27,7 @@ use crate::plan::ScanPlan;
 use crate::prober::Prober;
 use crate::progress::ScanHandle;
 use crate::state::PortState;
+use crate::udp::UdpProber;
 
 /// Rounds over ports that met a socket of our own; each round uses other sockets.
 const DEFERRED_ROUNDS: usize = 32;
@@ -76,7 +77,8 @@ impl Scan {
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
         let prober: Box<dyn Prober> = match self.method {
             Method::Connect => Box::new(ConnectProber::new(links, self.source)),
-            Method::Syn | Method::Udp => todo!(),
+            Method::Udp => Box::new(UdpProber::new(links, self.source)),
+            Method::Syn => todo!(),
         };
         let prober = &*prober;
         self.handle.begin(self.plan.len());

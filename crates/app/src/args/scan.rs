@@ -15,7 +15,8 @@ use super::OutputArgs;
 #[command(after_help = "Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
     192.0.2.1-192.0.2.9, 10.0.0-3.1-254.\n\
     Ports: 22,80,8000-8100,49152-,-1024,http,x11,top:100,all.\n\
-    Without -p: every port on this machine's own addresses, top:1000 elsewhere.\n\n\
+    Without -p: every port on this machine's own addresses, top:1000 elsewhere.\n\
+    Over UDP a silent port is open|filtered: its service may not know what to answer.\n\n\
     Scan only hosts that you own or may scan.")]
 pub(crate) struct ScanArgs {
     /// Hosts to scan
@@ -24,6 +25,9 @@ pub(crate) struct ScanArgs {
     /// Ports to ask
     #[arg(long, short, value_name = "PORTS", allow_hyphen_values = true)]
     pub(crate) ports: Option<PortSet>,
+    /// Ask UDP ports, with the protocols of their usual services
+    #[arg(long)]
+    pub(crate) udp: bool,
     /// How to ask
     #[arg(long, value_name = "METHOD", default_value = "auto")]
     pub(crate) method: MethodArg,
@@ -83,8 +87,11 @@ pub(crate) enum StateArg {
     Open,
     /// The host refuses
     Closed,
-    /// No answer, or a filter's
+    /// No answer, or a filter's; open|filtered ones too
     Filtered,
+    /// No answer over UDP, where services need not answer
+    #[value(name = "open|filtered")]
+    OpenFiltered,
     /// This machine could not ask
     Error,
     /// Every state
@@ -107,6 +114,7 @@ impl StateArg {
                 | (Self::Open, PortState::Open)
                 | (Self::Closed, PortState::Closed)
                 | (Self::Filtered, PortState::Filtered | PortState::OpenFiltered)
+                | (Self::OpenFiltered, PortState::OpenFiltered)
                 | (Self::Error, PortState::Error)
         )
     }
