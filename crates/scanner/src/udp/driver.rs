@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::SockAddr;
 
-use super::asked::{Asked, SOCKETS, attempt_by, socket_of};
+use super::asked::{Asked, attempt_by, socket_of};
 use super::question::questions;
 use super::send_error::classify;
 use super::socket::{Arrival, HEAD, ProbeSocket, unspecified};
