@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use ports_core::PortSet;
+use ports_core::{ParsePortSetError, PortSet, Transport};
 use scanner::{EngineConfig, PortState, TargetSpec};
 
 use super::OutputArgs;
+use crate::exit::UsageError;
 
 /// Arguments of `ports scan`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +26,7 @@ pub(crate) struct ScanArgs {
     pub(crate) targets: Vec<TargetSpec>,
     /// Ports to ask
     #[arg(long, short, value_name = "PORTS", allow_hyphen_values = true)]
-    pub(crate) ports: Option<PortSet>,
+    pub(crate) ports: Option<PortsArg>,
     /// Ask UDP ports, with the protocols of their usual services
     #[arg(long)]
     pub(crate) udp: bool,
@@ -39,7 +41,7 @@ pub(crate) struct ScanArgs {
     pub(crate) exclude_file: Vec<PathBuf>,
     /// Leave these ports out
     #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
-    pub(crate) exclude_ports: Option<PortSet>,
+    pub(crate) exclude_ports: Option<PortsArg>,
     /// Send at most N probes per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
@@ -69,6 +71,28 @@ pub(crate) struct ScanArgs {
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Ports as written: names and rankings stand for other ports over UDP than over TCP.
+#[derive(Clone, Debug)]
+pub(crate) struct PortsArg(String);
+
+impl PortsArg {
+    /// The ports that it names over `transport`.
+    pub(crate) fn of(&self, transport: Transport) -> Result<PortSet, UsageError> {
+        PortSet::parse(&self.0, transport).map_err(|error| UsageError(error.to_string()))
+    }
+}
+
+impl FromStr for PortsArg {
+    type Err = ParsePortSetError;
+
+    /// Fails where it names no ports over either transport; which one it is to be is not known yet.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        PortSet::parse(text, Transport::Tcp)
+            .or_else(|error| PortSet::parse(text, Transport::Udp).map_err(|_| error))?;
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// How to ask.

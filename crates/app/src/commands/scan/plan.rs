@@ -40,12 +40,14 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
     let here = targets.addresses.intersection(&own);
     let elsewhere = targets.addresses.difference(&own);
     let parts = match &args.ports {
-        Some(ports) => vec![(targets.addresses.clone(), ports.clone())],
+        Some(ports) => vec![(targets.addresses.clone(), ports.of(transport)?)],
         None => vec![(here, PortSet::all()), (elsewhere, default_ports_elsewhere(transport))],
     };
+    let excluded_ports =
+        args.exclude_ports.as_ref().map(|ports| ports.of(transport)).transpose()?;
     let build = |(addresses, ports): (AddressSet, PortSet)| {
         let mut part: PortSet = ports;
-        if let Some(excluded) = &args.exclude_ports {
+        if let Some(excluded) = &excluded_ports {
             part = part.difference(excluded);
         }
         let names = targets.names.clone();
