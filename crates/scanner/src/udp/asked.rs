@@ -145,3 +145,6 @@ fn is_tftp(datagram: &[u8]) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

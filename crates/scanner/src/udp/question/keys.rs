@@ -142,6 +142,10 @@ pub(super) const QUIC_VERSIONS: Question = Question::built(|_, datagram| {
         datagram.push(id.len() as u8);
         datagram.extend(id);
     }
+    // No token; all the rest is the packet, its length in the two-byte form of section 16.
+    datagram.push(0);
+    let length = start + SMALLEST - datagram.len() - 2;
+    datagram.extend((0x4000 | length as u16).to_be_bytes());
     datagram.resize(start + SMALLEST, 0);
 });
 
@@ -214,6 +218,7 @@ mod tests {
         let datagram = bytes(QUIC_VERSIONS);
         assert_eq!((datagram.len(), datagram[0] & 0xc0), (1_200, 0xc0));
         assert!(datagram[1..5].iter().all(|byte| byte & 0x0f == 0x0a), "reserved for greasing");
-        assert_eq!((datagram[5], datagram[14]), (8, 8));
+        assert_eq!((datagram[5], datagram[14], datagram[23]), (8, 8, 0));
+        assert_eq!(number(&datagram[24..26]), 0x4000 | (1_200 - 26));
     }
 }
