@@ -22,7 +22,7 @@ pub use config::EngineConfig;
 use congestion::Fate;
 use groups::Groups;
 use message::Voice;
-pub use message::{EngineEvent, LocalError, Probe, Reply};
+pub use message::{EngineEvent, LocalError, Probe, Reply, Silence};
 use pacer::Pacer;
 use ports_core::Port;
 pub use slots::ProbeId;
@@ -53,6 +53,8 @@ pub struct Engine {
     plan: Arc<ScanPlan>,
     reader: PlanReader,
     config: EngineConfig,
+    /// How many different questions a port is asked, see [`Self::ask_in_turn`].
+    questions: fn(Port) -> u32,
     pacer: Pacer,
     work: VecDeque<Range<u64>>,
     slots: Slots,
@@ -82,6 +84,7 @@ impl Engine {
             reader: PlanReader::new(&plan),
             attempts: Attempts::new(&config, plan.hosts(), plan.len() as f64 * config.share),
             groups: Groups::default(),
+            questions: |_| 1,
             pacer: Pacer::new(now, config.rate, config.share),
             work: VecDeque::new(),
             slots: Slots::default(),
@@ -100,6 +103,13 @@ impl Engine {
             plan,
             config,
         }
+    }
+
+    /// The attempts at a port ask so many different questions in turn, at least one. Each is repeated as
+    /// often as the one question of other ports is, and an answer to a question that was asked for the
+    /// first time is no evidence of loss.
+    pub fn ask_in_turn(&mut self, questions: fn(Port) -> u32) {
+        self.questions = questions;
     }
 
     /// Adds indices of the plan to the work.
@@ -207,10 +217,12 @@ impl Engine {
         let rtt = slot.asked_at(id.attempt()).map(|at| now.saturating_duration_since(at));
         let voice = reply.voice(self.plan.transport());
         if voice == Voice::Port {
-            // Earlier attempts are known to be lost; later ones were needless.
-            let lost = slot.asked_at(id.attempt().saturating_sub(1));
-            self.pacer.answered(now, Fate { answered: slot.asked_at(id.attempt()), lost });
-            self.attempts.answered(id.attempt(), matches!(reply, Reply::Open | Reply::Datagram));
+            let round = self.round_of(slot.target, id.attempt());
+            // The attempt before is known to be lost, if it asked the same; later ones were needless.
+            let lost = (round == id.attempt()).then(|| slot.asked_at(round.saturating_sub(1)));
+            let fate = Fate { answered: slot.asked_at(id.attempt()), lost: lost.flatten() };
+            self.pacer.answered(now, fate);
+            self.attempts.answered(round, matches!(reply, Reply::Open | Reply::Datagram));
         }
         if voice != Voice::Network {
             self.hear(&slot, rtt);
@@ -243,6 +255,15 @@ impl Engine {
         now: Instant,
         mut local_cause: impl FnMut(IpAddr) -> Option<LocalError>,
     ) {
+        self.handle_silence(now, |target| match local_cause(target.ip()) {
+            Some(error) => Silence::Local(error),
+            None => Silence::Remote(Reason::NoResponse),
+        });
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout), where the driver has more to say of a port that
+    /// stayed silent: `meaning` is asked at the last attempt only.
+    pub fn handle_silence(&mut self, now: Instant, mut meaning: impl FnMut(SocketAddr) -> Silence) {
         self.attempts.update();
         self.timers.expire(now, &mut self.due);
         while let Some(index) = self.due.pop() {
@@ -255,15 +276,19 @@ impl Engine {
             if slot.attempts == 1 {
                 self.attempts.tried();
             }
-            if slot.attempts < self.worth(now, &slot) {
+            let questions = self.questions_for(slot.target);
+            if slot.attempts < self.worth(now, &slot).saturating_mul(questions) {
                 self.ready.push_back(id);
                 continue;
             }
-            let cause = local_cause(slot.target.ip());
-            if let Some(error) = cause {
-                self.uncount_unsent(&slot, error);
-            }
-            self.conclude(id, cause.map_or(Reason::NoResponse, LocalError::reason), None);
+            let reason = match meaning(slot.target) {
+                Silence::Remote(reason) => reason,
+                Silence::Local(error) => {
+                    self.uncount_unsent(&slot, error);
+                    error.reason()
+                }
+            };
+            self.conclude(id, reason, None);
         }
     }
 
@@ -297,6 +322,15 @@ impl Engine {
     /// The lowest host group that still has ports under way, or that the next port will be of.
     pub(crate) fn oldest_group(&self) -> u64 {
         self.groups.oldest()
+    }
+
+    fn questions_for(&self, target: SocketAddr) -> u32 {
+        (self.questions)(Port::new(target.port())).max(1)
+    }
+
+    /// How often, with that attempt, the port has been asked its question.
+    fn round_of(&self, target: SocketAddr, attempt: u32) -> u32 {
+        attempt.div_ceil(self.questions_for(target))
     }
 
     /// After a lack of resources: each probe that ends makes room for one more.

@@ -58,9 +58,10 @@ pub mod resume;
 mod scan;
 mod state;
 mod target;
+mod udp;
 
 pub use block::{Blocks, MAX_BLOCK_LEN, ParseShardError, Shard};
-pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
+pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply, Silence};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
 pub use links::own_addresses;
 pub use plan::{DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};

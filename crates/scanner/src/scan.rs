@@ -33,6 +33,7 @@ use crate::prober::Prober;
 use crate::progress::ScanHandle;
 use crate::resume::{ResumeFile, Resumed, Standing};
 use crate::state::PortState;
+use crate::udp::UdpProber;
 
 /// Rounds over ports that met a socket of our own; each round uses other sockets.
 const DEFERRED_ROUNDS: usize = 32;
@@ -93,7 +94,8 @@ impl Scan {
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
         let prober: Box<dyn Prober> = match self.method {
             Method::Connect => Box::new(ConnectProber::new(links, self.source)),
-            Method::Syn | Method::Udp => todo!(),
+            Method::Udp => Box::new(UdpProber::new(links, self.source)),
+            Method::Syn => todo!(),
         };
         self.run_with(&*prober, &mut sink)
     }

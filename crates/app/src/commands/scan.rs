@@ -6,11 +6,12 @@ mod resume;
 mod sinks;
 
 use anyhow::Context;
+use ports_core::Transport;
 use scanner::{Reason, Scan, ScanEvent, ScanHandle, ScanSummary};
 use tokio::task::spawn_blocking;
 
 use crate::args::{MethodArg, ScanArgs};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::output::Terminal;
 use crate::signals::Signals;
 
@@ -77,9 +78,23 @@ fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSu
     Ok(summaries)
 }
 
+/// The transport that the arguments ask for.
+fn transport(args: &ScanArgs) -> Result<Transport, UsageError> {
+    match (args.udp, args.method) {
+        (false, _) => Ok(Transport::Tcp),
+        (true, MethodArg::Auto) => Ok(Transport::Udp),
+        (true, _) => {
+            let message = "--udp has one method of its own: leave --method out";
+            Err(UsageError(message.to_owned()))
+        }
+    }
+}
+
 /// Says which method is used, where the user left the choice.
-fn note_method(method: MethodArg, terminal: Terminal) {
-    if method == MethodArg::Auto {
+fn note_method(method: MethodArg, transport: Transport, terminal: Terminal) {
+    if transport == Transport::Udp {
+        terminal.note("method: udp (datagrams of the ports' usual services; needs no privilege)");
+    } else if method == MethodArg::Auto {
         terminal.note("method: connect (the kernel's own handshake; needs no privilege)");
     }
 }

@@ -111,6 +111,15 @@ impl LocalError {
     }
 }
 
+/// What it means that no attempt at a port was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// The port, or something on the way to it, is silent.
+    Remote(Reason),
+    /// Nothing was asked, by this machine's own failure.
+    Local(LocalError),
+}
+
 /// What the engine has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineEvent {

@@ -52,10 +52,11 @@ impl Engine {
         let EngineConfig { min_timeout, timeout, late_answers, .. } = self.config;
         let host = *self.groups.host(slot.group, slot.host);
         let dead = !host.up && host.silent > self.attempts.dead_after();
-        let last = dead || attempt >= self.attempts.needed();
+        let round = self.round_of(slot.target, attempt);
+        let last = dead || round >= self.attempts.needed();
         let wait = match host.rtt.timeout(if last { 2 * min_timeout } else { min_timeout }) {
-            Some(wait) if late_answers => wait.mul_f64(Self::spacing(attempt)),
-            Some(wait) => wait * (1 << attempt.saturating_sub(1).min(16)),
+            Some(wait) if late_answers => wait.mul_f64(Self::spacing(round)),
+            Some(wait) => wait * (1 << round.saturating_sub(1).min(16)),
             // What other hosts need says something, but must not be what a slow one is judged by.
             None if last || !late_answers => timeout,
             None => self.groups.group(slot.group).rtt.timeout(2 * min_timeout).unwrap_or(timeout),

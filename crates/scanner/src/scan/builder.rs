@@ -21,6 +21,7 @@ use crate::resolve::ResolvedTargets;
 use crate::resume::{Description, ResumeFile};
 use crate::state::PortState;
 use crate::target::{AddressSet, Family, reached_by};
+use crate::udp;
 
 /// Probes per second that one thread sends without effort.
 const ONE_WORKER_RATE: u32 = 100_000;
@@ -150,14 +151,15 @@ impl ScanBuilder {
         self
     }
 
-    /// Most sockets the scan may hold at once; default
-    /// [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], and never more than the descriptor limit leaves.
+    /// Most ports under way at once; default [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], over UDP 65,536.
+    /// Where each takes a socket, never more than the descriptor limit leaves.
     pub const fn max_in_flight(mut self, sockets: usize) -> Self {
         self.engine.max_in_flight = sockets;
         self
     }
 
-    /// How many threads send; default: one for each processor, and no more than there is work for.
+    /// How many threads send; default: one for each processor, over UDP one, and no more than there is
+    /// work for.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -184,16 +186,30 @@ impl ScanBuilder {
         }
         let transport = self.method.transport();
         let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = || match self.method {
+            // What is learnt of a host is learnt by one worker, and one keeps up with any pace.
+            Method::Udp => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
         let blocks = plan.blocks(self.shard);
         let useful = blocks.probes().div_ceil(MAX_BLOCK_LEN);
         let useful = usize::try_from(useful).unwrap_or(usize::MAX);
-        let budget = socket_budget().min(self.engine.max_in_flight);
+        let mut engine = self.engine;
+        let budget = if self.method == Method::Udp {
+            // Probes share a few sockets.
+            engine.late_answers = true;
+            engine.min_timeout = engine.min_timeout.max(udp::MIN_TIMEOUT);
+            match engine.max_in_flight {
+                EngineConfig::DEFAULT_MAX_IN_FLIGHT => udp::MAX_IN_FLIGHT,
+                chosen => chosen,
+            }
+        } else {
+            socket_budget().min(engine.max_in_flight)
+        };
         // One worker keeps up with such a ceiling, and none of it is lost when others are done.
         let paced = self.engine.rate.is_some_and(|rate| rate <= ONE_WORKER_RATE);
         let wanted = if paced { 1 } else { self.workers.unwrap_or_else(processors) };
         let workers = wanted.min(useful).min(budget).max(1);
-        let mut engine = self.engine;
         engine.max_in_flight = (budget / workers).max(1);
         let ports = self.ports.to_string();
         let open = |path: PathBuf| {

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::Context;
 use ports_core::{PortSet, Transport, top_ports};
 use scanner::{
-    AddressSet, Family, ResolvedTargets, ResumeError, Scan, ScanError, TargetSpec, own_addresses,
-    resolve, resolve_excluded,
+    AddressSet, Family, Method, ResolvedTargets, ResumeError, Scan, ScanError, TargetSpec,
+    own_addresses, resolve, resolve_excluded,
 };
 
-use super::{note_method, resume};
+use super::{note_method, resume, transport};
 use crate::args::{ScanArgs, StateArg};
 use crate::exit::UsageError;
 use crate::output::Terminal;
@@ -27,6 +27,7 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
         (_, true) => Some(Family::V6),
         _ => None,
     };
+    let transport = transport(args)?;
     let targets = resolve(&args.targets, family)?;
     let excluded = excluded(args)?;
     let count = targets.addresses.difference(&excluded).len();
@@ -34,17 +35,19 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
         let message = format!("{count} addresses are many: say --yes if you mean them all");
         return Err(UsageError(message).into());
     }
-    note_method(args.method, terminal);
+    note_method(args.method, transport, terminal);
     let own = own_addresses().context("cannot read this machine's own addresses")?;
     let here = targets.addresses.intersection(&own);
     let elsewhere = targets.addresses.difference(&own);
     let parts = match &args.ports {
-        Some(ports) => vec![(targets.addresses.clone(), ports.clone())],
-        None => vec![(here, PortSet::all()), (elsewhere, default_ports_elsewhere())],
+        Some(ports) => vec![(targets.addresses.clone(), ports.of(transport)?)],
+        None => vec![(here, PortSet::all()), (elsewhere, default_ports_elsewhere(transport))],
     };
+    let excluded_ports =
+        args.exclude_ports.as_ref().map(|ports| ports.of(transport)).transpose()?;
     let build = |(addresses, ports): (AddressSet, PortSet)| {
         let mut part: PortSet = ports;
-        if let Some(excluded) = &args.exclude_ports {
+        if let Some(excluded) = &excluded_ports {
             part = part.difference(excluded);
         }
         let names = targets.names.clone();
@@ -71,6 +74,9 @@ fn build(
         .report(&StateArg::states(&args.show))
         .seed(args.seed)
         .shard(args.shard);
+    if args.udp {
+        scan = scan.method(Method::Udp);
+    }
     if let Some(rate) = args.rate {
         scan = scan.rate(rate);
     }
@@ -94,8 +100,8 @@ fn build(
     })
 }
 
-fn default_ports_elsewhere() -> PortSet {
-    top_ports(Transport::Tcp).iter().take(DEFAULT_TOP).copied().collect()
+fn default_ports_elsewhere(transport: Transport) -> PortSet {
+    top_ports(transport).iter().take(DEFAULT_TOP).copied().collect()
 }
 
 fn excluded(args: &ScanArgs) -> anyhow::Result<AddressSet> {
