@@ -1,10 +1,10 @@
 //! The connect prober: TCP's own handshake, which needs no privilege.
 
 mod driver;
-mod error_queue;
-mod neighbours;
-mod outcome;
-mod own;
+pub(crate) mod error_queue;
+pub(crate) mod neighbours;
+pub(crate) mod outcome;
+pub(crate) mod own;
 mod socket;
 
 use std::net::IpAddr;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use ports_core::Transport;
 
+use crate::block::Shard;
 use crate::state::{PortReport, Reason, Tally};
 
 /// One thing a scan has to say.
@@ -68,10 +69,12 @@ pub struct ScanInfo {
     pub ports: String,
     /// How many addresses.
     pub hosts: u64,
-    /// How many (address, port) pairs.
+    /// How many (address, port) pairs, of the shard alone.
     pub probes: u64,
     /// The seed of the order.
     pub seed: u64,
+    /// The share of the plan that is scanned; `hosts` are those of the whole plan.
+    pub shard: Shard,
 }
 
 /// A host that answers.
@@ -100,8 +103,10 @@ pub struct ScanSummary {
     pub unfinished: u64,
     /// Answers the kernel dropped before they were read; a connect scan has none.
     pub kernel_drops: u64,
-    /// How long it took.
+    /// How long it took; of a resumed scan, this run of it.
     pub elapsed: Duration,
     /// How ports were asked.
     pub method: Method,
+    /// Whether it went on from an earlier run, whose counts are in this summary.
+    pub resumed: bool,
 }

@@ -41,7 +41,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod block;
 mod connect;
+mod digest;
 mod engine;
 mod event;
 mod interval_set;
@@ -54,16 +56,20 @@ mod progress;
 mod raw;
 pub mod report;
 mod resolve;
+pub mod resume;
 mod scan;
 mod state;
 mod target;
+mod udp;
 
-pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
+pub use block::{Blocks, MAX_BLOCK_LEN, ParseShardError, Shard};
+pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply, Silence};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
 pub use links::own_addresses;
-pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
+pub use plan::{DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
 pub use progress::ScanHandle;
 pub use resolve::{ResolveError, ResolvedTargets, resolve, resolve_excluded};
+pub use resume::{ResumeError, Resumed};
 pub use scan::{
     Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known, syn_permitted,
 };

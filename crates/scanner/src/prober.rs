@@ -57,6 +57,8 @@ pub(crate) trait WorkSource {
     fn next_work(&mut self) -> Option<Range<u64>>;
     /// A finding, as soon as it is known.
     fn event(&mut self, event: EngineEvent);
+    /// Indices that were put off, see [`Engine::take_deferred`].
+    fn deferred(&mut self, indices: Vec<u64>);
     /// The engine has nothing more to say for now: pass on what was kept back.
     fn flush(&mut self, engine: &Engine);
     /// Whether to stop now.
@@ -77,5 +79,6 @@ pub(crate) fn tell(engine: &mut Engine, source: &mut dyn WorkSource) {
     while let Some(event) = engine.poll_event() {
         source.event(event);
     }
+    source.deferred(engine.take_deferred());
     source.flush(engine);
 }

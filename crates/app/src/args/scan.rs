@@ -2,20 +2,23 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use ports_core::PortSet;
-use scanner::{EngineConfig, PortState, TargetSpec};
+use ports_core::{ParsePortSetError, PortSet, Transport};
+use scanner::{EngineConfig, PortState, Shard, TargetSpec};
 
 use super::OutputArgs;
+use crate::exit::UsageError;
 
 /// Arguments of `ports scan`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
     192.0.2.1-192.0.2.9, 10.0.0-3.1-254.\n\
     Ports: 22,80,8000-8100,49152-,-1024,http,x11,top:100,all.\n\
-    Without -p: every port on this machine's own addresses, top:1000 elsewhere.\n\n\
+    Without -p: every port on this machine's own addresses, top:1000 elsewhere.\n\
+    Over UDP a silent port is open|filtered: its service may not know what to answer.\n\n\
     Scan only hosts that you own or may scan.")]
 pub(crate) struct ScanArgs {
     /// Hosts to scan
@@ -23,7 +26,10 @@ pub(crate) struct ScanArgs {
     pub(crate) targets: Vec<TargetSpec>,
     /// Ports to ask
     #[arg(long, short, value_name = "PORTS", allow_hyphen_values = true)]
-    pub(crate) ports: Option<PortSet>,
+    pub(crate) ports: Option<PortsArg>,
+    /// Ask UDP ports, with the protocols of their usual services
+    #[arg(long)]
+    pub(crate) udp: bool,
     /// How to ask
     #[arg(long, value_name = "METHOD", default_value = "auto")]
     pub(crate) method: MethodArg,
@@ -35,7 +41,7 @@ pub(crate) struct ScanArgs {
     pub(crate) exclude_file: Vec<PathBuf>,
     /// Leave these ports out
     #[arg(long, value_name = "PORTS", allow_hyphen_values = true)]
-    pub(crate) exclude_ports: Option<PortSet>,
+    pub(crate) exclude_ports: Option<PortsArg>,
     /// Send at most N probes per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
@@ -48,6 +54,12 @@ pub(crate) struct ScanArgs {
     /// Which ports to show
     #[arg(long, value_name = "STATES", value_delimiter = ',', default_value = "open")]
     pub(crate) show: Vec<StateArg>,
+    /// Keep what is done in FILE, and go on from there where it exists
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Scan but the I-th of N equal shares
+    #[arg(long, value_name = "I/N", default_value_t)]
+    pub(crate) shard: Shard,
     /// Seed of the order in which ports are asked
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -70,6 +82,28 @@ pub(crate) struct ScanArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// Ports as written: names and rankings stand for other ports over UDP than over TCP.
+#[derive(Clone, Debug)]
+pub(crate) struct PortsArg(String);
+
+impl PortsArg {
+    /// The ports that it names over `transport`.
+    pub(crate) fn of(&self, transport: Transport) -> Result<PortSet, UsageError> {
+        PortSet::parse(&self.0, transport).map_err(|error| UsageError(error.to_string()))
+    }
+}
+
+impl FromStr for PortsArg {
+    type Err = ParsePortSetError;
+
+    /// Fails where it names no ports over either transport; which one it is to be is not known yet.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        PortSet::parse(text, Transport::Tcp)
+            .or_else(|error| PortSet::parse(text, Transport::Udp).map_err(|_| error))?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// How to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MethodArg {
@@ -88,8 +122,11 @@ pub(crate) enum StateArg {
     Open,
     /// The host refuses
     Closed,
-    /// No answer, or a filter's
+    /// No answer, or a filter's; open|filtered ones too
     Filtered,
+    /// No answer over UDP, where services need not answer
+    #[value(name = "open|filtered")]
+    OpenFiltered,
     /// This machine could not ask
     Error,
     /// Every state
@@ -112,6 +149,7 @@ impl StateArg {
                 | (Self::Open, PortState::Open)
                 | (Self::Closed, PortState::Closed)
                 | (Self::Filtered, PortState::Filtered | PortState::OpenFiltered)
+                | (Self::OpenFiltered, PortState::OpenFiltered)
                 | (Self::Error, PortState::Error)
         )
     }

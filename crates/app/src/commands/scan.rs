@@ -3,9 +3,11 @@
 mod method;
 mod plan;
 mod progress;
+mod resume;
 mod sinks;
 
 use anyhow::Context;
+use ports_core::Transport;
 use scanner::{Reason, Scan, ScanEvent, ScanHandle, ScanSummary};
 use tokio::task::spawn_blocking;
 
@@ -22,7 +24,9 @@ pub(crate) async fn run(
     // Files first: a path that cannot be written is known before the first probe.
     let bar = progress::Bar::new(terminal.shows_progress());
     let sinks = sinks::Sinks::open(&args.output, terminal, bar.clone())?;
+    let file = args.resume.clone();
     let scans = spawn_blocking(move || plan::scans(&args, terminal)).await??;
+    resume::note(file.as_deref(), &scans, terminal);
 
     let handles: Vec<ScanHandle> = scans.iter().map(Scan::handle).collect();
     let stop = signals.stop().clone();

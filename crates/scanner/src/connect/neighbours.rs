@@ -6,6 +6,6 @@ mod arp_table;
 mod netlink;
 
 #[cfg(not(all(feature = "raw", target_os = "linux")))]
-pub(super) use arp_table::Neighbours;
+pub(crate) use arp_table::Neighbours;
 #[cfg(all(feature = "raw", target_os = "linux"))]
-pub(super) use netlink::Neighbours;
+pub(crate) use netlink::Neighbours;

@@ -10,7 +10,7 @@ use ports_core::Port;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::error_queue::{self, IcmpError};
-use super::own::OwnSockets;
+use super::own::{OwnPort, OwnSockets};
 
 /// Whether a socket whose connect was refused may connect again. Linux puts it back to unconnected
 /// (`__inet_stream_connect` in `net/ipv4/af_inet.c`); POSIX leaves that open.
@@ -33,20 +33,6 @@ pub(super) struct ProbeSocket {
     /// Known to the poller; stays so until it is closed.
     pub(super) registered: bool,
     bound: Option<OwnPort>,
-}
-
-/// A port in [`OwnSockets`], from before the socket's first use until after it is closed.
-#[derive(Debug)]
-struct OwnPort {
-    sockets: Arc<OwnSockets>,
-    address: IpAddr,
-    port: Port,
-}
-
-impl Drop for OwnPort {
-    fn drop(&mut self) {
-        self.sockets.release(self.address, self.port);
-    }
 }
 
 impl ProbeSocket {
@@ -72,9 +58,7 @@ impl ProbeSocket {
             socket.bind(&SocketAddr::new(source, Port::ANY.number()).into())?;
             if kind.own {
                 let port = socket.local_addr()?.as_socket().map_or(0, |local| local.port());
-                let port = Port::new(port);
-                own.bind(source, port);
-                bound = Some(OwnPort { sockets: Arc::clone(own), address: source, port });
+                bound = Some(OwnPort::enter(own, source, Port::new(port)));
             }
         }
         let stream = TcpStream::from_std(socket.into());

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ports_core::Transport;
+
 use super::slots::ProbeId;
 use crate::state::{PortReport, Reason};
 
@@ -34,6 +36,45 @@ pub enum Reply {
     ProtocolUnreachable,
     /// A filter said that it does not let this pass.
     AdminProhibited,
+}
+
+/// Who speaks in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// The port asked: what was lost on the way is seen by it.
+    Port,
+    /// The host, by ICMP, whose rate it may limit.
+    Host,
+    /// A router or filter on the way.
+    Network,
+}
+
+impl Reply {
+    /// The reason of a verdict that rests on it.
+    pub(super) const fn reason(self) -> Reason {
+        match self {
+            Self::Open => Reason::SynAck,
+            Self::Datagram => Reason::UdpResponse,
+            Self::Closed => Reason::Reset,
+            Self::HostUnreachable => Reason::HostUnreachable,
+            Self::NetworkUnreachable => Reason::NetworkUnreachable,
+            Self::PortUnreachable => Reason::PortUnreachable,
+            Self::AdminProhibited => Reason::AdminProhibited,
+            Self::ProtocolUnreachable => Reason::ProtocolUnreachable,
+        }
+    }
+
+    pub(super) const fn voice(self, transport: Transport) -> Voice {
+        match self {
+            Self::Open | Self::Closed | Self::Datagram => Voice::Port,
+            Self::PortUnreachable | Self::ProtocolUnreachable
+                if matches!(transport, Transport::Udp) =>
+            {
+                Voice::Host
+            }
+            _ => Voice::Network,
+        }
+    }
 }
 
 /// Why a probe could not be sent, or could not be judged. Never a remote state.
@@ -68,6 +109,15 @@ impl LocalError {
             Self::InvalidAddress => Reason::InvalidAddress,
         }
     }
+}
+
+/// What it means that no attempt at a port was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// The port, or something on the way to it, is silent.
+    Remote(Reason),
+    /// Nothing was asked, by this machine's own failure.
+    Local(LocalError),
 }
 
 /// What the engine has to say.

@@ -262,7 +262,9 @@ impl<'a> RawDriver<'a> {
         self.drops_asked = now;
         let new = self.links.new_drops();
         self.drops += new;
-        self.engine.handle_kernel_drops(now, new);
+        if new > 0 {
+            self.engine.handle_kernel_drops();
+        }
     }
 
     /// Sleeps until an answer comes, or the engine has something to do.

@@ -36,6 +36,8 @@ enum Line<'a> {
         hosts: u64,
         probes: u64,
         seed: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        shard: Option<String>,
     },
     Host {
         host: IpAddr,
@@ -67,6 +69,8 @@ enum Line<'a> {
         kernel_drops: u64,
         elapsed_ms: u64,
         method: &'static str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        resumed: bool,
     },
 }
 
@@ -86,6 +90,7 @@ impl<'a> From<&'a ScanEvent> for Line<'a> {
                 hosts: info.hosts,
                 probes: info.probes,
                 seed: info.seed,
+                shard: (!info.shard.is_whole()).then(|| info.shard.to_string()),
             },
             ScanEvent::Host(host) => Self::Host {
                 host: host.address,
@@ -117,6 +122,7 @@ impl<'a> From<&'a ScanEvent> for Line<'a> {
                 kernel_drops: summary.kernel_drops,
                 elapsed_ms: summary.elapsed.as_millis() as u64,
                 method: summary.method.name(),
+                resumed: summary.resumed,
             },
         }
     }

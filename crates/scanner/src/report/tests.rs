@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use ports_core::{Port, Transport};
 
 use super::*;
+use crate::block::Shard;
 use crate::event::{HostReport, Method, ScanInfo, ScanSummary};
 use crate::state::{Reason, Tally};
 
@@ -32,6 +33,7 @@ fn events() -> Vec<ScanEvent> {
             hosts: 1,
             probes: 3,
             seed: 7,
+            shard: Shard::WHOLE,
         }),
         ScanEvent::Host(HostReport {
             address,
@@ -58,6 +60,7 @@ fn events() -> Vec<ScanEvent> {
             kernel_drops: 0,
             elapsed: Duration::from_millis(830),
             method: Method::Connect,
+            resumed: false,
         }),
     ]
 }
@@ -87,6 +90,25 @@ fn jsonl() {
         r#"{"type":"summary","hosts":1,"hosts_up":1,"probes":3,"sent":4,"open":2,"closed":0,"filtered":0,"open_filtered":0,"errors":1,"unfinished":0,"kernel_drops":0,"elapsed_ms":830,"method":"connect"}"#,
     ];
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_shard_and_a_resumed_scan_say_so() {
+    let mut events = events();
+    let mut out = Vec::new();
+    if let ScanEvent::Started(info) = &mut events[0] {
+        info.shard = "2/3".parse().unwrap();
+    }
+    if let Some(ScanEvent::Finished(summary)) = events.last_mut() {
+        summary.resumed = true;
+    }
+    for event in [&events[0], &events[5]] {
+        JsonlReport::new(&mut out).event(event).unwrap();
+    }
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].ends_with(r#","seed":7,"shard":"2/3"}"#), "{text}");
+    assert!(lines[1].ends_with(r#","method":"connect","resumed":true}"#), "{text}");
 }
 
 #[test]

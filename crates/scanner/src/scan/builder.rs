@@ -2,24 +2,31 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ports_core::PortSet;
 use socket2::{Domain, Socket, Type};
 
+use super::ledger::CHECKPOINT_EVERY;
 use super::limits::socket_budget;
 use super::{Scan, ScanError};
+use crate::block::{MAX_BLOCK_LEN, Shard};
 use crate::engine::EngineConfig;
 use crate::event::Method;
-use crate::plan::{BLOCK_LEN, ScanPlan};
+use crate::plan::ScanPlan;
 use crate::progress::ScanHandle;
 use crate::resolve::ResolvedTargets;
+use crate::resume::{Description, ResumeFile};
 use crate::state::PortState;
 use crate::target::{AddressSet, Family, reached_by};
+use crate::udp;
 
 /// Probes per second that one thread sends without effort.
 const ONE_WORKER_RATE: u32 = 100_000;
+/// Ports under way of a scan by SYN: a second's worth at more than one machine sends.
+const SYN_IN_FLIGHT: usize = 131_072;
 
 /// Describes a [`Scan`].
 #[derive(Clone, Debug)]
@@ -38,6 +45,8 @@ pub struct ScanBuilder {
     max_in_flight: Option<usize>,
     seed: u64,
     method: Method,
+    shard: Shard,
+    resume: Option<PathBuf>,
 }
 
 impl Default for ScanBuilder {
@@ -56,15 +65,13 @@ impl Default for ScanBuilder {
             max_in_flight: None,
             seed: 0,
             method: Method::Connect,
+            shard: Shard::WHOLE,
+            resume: None,
         }
     }
 }
 
 impl ScanBuilder {
-    /// Most probes in flight of a scan by SYN: more than a second's worth at any rate one machine
-    /// reaches.
-    pub const DEFAULT_SYN_IN_FLIGHT: usize = 131_072;
-
     /// Adds one address.
     pub fn address(mut self, address: IpAddr) -> Self {
         self.addresses = self.addresses.union(&reached_by(address).into());
@@ -99,9 +106,10 @@ impl ScanBuilder {
         self
     }
 
-    /// How often an unanswered probe is repeated; default [`EngineConfig::DEFAULT_RETRIES`].
+    /// How often an unanswered probe is repeated at most; by default as often as the loss that the scan
+    /// meets asks for, see [`EngineConfig::retries`].
     pub const fn retries(mut self, retries: u16) -> Self {
-        self.engine.retries = retries;
+        self.engine.retries = Some(retries);
         self
     }
 
@@ -142,16 +150,29 @@ impl ScanBuilder {
         self
     }
 
-    /// Most probes the scan may have in flight at once. Default
-    /// [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], and never more than the descriptor limit leaves, since
-    /// each takes a socket; for [`Method::Syn`], which needs none for each,
-    /// [`Self::DEFAULT_SYN_IN_FLIGHT`].
-    pub const fn max_in_flight(mut self, probes: usize) -> Self {
-        self.max_in_flight = Some(probes);
+    /// Scans but this share of the plan; default: all of it.
+    pub const fn shard(mut self, shard: Shard) -> Self {
+        self.shard = shard;
         self
     }
 
-    /// How many threads send; default: one for each processor, and no more than there is work for.
+    /// Keeps what is done in the file at `path`, and goes on from there where it is there already. The file is
+    /// opened, checked and taken by [`Self::build`]; [`Scan::resumed`] says how far it was. See
+    /// [`crate::resume`].
+    pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
+        self.resume = Some(path.into());
+        self
+    }
+
+    /// Most ports under way at once; default [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], over UDP 65,536,
+    /// by SYN 131,072. Where each takes a socket, never more than the descriptor limit leaves.
+    pub const fn max_in_flight(mut self, ports: usize) -> Self {
+        self.max_in_flight = Some(ports);
+        self
+    }
+
+    /// How many threads send; default: one for each processor, over UDP one, and no more than there is
+    /// work for.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -163,7 +184,8 @@ impl ScanBuilder {
     ///
     /// [`ScanError::Plan`] where nothing is left to scan or it is too much, [`ScanError::Source`]
     /// where the source address is none of this machine's, [`ScanError::SourceFamily`] where it is of
-    /// another family than a target, [`ScanError::Interface`] where there is no such interface.
+    /// another family than a target, [`ScanError::Interface`] where there is no such interface,
+    /// [`ScanError::Resume`] where the resume file cannot be used.
     pub fn build(self) -> Result<Scan, ScanError> {
         if let Some(address) = self.source {
             check_source(address).map_err(|source| ScanError::Source { address, source })?;
@@ -185,21 +207,45 @@ impl ScanBuilder {
         }
         let transport = self.method.transport();
         let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let useful = usize::try_from(plan.len().div_ceil(BLOCK_LEN)).unwrap_or(usize::MAX);
-        let budget = if self.method == Method::Syn {
-            self.max_in_flight.unwrap_or(Self::DEFAULT_SYN_IN_FLIGHT).max(1)
-        } else {
-            let most = self.max_in_flight.unwrap_or(EngineConfig::DEFAULT_MAX_IN_FLIGHT);
-            socket_budget().min(most)
+        let processors = || match self.method {
+            // What is learnt of a host is learnt by one worker, and one keeps up with any pace.
+            Method::Udp => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let blocks = plan.blocks(self.shard);
+        let useful = blocks.probes().div_ceil(MAX_BLOCK_LEN);
+        let useful = usize::try_from(useful).unwrap_or(usize::MAX);
+        let mut engine = self.engine;
+        let most = |default| self.max_in_flight.unwrap_or(default).max(1);
+        let budget = match self.method {
+            Method::Connect => socket_budget().min(most(EngineConfig::DEFAULT_MAX_IN_FLIGHT)),
+            // Probes share a few sockets.
+            Method::Syn => {
+                engine.late_answers = true;
+                most(SYN_IN_FLIGHT)
+            }
+            Method::Udp => {
+                engine.late_answers = true;
+                engine.min_timeout = engine.min_timeout.max(udp::MIN_TIMEOUT);
+                most(udp::MAX_IN_FLIGHT)
+            }
         };
         // One worker keeps up with such a ceiling, and none of it is lost when others are done.
         let paced = self.engine.rate.is_some_and(|rate| rate <= ONE_WORKER_RATE);
         let wanted = if paced { 1 } else { self.workers.unwrap_or_else(processors) };
         let workers = wanted.min(useful).min(budget).max(1);
-        let mut engine = self.engine;
         engine.max_in_flight = (budget / workers).max(1);
+        let ports = self.ports.to_string();
+        let open = |path: PathBuf| {
+            let (method, targets) = (self.method, &self.targets);
+            let scan = Description::new(&plan, &blocks, method, targets, &ports, &self.report);
+            ResumeFile::open(&path, &scan, blocks).map(Mutex::new)
+        };
+        let resume = self.resume.map(open).transpose()?;
         Ok(Scan {
+            blocks,
+            resume,
+            checkpoint_every: CHECKPOINT_EVERY,
             plan: Arc::new(plan),
             method: self.method,
             engine,
@@ -209,7 +255,7 @@ impl ScanBuilder {
             interface: self.interface,
             names: self.names,
             targets: self.targets.into(),
-            ports: self.ports.to_string(),
+            ports,
             handle: ScanHandle::default(),
         })
     }

@@ -3,31 +3,43 @@
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::collector::Collector;
+use super::blocks::BlockCounts;
+use super::collector::{Collector, Told};
 use super::{Scan, ScanError};
 use crate::engine::{Engine, EngineConfig, EngineEvent};
-use crate::prober::{ProbeError, Prober, WorkSource, Worked};
+use crate::prober::{ProbeError, Prober, WorkSource, Worked, tell};
 use crate::progress::ScanHandle;
 use crate::state::{PortState, Reason, Tally};
 
 /// Batches of findings between the workers and the caller; past that the workers wait.
 const BATCHES_BUFFERED: usize = 64;
+/// The longest time without a [`Collector::tick`].
+const TICK: Duration = Duration::from_millis(50);
 
 /// Hands out work; called by every worker.
 pub(super) type NextWork<'a> = &'a (dyn Fn() -> Option<Range<u64>> + Sync);
 
+/// The work of a pass.
+#[derive(Clone, Copy)]
+pub(super) enum Work<'a> {
+    /// Whole blocks.
+    Blocks(NextWork<'a>),
+    /// Ports that were put off, one by one.
+    Deferred(NextWork<'a>),
+}
+
 impl Scan {
-    /// Does all the work that `next` hands out, with that many workers. Returns the indices that were
+    /// Does all the `work`, with that many workers. Returns the indices that were
     /// put off because they met a socket of our own.
     pub(super) fn pass(
         &self,
         workers: usize,
         prober: &dyn Prober,
-        next: NextWork<'_>,
+        work: &Work<'_>,
         collector: &mut Collector<'_>,
     ) -> Result<Vec<u64>, ScanError> {
         let shared = Shared {
@@ -37,13 +49,16 @@ impl Scan {
             oldest_groups: (0..workers).map(|_| AtomicU64::new(0)).collect(),
         };
         let shared = &shared;
-        let (sender, batches) = sync_channel::<Vec<EngineEvent>>(BATCHES_BUFFERED);
-        let results = std::thread::scope(|scope| {
+        let counted = self.resume.is_some() && matches!(work, Work::Blocks(_));
+        let (sender, batches) = sync_channel::<Vec<Told>>(BATCHES_BUFFERED);
+        let (results, kept) = std::thread::scope(|scope| {
             let threads: Vec<io::Result<_>> = (0..workers)
                 .map(|number| {
                     let worker = Worker {
                         number,
-                        next,
+                        work: *work,
+                        blocks: counted.then(|| BlockCounts::new(self.blocks)),
+                        deferred: Vec::new(),
                         report: &self.report,
                         batch: Vec::new(),
                         sender: sender.clone(),
@@ -62,14 +77,9 @@ impl Scan {
             drop(sender);
             // Also where the caller's sink panics: nobody would hear the workers.
             let stop = StopOnDrop(shared);
-            for batch in batches {
-                collector.forget_groups_before(shared.oldest_group());
-                for event in batch {
-                    collector.event(event);
-                }
-            }
+            let kept = collect(&batches, shared, collector);
             std::mem::forget(stop);
-            threads
+            let results = threads
                 .into_iter()
                 .map(|thread| {
                     thread
@@ -79,21 +89,22 @@ impl Scan {
                             Err(panic) => std::panic::resume_unwind(panic),
                         })
                 })
-                .collect::<Vec<_>>()
+                .collect::<Vec<_>>();
+            (results, kept)
         });
         let mut deferred = Vec::new();
         let mut failed = None;
         for worked in results {
             match worked {
-                Ok(mut worked) => {
+                Ok((worked, put_off)) => {
                     collector.add(&worked);
-                    deferred.extend(worked.engine.take_deferred());
+                    deferred.extend(put_off);
                 }
                 Err(error) => failed = Some(error),
             }
         }
         collector.note_error(shared.first_error.get().copied());
-        match failed {
+        match failed.or(kept.err()) {
             Some(error) => Err(error),
             None if shared.stalled.load(Ordering::Relaxed) => Err(ScanError::OutOfResources),
             None => Ok(deferred),
@@ -105,12 +116,39 @@ impl Scan {
         config: EngineConfig,
         prober: &dyn Prober,
         mut worker: Worker<'_>,
-    ) -> Result<Worked, ScanError> {
+    ) -> Result<(Worked, Vec<u64>), ScanError> {
         let engine = Engine::new(Instant::now(), Arc::clone(&self.plan), config);
-        prober.run(engine, &mut worker).map_err(|ProbeError { operation, source }| {
+        let worked = prober.run(engine, &mut worker);
+        let mut worked = worked.map_err(|ProbeError { operation, source }| {
             worker.shared.stop();
             ScanError::Worker { operation, source }
-        })
+        })?;
+        tell(&mut worked.engine, &mut worker);
+        Ok((worked, worker.deferred))
+    }
+}
+
+/// Tells what the workers find until the last of them is done. Stops them where that cannot be kept.
+fn collect(
+    batches: &Receiver<Vec<Told>>,
+    shared: &Shared,
+    collector: &mut Collector<'_>,
+) -> Result<(), ScanError> {
+    let mut kept = Ok(());
+    loop {
+        let batch = match batches.recv_timeout(TICK) {
+            Ok(batch) => batch,
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return kept,
+        };
+        collector.forget_groups_before(shared.oldest_group());
+        for told in batch {
+            collector.tell(told);
+        }
+        if let Err(error) = collector.tick() {
+            kept = kept.and(Err(error));
+            shared.stop();
+        }
     }
 }
 
@@ -147,10 +185,13 @@ impl Drop for StopOnDrop<'_> {
 /// One worker's side of a pass.
 struct Worker<'a> {
     number: usize,
-    next: NextWork<'a>,
+    work: Work<'a>,
+    /// Where blocks are counted.
+    blocks: Option<BlockCounts>,
+    deferred: Vec<u64>,
     report: &'a [PortState],
-    batch: Vec<EngineEvent>,
-    sender: SyncSender<Vec<EngineEvent>>,
+    batch: Vec<Told>,
+    sender: SyncSender<Vec<Told>>,
     handle: &'a ScanHandle,
     told: Tally,
     shared: &'a Shared,
@@ -158,20 +199,33 @@ struct Worker<'a> {
 
 impl WorkSource for Worker<'_> {
     fn next_work(&mut self) -> Option<Range<u64>> {
-        (self.next)()
+        let (Work::Blocks(next) | Work::Deferred(next)) = self.work;
+        let work = next()?;
+        if let Some(blocks) = &mut self.blocks {
+            blocks.begin(&work);
+        }
+        Some(work)
     }
 
     fn event(&mut self, event: EngineEvent) {
         match event {
-            EngineEvent::Port { report, .. } => {
+            EngineEvent::Port { index, report } => {
                 if report.state() == PortState::Error {
                     self.shared.first_error.get_or_init(|| report.reason);
                 }
-                if self.report.contains(&report.state()) {
-                    self.batch.push(event);
+                let shown = self.report.contains(&report.state());
+                if matches!(self.work, Work::Deferred(_)) {
+                    self.batch.push(Told::Late { index, report, shown });
+                    return;
                 }
+                if shown {
+                    self.batch.push(Told::Event(event));
+                }
+                let finished =
+                    self.blocks.as_mut().and_then(|blocks| blocks.judged(index, &report));
+                self.batch.extend(finished.map(|(block, counted)| Told::Block(block, counted)));
             }
-            EngineEvent::HostUp { .. } => self.batch.push(event),
+            EngineEvent::HostUp { .. } => self.batch.push(Told::Event(event)),
             EngineEvent::Stalled => {
                 self.shared.stalled.store(true, Ordering::Relaxed);
                 self.shared.stop();
@@ -179,9 +233,17 @@ impl WorkSource for Worker<'_> {
         }
     }
 
+    fn deferred(&mut self, mut indices: Vec<u64>) {
+        if let Some(blocks) = &mut self.blocks {
+            let finished = indices.iter().filter_map(|index| blocks.deferred(*index));
+            self.batch.extend(finished.map(|(block, counted)| Told::Block(block, counted)));
+        }
+        self.deferred.append(&mut indices);
+    }
+
     fn flush(&mut self, engine: &Engine) {
         let tally = engine.tally();
-        self.handle.add(tally.probes - self.told.probes, tally.open - self.told.open);
+        self.handle.add(&tally, &self.told);
         self.told = tally;
         let oldest = &self.shared.oldest_groups[self.number];
         oldest.store(engine.oldest_group(), Ordering::Relaxed);

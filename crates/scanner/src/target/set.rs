@@ -161,6 +161,11 @@ impl AddressIndex {
         self.len
     }
 
+    /// The position and the first address of each run.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u128, IpAddr)> {
+        self.entries.iter().map(|entry| (entry.start, self.address(entry.start)))
+    }
+
     /// The address at `position`, which is below [`Self::len`].
     pub(crate) fn address(&self, position: u128) -> IpAddr {
         let run = self.entries.partition_point(|entry| entry.start <= position) - 1;

@@ -4,13 +4,22 @@ use std::io;
 
 use scanner::{Method, syn_permitted};
 
-use crate::args::MethodArg;
-use crate::exit::NotPermitted;
+use crate::args::{MethodArg, ScanArgs};
+use crate::exit::{NotPermitted, UsageError};
 use crate::output::Terminal;
 
 /// What the user asked for, or the best that is permitted; then it says which and why.
-pub(super) fn choose(asked: MethodArg, terminal: Terminal) -> anyhow::Result<Method> {
-    match asked {
+pub(super) fn choose(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Method> {
+    match args.method {
+        MethodArg::Auto if args.udp => {
+            let why = "datagrams of the ports' usual services; needs no privilege";
+            terminal.note(&format!("method: udp ({why})"));
+            Ok(Method::Udp)
+        }
+        _ if args.udp => {
+            let message = "--udp has one method of its own: leave --method out";
+            Err(UsageError(message.to_owned()).into())
+        }
         MethodArg::Connect => Ok(Method::Connect),
         MethodArg::Syn => match syn_permitted() {
             Ok(()) => Ok(Method::Syn),

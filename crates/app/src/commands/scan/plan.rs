@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::Context;
 use ports_core::{PortSet, Transport, top_ports};
 use scanner::{
-    AddressSet, Family, Method, ResolvedTargets, Scan, ScanError, TargetSpec, own_addresses,
-    resolve, resolve_excluded,
+    AddressSet, Family, Method, ResolvedTargets, ResumeError, Scan, ScanError, TargetSpec,
+    own_addresses, resolve, resolve_excluded,
 };
 
+use super::{method, resume};
 use crate::args::{ScanArgs, StateArg};
 use crate::exit::UsageError;
 use crate::output::Terminal;
@@ -26,6 +27,8 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
         (_, true) => Some(Family::V6),
         _ => None,
     };
+    let method = method::choose(args, terminal)?;
+    let transport = method.transport();
     let targets = resolve(&args.targets, family)?;
     let excluded = excluded(args)?;
     let count = targets.addresses.difference(&excluded).len();
@@ -33,28 +36,28 @@ pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<S
         let message = format!("{count} addresses are many: say --yes if you mean them all");
         return Err(UsageError(message).into());
     }
-    let method = super::method::choose(args.method, terminal)?;
     let own = own_addresses().context("cannot read this machine's own addresses")?;
     let here = targets.addresses.intersection(&own);
     let elsewhere = targets.addresses.difference(&own);
     let parts = match &args.ports {
-        Some(ports) => vec![(targets.addresses.clone(), ports.clone())],
-        None => vec![(here, PortSet::all()), (elsewhere, default_ports_elsewhere())],
+        Some(ports) => vec![(targets.addresses.clone(), ports.of(transport)?)],
+        None => vec![(here, PortSet::all()), (elsewhere, default_ports_elsewhere(transport))],
     };
+    let excluded_ports =
+        args.exclude_ports.as_ref().map(|ports| ports.of(transport)).transpose()?;
     let build = |(addresses, ports): (AddressSet, PortSet)| {
         let mut part: PortSet = ports;
-        if let Some(excluded) = &args.exclude_ports {
+        if let Some(excluded) = &excluded_ports {
             part = part.difference(excluded);
         }
         let names = targets.names.clone();
         build(args, method, ResolvedTargets { addresses, names }, &part, &excluded)
     };
     let all_empty = parts.iter().all(|(addresses, _)| addresses.difference(&excluded).is_empty());
-    parts
-        .into_iter()
-        .filter(|(addresses, _)| all_empty || !addresses.difference(&excluded).is_empty())
-        .map(build)
-        .collect()
+    let mut parts = parts;
+    parts.retain(|(addresses, _)| all_empty || !addresses.difference(&excluded).is_empty());
+    resume::check_parts(args, parts.len())?;
+    parts.into_iter().map(build).collect()
 }
 
 fn build(
@@ -71,7 +74,8 @@ fn build(
         .ports(ports)
         .method(method)
         .report(&StateArg::states(&args.show))
-        .seed(args.seed);
+        .seed(args.seed)
+        .shard(args.shard);
     if let Some(rate) = args.rate {
         scan = scan.rate(rate);
     }
@@ -87,14 +91,19 @@ fn build(
     if let Some(interface) = &args.interface {
         scan = scan.interface(interface.as_str());
     }
+    if let Some(path) = &args.resume {
+        scan = scan.resume(path);
+    }
     scan.build().map_err(|error| match error {
-        ScanError::Plan(_) | ScanError::SourceFamily { .. } => UsageError(error.to_string()).into(),
+        ScanError::Plan(_)
+        | ScanError::SourceFamily { .. }
+        | ScanError::Resume(ResumeError::OtherPlan { .. }) => UsageError(error.to_string()).into(),
         error => error.into(),
     })
 }
 
-fn default_ports_elsewhere() -> PortSet {
-    top_ports(Transport::Tcp).iter().take(DEFAULT_TOP).copied().collect()
+fn default_ports_elsewhere(transport: Transport) -> PortSet {
+    top_ports(transport).iter().take(DEFAULT_TOP).copied().collect()
 }
 
 fn excluded(args: &ScanArgs) -> anyhow::Result<AddressSet> {

@@ -11,14 +11,14 @@ const TABLE: &str = "/proc/net/arp";
 
 /// The IPv4 neighbours without a link address. Empty where the system has no such table.
 #[derive(Debug, Default)]
-pub(in crate::connect) struct Neighbours {
+pub(crate) struct Neighbours {
     read: Option<Instant>,
     unresolved: HashSet<Ipv4Addr>,
 }
 
 impl Neighbours {
     /// Whether the kernel looks, or looked, for `address` on a link and nobody answered.
-    pub(in crate::connect) fn is_unresolved(&mut self, now: Instant, address: IpAddr) -> bool {
+    pub(crate) fn is_unresolved(&mut self, now: Instant, address: IpAddr) -> bool {
         let IpAddr::V4(address) = address else { return false };
         if self.read.is_none_or(|read| now.saturating_duration_since(read) >= FRESH) {
             self.read = Some(now);

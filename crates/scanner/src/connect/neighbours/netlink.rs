@@ -10,7 +10,7 @@ const FRESH: Duration = Duration::from_millis(100);
 
 /// The neighbours, and the way to them. Where the kernel does not tell, nothing is known.
 #[derive(Debug, Default)]
-pub(in crate::connect) struct Neighbours {
+pub(crate) struct Neighbours {
     read: Option<Instant>,
     known: Option<(RouteTable, Table)>,
 }
@@ -18,7 +18,7 @@ pub(in crate::connect) struct Neighbours {
 impl Neighbours {
     /// Whether the kernel looks, or looked, on a link for `address`, or for the router before it, and
     /// nobody answered.
-    pub(in crate::connect) fn is_unresolved(&mut self, now: Instant, address: IpAddr) -> bool {
+    pub(crate) fn is_unresolved(&mut self, now: Instant, address: IpAddr) -> bool {
         if self.read.is_none_or(|read| now.saturating_duration_since(read) >= FRESH) {
             self.read = Some(now);
             self.known = match self.known.take() {
