@@ -102,7 +102,7 @@ fn run(plan: &Arc<ScanPlan>, network: &Network, probes: u64) -> (u64, u64, Durat
     (engine.tally().sent, events, began.elapsed())
 }
 
-/// The most memory this process ever had; `VmHWM` of proc_pid_status(5).
+/// The most memory this process ever had; `VmHWM` of `proc_pid_status(5)`.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
