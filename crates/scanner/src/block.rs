@@ -1,17 +1,17 @@
-//! Blocks: the pieces in which a plan is handed out, sharded and resumed.
+//! Blocks, in which a plan is sharded and handed out, and cells, in which what is done is kept.
 
-mod set;
+mod cells;
 mod shard;
 
 use std::ops::Range;
 
-pub(crate) use set::BlockSet;
+pub(crate) use cells::CellSet;
 pub use shard::{ParseShardError, Shard};
 
 /// Most indices of one block.
 pub const MAX_BLOCK_LEN: u64 = 4_096;
-/// Fewest indices of one block, but for the last of a plan.
-const MIN_BLOCK_LEN: u64 = 16;
+/// Indices of one cell, but for the last of a plan. A block is some whole cells.
+pub(crate) const CELL_LEN: u64 = 16;
 /// How many blocks a plan is cut into, where that makes blocks of a length between the two.
 const BLOCKS_OF_A_SMALL_PLAN: u64 = 64;
 
@@ -39,8 +39,8 @@ pub struct Blocks {
 
 impl Blocks {
     pub(crate) fn new(plan_len: u64, shard: Shard) -> Self {
-        let block_len =
-            plan_len.div_ceil(BLOCKS_OF_A_SMALL_PLAN).clamp(MIN_BLOCK_LEN, MAX_BLOCK_LEN);
+        let even = plan_len.div_ceil(BLOCKS_OF_A_SMALL_PLAN).clamp(CELL_LEN, MAX_BLOCK_LEN);
+        let block_len = even.next_multiple_of(CELL_LEN);
         Self { plan_len, block_len, shard }
     }
 
@@ -82,9 +82,45 @@ impl Blocks {
         last * self.block_len + self.get(last).map_or(0, |block| block.end - block.start)
     }
 
-    /// The position of the block that `index`, one of the shard's, belongs to.
-    pub(crate) fn position(&self, index: u64) -> u64 {
-        index / self.block_len / u64::from(self.shard.count())
+    /// How many cells the shard has.
+    pub(crate) fn cells(&self) -> u64 {
+        self.probes().div_ceil(CELL_LEN)
+    }
+
+    /// The cell, by its position in the shard, that `index`, one of the shard's, belongs to.
+    pub(crate) fn cell(&self, index: u64) -> u64 {
+        let position = index / self.block_len / u64::from(self.shard.count());
+        position * self.cells_per_block() + index % self.block_len / CELL_LEN
+    }
+
+    /// How many indices some of its cells have.
+    pub(crate) fn cells_len(&self, cells: &Range<u64>) -> u64 {
+        // Only the last cell may be shorter than the others.
+        let missing = if cells.end == self.cells() {
+            (CELL_LEN - self.probes() % CELL_LEN) % CELL_LEN
+        } else {
+            0
+        };
+        // In this order, for a plan near 2^64.
+        (cells.end - cells.start).saturating_sub(1) * CELL_LEN + (CELL_LEN - missing)
+    }
+
+    /// The indices of some cells of one block.
+    pub(crate) fn indices(&self, cells: &Range<u64>) -> Range<u64> {
+        let per_block = self.cells_per_block();
+        let block = self.get(cells.start / per_block).unwrap_or_default();
+        let start = block.start + cells.start % per_block * CELL_LEN;
+        start..start + self.cells_len(cells)
+    }
+
+    /// The cells of the block that `cell` belongs to, from there on.
+    pub(crate) fn rest_of_block(&self, cell: u64) -> Range<u64> {
+        let per_block = self.cells_per_block();
+        cell..((cell / per_block + 1) * per_block).min(self.cells())
+    }
+
+    const fn cells_per_block(&self) -> u64 {
+        self.block_len / CELL_LEN
     }
 
     /// Whether `index` is one of the shard's.
@@ -113,18 +149,23 @@ mod tests {
             for number in 1..=count {
                 let blocks = Blocks::new(plan_len, Shard::new(number, count).unwrap());
                 probes += blocks.probes();
-                let mut counted = 0;
+                let (mut counted, mut cells) = (0, 0);
                 for position in 0..blocks.len() {
                     let block = blocks.get(position).unwrap();
                     prop_assert!(!block.is_empty());
                     for index in block {
                         prop_assert!(!std::mem::replace(&mut seen[index as usize], true));
-                        prop_assert_eq!(blocks.position(index), position);
                         prop_assert!(blocks.contains(index));
+                        let cell = blocks.cell(index);
+                        cells = cells.max(cell + 1);
+                        prop_assert!(blocks.indices(&(cell..cell + 1)).contains(&index));
+                        prop_assert!(blocks.rest_of_block(cell).contains(&cell));
                         counted += 1;
                     }
+                    prop_assert_eq!(blocks.cells_len(&(0..cells)), counted);
                 }
                 prop_assert_eq!(counted, blocks.probes());
+                prop_assert_eq!(cells, blocks.cells());
                 prop_assert_eq!(blocks.get(blocks.len()), None);
             }
             prop_assert_eq!(probes, plan_len);

@@ -4,8 +4,8 @@
 //! addresses, ports, method, seed, shard and shown states; where one of them differs the file is
 //! refused ([`ResumeError::OtherPlan`] says which). Pace, timeout and retries may differ.
 //!
-//! The file is written at least every second and whenever a run ends in order, so that even a run that is
-//! killed loses no more than its last second. While a run has it, no other run can.
+//! The file is written at least every second and whenever a run ends in order. A run that is killed loses its last
+//! second, and the ports that still waited for an answer. While a run has the file, no other run can.
 //!
 //! # The file
 //!
@@ -28,18 +28,20 @@
 //! | field | |
 //! |---|---|
 //! | `type` | `checkpoint` |
-//! | `blocks` | runs of finished blocks, `[first, last]`, by position in the shard from 0 |
-//! | `deferred` | indices in these blocks that were put off, because only a socket of the scanner's own was met there |
+//! | `cells` | runs of finished cells, `[first, last]`, by position in the shard from 0 |
+//! | `deferred` | indices in these cells that were put off, because only a socket of the scanner's own was met there |
 //! | `judged` | indices put off earlier that have their verdict now |
-//! | `tally` | verdicts on the ports of these blocks, and on those judged: `open`, `closed`, `filtered`, `open_filtered`, `errors` |
+//! | `tally` | verdicts on the ports of these cells, and on those judged: `open`, `closed`, `filtered`, `open_filtered`, `errors` |
 //! | `first_error` | the reason of the first of the errors |
 //! | `hosts` | hosts that answered for the first time: `[address, group, rtt_us]` |
 //! | `ports` | findings on the ports that `tally` counts: `[address, port, reason, rtt_us, attempts]` |
 //! | `sent`, `kernel_drops` | as in [`ScanSummary`](crate::ScanSummary), of all runs up to here |
 //!
-//! A block is finished once each of its ports has its verdict or was put off. What was found in a block that is not
-//! finished is not kept: the next run finds it again. Probes sent there are counted all the same. A file of very
-//! many checkpoints is rewritten with few when it is opened.
+//! A cell is sixteen indices of the plan in a row, only the plan's last may be shorter. The blocks of a shard, put one
+//! after the other, are cut into cells. A cell is finished once each of its ports has its verdict or was put off; a
+//! run hands out as many cells at once as it works off in about half a second, and they are finished together. What was found in a
+//! cell that is not finished is not kept: the next run finds it again. Probes sent there are counted all the
+//! same. A file of very many checkpoints is rewritten with few when it is opened.
 
 mod error;
 mod file;

@@ -1,11 +1,11 @@
 //! A whole scan: plan, workers, events.
 
-mod blocks;
 mod builder;
 mod collector;
 mod error;
 mod ledger;
 mod limits;
+mod pieces;
 mod small;
 mod syn;
 mod worker;
@@ -16,16 +16,16 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use blocks::BlockQueue;
 pub use builder::ScanBuilder;
 use collector::Collector;
 pub use error::ScanError;
-use ledger::Ledger;
+use ledger::{CHECKPOINT_EVERY, Ledger};
+use pieces::PieceQueue;
 pub use small::{scan_port, scan_range, scan_well_known};
 pub use syn::syn_permitted;
 use worker::Work;
 
-use crate::block::Blocks;
+use crate::block::{Blocks, MAX_BLOCK_LEN};
 use crate::connect::ConnectProber;
 use crate::engine::EngineConfig;
 use crate::event::{Method, ScanEvent, ScanInfo, ScanSummary};
@@ -135,9 +135,18 @@ impl Scan {
         standing: Standing,
         collector: &mut Collector<'_>,
     ) -> Result<(), ScanError> {
-        let blocks = BlockQueue::new(self.blocks, standing.finished);
+        let began = Instant::now();
+        let pieces = PieceQueue::new(self.blocks, standing.finished);
+        let next_piece = || {
+            if self.resume.is_none() {
+                return pieces.next(MAX_BLOCK_LEN);
+            }
+            // What is sent until it is finished and kept is what a crash would cost.
+            let pace = self.handle.sent() as f64 / began.elapsed().as_secs_f64();
+            pieces.next((pace * CHECKPOINT_EVERY.as_secs_f64()) as u64)
+        };
         let mut deferred =
-            self.pass(self.workers, prober, &Work::Blocks(&|| blocks.next()), collector)?;
+            self.pass(self.workers, prober, &Work::Pieces(&next_piece), collector)?;
         deferred.extend(standing.deferred);
         for _ in 0..DEFERRED_ROUNDS {
             if deferred.is_empty() || self.handle.is_cancelled() {

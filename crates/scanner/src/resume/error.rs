@@ -79,9 +79,9 @@ pub enum Damage {
     /// Not a line of that kind.
     #[error("damaged: not a checkpoint")]
     Syntax,
-    /// Blocks or indices that the plan does not have, or that were finished before.
-    #[error("damaged: blocks that cannot be")]
-    Blocks,
+    /// Cells or indices that the plan does not have, or that were finished before.
+    #[error("damaged: cells that cannot be")]
+    Cells,
     /// There are not as many verdicts as ports.
     #[error("damaged: counts that do not fit")]
     Count,

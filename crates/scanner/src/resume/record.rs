@@ -140,7 +140,7 @@ pub(crate) struct Checkpoint {
     r#type: Kind,
     /// Runs of positions, the last of each included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) blocks: Vec<(u64, u64)>,
+    pub(super) cells: Vec<(u64, u64)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) deferred: Vec<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -162,7 +162,7 @@ impl Checkpoint {
     pub(crate) fn new(sent: u64, kernel_drops: u64) -> Self {
         Self {
             r#type: Kind::Checkpoint,
-            blocks: Vec::new(),
+            cells: Vec::new(),
             deferred: Vec::new(),
             judged: Vec::new(),
             tally: Verdicts::default(),
@@ -182,9 +182,9 @@ impl Checkpoint {
         self.first_error = self.first_error.or(error);
     }
 
-    /// Adds runs of finished blocks, by position.
+    /// Adds runs of finished cells, by position.
     pub(crate) fn finish(&mut self, runs: impl Iterator<Item = Range<u64>>) {
-        self.blocks.extend(runs.map(|run| (run.start, run.end - 1)));
+        self.cells.extend(runs.map(|run| (run.start, run.end - 1)));
     }
 
     /// How many rows it has: what its size depends on.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::error::Damage;
 use super::record::Checkpoint;
-use crate::block::{BlockSet, Blocks};
+use crate::block::{Blocks, CellSet};
 use crate::state::{Reason, Tally};
 
 /// The sum of all checkpoints, but for their findings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
-    pub(crate) finished: BlockSet,
-    /// Indices in finished blocks that still want a verdict.
+    pub(crate) finished: CellSet,
+    /// Indices in finished cells that still want a verdict.
     pub(crate) deferred: BTreeSet<u64>,
     pub(crate) tally: Tally,
     pub(crate) hosts_up: u64,
@@ -23,29 +23,32 @@ impl Standing {
     /// Adds a checkpoint.
     pub(super) fn add(&mut self, checkpoint: &Checkpoint, blocks: &Blocks) -> Result<(), Damage> {
         let mut indices = 0;
-        for (first, last) in &checkpoint.blocks {
-            let end = blocks.get(*last).filter(|_| first <= last).ok_or(Damage::Blocks)?;
-            if !self.finished.insert(*first..last + 1) {
-                return Err(Damage::Blocks);
+        for (first, last) in &checkpoint.cells {
+            if first > last || *last >= blocks.cells() {
+                return Err(Damage::Cells);
             }
-            indices += (last - first) * blocks.block_len() + (end.end - end.start);
+            let cells = *first..last + 1;
+            indices += blocks.cells_len(&cells);
+            if !self.finished.insert(cells) {
+                return Err(Damage::Cells);
+            }
         }
         for index in &checkpoint.deferred {
             let known = blocks.contains(*index)
-                && self.finished.contains(blocks.position(*index))
+                && self.finished.contains(blocks.cell(*index))
                 && self.deferred.insert(*index);
-            indices = indices.checked_sub(1).filter(|_| known).ok_or(Damage::Blocks)?;
+            indices = indices.checked_sub(1).filter(|_| known).ok_or(Damage::Cells)?;
         }
         for index in &checkpoint.judged {
             if !self.deferred.remove(index) {
-                return Err(Damage::Blocks);
+                return Err(Damage::Cells);
             }
             indices += 1;
         }
         if checkpoint.tally.count() != Some(indices) {
             return Err(Damage::Count);
         }
-        // Finished blocks are disjoint, so that all tallies together are at most the plan's length.
+        // Finished cells are disjoint, so that all tallies together are at most the plan's length.
         self.tally.add(&checkpoint.tally.tally());
         self.tally.sent = checkpoint.sent;
         self.kernel_drops = checkpoint.kernel_drops;

@@ -9,13 +9,13 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::block::{Blocks, Shard};
+use crate::block::{Blocks, CELL_LEN, Shard};
 use crate::event::Method;
 use crate::plan::ScanPlan;
 use crate::state::{PortReport, PortState, Reason, Tally};
 use crate::target::{AddressSet, TargetSpec};
 
-const BLOCK: u64 = 16;
+const CELL: u64 = CELL_LEN;
 
 fn plan(target: &str, seed: u64) -> ScanPlan {
     let targets: AddressSet = target.parse::<TargetSpec>().unwrap().addresses().unwrap();
@@ -71,11 +71,11 @@ fn finding(port: u16) -> PortReport {
     }
 }
 
-/// A finished block with one open port.
-fn one_block(position: u64) -> Checkpoint {
+/// A finished cell with one open port.
+fn one_cell(position: u64) -> Checkpoint {
     let mut checkpoint = Checkpoint::new(20 * (position + 1), 0);
     checkpoint.finish(std::iter::once(position..position + 1));
-    let tally = Tally { open: 1, closed: BLOCK - 1, ..Tally::default() };
+    let tally = Tally { open: 1, closed: CELL - 1, ..Tally::default() };
     checkpoint.add(&tally, None);
     checkpoint.ports.push(StoredPort::from(&finding(position as u16)));
     checkpoint
@@ -93,17 +93,17 @@ fn what_is_written_is_read_again() {
     let mut file = fixture.open().unwrap();
     assert!(!file.begun_earlier());
     let address: IpAddr = [127, 0, 0, 1].into();
-    let mut first = one_block(0);
+    let mut first = one_cell(0);
     first.hosts.push((address, 0, 85));
     file.append(&first).unwrap();
-    // Two ports of block 3 were put off, one of them is judged later, and is an error.
+    // Two ports of cell 3 were put off, one of them is judged later, and is an error.
     let mut second = Checkpoint::new(60, 3);
     second.finish(std::iter::once(2..4));
-    second.deferred = vec![3 * BLOCK, 3 * BLOCK + 5];
-    second.add(&Tally { closed: 2 * BLOCK - 2, ..Tally::default() }, None);
+    second.deferred = vec![3 * CELL, 3 * CELL + 5];
+    second.add(&Tally { closed: 2 * CELL - 2, ..Tally::default() }, None);
     file.append(&second).unwrap();
     let mut third = Checkpoint::new(61, 3);
-    third.judged = vec![3 * BLOCK + 5];
+    third.judged = vec![3 * CELL + 5];
     third.add(&Tally { errors: 1, ..Tally::default() }, Some(Reason::OwnSocket));
     file.append(&third).unwrap();
     drop(file);
@@ -112,7 +112,7 @@ fn what_is_written_is_read_again() {
     assert!(file.begun_earlier());
     let standing = file.standing();
     assert_eq!(standing.finished.runs().collect::<Vec<_>>(), [0..1, 2..4]);
-    assert_eq!(standing.deferred.iter().copied().collect::<Vec<_>>(), [3 * BLOCK]);
+    assert_eq!(standing.deferred.iter().copied().collect::<Vec<_>>(), [3 * CELL]);
     let tally = standing.tally;
     assert_eq!((tally.probes, tally.open, tally.closed, tally.errors), (47, 1, 45, 1));
     assert_eq!((tally.sent, standing.kernel_drops, standing.hosts_up), (61, 3, 1));
@@ -186,6 +186,8 @@ fn a_folder_is_no_file() {
     assert!(matches!(fixture.open().unwrap_err(), ResumeError::Open { .. }));
 }
 
+type Make<'a> = &'a dyn Fn(&Fixture) -> String;
+
 /// Lines with the right digest that cannot follow one another.
 #[test]
 fn what_cannot_be_is_damage() {
@@ -193,11 +195,11 @@ fn what_cannot_be_is_damage() {
     let beyond = |file: &Fixture| {
         let mut checkpoint = Checkpoint::new(1, 0);
         checkpoint.finish(std::iter::once(62..64));
-        checkpoint.add(&Tally { closed: 2 * BLOCK, ..Tally::default() }, None);
+        checkpoint.add(&Tally { closed: 2 * CELL, ..Tally::default() }, None);
         file.text() + &line(&checkpoint)
     };
     let miscounted = |file: &Fixture| {
-        let mut checkpoint = one_block(5);
+        let mut checkpoint = one_cell(5);
         checkpoint.add(&Tally { closed: 1, ..Tally::default() }, None);
         file.text() + &line(&checkpoint)
     };
@@ -212,16 +214,16 @@ fn what_cannot_be_is_damage() {
         let header = text.lines().next().unwrap();
         format!("{text}{header}\n")
     };
-    let cases: [(&dyn Fn(&Fixture) -> String, Damage); 5] = [
-        (&overlap, Damage::Blocks),
-        (&beyond, Damage::Blocks),
+    let cases: [(Make<'_>, Damage); 5] = [
+        (&overlap, Damage::Cells),
+        (&beyond, Damage::Cells),
         (&miscounted, Damage::Count),
-        (&never_deferred, Damage::Blocks),
+        (&never_deferred, Damage::Cells),
         (&header_again, Damage::Syntax),
     ];
     for (case, (make, expected)) in cases.into_iter().enumerate() {
         let fixture = Fixture::new();
-        fixture.open().unwrap().append(&one_block(0)).unwrap();
+        fixture.open().unwrap().append(&one_cell(0)).unwrap();
         fixture.write(make(&fixture));
         match fixture.open().unwrap_err() {
             ResumeError::Damaged { line: 3, damage, .. } => assert_eq!(damage, expected, "{case}"),
@@ -241,13 +243,12 @@ fn last_line(fixture: &Fixture) -> String {
 #[test]
 fn many_lines_become_few() {
     let fixture = Fixture { plan: plan("127.0.0.0/16", 7), ..Fixture::new() };
-    let block_len = fixture.blocks().block_len();
     let mut file = fixture.open().unwrap();
     for position in 0..1_500 {
         let mut checkpoint = Checkpoint::new(position, 1);
         checkpoint.finish(std::iter::once(2 * position..2 * position + 1));
-        checkpoint.deferred = vec![2 * position * block_len];
-        checkpoint.add(&Tally { closed: block_len - 1, ..Tally::default() }, None);
+        checkpoint.deferred = vec![2 * position * CELL];
+        checkpoint.add(&Tally { closed: CELL - 1, ..Tally::default() }, None);
         checkpoint.hosts.push(([127, 0, (position >> 8) as u8, position as u8].into(), 0, 1));
         checkpoint.ports.push(StoredPort::from(&finding(position as u16)));
         file.append(&checkpoint).unwrap();
@@ -285,12 +286,12 @@ proptest! {
 
     /// Wherever the file is cut off, the checkpoints before are read, and the rest is written anew.
     #[test]
-    fn a_torn_end_costs_its_line_only(blocks in 1_u64..6, cut in 0.0_f64..1.0) {
+    fn a_torn_end_costs_its_line_only(cells in 1_u64..6, cut in 0.0_f64..1.0) {
         let fixture = Fixture::new();
         let mut file = fixture.open().unwrap();
         let header = fixture.text().len();
-        for position in 0..blocks {
-            file.append(&one_block(position)).unwrap();
+        for position in 0..cells {
+            file.append(&one_cell(position)).unwrap();
         }
         drop(file);
         let text = fixture.text();
@@ -298,10 +299,10 @@ proptest! {
         fixture.write(&text[..at]);
         let whole = text[header..at].matches('\n').count() as u64;
         let mut file = fixture.open().unwrap();
-        prop_assert_eq!(file.standing().tally.probes, whole * BLOCK);
+        prop_assert_eq!(file.standing().tally.probes, whole * CELL);
         prop_assert_eq!(findings(&file).len() as u64, whole);
-        for position in whole..blocks {
-            file.append(&one_block(position)).unwrap();
+        for position in whole..cells {
+            file.append(&one_cell(position)).unwrap();
         }
         drop(file);
         prop_assert_eq!(fixture.text(), text);
@@ -313,14 +314,14 @@ proptest! {
         let fixture = Fixture::new();
         let mut file = fixture.open().unwrap();
         for position in 0..4 {
-            file.append(&one_block(position)).unwrap();
+            file.append(&one_cell(position)).unwrap();
         }
         drop(file);
         let mut bytes = fixture.text().into_bytes();
         let at = ((bytes.len() - 1) as f64 * place) as usize;
         // With a newline in its middle or without its end a line has another number.
         prop_assume!(bytes[at] != to && bytes[at] != b'\n' && to != b'\n');
-        let line_of = bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let line_of = bytes[..at].split(|byte| *byte == b'\n').count() as u64;
         bytes[at] = to;
         fixture.write(&bytes);
         match fixture.open().unwrap_err() {

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ports_core::Port;
 
 use super::ScanError;
-use super::blocks::Counted;
 use super::ledger::Ledger;
+use super::pieces::Counted;
 use crate::block::Blocks;
 use crate::engine::EngineEvent;
 use crate::event::{HostReport, ScanEvent, ScanSummary};
@@ -23,8 +24,8 @@ use crate::state::{PortReport, PortState, Reason, Tally};
 pub(super) enum Told {
     /// A finding.
     Event(EngineEvent),
-    /// The block at this position is finished.
-    Block(u64, Counted),
+    /// The piece of these indices is finished.
+    Piece(Range<u64>, Counted),
     /// The verdict on a port that had been put off, and whether it is a finding.
     Late {
         /// The port's index.
@@ -87,8 +88,9 @@ impl<'a> Collector<'a> {
         self.tally = standing.tally;
         self.kernel_drops = standing.kernel_drops;
         self.first_error = standing.first_error;
-        let next = self.blocks.get(standing.finished.first_missing(0));
-        let group = next.map_or(u64::MAX, |block| self.plan.group_of(block.start));
+        let cell = standing.finished.first_missing(0);
+        let next = (cell < self.blocks.cells()).then(|| self.blocks.indices(&(cell..cell + 1)));
+        let group = next.map_or(u64::MAX, |cell| self.plan.group_of(cell.start));
         file.replay(self.plan.transport(), |stored| match stored {
             Stored::Host { address, group: of, rtt } => {
                 self.host_up(address, of, rtt);
@@ -124,9 +126,9 @@ impl<'a> Collector<'a> {
                 }
             }
             Told::Event(EngineEvent::Stalled) => {}
-            Told::Block(position, counted) => {
+            Told::Piece(piece, counted) => {
                 if let Some(ledger) = &mut self.ledger {
-                    ledger.block(position, counted);
+                    ledger.piece(&piece, counted);
                 }
             }
             Told::Late { index, report, shown } => {

@@ -1,11 +1,12 @@
 //! Keeps the resume file up to date while a scan runs.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::blocks::Counted;
-use crate::block::{BlockSet, Blocks};
+use super::pieces::Counted;
+use crate::block::{Blocks, CellSet};
 use crate::progress::ScanHandle;
 use crate::resume::{Checkpoint, ResumeError, ResumeFile, StoredPort};
 use crate::state::PortReport;
@@ -21,9 +22,9 @@ pub(super) struct Ledger<'a> {
     file: &'a mut ResumeFile,
     handle: &'a ScanHandle,
     blocks: Blocks,
-    /// Findings in blocks that are in work, by position.
-    findings: HashMap<u64, Vec<PortReport>>,
-    finished: BlockSet,
+    /// Findings in pieces that are in work, by index.
+    findings: BTreeMap<u64, PortReport>,
+    finished: CellSet,
     pending: Checkpoint,
     written: Instant,
     every: Duration,
@@ -46,8 +47,8 @@ impl<'a> Ledger<'a> {
             file,
             handle,
             blocks,
-            findings: HashMap::new(),
-            finished: BlockSet::default(),
+            findings: BTreeMap::new(),
+            finished: CellSet::default(),
             pending,
             written: Instant::now(),
             every,
@@ -60,20 +61,21 @@ impl<'a> Ledger<'a> {
         self.pending.hosts.push((address, group, rtt.as_micros() as u64));
     }
 
-    /// A finding, to be kept once its block is finished.
+    /// A finding, to be kept once its piece is finished.
     pub(super) fn finding(&mut self, index: u64, report: &PortReport) {
-        self.findings.entry(self.blocks.position(index)).or_default().push(*report);
+        self.findings.insert(index, *report);
     }
 
-    /// A block is finished.
-    pub(super) fn block(&mut self, position: u64, counted: Counted) {
-        // A block is handed out, and so finished, but once.
-        let new = self.finished.insert(position..position + 1);
-        debug_assert!(new, "block {position} was finished twice");
+    /// A piece is finished.
+    pub(super) fn piece(&mut self, piece: &Range<u64>, counted: Counted) {
+        let (first, last) = (self.blocks.cell(piece.start), self.blocks.cell(piece.end - 1));
+        // A piece is handed out, and so finished, but once.
+        let new = self.finished.insert(first..last + 1);
+        debug_assert!(new, "the piece {piece:?} was finished twice");
         self.pending.add(&counted.tally, counted.error);
         self.pending.deferred.extend(counted.deferred);
-        let findings = self.findings.remove(&position).unwrap_or_default();
-        self.pending.ports.extend(findings.iter().map(StoredPort::from));
+        let findings = self.findings.extract_if(piece.clone(), |_, _| true);
+        self.pending.ports.extend(findings.map(|(_, report)| StoredPort::from(&report)));
     }
 
     /// A port that had been put off has its verdict, which is a finding where it is `shown`.

@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::blocks::BlockCounts;
 use super::collector::{Collector, Told};
+use super::pieces::PieceCounts;
 use super::{Scan, ScanError};
 use crate::engine::{Engine, EngineConfig, EngineEvent};
 use crate::prober::{ProbeError, Prober, WorkSource, Worked, tell};
@@ -26,8 +26,8 @@ pub(super) type NextWork<'a> = &'a (dyn Fn() -> Option<Range<u64>> + Sync);
 /// The work of a pass.
 #[derive(Clone, Copy)]
 pub(super) enum Work<'a> {
-    /// Whole blocks.
-    Blocks(NextWork<'a>),
+    /// Pieces of blocks.
+    Pieces(NextWork<'a>),
     /// Ports that were put off, one by one.
     Deferred(NextWork<'a>),
 }
@@ -49,7 +49,7 @@ impl Scan {
             oldest_groups: (0..workers).map(|_| AtomicU64::new(0)).collect(),
         };
         let shared = &shared;
-        let counted = self.resume.is_some() && matches!(work, Work::Blocks(_));
+        let counted = self.resume.is_some() && matches!(work, Work::Pieces(_));
         let (sender, batches) = sync_channel::<Vec<Told>>(BATCHES_BUFFERED);
         let (results, kept) = std::thread::scope(|scope| {
             let threads: Vec<io::Result<_>> = (0..workers)
@@ -57,7 +57,7 @@ impl Scan {
                     let worker = Worker {
                         number,
                         work: *work,
-                        blocks: counted.then(|| BlockCounts::new(self.blocks)),
+                        pieces: counted.then(PieceCounts::default),
                         deferred: Vec::new(),
                         report: &self.report,
                         batch: Vec::new(),
@@ -186,8 +186,8 @@ impl Drop for StopOnDrop<'_> {
 struct Worker<'a> {
     number: usize,
     work: Work<'a>,
-    /// Where blocks are counted.
-    blocks: Option<BlockCounts>,
+    /// Where it is kept what is done.
+    pieces: Option<PieceCounts>,
     deferred: Vec<u64>,
     report: &'a [PortState],
     batch: Vec<Told>,
@@ -199,10 +199,10 @@ struct Worker<'a> {
 
 impl WorkSource for Worker<'_> {
     fn next_work(&mut self) -> Option<Range<u64>> {
-        let (Work::Blocks(next) | Work::Deferred(next)) = self.work;
+        let (Work::Pieces(next) | Work::Deferred(next)) = self.work;
         let work = next()?;
-        if let Some(blocks) = &mut self.blocks {
-            blocks.begin(&work);
+        if let Some(pieces) = &mut self.pieces {
+            pieces.begin(&work);
         }
         Some(work)
     }
@@ -222,8 +222,8 @@ impl WorkSource for Worker<'_> {
                     self.batch.push(Told::Event(event));
                 }
                 let finished =
-                    self.blocks.as_mut().and_then(|blocks| blocks.judged(index, &report));
-                self.batch.extend(finished.map(|(block, counted)| Told::Block(block, counted)));
+                    self.pieces.as_mut().and_then(|pieces| pieces.judged(index, &report));
+                self.batch.extend(finished.map(|(piece, counted)| Told::Piece(piece, counted)));
             }
             EngineEvent::HostUp { .. } => self.batch.push(Told::Event(event)),
             EngineEvent::Stalled => {
@@ -234,9 +234,9 @@ impl WorkSource for Worker<'_> {
     }
 
     fn deferred(&mut self, mut indices: Vec<u64>) {
-        if let Some(blocks) = &mut self.blocks {
-            let finished = indices.iter().filter_map(|index| blocks.deferred(*index));
-            self.batch.extend(finished.map(|(block, counted)| Told::Block(block, counted)));
+        if let Some(pieces) = &mut self.pieces {
+            let finished = indices.iter().filter_map(|index| pieces.deferred(*index));
+            self.batch.extend(finished.map(|(piece, counted)| Told::Piece(piece, counted)));
         }
         self.deferred.append(&mut indices);
     }

@@ -1,16 +1,16 @@
-//! A set of blocks, by position, as runs.
+//! A set of cells, by position, as runs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Positions of blocks. Its memory grows with its runs: blocks that end nearly in order make few.
+/// Positions of cells. Its memory grows with its runs: cells that end nearly in order make few.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct BlockSet {
+pub(crate) struct CellSet {
     /// Start to end of each run, which neither overlap nor touch.
     runs: BTreeMap<u64, u64>,
 }
 
-impl BlockSet {
+impl CellSet {
     /// Adds a run, and says whether it was new altogether; where it was not, nothing is added.
     #[must_use]
     pub(crate) fn insert(&mut self, run: Range<u64>) -> bool {
@@ -50,6 +50,12 @@ impl BlockSet {
         run.map_or(from, |(_, end)| from.max(*end))
     }
 
+    /// The first position from `from` on that is in the set.
+    pub(crate) fn first_present(&self, from: u64) -> Option<u64> {
+        let next = || self.runs.range(from..).next().map(|(start, _)| *start);
+        if self.contains(from) { Some(from) } else { next() }
+    }
+
     pub(crate) fn runs(&self) -> impl Iterator<Item = Range<u64>> {
         self.runs.iter().map(|(start, end)| *start..*end)
     }
@@ -66,7 +72,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_set_of_numbers(runs in prop::collection::vec((0_u64..80, 0_u64..6), 0..40)) {
-            let (mut set, mut naive) = (BlockSet::default(), BTreeSet::new());
+            let (mut set, mut naive) = (CellSet::default(), BTreeSet::new());
             for (start, len) in runs {
                 let run = start..start + len;
                 let new = run.clone().all(|position| !naive.contains(&position));
@@ -82,6 +88,8 @@ mod tests {
                 prop_assert_eq!(set.contains(position), naive.contains(&position));
                 let missing = (position..100).find(|position| !naive.contains(position));
                 prop_assert_eq!(Some(set.first_missing(position)), missing);
+                let present = naive.range(position..).next().copied();
+                prop_assert_eq!(set.first_present(position), present);
             }
         }
     }
