@@ -129,14 +129,15 @@ fn port_names_are_of_udp() {
 #[test]
 #[ignore = "needs root and iproute2"]
 fn ten_services_of_a_host_that_limits_its_icmp_errors() {
-    let lab = Lab::new();
-    let services: Vec<Service> = lab.there(|| {
-        SERVICES
-            .iter()
-            .map(|(port, serve)| Service::start(&format!("{THERE}:{port}"), *serve))
-            .collect()
-    });
     for seed in ["1", "2", "3"] {
+        // Each time a kernel that has not sent any yet.
+        let lab = Lab::new();
+        let services: Vec<Service> = lab.there(|| {
+            SERVICES
+                .iter()
+                .map(|(port, serve)| Service::start(&format!("{THERE}:{port}"), *serve))
+                .collect()
+        });
         let lines = lab.scan(&["--udp", THERE, "--show", "all", "--seed", seed]);
         let verdicts = verdicts(&lines);
         assert_eq!(verdicts.len(), 1_000);

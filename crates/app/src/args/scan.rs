@@ -20,6 +20,7 @@ use crate::exit::UsageError;
     Without -p: every port on this machine's own addresses, top:1000 elsewhere.\n\
     Over UDP a silent port is open|filtered: its service may not know what to answer.\n\n\
     Scan only hosts that you own or may scan.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct ScanArgs {
     /// Hosts to scan
     #[arg(required = true, value_name = "TARGET")]

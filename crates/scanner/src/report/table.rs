@@ -109,6 +109,9 @@ impl<W: Write> TableReport<W> {
             "{} {hosts}, {} up: {} open, {} closed, {} filtered",
             summary.hosts, summary.hosts_up, tally.open, tally.closed, tally.filtered
         )?;
+        if tally.open_filtered > 0 {
+            write!(self.writer, ", {} open|filtered", tally.open_filtered)?;
+        }
         if tally.errors > 0 {
             write!(self.writer, ", {} not asked (local errors)", tally.errors)?;
         }

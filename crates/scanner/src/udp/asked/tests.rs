@@ -204,7 +204,9 @@ fn ask(ports: &str) -> (Asked, HashMap<u16, Probe>) {
     let mut asked = Asked::default();
     let probes = std::iter::from_fn(|| engine.poll_probe(now));
     let probes: HashMap<_, _> = probes.map(|probe| (probe.target.port(), probe)).collect();
-    probes.values().for_each(|probe| asked.ask(probe));
+    for probe in probes.values() {
+        asked.ask(probe);
+    }
     (asked, probes)
 }
 

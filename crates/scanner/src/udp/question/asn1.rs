@@ -31,7 +31,9 @@ pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         0x80..=0xff => bytes.extend([0x81, length as u8]),
         _ => bytes.extend([0x82, (length >> 8) as u8, length as u8]),
     }
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
     bytes
 }
 
@@ -53,11 +55,10 @@ pub(super) mod tests {
         let mut found = Vec::new();
         while let [tag, length, rest @ ..] = bytes {
             let (length, rest) = match (length, rest) {
-                (0x81, [length, rest @ ..]) => (usize::from(*length), rest),
                 (0x82, [high, low, rest @ ..]) => {
                     (usize::from(u16::from_be_bytes([*high, *low])), rest)
                 }
-                (length, rest) => (usize::from(*length), rest),
+                (0x81, [length, rest @ ..]) | (length, rest) => (usize::from(*length), rest),
             };
             found.push((*tag, &rest[..length]));
             bytes = &rest[length..];

@@ -19,6 +19,7 @@ pub(super) const IKE_2_MARKED: Question = Question::built(|_, datagram| {
 const NOT_ESP: [u8; 4] = [0; 4];
 const SPI: [u8; 8] = *b"ports-01";
 
+#[derive(Clone, Copy)]
 struct IkeHeader {
     next: u8,
     version: u8,
@@ -42,7 +43,9 @@ fn payload(next: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = 4 + parts.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = vec![next, 0];
     bytes.extend((length as u16).to_be_bytes());
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
     bytes
 }
 
@@ -117,7 +120,9 @@ pub(super) const DTLS_HELLO: Question = Question::built(|_, datagram| {
     ];
     let length: usize = extensions.iter().map(|extension| extension.len()).sum();
     hello.extend((length as u16).to_be_bytes());
-    extensions.iter().for_each(|extension| hello.extend_from_slice(extension));
+    for extension in extensions {
+        hello.extend_from_slice(extension);
+    }
 
     let size = (hello.len() as u16).to_be_bytes();
     // The record: version 1.0 for whoever knows no other, epoch and sequence 0.

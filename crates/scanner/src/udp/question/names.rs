@@ -1,4 +1,4 @@
-//! Questions to name services: DNS, multicast DNS, LLMNR, NetBIOS.
+//! Questions to name services: DNS, multicast DNS, LLMNR, `NetBIOS`.
 
 use std::net::IpAddr;
 
@@ -45,6 +45,7 @@ const CHAOS: u16 = 3;
 const UNICAST_RESPONSE: u16 = 0x8000;
 const RECURSION: u16 = 0x0100;
 
+#[derive(Clone, Copy)]
 struct Query {
     id: u16,
     flags: u16,

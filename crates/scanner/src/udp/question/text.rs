@@ -1,4 +1,5 @@
-//! Questions in text: SIP, SSDP, web services discovery, media gateways, memcached, the BitTorrent DHT.
+//! Questions in text: SIP, SSDP, web services discovery, media gateways, memcached, the
+//! `BitTorrent` DHT.
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +24,7 @@ pub(super) const SIP_OPTIONS: Question = Question::built(|host, datagram| {
     datagram.extend_from_slice(text.as_bytes());
 });
 
-/// Who is there, asked of one device (UPnP Device Architecture 1.1 section 1.3.2).
+/// Who is there, asked of one device (`UPnP` Device Architecture 1.1 section 1.3.2).
 pub(super) const SSDP_SEARCH: Question = Question::built(|host, datagram| {
     let host = SocketAddr::new(host, 1900);
     let text = format!(

@@ -1,8 +1,8 @@
-//! Questions that ask for a tunnel: OpenVPN, L2TP, GTP.
+//! Questions that ask for a tunnel: `OpenVPN`, L2TP, GTP.
 
 use super::Question;
 
-/// A hard reset of key method 2, of key 0 (OpenVPN protocol, "reliability layer"): session, no
+/// A hard reset of key method 2, of key 0 (`OpenVPN` protocol, "reliability layer"): session, no
 /// acknowledgement, packet 0. A server with a static key keeps silent.
 pub(super) const OPENVPN_RESET: Question =
     Question::fixed(&[7 << 3, b'p', b'o', b'r', b't', b's', b'-', b'0', b'1', 0, 0, 0, 0, 0]);
