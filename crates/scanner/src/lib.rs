@@ -57,10 +57,13 @@ mod target;
 
 pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
-pub use links::own_addresses;
+pub use links::{link_broadcasts, own_addresses};
 pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
 pub use progress::ScanHandle;
-pub use resolve::{ResolveError, ResolvedTargets, resolve, resolve_excluded};
+pub use resolve::{Resolution, ResolveError, ResolvedTargets, resolve, resolve_excluded};
 pub use scan::{Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known};
 pub use state::{PortReport, PortState, Reason, Tally};
-pub use target::{AddressSet, Family, ParseTargetError, TargetSpec};
+pub use target::{
+    AddressSet, Family, ParseAddressSetError, ParseTargetError, ReadTargetsError, TargetList,
+    TargetSpec, TooManyTargets,
+};
