@@ -20,6 +20,9 @@ use crate::target::{AddressSet, Family, reached_by};
 /// Probes per second that one thread sends without effort.
 const ONE_WORKER_RATE: u32 = 100_000;
 
+/// Past that many separate runs the addresses are not named one by one in [`crate::ScanInfo`].
+const MAX_RUNS_TOLD: usize = 65_536;
+
 /// Describes a [`Scan`].
 #[derive(Clone, Debug)]
 #[must_use]
@@ -169,6 +172,7 @@ impl ScanBuilder {
             names: self.names,
             targets: self.targets.into(),
             ports: self.ports.to_string(),
+            addresses: (addresses.run_count() <= MAX_RUNS_TOLD).then(|| addresses.to_string()),
             handle: ScanHandle::default(),
         })
     }

@@ -57,6 +57,11 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// All that is known so far has been told.
+    pub(super) fn tick(&mut self) {
+        (self.sink)(ScanEvent::Tick);
+    }
+
     /// The counts of a worker that is done.
     pub(super) const fn add(&mut self, tally: &Tally) {
         self.tally.add(tally);

@@ -3,9 +3,9 @@
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::collector::Collector;
 use super::{Scan, ScanError};
@@ -16,6 +16,8 @@ use crate::state::{PortState, Reason, Tally};
 
 /// Batches of findings between the workers and the caller; past that the workers wait.
 const BATCHES_BUFFERED: usize = 64;
+/// The longest time without a [`crate::ScanEvent::Tick`].
+const TICK: Duration = Duration::from_millis(50);
 
 /// Hands out work; called by every worker.
 pub(super) type NextWork<'a> = &'a (dyn Fn() -> Option<Range<u64>> + Sync);
@@ -62,12 +64,7 @@ impl Scan {
             drop(sender);
             // Also where the caller's sink panics: nobody would hear the workers.
             let stop = StopOnDrop(shared);
-            for batch in batches {
-                collector.forget_groups_before(shared.oldest_group());
-                for event in batch {
-                    collector.event(event);
-                }
-            }
+            collect(&batches, shared, collector);
             std::mem::forget(stop);
             threads
                 .into_iter()
@@ -113,6 +110,34 @@ impl Scan {
             .run(&mut worker)
             .inspect_err(|_| worker.shared.stop())
             .map_err(failed("wait for sockets"))
+    }
+}
+
+/// Tells what the workers find until the last of them is done.
+fn collect(batches: &Receiver<Vec<EngineEvent>>, shared: &Shared, collector: &mut Collector<'_>) {
+    let mut ticked = Instant::now();
+    loop {
+        let batch = match batches.try_recv() {
+            Ok(batch) => batch,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {
+                collector.tick();
+                ticked = Instant::now();
+                match batches.recv_timeout(TICK) {
+                    Ok(batch) => batch,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        };
+        collector.forget_groups_before(shared.oldest_group());
+        for event in batch {
+            collector.event(event);
+        }
+        if ticked.elapsed() >= TICK {
+            collector.tick();
+            ticked = Instant::now();
+        }
     }
 }
 
