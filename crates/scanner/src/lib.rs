@@ -41,6 +41,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod comparison;
 mod connect;
 mod engine;
 mod event;
@@ -49,17 +50,20 @@ mod links;
 mod permutation;
 mod plan;
 mod progress;
+mod record;
 pub mod report;
 mod resolve;
 mod scan;
 mod state;
 mod target;
 
+pub use comparison::{ChangeCounts, ChangeKind, Comparison, HostChange, PortChange, ScanChange};
 pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
 pub use links::{link_broadcasts, own_addresses};
 pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
 pub use progress::ScanHandle;
+pub use record::{ReadRecordError, ScanRecord, SeenStates};
 pub use resolve::{Resolution, ResolveError, ResolvedTargets, resolve, resolve_excluded};
 pub use scan::{Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known};
 pub use state::{PortReport, PortState, Reason, Tally};

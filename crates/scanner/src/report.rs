@@ -14,6 +14,7 @@ use std::io;
 pub use self::csv::CsvReport;
 pub use grepable::GrepableReport;
 pub use jsonl::JsonlReport;
+pub(crate) use nmap_xml::INSTRUCTION;
 pub use nmap_xml::NmapXmlReport;
 use ports_core::service_by_port;
 pub use table::{Paint, TableReport};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::date::asctime;
 use super::host_rows::HeldHosts;
@@ -15,7 +15,7 @@ use crate::state::PortState;
 
 /// Writes nmap's grepable lines.
 ///
-/// What is known is written with each [`ScanEvent::Tick`], so a host whose ports answer one after the
+/// What is known is written [`Self::DEFAULT_HOLD`] later, so a host whose ports answer one after the
 /// other has several lines. The ports without a row are counted on its last one, when the scan is
 /// over, or earlier where more than 100,000 hosts are held.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ pub struct GrepableReport<W: Write> {
     shown: Vec<PortState>,
     /// What no line was written of yet.
     fresh: HeldHosts,
+    /// Since when the oldest of that waits.
+    waiting: Option<Instant>,
+    hold: Duration,
     /// The ports that only the last line of a host counts.
     rest: HeldHosts,
     names: BTreeMap<IpAddr, Arc<str>>,
@@ -42,6 +45,9 @@ struct Totals {
 }
 
 impl<W: Write> GrepableReport<W> {
+    /// How long rows wait for others of their host.
+    pub const DEFAULT_HOLD: Duration = Duration::from_millis(25);
+
     /// Writes to `writer`. `args` is the command line, as it is shown in the first line.
     pub fn new(writer: W, args: &str) -> Self {
         Self {
@@ -49,6 +55,8 @@ impl<W: Write> GrepableReport<W> {
             args: args.replace(char::is_control, " "),
             shown: PortState::ALL.to_vec(),
             fresh: HeldHosts::default(),
+            waiting: None,
+            hold: Self::DEFAULT_HOLD,
             rest: HeldHosts::default(),
             names: BTreeMap::new(),
             started: None,
@@ -64,6 +72,13 @@ impl<W: Write> GrepableReport<W> {
         self
     }
 
+    /// Has rows wait that long, instead of [`Self::DEFAULT_HOLD`].
+    #[must_use]
+    pub const fn hold(mut self, time: Duration) -> Self {
+        self.hold = time;
+        self
+    }
+
     fn start(&mut self, info: &ScanInfo) -> io::Result<()> {
         if self.started.is_none() {
             self.started = Some(info.started);
@@ -74,6 +89,7 @@ impl<W: Write> GrepableReport<W> {
     }
 
     fn write_fresh(&mut self) -> io::Result<()> {
+        self.waiting = None;
         for (address, host) in self.fresh.take() {
             if host.rows.is_empty() {
                 continue;
@@ -149,6 +165,9 @@ impl<W: Write> Report for GrepableReport<W> {
             }
             ScanEvent::Port(report) => {
                 let shown = self.shown.contains(&report.state());
+                if shown {
+                    self.waiting.get_or_insert_with(Instant::now);
+                }
                 let held = if shown { &mut self.fresh } else { &mut self.rest };
                 held.port(report, shown, at);
                 if self.rest.are_many() {
@@ -162,7 +181,9 @@ impl<W: Write> Report for GrepableReport<W> {
     }
 
     fn tick(&mut self) -> io::Result<()> {
-        self.write_fresh()?;
+        if self.waiting.is_some_and(|since| since.elapsed() >= self.hold) {
+            self.write_fresh()?;
+        }
         if self.writer.buffer().is_empty() { Ok(()) } else { self.writer.flush() }
     }
 

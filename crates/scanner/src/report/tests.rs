@@ -156,7 +156,7 @@ fn rows_wait_for_the_tick_and_no_longer() {
     let reports: [Box<dyn Report>; 3] = [
         Box::new(JsonlReport::new(out.clone())),
         Box::new(CsvReport::new(out.clone())),
-        Box::new(GrepableReport::new(out.clone(), "ports scan")),
+        Box::new(GrepableReport::new(out.clone(), "ports scan").hold(Duration::ZERO)),
     ];
     for mut report in reports {
         for event in &events()[..3] {
