@@ -8,17 +8,19 @@ use crate::event::ScanEvent;
 const HEADER: [&str; 8] =
     ["host", "port", "transport", "state", "reason", "service", "rtt_us", "attempts"];
 
-/// Writes one row per port event, at once, under a header.
+/// Writes one row per port event under a header.
 #[derive(Debug)]
 pub struct CsvReport<W: Write> {
     writer: ::csv::Writer<W>,
     headed: bool,
+    /// Whether the writer may still keep rows back.
+    unflushed: bool,
 }
 
 impl<W: Write> CsvReport<W> {
     /// Writes to `writer`.
     pub fn new(writer: W) -> Self {
-        Self { writer: ::csv::Writer::from_writer(writer), headed: false }
+        Self { writer: ::csv::Writer::from_writer(writer), headed: false, unflushed: false }
     }
 }
 
@@ -29,19 +31,28 @@ impl<W: Write> Report for CsvReport<W> {
             ScanEvent::Started(_) if !self.headed => {
                 self.headed = true;
                 self.writer.write_record(HEADER)?;
+                self.writer.flush()
             }
-            ScanEvent::Port(report) => self.writer.write_record([
-                report.address.to_string().as_str(),
-                report.port.to_string().as_str(),
-                report.transport.name(),
-                report.state().name(),
-                report.reason.name(),
-                service_name(report).unwrap_or_default(),
-                rtt_us(report).map(|rtt| rtt.to_string()).unwrap_or_default().as_str(),
-                report.attempts.to_string().as_str(),
-            ])?,
-            ScanEvent::Started(_) | ScanEvent::Host(_) | ScanEvent::Finished(_) => return Ok(()),
+            ScanEvent::Port(report) => {
+                self.unflushed = true;
+                self.writer.write_record([
+                    report.address.to_string().as_str(),
+                    report.port.to_string().as_str(),
+                    report.transport.name(),
+                    report.state().name(),
+                    report.reason.name(),
+                    service_name(report).unwrap_or_default(),
+                    rtt_us(report).map(|rtt| rtt.to_string()).unwrap_or_default().as_str(),
+                    report.attempts.to_string().as_str(),
+                ])?;
+                Ok(())
+            }
+            ScanEvent::Tick | ScanEvent::Finished(_) => self.tick(),
+            ScanEvent::Started(_) | ScanEvent::Host(_) => Ok(()),
         }
-        self.writer.flush()
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.unflushed) { self.writer.flush() } else { Ok(()) }
     }
 }
