@@ -30,12 +30,12 @@ impl<W: Write> Report for CsvReport<W> {
             // A writer may be given several scans, one after the other.
             ScanEvent::Started(_) if !self.headed => {
                 self.headed = true;
-                self.writer.write_record(HEADER)?;
+                self.writer.write_record(HEADER).map_err(io_error)?;
                 self.writer.flush()
             }
             ScanEvent::Port(report) => {
                 self.unflushed = true;
-                self.writer.write_record([
+                let written = self.writer.write_record([
                     report.address.to_string().as_str(),
                     report.port.to_string().as_str(),
                     report.transport.name(),
@@ -44,8 +44,8 @@ impl<W: Write> Report for CsvReport<W> {
                     service_name(report).unwrap_or_default(),
                     rtt_us(report).map(|rtt| rtt.to_string()).unwrap_or_default().as_str(),
                     report.attempts.to_string().as_str(),
-                ])?;
-                Ok(())
+                ]);
+                written.map_err(io_error)
             }
             ScanEvent::Tick | ScanEvent::Finished(_) => self.tick(),
             ScanEvent::Started(_) | ScanEvent::Host(_) => Ok(()),
@@ -54,5 +54,14 @@ impl<W: Write> Report for CsvReport<W> {
 
     fn tick(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.unflushed) { self.writer.flush() } else { Ok(()) }
+    }
+}
+
+/// What the writer said: its kind decides how the program ends.
+fn io_error(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        // Every row has as many fields as the header.
+        kind => io::Error::other(format!("{kind:?}")),
     }
 }

@@ -228,19 +228,38 @@ impl std::io::Write for Shared {
 
 #[test]
 fn a_writer_that_fails_is_heard() {
-    struct Closed;
-    impl std::io::Write for Closed {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
+    /// Takes that many bytes.
+    struct Closing(usize);
+    impl std::io::Write for Closing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
-    let started = &events()[0];
-    for mut report in
-        [Box::new(JsonlReport::new(Closed)) as Box<dyn Report>, Box::new(CsvReport::new(Closed))]
-    {
-        assert_eq!(report.event(started).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    // At once, and where a buffer overflows long before it is flushed.
+    for room in [0, 1_000] {
+        let reports: [Box<dyn Report>; 5] = [
+            Box::new(JsonlReport::new(Closing(room))),
+            Box::new(CsvReport::new(Closing(room))),
+            Box::new(TableReport::new(Closing(room))),
+            Box::new(NmapXmlReport::new(Closing(room), "ports")),
+            Box::new(GrepableReport::new(Closing(room), "ports")),
+        ];
+        for mut report in reports {
+            let [started, host, rows @ .., finished] = &events()[..] else { panic!() };
+            let many = rows.iter().cycle().take(1_000);
+            let all = [started, host].into_iter().chain(many).chain([finished]);
+            let error = all.map(|event| report.event(event)).find_map(Result::err);
+            let error = error.or_else(|| report.end().err());
+            // Equal rows are one row of the table, which then fits.
+            if let Some(error) = error {
+                assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+            } else {
+                assert_eq!(room, 1_000);
+            }
+        }
     }
 }

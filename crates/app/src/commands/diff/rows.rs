@@ -134,17 +134,19 @@ pub(super) struct CsvRows<W: Write>(csv::Writer<W>);
 impl<W: Write> CsvRows<W> {
     pub(super) fn new(writer: W) -> io::Result<Self> {
         let mut writer = csv::Writer::from_writer(writer);
-        writer.write_record([
-            "change",
-            "host",
-            "name",
-            "port",
-            "transport",
-            "service",
-            "before",
-            "after",
-            "certain",
-        ])?;
+        writer
+            .write_record([
+                "change",
+                "host",
+                "name",
+                "port",
+                "transport",
+                "service",
+                "before",
+                "after",
+                "certain",
+            ])
+            .map_err(io_error)?;
         Ok(Self(writer))
     }
 }
@@ -152,22 +154,32 @@ impl<W: Write> CsvRows<W> {
 impl<W: Write> RowWriter for CsvRows<W> {
     fn change(&mut self, row: &Row<'_>) -> io::Result<()> {
         let port = row.port.as_ref();
-        self.0.write_record([
-            row.change,
-            &row.host.to_string(),
-            row.name.unwrap_or_default(),
-            &port.map(|port| port.port.to_string()).unwrap_or_default(),
-            port.map_or("", |port| port.transport),
-            port.and_then(|port| port.service).unwrap_or_default(),
-            &row.before,
-            &row.after,
-            if row.certain { "true" } else { "false" },
-        ])?;
-        Ok(())
+        self.0
+            .write_record([
+                row.change,
+                &row.host.to_string(),
+                row.name.unwrap_or_default(),
+                &port.map(|port| port.port.to_string()).unwrap_or_default(),
+                port.map_or("", |port| port.transport),
+                port.and_then(|port| port.service).unwrap_or_default(),
+                &row.before,
+                &row.after,
+                if row.certain { "true" } else { "false" },
+            ])
+            .map_err(io_error)
     }
 
     fn finish(mut self, _: &Outcome<'_>) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+/// What the writer said: a closed pipe is told by its kind.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        // Every row has as many fields as the header.
+        kind => io::Error::other(format!("{kind:?}")),
     }
 }
 
