@@ -58,6 +58,11 @@ impl From<Exit> for ExitCode {
 #[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
 
+/// The system does not permit it; says what would make it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotPermitted(pub(crate) String);
+
 /// Says what failed, to whom and why, and how the program ends for it. A closed pipe is no failure:
 /// whoever reads has read enough.
 pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
@@ -72,6 +77,9 @@ fn classify(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
         if cause.is::<UsageError>() {
             return Exit::Usage;
+        }
+        if cause.is::<NotPermitted>() {
+            return Exit::NotPermitted;
         }
         if let Some(io_error) = cause.downcast_ref::<io::Error>() {
             match io_error.kind() {

@@ -1,11 +1,51 @@
 //! The connect prober: TCP's own handshake, which needs no privilege.
 
 mod driver;
-mod error_queue;
-mod neighbours;
-mod outcome;
-mod own;
+pub(crate) mod error_queue;
+pub(crate) mod neighbours;
+pub(crate) mod outcome;
+pub(crate) mod own;
 mod socket;
 
-pub(crate) use driver::{ConnectDriver, DriverConfig, WorkSource};
-pub(crate) use own::OwnSockets;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use driver::{ConnectDriver, DriverConfig};
+use own::OwnSockets;
+
+use crate::engine::Engine;
+use crate::event::Method;
+use crate::links::Links;
+use crate::prober::{ProbeError, Prober, WorkSource, Worked};
+
+/// Asks by `connect`.
+#[derive(Debug)]
+pub(crate) struct ConnectProber {
+    config: DriverConfig,
+}
+
+impl ConnectProber {
+    /// From `source` and by `interface`, or where `None` as the system chooses.
+    pub(crate) fn new(links: Links, source: Option<IpAddr>, interface: Option<&str>) -> Self {
+        let own = Arc::new(OwnSockets::new(links.own_addresses().chain(source)));
+        let interface = interface.map(Arc::from);
+        Self { config: DriverConfig { own, links: Arc::new(links), source, interface } }
+    }
+}
+
+impl Prober for ConnectProber {
+    fn method(&self) -> Method {
+        Method::Connect
+    }
+
+    fn run(&self, engine: Engine, source: &mut dyn WorkSource) -> Result<Worked, ProbeError> {
+        let driver = ConnectDriver::new(engine, self.config.clone())
+            .map_err(ProbeError::of("make a poller"))?;
+        let engine = driver.run(source).map_err(ProbeError::of("wait for sockets"))?;
+        Ok(Worked { engine, kernel_drops: 0 })
+    }
+
+    fn may_defer(&self, address: IpAddr) -> bool {
+        self.config.own.has_address(address)
+    }
+}

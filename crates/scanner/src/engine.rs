@@ -1,25 +1,32 @@
 //! The scan engine: what to probe next and what an answer means. No socket, no clock.
 
+mod attempts;
 mod config;
+mod congestion;
+mod groups;
 mod message;
 mod pacer;
 mod rtt;
 mod slots;
+mod waiting;
 mod wheel;
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use attempts::Attempts;
 pub use config::EngineConfig;
-pub use message::{EngineEvent, LocalError, Probe, Reply};
+use congestion::Fate;
+use groups::Groups;
+use message::Voice;
+pub use message::{EngineEvent, LocalError, Probe, Reply, Silence};
 use pacer::Pacer;
 use ports_core::Port;
-use rtt::RttEstimator;
 pub use slots::ProbeId;
-use slots::{GroupsInFlight, Slot, Slots};
+use slots::{Slot, Slots};
 use wheel::TimerWheel;
 
 use crate::plan::{PlanReader, ScanPlan};
@@ -46,10 +53,13 @@ pub struct Engine {
     plan: Arc<ScanPlan>,
     reader: PlanReader,
     config: EngineConfig,
+    /// How many different questions a port is asked, see [`Self::ask_in_turn`].
+    questions: fn(Port) -> u32,
     pacer: Pacer,
     work: VecDeque<Range<u64>>,
     slots: Slots,
-    groups: GroupsInFlight,
+    groups: Groups,
+    attempts: Attempts,
     timers: TimerWheel,
     /// Slots whose next attempt may go at once.
     ready: VecDeque<ProbeId>,
@@ -58,9 +68,6 @@ pub struct Engine {
     expired: VecDeque<ProbeId>,
     due: Vec<u32>,
     deferred: Vec<u64>,
-    hosts: HashMap<IpAddr, Host>,
-    /// The latest group that a host of `hosts` belongs to.
-    hosts_group: u64,
     window: usize,
     outstanding: usize,
     starved_since: Option<Instant>,
@@ -69,20 +76,15 @@ pub struct Engine {
     tally: Tally,
 }
 
-#[derive(Debug)]
-struct Host {
-    rtt: RttEstimator,
-    group: u64,
-}
-
 impl Engine {
     /// An engine without work.
     pub fn new(now: Instant, plan: Arc<ScanPlan>, config: EngineConfig) -> Self {
         let config = config.bounded();
         Self {
             reader: PlanReader::new(&plan),
-            plan,
-            groups: GroupsInFlight::default(),
+            attempts: Attempts::new(&config, plan.hosts(), plan.len() as f64 * config.share),
+            groups: Groups::default(),
+            questions: |_| 1,
             pacer: Pacer::new(now, config.rate, config.share),
             work: VecDeque::new(),
             slots: Slots::default(),
@@ -92,16 +94,22 @@ impl Engine {
             expired: VecDeque::new(),
             due: Vec::new(),
             deferred: Vec::new(),
-            hosts: HashMap::new(),
-            hosts_group: 0,
             window: config.max_in_flight,
             outstanding: 0,
             starved_since: None,
             stalled: false,
             events: VecDeque::new(),
             tally: Tally::default(),
+            plan,
             config,
         }
+    }
+
+    /// The attempts at a port ask so many different questions in turn, at least one. Each is repeated as
+    /// often as the one question of other ports is, and an answer to a question that was asked for the
+    /// first time is no evidence of loss.
+    pub fn ask_in_turn(&mut self, questions: fn(Port) -> u32) {
+        self.questions = questions;
     }
 
     /// Adds indices of the plan to the work.
@@ -141,56 +149,88 @@ impl Engine {
         while self.paused.front().is_some_and(|(at, _)| *at <= now) {
             self.ready.extend(self.paused.pop_front().map(|(_, id)| id));
         }
-        let id = match self.ready.pop_front() {
-            Some(id) => id,
+        // A port in `ready` may have been answered meanwhile, late.
+        let waiting =
+            std::iter::from_fn(|| self.ready.pop_front()).find(|id| self.slots.find(*id).is_some());
+        let index = match waiting {
+            Some(id) => id.index(),
             None if self.paused.len() < MAX_PAUSED => self.start_next_port(now)?,
             None => return None,
         };
-        // A slot in `ready` lives until its attempt is sent.
+        let attempt = self.slots.at(index, 0)?.1.attempts.saturating_add(1);
+        let (id, slot) = self.slots.at(index, attempt)?;
+        let wait = self.timeout_of(*slot, attempt);
         let slot = self.slots.find(id)?;
-        slot.attempts = slot.attempts.saturating_add(1);
-        slot.sent_at = now;
-        let probe = Probe { id, target: slot.target, attempt: slot.attempts };
-        let wait = self.timeout_of(probe.target.ip(), probe.attempt);
+        slot.begin_attempt(now, attempt);
+        let target = slot.target;
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
         self.outstanding += 1;
         self.tally.sent += 1;
-        Some(probe)
+        Some(Probe { id, target })
     }
 
-    fn start_next_port(&mut self, now: Instant) -> Option<ProbeId> {
+    fn start_next_port(&mut self, now: Instant) -> Option<u32> {
         let range = self.work.front_mut()?;
         let index = range.start;
         range.start += 1;
         if range.is_empty() {
             self.work.pop_front();
         }
-        let (group, target) = self.reader.read(&self.plan, index);
-        self.groups.start(group);
-        Some(self.slots.insert(Slot { index, group, target, attempts: 0, sent_at: now }))
+        let place = self.reader.read(&self.plan, index);
+        let group = self.groups.start(place.group, place.group_hosts);
+        Some(self.slots.insert(Slot::new(now, index, group, &place)))
     }
 
-    /// A probe was answered. An answer to a probe that is over is ignored.
+    /// The id of a probe that an answer names by its number ([`ProbeId::index`]), its port and its
+    /// attempt; `None` where no such port is under way, or it was not asked that often yet.
+    #[must_use]
+    pub fn find(&self, index: u32, target: SocketAddr, attempt: u32) -> Option<ProbeId> {
+        let (id, slot) = self.slots.at(index, attempt)?;
+        (slot.target == target && (1..=slot.attempts).contains(&attempt)).then_some(id)
+    }
+
+    /// The probe left only now: something had to be found out first. Its wait begins anew.
+    pub fn note_departed(&mut self, now: Instant, id: ProbeId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        if !slot.in_flight || slot.attempts != id.attempt() {
+            return;
+        }
+        slot.begin_attempt(now, id.attempt());
+        let slot = *slot;
+        let wait = self.timeout_of(slot, id.attempt());
+        self.timers.disarm(id.index());
+        self.timers.arm(id.index(), now + wait);
+    }
+
+    /// The kernel dropped packets of ours, or answers to us, for want of room.
+    pub fn handle_kernel_drops(&mut self) {
+        self.pacer.overrun();
+    }
+
+    /// A probe was answered. An answer for a port that has its verdict is ignored; one to an earlier
+    /// attempt is as good as any.
     pub fn handle_reply(&mut self, now: Instant, id: ProbeId, reply: Reply) {
         let Some(slot) = self.end_attempt(id) else { return };
         self.starved_since = None;
         self.widen();
-        let rtt = now.saturating_duration_since(slot.sent_at);
-        let reason = match reply {
-            Reply::Open => Reason::SynAck,
-            Reply::Closed => Reason::Reset,
-            Reply::HostUnreachable => Reason::HostUnreachable,
-            Reply::NetworkUnreachable => Reason::NetworkUnreachable,
-            Reply::PortUnreachable => Reason::PortUnreachable,
-            Reply::AdminProhibited => Reason::AdminProhibited,
-        };
-        let from_host = matches!(reply, Reply::Open | Reply::Closed);
-        if from_host {
-            self.pacer.answered(now, slot.attempts > 1);
-            self.note_rtt(&slot, rtt);
+        let rtt = slot.asked_at(id.attempt()).map(|at| now.saturating_duration_since(at));
+        let voice = reply.voice(self.plan.transport());
+        if voice == Voice::Port {
+            let round = self.round_of(slot.target, id.attempt());
+            // The attempt before is known to be lost, if it asked the same; later ones were needless.
+            let lost = (round == id.attempt()).then(|| slot.asked_at(round.saturating_sub(1)));
+            let fate = Fate { answered: slot.asked_at(id.attempt()), lost: lost.flatten() };
+            self.pacer.answered(now, fate);
+            self.attempts.answered(round, matches!(reply, Reply::Open | Reply::Datagram));
         }
-        self.conclude(id, reason, from_host.then_some(rtt));
+        if voice != Voice::Network {
+            self.hear(&slot, rtt);
+        }
+        if slot.attempts == 1 {
+            self.attempts.tried();
+        }
+        self.conclude(id, reply.reason(), rtt.filter(|_| voice != Voice::Network));
     }
 
     /// A probe could not be sent or judged, by no fault of the target.
@@ -215,23 +255,40 @@ impl Engine {
         now: Instant,
         mut local_cause: impl FnMut(IpAddr) -> Option<LocalError>,
     ) {
+        self.handle_silence(now, |target| match local_cause(target.ip()) {
+            Some(error) => Silence::Local(error),
+            None => Silence::Remote(Reason::NoResponse),
+        });
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout), where the driver has more to say of a port that
+    /// stayed silent: `meaning` is asked at the last attempt only.
+    pub fn handle_silence(&mut self, now: Instant, mut meaning: impl FnMut(SocketAddr) -> Silence) {
+        self.attempts.update();
         self.timers.expire(now, &mut self.due);
         while let Some(index) = self.due.pop() {
-            let Some(id) = self.slots.id_at(index) else { continue };
+            let attempts = self.slots.at(index, 0).map_or(0, |(_, slot)| slot.attempts);
+            let Some((id, _)) = self.slots.at(index, attempts) else { continue };
             let Some(slot) = self.end_attempt(id) else { continue };
             self.starved_since = None;
             self.widen();
             self.expired.push_back(id);
-            if slot.attempts > u32::from(self.config.retries) {
-                let cause = local_cause(slot.target.ip());
-                if let Some(error) = cause {
-                    self.uncount_unsent(&slot, error);
-                }
-                self.conclude(id, cause.map_or(Reason::NoResponse, LocalError::reason), None);
-            } else {
-                let next = self.slots.next_attempt(id);
-                self.ready.extend(next);
+            if slot.attempts == 1 {
+                self.attempts.tried();
             }
+            let questions = self.questions_for(slot.target);
+            if slot.attempts < self.worth(now, &slot).saturating_mul(questions) {
+                self.ready.push_back(id);
+                continue;
+            }
+            let reason = match meaning(slot.target) {
+                Silence::Remote(reason) => reason,
+                Silence::Local(error) => {
+                    self.uncount_unsent(&slot, error);
+                    error.reason()
+                }
+            };
+            self.conclude(id, reason, None);
         }
     }
 
@@ -264,7 +321,16 @@ impl Engine {
 
     /// The lowest host group that still has ports under way, or that the next port will be of.
     pub(crate) fn oldest_group(&self) -> u64 {
-        self.groups.oldest().unwrap_or(self.hosts_group)
+        self.groups.oldest()
+    }
+
+    fn questions_for(&self, target: SocketAddr) -> u32 {
+        (self.questions)(Port::new(target.port())).max(1)
+    }
+
+    /// How often, with that attempt, the port has been asked its question.
+    fn round_of(&self, target: SocketAddr, attempt: u32) -> u32 {
+        attempt.div_ceil(self.questions_for(target))
     }
 
     /// After a lack of resources: each probe that ends makes room for one more.
@@ -275,15 +341,18 @@ impl Engine {
     /// Whatever the error, this probe never left the machine; to a neighbour that never resolved,
     /// none of the earlier ones did.
     fn uncount_unsent(&mut self, slot: &Slot, error: LocalError) {
+        self.pacer.unsent();
         let unresolved = error == LocalError::NeighbourUnresolved;
         self.tally.sent -= if unresolved { u64::from(slot.attempts) } else { 1 };
     }
 
     fn end_attempt(&mut self, id: ProbeId) -> Option<Slot> {
-        let slot = *self.slots.find(id)?;
-        self.timers.disarm(id.index());
-        self.outstanding -= 1;
-        Some(slot)
+        let slot = self.slots.find(id)?;
+        if std::mem::replace(&mut slot.in_flight, false) {
+            self.outstanding -= 1;
+            self.timers.disarm(id.index());
+        }
+        Some(*slot)
     }
 
     /// The probe did not leave: not an attempt. The window shrinks to what the machine can hold.
@@ -303,48 +372,28 @@ impl Engine {
                 return;
             }
         }
-        let next = self.slots.next_attempt(id);
-        self.paused.extend(next.map(|id| (now + RESOURCE_PAUSE, id)));
+        self.paused.push_back((now + RESOURCE_PAUSE, id));
     }
 
     fn conclude(&mut self, id: ProbeId, reason: Reason, rtt: Option<Duration>) {
         let Some(slot) = self.slots.remove(id) else { return };
         self.groups.end(slot.group);
-        self.tally.count(reason.state());
-        self.events.push_back(EngineEvent::Port(PortReport {
+        let report = PortReport {
             address: slot.target.ip(),
             port: Port::new(slot.target.port()),
             transport: self.plan.transport(),
             reason,
             rtt,
             attempts: slot.attempts,
-        }));
-    }
-
-    fn note_rtt(&mut self, slot: &Slot, rtt: Duration) {
-        let address = slot.target.ip();
-        if let Some(host) = self.hosts.get_mut(&address) {
-            host.rtt.sample(rtt);
-            return;
-        }
-        if slot.group > self.hosts_group {
-            // What is known of the hosts of a group that is done is of no more use.
-            self.hosts_group = slot.group;
-            let oldest = self.oldest_group();
-            self.hosts.retain(|_, host| host.group >= oldest);
-        }
-        self.hosts.insert(address, Host { rtt: RttEstimator::new(rtt), group: slot.group });
-        self.events.push_back(EngineEvent::HostUp { address, group: slot.group, rtt });
-    }
-
-    /// Each further attempt waits twice as long: an estimate that is too low corrects itself.
-    fn timeout_of(&self, address: IpAddr, attempt: u32) -> Duration {
-        let EngineConfig { min_timeout, timeout, .. } = self.config;
-        let Some(host) = self.hosts.get(&address) else { return timeout };
-        let doublings = attempt.saturating_sub(1).min(16);
-        (host.rtt.timeout(min_timeout) * (1 << doublings)).min(timeout)
+        };
+        self.tally.count(report.state());
+        self.events.push_back(EngineEvent::Port { index: slot.index, report });
     }
 }
 
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod tests;

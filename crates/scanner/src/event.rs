@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use ports_core::Transport;
 
-use crate::state::{PortReport, Reason, Tally};
+use crate::block::Shard;
+use crate::state::{PortReport, PortState, Reason, Tally};
 
 /// One thing a scan has to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,9 @@ pub enum ScanEvent {
     Host(HostReport),
     /// The verdict on one port.
     Port(PortReport),
+    /// Nothing more is known for now: what was kept back may be passed on. Comes as soon as all that
+    /// is known has been told, and at least every 50 ms while the scan runs.
+    Tick,
     /// The scan is over.
     Finished(ScanSummary),
 }
@@ -28,13 +32,27 @@ pub enum ScanEvent {
 pub enum Method {
     /// A full handshake by the kernel.
     Connect,
+    /// The first packet of a handshake, sent and answered past the kernel's TCP.
+    Syn,
+    /// A datagram that the service of the port is likely to answer.
+    Udp,
 }
 
 impl Method {
+    /// The transport of the ports it asks.
+    pub const fn transport(self) -> Transport {
+        match self {
+            Self::Connect | Self::Syn => Transport::Tcp,
+            Self::Udp => Transport::Udp,
+        }
+    }
+
     /// The name in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Syn => "syn",
+            Self::Udp => "udp",
         }
     }
 }
@@ -52,12 +70,18 @@ pub struct ScanInfo {
     pub targets: Arc<[String]>,
     /// The ports, as a spec.
     pub ports: String,
+    /// The addresses, as [`crate::AddressSet`] prints them; `None` where that text would be too long.
+    pub addresses: Option<String>,
+    /// The verdicts that become [`ScanEvent::Port`] events; the others are only counted.
+    pub shown: Vec<PortState>,
     /// How many addresses.
     pub hosts: u64,
-    /// How many (address, port) pairs.
+    /// How many (address, port) pairs, of the shard alone.
     pub probes: u64,
     /// The seed of the order.
     pub seed: u64,
+    /// The share of the plan that is scanned; `hosts` are those of the whole plan.
+    pub shard: Shard,
 }
 
 /// A host that answers.
@@ -86,8 +110,10 @@ pub struct ScanSummary {
     pub unfinished: u64,
     /// Answers the kernel dropped before they were read; a connect scan has none.
     pub kernel_drops: u64,
-    /// How long it took.
+    /// How long it took; of a resumed scan, this run of it.
     pub elapsed: Duration,
     /// How ports were asked.
     pub method: Method,
+    /// Whether it went on from an earlier run, whose counts are in this summary.
+    pub resumed: bool,
 }

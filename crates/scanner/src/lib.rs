@@ -41,26 +41,44 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod block;
+mod comparison;
 mod connect;
+mod digest;
 mod engine;
 mod event;
 mod interval_set;
 mod links;
 mod permutation;
 mod plan;
+mod prober;
 mod progress;
+#[cfg(all(feature = "raw", target_os = "linux"))]
+mod raw;
+mod record;
 pub mod report;
 mod resolve;
+pub mod resume;
 mod scan;
 mod state;
 mod target;
+mod udp;
 
-pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply};
+pub use block::{Blocks, MAX_BLOCK_LEN, ParseShardError, Shard};
+pub use comparison::{ChangeCounts, ChangeKind, Comparison, HostChange, PortChange, ScanChange};
+pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply, Silence};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
-pub use links::own_addresses;
-pub use plan::{BLOCK_LEN, DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
+pub use links::{link_broadcasts, own_addresses};
+pub use plan::{DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
 pub use progress::ScanHandle;
-pub use resolve::{ResolveError, ResolvedTargets, resolve, resolve_excluded};
-pub use scan::{Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known};
+pub use record::{ReadRecordError, ScanRecord, SeenStates};
+pub use resolve::{Resolution, ResolveError, ResolvedTargets, resolve, resolve_excluded};
+pub use resume::{ResumeError, Resumed};
+pub use scan::{
+    Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known, syn_permitted,
+};
 pub use state::{PortReport, PortState, Reason, Tally};
-pub use target::{AddressSet, Family, ParseTargetError, TargetSpec};
+pub use target::{
+    AddressSet, Family, ParseAddressSetError, ParseTargetError, ReadTargetsError, TargetList,
+    TargetSpec, TooManyTargets,
+};

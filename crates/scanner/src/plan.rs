@@ -1,17 +1,16 @@
 //! The plan of a scan: an index space over hosts and ports, in host groups and blocks.
 
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
 
 use ports_core::{Port, PortSet, Transport};
 
+use crate::block::{Blocks, Shard};
+use crate::digest::Digest;
 use crate::permutation::{Permutation, mix};
 use crate::target::{AddressIndex, AddressSet};
 
 /// Hosts of one group: what is kept per host lives and dies with its group.
 pub const DEFAULT_GROUP_HOSTS: u32 = 16_384;
-/// Indices of one block, the unit of work that is handed out, resumed or sharded.
-pub const BLOCK_LEN: u64 = 4_096;
 
 /// Targets x ports x transport x seed, as the index space `0..len`.
 ///
@@ -93,15 +92,30 @@ impl ScanPlan {
         self.seed
     }
 
-    /// How many blocks it has.
-    pub const fn blocks(&self) -> u64 {
-        self.len.div_ceil(BLOCK_LEN)
+    /// The blocks that `shard` of it has.
+    pub fn blocks(&self, shard: Shard) -> Blocks {
+        Blocks::new(self.len, shard)
     }
 
-    /// The indices of block `number`; empty past the last one.
-    pub fn block(&self, number: u64) -> Range<u64> {
-        let start = number.saturating_mul(BLOCK_LEN).min(self.len);
-        start..(start + BLOCK_LEN.min(self.len - start))
+    /// The host group that `index` belongs to.
+    pub(crate) fn group_of(&self, index: u64) -> u64 {
+        index / u64::from(self.group_hosts).saturating_mul(self.ports.len() as u64)
+    }
+
+    /// How many hosts a group has, but for the last.
+    pub(crate) const fn group_hosts(&self) -> u32 {
+        self.group_hosts
+    }
+
+    /// A number that stands for the addresses.
+    pub(crate) fn addresses_digest(&self) -> Digest {
+        let mut digest = Digest::default();
+        for (position, first) in self.addresses.runs() {
+            digest.add(&position.to_le_bytes());
+            digest.add(first.to_string().as_bytes());
+        }
+        digest.add(&self.hosts.to_le_bytes());
+        digest
     }
 
     /// The address at `position` in the order of the targets.
@@ -127,6 +141,19 @@ struct Group {
     permutation: Permutation,
 }
 
+/// Where an index of a plan leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The number of the host group.
+    pub(crate) group: u64,
+    /// How many hosts the group has.
+    pub(crate) group_hosts: u32,
+    /// Which of them, from 0.
+    pub(crate) host: u32,
+    /// The address and port.
+    pub(crate) target: SocketAddr,
+}
+
 /// Turns indices of one plan into addresses; remembers the group it was in last.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanReader {
@@ -140,16 +167,23 @@ impl PlanReader {
         Self { group: plan.group(0), group_len }
     }
 
-    /// The group of `index`, and the address and port it stands for.
-    pub(crate) fn read(&mut self, plan: &ScanPlan, index: u64) -> (u64, SocketAddr) {
+    /// What `index` stands for.
+    pub(crate) fn read(&mut self, plan: &ScanPlan, index: u64) -> Place {
         let number = index / self.group_len;
         if number != self.group.number {
             self.group = plan.group(number);
         }
         let place = self.group.permutation.apply(index % self.group_len);
-        let host = self.group.first_host + place % self.group.hosts;
+        let host = place % self.group.hosts;
         let port = plan.ports[(place / self.group.hosts) as usize];
-        (number, SocketAddr::new(plan.address(host), port.number()))
+        let address = plan.address(self.group.first_host + host);
+        Place {
+            group: number,
+            // A group has at most `u32::MAX` hosts.
+            group_hosts: self.group.hosts as u32,
+            host: host as u32,
+            target: SocketAddr::new(address, port.number()),
+        }
     }
 }
 
@@ -187,7 +221,7 @@ mod tests {
 
     fn order(plan: &ScanPlan) -> Vec<SocketAddr> {
         let mut reader = PlanReader::new(plan);
-        (0..plan.len()).map(|index| reader.read(plan, index).1).collect()
+        (0..plan.len()).map(|index| reader.read(plan, index).target).collect()
     }
 
     #[test]
@@ -200,20 +234,6 @@ mod tests {
         let hosts: HashSet<_> = order[..32].iter().map(SocketAddr::ip).collect();
         assert_eq!(hosts.len(), 4, "the first group's indices stay in the first group");
         assert_ne!(order[..8].iter().map(SocketAddr::ip).collect::<HashSet<_>>().len(), 1);
-    }
-
-    #[test]
-    fn blocks_cover_the_plan_without_overlap() {
-        let plan = plan("127.0.0.1", "1-65535", 1).unwrap();
-        assert_eq!(plan.blocks(), 16);
-        let mut next = 0;
-        for number in 0..plan.blocks() {
-            let block = plan.block(number);
-            assert_eq!(block.start, next);
-            next = block.end;
-        }
-        assert_eq!(next, 65_535);
-        assert!(plan.block(16).is_empty() && plan.block(u64::MAX).is_empty());
     }
 
     #[test]

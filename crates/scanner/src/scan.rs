@@ -3,29 +3,39 @@
 mod builder;
 mod collector;
 mod error;
+mod ledger;
 mod limits;
+mod pieces;
 mod small;
+mod syn;
 mod worker;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use builder::ScanBuilder;
 use collector::Collector;
 pub use error::ScanError;
+use ledger::{CHECKPOINT_EVERY, Ledger};
+use pieces::PieceQueue;
 pub use small::{scan_port, scan_range, scan_well_known};
+pub use syn::syn_permitted;
+use worker::Work;
 
-use crate::connect::{DriverConfig, OwnSockets};
+use crate::block::{Blocks, MAX_BLOCK_LEN};
+use crate::connect::ConnectProber;
 use crate::engine::EngineConfig;
 use crate::event::{Method, ScanEvent, ScanInfo, ScanSummary};
 use crate::links::Links;
 use crate::plan::ScanPlan;
+use crate::prober::Prober;
 use crate::progress::ScanHandle;
+use crate::resume::{ResumeFile, Resumed, Standing};
 use crate::state::PortState;
+use crate::udp::UdpProber;
 
 /// Rounds over ports that met a socket of our own; each round uses other sockets.
 const DEFERRED_ROUNDS: usize = 32;
@@ -36,13 +46,20 @@ const DEFERRED_ROUNDS: usize = 32;
 #[derive(Debug)]
 pub struct Scan {
     plan: Arc<ScanPlan>,
+    blocks: Blocks,
+    resume: Option<Mutex<ResumeFile>>,
+    /// How long what is done may stay out of the resume file.
+    checkpoint_every: Duration,
+    method: Method,
     engine: EngineConfig,
     workers: usize,
     report: Vec<PortState>,
     source: Option<IpAddr>,
+    interface: Option<String>,
     names: HashMap<IpAddr, Arc<str>>,
     targets: Arc<[String]>,
     ports: String,
+    addresses: Option<String>,
     handle: ScanHandle,
 }
 
@@ -62,39 +79,76 @@ impl Scan {
         &self.plan
     }
 
+    /// What earlier runs had done when the scan was built; `None` where it begins, or has no resume file.
+    pub fn resumed(&self) -> Option<Resumed> {
+        let file = self.resume.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = file.standing().tally.probes;
+        file.begun_earlier().then_some(Resumed { done, probes: self.blocks.probes() })
+    }
+
     /// Scans, and calls `sink` with each event on this thread, as soon as it is known. Blocks until
-    /// the scan is over or cancelled; a slow `sink` slows the scan down.
+    /// the scan is over or cancelled; a slow `sink` slows the scan down. What earlier runs found, by the
+    /// resume file, is told first.
     ///
     /// # Errors
     ///
     /// [`ScanError`] where the scan could not begin, or could not go on. What was found by then has
     /// been told, a [`ScanEvent::Finished`] included.
     pub fn run(&self, mut sink: impl FnMut(ScanEvent)) -> Result<ScanSummary, ScanError> {
-        let started = Instant::now();
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
-        let own = Arc::new(OwnSockets::new(links.own_addresses().chain(self.source)));
-        let driver =
-            DriverConfig { own: Arc::clone(&own), links: Arc::new(links), source: self.source };
-        self.handle.begin(self.plan.len());
+        let prober: Box<dyn Prober> = match self.method {
+            Method::Connect => {
+                Box::new(ConnectProber::new(links, self.source, self.interface.as_deref()))
+            }
+            Method::Syn => self.syn_prober(links)?,
+            Method::Udp => Box::new(UdpProber::new(links, self.source, self.interface.as_deref())),
+        };
+        self.run_with(&*prober, &mut sink)
+    }
+
+    fn run_with(
+        &self,
+        prober: &dyn Prober,
+        sink: &mut dyn FnMut(ScanEvent),
+    ) -> Result<ScanSummary, ScanError> {
+        let started = Instant::now();
+        let mut file =
+            self.resume.as_ref().map(|file| file.lock().unwrap_or_else(PoisonError::into_inner));
+        let standing = file.as_ref().map(|file| file.standing().clone()).unwrap_or_default();
+        self.handle.begin(self.blocks.probes(), &standing.tally);
         sink(ScanEvent::Started(self.info()));
 
-        let mut collector = Collector::new(&self.plan, &self.names, &own, &mut sink);
-        let result = self.run_passes(&driver, &mut collector);
+        let mut collector = Collector::new(&self.plan, self.blocks, &self.names, prober, sink);
+        let replayed = file.as_mut().map_or(Ok(()), |file| {
+            collector.replay(file)?;
+            collector.keep(Ledger::new(file, &self.handle, self.blocks, self.checkpoint_every));
+            Ok(())
+        });
+        let result = replayed.and_then(|()| self.run_passes(prober, standing, &mut collector));
+        let kept = collector.close();
         let summary = collector.finish(started.elapsed());
-        result.map(|()| summary)
+        result.and(kept).map(|()| summary)
     }
 
     fn run_passes(
         &self,
-        driver: &DriverConfig,
+        prober: &dyn Prober,
+        standing: Standing,
         collector: &mut Collector<'_>,
     ) -> Result<(), ScanError> {
-        let blocks = AtomicU64::new(0);
-        let next_block = || {
-            let number = blocks.fetch_add(1, Ordering::Relaxed);
-            (number < self.plan.blocks()).then(|| self.plan.block(number))
+        let began = Instant::now();
+        let pieces = PieceQueue::new(self.blocks, standing.finished);
+        let next_piece = || {
+            if self.resume.is_none() {
+                return pieces.next(MAX_BLOCK_LEN);
+            }
+            // What is sent until it is finished and kept is what a crash would cost.
+            let pace = self.handle.sent() as f64 / began.elapsed().as_secs_f64();
+            pieces.next((pace * CHECKPOINT_EVERY.as_secs_f64()) as u64)
         };
-        let mut deferred = self.pass(self.workers, driver, &next_block, collector)?;
+        let mut deferred =
+            self.pass(self.workers, prober, &Work::Pieces(&next_piece), collector)?;
+        deferred.extend(standing.deferred);
         for _ in 0..DEFERRED_ROUNDS {
             if deferred.is_empty() || self.handle.is_cancelled() {
                 return Ok(());
@@ -106,22 +160,25 @@ impl Scan {
                 let index = indices.lock().unwrap_or_else(PoisonError::into_inner).next();
                 index.map(|index| index..index + 1)
             };
-            deferred = self.pass(1, driver, &next_index, collector)?;
+            deferred = self.pass(1, prober, &Work::Deferred(&next_index), collector)?;
         }
-        collector.give_up(&deferred);
+        collector.give_up(&deferred, &self.report);
         Ok(())
     }
 
     fn info(&self) -> ScanInfo {
         ScanInfo {
             started: SystemTime::now(),
-            method: Method::Connect,
+            method: self.method,
             transport: self.plan.transport(),
             targets: Arc::clone(&self.targets),
             ports: self.ports.clone(),
+            addresses: self.addresses.clone(),
+            shown: self.report.clone(),
             hosts: self.plan.hosts(),
-            probes: self.plan.len(),
+            probes: self.blocks.probes(),
             seed: self.plan.seed(),
+            shard: self.blocks.shard(),
         }
     }
 }

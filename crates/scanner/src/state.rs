@@ -17,13 +17,17 @@ pub enum PortState {
     Closed,
     /// No answer, or a router's or filter's refusal: the port's state cannot be seen.
     Filtered,
+    /// No answer over UDP, where services need not answer: open, or filtered.
+    #[serde(rename = "open|filtered")]
+    OpenFiltered,
     /// This machine could not ask. Says nothing about the remote port.
     Error,
 }
 
 impl PortState {
     /// Every state, in order of interest.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Closed, Self::Filtered, Self::Error];
+    pub const ALL: [Self; 5] =
+        [Self::Open, Self::Closed, Self::Filtered, Self::OpenFiltered, Self::Error];
 
     /// The name in lower case.
     pub const fn name(self) -> &'static str {
@@ -31,6 +35,7 @@ impl PortState {
             Self::Open => "open",
             Self::Closed => "closed",
             Self::Filtered => "filtered",
+            Self::OpenFiltered => "open|filtered",
             Self::Error => "error",
         }
     }
@@ -51,16 +56,24 @@ pub enum Reason {
     SynAck,
     /// The host reset the attempt (RFC 9293 section 3.10.7.1).
     Reset,
+    /// A datagram came back from the port.
+    UdpResponse,
     /// Every attempt ran into its timeout.
     NoResponse,
+    /// Every attempt ran into its timeout, and the host limits the rate of its ICMP errors (RFC 1812
+    /// section 4.3.2.8): its silence says less than usual.
+    IcmpRateLimited,
     /// A router said the host cannot be reached (RFC 792, RFC 4443 section 3.1).
     HostUnreachable,
     /// A router said the network cannot be reached.
     NetworkUnreachable,
-    /// A filter said by ICMP that the port cannot be reached; a closed port answers with a reset.
+    /// ICMP said that the port cannot be reached: over UDP the host's own word that it is closed, over
+    /// TCP a filter's, since a closed port answers with a reset.
     PortUnreachable,
     /// A filter said that it does not let this pass (RFC 1812 section 5.2.7.1).
     AdminProhibited,
+    /// The host said that it does not know the transport.
+    ProtocolUnreachable,
     /// This machine has no route there.
     NoRoute,
     /// This machine has no address to ask from: the family is switched off, or the interface down.
@@ -78,15 +91,20 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The state that this reason stands for.
-    pub const fn state(self) -> PortState {
+    /// The state that this reason stands for at a port of `transport`.
+    pub const fn state(self, transport: Transport) -> PortState {
+        let udp = matches!(transport, Transport::Udp);
         match self {
-            Self::SynAck => PortState::Open,
+            Self::SynAck | Self::UdpResponse => PortState::Open,
             Self::Reset => PortState::Closed,
+            Self::PortUnreachable if udp => PortState::Closed,
+            Self::NoResponse | Self::IcmpRateLimited if udp => PortState::OpenFiltered,
             Self::NoResponse
+            | Self::IcmpRateLimited
             | Self::HostUnreachable
             | Self::NetworkUnreachable
             | Self::PortUnreachable
+            | Self::ProtocolUnreachable
             | Self::AdminProhibited => PortState::Filtered,
             Self::NoRoute
             | Self::NoSourceAddress
@@ -103,11 +121,14 @@ impl Reason {
         match self {
             Self::SynAck => "syn-ack",
             Self::Reset => "reset",
+            Self::UdpResponse => "udp-response",
             Self::NoResponse => "no-response",
+            Self::IcmpRateLimited => "icmp-rate-limited",
             Self::HostUnreachable => "host-unreachable",
             Self::NetworkUnreachable => "network-unreachable",
             Self::PortUnreachable => "port-unreachable",
             Self::AdminProhibited => "admin-prohibited",
+            Self::ProtocolUnreachable => "protocol-unreachable",
             Self::NoRoute => "no-route",
             Self::NoSourceAddress => "no-source-address",
             Self::NeighbourUnresolved => "neighbour-unresolved",
@@ -145,7 +166,7 @@ pub struct PortReport {
 impl PortReport {
     /// The verdict.
     pub const fn state(&self) -> PortState {
-        self.reason.state()
+        self.reason.state(self.transport)
     }
 }
 
@@ -162,6 +183,8 @@ pub struct Tally {
     pub closed: u64,
     /// Ports without an answer, or shielded by a filter.
     pub filtered: u64,
+    /// UDP ports without an answer: open or filtered.
+    pub open_filtered: u64,
     /// Ports this machine could not ask about.
     pub errors: u64,
 }
@@ -173,6 +196,7 @@ impl Tally {
             PortState::Open => self.open += 1,
             PortState::Closed => self.closed += 1,
             PortState::Filtered => self.filtered += 1,
+            PortState::OpenFiltered => self.open_filtered += 1,
             PortState::Error => self.errors += 1,
         }
     }
@@ -183,6 +207,7 @@ impl Tally {
         self.open += other.open;
         self.closed += other.closed;
         self.filtered += other.filtered;
+        self.open_filtered += other.open_filtered;
         self.errors += other.errors;
     }
 }
@@ -212,7 +237,8 @@ mod tests {
             Reason::NoResources,
             Reason::OwnSocket,
         ] {
-            assert_eq!(reason.state(), PortState::Error);
+            assert_eq!(reason.state(Transport::Tcp), PortState::Error);
+            assert_eq!(reason.state(Transport::Udp), PortState::Error);
         }
     }
 }

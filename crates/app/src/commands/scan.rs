@@ -1,14 +1,16 @@
 //! `ports scan`: find open ports.
 
+mod method;
 mod plan;
 mod progress;
+mod resume;
 mod sinks;
 
 use anyhow::Context;
 use scanner::{Reason, Scan, ScanEvent, ScanHandle, ScanSummary};
 use tokio::task::spawn_blocking;
 
-use crate::args::{MethodArg, ScanArgs};
+use crate::args::ScanArgs;
 use crate::exit::Exit;
 use crate::output::Terminal;
 use crate::signals::Signals;
@@ -20,8 +22,14 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     // Files first: a path that cannot be written is known before the first probe.
     let bar = progress::Bar::new(terminal.shows_progress());
-    let sinks = sinks::Sinks::open(&args.output, terminal, bar.clone())?;
-    let scans = spawn_blocking(move || plan::scans(&args, terminal)).await??;
+    let file = args.resume.clone();
+    let sinks = sinks::Sinks::open(&args, terminal, bar.clone())?;
+    // Standard input and the resolver may take their time.
+    let plan::Plan { scans, unresolved } = tokio::select! {
+        plan = spawn_blocking(move || plan::plan(&args, terminal)) => plan??,
+        () = signals.stop().cancelled() => return Ok(signals.or_interrupted(Exit::Done)),
+    };
+    resume::note(file.as_deref(), &scans, terminal);
 
     let handles: Vec<ScanHandle> = scans.iter().map(Scan::handle).collect();
     let stop = signals.stop().clone();
@@ -46,6 +54,11 @@ pub(crate) async fn run(
             let denied = reason == Reason::NotPermitted;
             Ok(if denied { Exit::NotPermitted } else { Exit::Failed })
         }
+        _ if unresolved > 0 && exit == Exit::Done => {
+            let are = if unresolved == 1 { "target has" } else { "targets have" };
+            terminal.error(&anyhow::anyhow!("{unresolved} {are} no address, and were not scanned"));
+            Ok(Exit::Failed)
+        }
         _ => Ok(exit),
     }
 }
@@ -57,7 +70,7 @@ fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSu
         let mut failed = None;
         let result = scan.run(|event: ScanEvent| {
             if failed.is_none()
-                && let Err(error) = sinks.event(&event)
+                && let Err(error) = sinks.event(event)
             {
                 failed = Some(error);
                 handle.cancel();
@@ -71,12 +84,6 @@ fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSu
             break;
         }
     }
+    sinks.end()?;
     Ok(summaries)
-}
-
-/// Says which method is used, where the user left the choice.
-fn note_method(method: MethodArg, terminal: Terminal) {
-    if method == MethodArg::Auto {
-        terminal.note("method: connect (the kernel's own handshake; needs no privilege)");
-    }
 }

@@ -15,8 +15,9 @@ use super::neighbours::Neighbours;
 use super::outcome::{Outcome, classify, has_source, open_error};
 use super::own::OwnSockets;
 use super::socket::{ProbeSocket, REUSABLE_AFTER_REFUSAL, SocketKind};
-use crate::engine::{Engine, EngineEvent, LocalError, Probe, ProbeId, Reply};
+use crate::engine::{Engine, LocalError, Probe, ProbeId, Reply};
 use crate::links::Links;
+use crate::prober::{WorkSource, feed, tell};
 
 /// The longest sleep: how late a cancellation may be seen.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
@@ -28,18 +29,6 @@ const EVENT_BATCH: usize = 1_024;
 /// Refused sockets kept for reuse, of all kinds together.
 const MAX_IDLE_SOCKETS: usize = 256;
 
-/// Where a driver gets its work and leaves its findings.
-pub(crate) trait WorkSource {
-    /// More indices for the engine; `None` once there are no more.
-    fn next_work(&mut self) -> Option<std::ops::Range<u64>>;
-    /// A finding, as soon as it is known.
-    fn event(&mut self, event: EngineEvent);
-    /// The engine has nothing more to say for now: pass on what was kept back.
-    fn flush(&mut self, engine: &Engine);
-    /// Whether to stop now.
-    fn is_cancelled(&self) -> bool;
-}
-
 /// What all drivers of a scan share.
 #[derive(Clone, Debug)]
 pub(crate) struct DriverConfig {
@@ -47,6 +36,8 @@ pub(crate) struct DriverConfig {
     pub(crate) links: Arc<Links>,
     /// The source address asked for.
     pub(crate) source: Option<IpAddr>,
+    /// The interface asked for.
+    pub(crate) interface: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -86,7 +77,7 @@ impl ConnectDriver {
 
     /// Works until there is no more work, or until cancelled. Returns the engine, which knows what was
     /// put off.
-    pub(crate) fn run(mut self, source: &mut impl WorkSource) -> io::Result<Engine> {
+    pub(crate) fn run(mut self, source: &mut dyn WorkSource) -> io::Result<Engine> {
         let mut events = Events::with_capacity(EVENT_BATCH);
         let mut more_work = true;
         while !source.is_cancelled() {
@@ -95,37 +86,21 @@ impl ConnectDriver {
                 drop(self.take_busy(id));
             }
             for _ in 0..SEND_BATCH {
-                more_work = more_work && self.feed(source);
+                more_work = more_work && feed(&mut self.engine, source);
                 let Some(probe) = self.engine.poll_probe(Instant::now()) else { break };
                 self.launch(probe);
             }
             // An engine without work would sleep.
-            more_work = more_work && self.feed(source);
-            self.tell(source);
+            more_work = more_work && feed(&mut self.engine, source);
+            tell(&mut self.engine, source);
             if self.engine.is_idle() {
                 break;
             }
             self.wait(&mut events)?;
         }
         // Answers taken before a cancellation was seen are findings like any other.
-        self.tell(source);
+        tell(&mut self.engine, source);
         Ok(self.engine)
-    }
-
-    fn tell(&mut self, source: &mut impl WorkSource) {
-        while let Some(event) = self.engine.poll_event() {
-            source.event(event);
-        }
-        source.flush(&self.engine);
-    }
-
-    /// Gives the engine work as long as it wants some; `false` once there is no more.
-    fn feed(&mut self, source: &mut impl WorkSource) -> bool {
-        while self.engine.wants_work() {
-            let Some(indices) = source.next_work() else { return false };
-            self.engine.add_work(indices);
-        }
-        true
     }
 
     /// The kernel tells a connect of an unresolved neighbour only after three seconds; its table knows
@@ -134,9 +109,9 @@ impl ConnectDriver {
         let Self { engine, config, neighbours, .. } = self;
         let now = Instant::now();
         engine.handle_timeout(now, |address| {
-            let near = config.links.is_on_link(address) && !config.links.is_local(address);
-            (near && neighbours.is_unresolved(now, address))
-                .then_some(LocalError::NeighbourUnresolved)
+            let unresolved =
+                !config.links.is_local(address) && neighbours.is_unresolved(now, address);
+            unresolved.then_some(LocalError::NeighbourUnresolved)
         });
     }
 
@@ -197,14 +172,15 @@ impl ConnectDriver {
             self.idle_sockets -= 1;
             return Ok(socket);
         }
-        ProbeSocket::open(kind, &self.config.own).or_else(|error| {
+        let interface = self.config.interface.as_deref();
+        ProbeSocket::open(kind, &self.config.own, interface).or_else(|error| {
             if self.idle_sockets == 0 {
                 return Err(error);
             }
             // Sockets kept for other kinds of targets may be what is missing.
             self.idle.clear();
             self.idle_sockets = 0;
-            ProbeSocket::open(kind, &self.config.own)
+            ProbeSocket::open(kind, &self.config.own, interface)
         })
     }
 

@@ -19,15 +19,15 @@ const CONTROL_BYTES: usize = 128;
 
 /// An ICMP message about one of our probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct IcmpError {
+pub(crate) struct IcmpError {
     /// What it says of the target.
-    pub(super) reply: Reply,
+    pub(crate) reply: Reply,
     /// Who says so; this machine itself where it could not resolve a neighbour.
-    pub(super) sender: Option<IpAddr>,
+    pub(crate) sender: Option<IpAddr>,
 }
 
 /// Makes the kernel keep the ICMP messages that fail a connect.
-pub(super) fn keep(socket: &impl AsFd, v6: bool) -> io::Result<()> {
+pub(crate) fn keep(socket: &impl AsFd, v6: bool) -> io::Result<()> {
     Ok(if v6 {
         setsockopt(socket, sockopt::Ipv6RecvErr, &true)
     } else {
@@ -37,13 +37,13 @@ pub(super) fn keep(socket: &impl AsFd, v6: bool) -> io::Result<()> {
 
 /// Takes the message about a probe to `target`, if there is one. What was left in the queue by probes
 /// that the socket served before is thrown away.
-pub(super) fn take(socket: &impl AsRawFd, target: SocketAddr) -> Option<IcmpError> {
+pub(crate) fn take(socket: &impl AsRawFd, target: SocketAddr) -> Option<IcmpError> {
     std::iter::from_fn(|| next(socket))
         .find_map(|(about, error)| if about == Some(target) { error } else { None })
 }
 
 /// The next message: whom the probe was sent to, and what is said of it. `None` at the queue's end.
-fn next(socket: &impl AsRawFd) -> Option<(Option<SocketAddr>, Option<IcmpError>)> {
+pub(crate) fn next(socket: &impl AsRawFd) -> Option<(Option<SocketAddr>, Option<IcmpError>)> {
     let mut control = nix::cmsg_space!([u8; CONTROL_BYTES]);
     // What is quoted of the probe is of no use here.
     let mut nothing = [IoSliceMut::new(&mut [])];
@@ -51,18 +51,21 @@ fn next(socket: &impl AsRawFd) -> Option<(Option<SocketAddr>, Option<IcmpError>)
     let message =
         recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut nothing, Some(&mut control), flags)
             .ok()?;
-    let about = message.address.as_ref().and_then(|address| {
-        let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
-        v4.or_else(|| {
-            let v6 = address.as_sockaddr_in6()?;
-            Some(SocketAddr::new(v6.ip().into(), v6.port()))
-        })
-    });
+    let about = message.address.as_ref().and_then(socket_address);
     let error = message
         .cmsgs()
         .ok()
         .and_then(|mut messages| messages.find_map(|message| error_of(&message)));
     Some((about, error))
+}
+
+/// The address and port, without the flow and scope that the kernel may add.
+pub(crate) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| {
+        let v6 = address.as_sockaddr_in6()?;
+        Some(SocketAddr::new(v6.ip().into(), v6.port()))
+    })
 }
 
 fn error_of(message: &ControlMessageOwned) -> Option<IcmpError> {
@@ -83,7 +86,10 @@ fn error_of(message: &ControlMessageOwned) -> Option<IcmpError> {
 const fn icmp(kind: u8, code: u8) -> Option<Reply> {
     const UNREACHABLE: u8 = 3;
     Some(match (kind, code) {
+        (UNREACHABLE, 2) => Reply::ProtocolUnreachable,
         (UNREACHABLE, 3) => Reply::PortUnreachable,
+        // "Fragmentation needed" is of the path, and the kernel heeds it.
+        (UNREACHABLE, 4) => return None,
         (UNREACHABLE, 9 | 10 | 13) => Reply::AdminProhibited,
         (UNREACHABLE, 0 | 6 | 11) => Reply::NetworkUnreachable,
         (UNREACHABLE, _) => Reply::HostUnreachable,
@@ -114,6 +120,8 @@ mod tests {
         assert_eq!(icmp(3, 3), Some(Reply::PortUnreachable));
         assert_eq!(icmp(3, 13), Some(Reply::AdminProhibited));
         assert_eq!(icmp(3, 1), Some(Reply::HostUnreachable));
+        assert_eq!(icmp(3, 2), Some(Reply::ProtocolUnreachable));
+        assert_eq!(icmp(3, 4), None);
         assert_eq!(icmp(11, 0), None, "time exceeded says nothing of the target");
         assert_eq!(icmp6(1, 4), Some(Reply::PortUnreachable));
         assert_eq!(icmp6(1, 0), Some(Reply::NetworkUnreachable));

@@ -57,7 +57,7 @@ pub(super) fn classify(result: &io::Result<()>, immediate: bool) -> Outcome {
 }
 
 /// What the error of opening or binding a probe socket means.
-pub(super) fn open_error(error: &io::Error) -> LocalError {
+pub(crate) fn open_error(error: &io::Error) -> LocalError {
     match Errno::from_io_error(error) {
         // From bind, a lack of ports is EADDRINUSE (`inet_csk_get_port`): this is the address.
         Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT) => LocalError::NoSourceAddress,

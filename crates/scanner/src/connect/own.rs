@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ports_core::{Port, PortSet};
 
@@ -37,15 +37,15 @@ impl OwnSockets {
     }
 
     /// Whether one of the scan's own sockets is bound to `port` of `address`.
-    pub(super) fn has_socket(&self, address: IpAddr, port: Port) -> bool {
+    pub(crate) fn has_socket(&self, address: IpAddr, port: Port) -> bool {
         self.lock().get(&address).is_some_and(|bound| bound.contains(port))
     }
 
-    pub(super) fn bind(&self, address: IpAddr, port: Port) {
+    fn bind(&self, address: IpAddr, port: Port) {
         self.lock().entry(address).or_default().insert(port);
     }
 
-    pub(super) fn release(&self, address: IpAddr, port: Port) {
+    fn release(&self, address: IpAddr, port: Port) {
         if let Some(bound) = self.lock().get_mut(&address) {
             bound.remove(port);
         }
@@ -54,5 +54,26 @@ impl OwnSockets {
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, PortSet>> {
         // A worker that panicked leaves whole entries behind: each call changes one bit.
         self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A port in [`OwnSockets`], from before the socket's first use until after it is closed.
+#[derive(Debug)]
+pub(crate) struct OwnPort {
+    sockets: Arc<OwnSockets>,
+    address: IpAddr,
+    port: Port,
+}
+
+impl OwnPort {
+    pub(crate) fn enter(sockets: &Arc<OwnSockets>, address: IpAddr, port: Port) -> Self {
+        sockets.bind(address, port);
+        Self { sockets: Arc::clone(sockets), address, port }
+    }
+}
+
+impl Drop for OwnPort {
+    fn drop(&mut self) {
+        self.sockets.release(self.address, self.port);
     }
 }

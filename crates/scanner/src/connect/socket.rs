@@ -10,7 +10,7 @@ use ports_core::Port;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use super::error_queue::{self, IcmpError};
-use super::own::OwnSockets;
+use super::own::{OwnPort, OwnSockets};
 
 /// Whether a socket whose connect was refused may connect again. Linux puts it back to unconnected
 /// (`__inet_stream_connect` in `net/ipv4/af_inet.c`); POSIX leaves that open.
@@ -35,35 +35,30 @@ pub(super) struct ProbeSocket {
     bound: Option<OwnPort>,
 }
 
-/// A port in [`OwnSockets`], from before the socket's first use until after it is closed.
-#[derive(Debug)]
-struct OwnPort {
-    sockets: Arc<OwnSockets>,
-    address: IpAddr,
-    port: Port,
-}
-
-impl Drop for OwnPort {
-    fn drop(&mut self) {
-        self.sockets.release(self.address, self.port);
-    }
-}
-
 impl ProbeSocket {
-    pub(super) fn open(kind: SocketKind, own: &Arc<OwnSockets>) -> io::Result<Self> {
+    /// Opens a socket of `kind`; what is not for this machine itself leaves by `interface`.
+    pub(super) fn open(
+        kind: SocketKind,
+        own: &Arc<OwnSockets>,
+        interface: Option<&str>,
+    ) -> io::Result<Self> {
         let domain = if kind.v6 { Domain::IPV6 } else { Domain::IPV4 };
         // Non-blocking and close-on-exec in the same system call where the kernel can.
         let socket =
             Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
         error_queue::keep(&socket, kind.v6)?;
+        #[cfg(target_os = "linux")]
+        if let Some(interface) = interface.filter(|_| !kind.own) {
+            socket.bind_device(Some(interface.as_bytes()))?;
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = interface;
         let mut bound = None;
         if let Some(source) = kind.source {
             socket.bind(&SocketAddr::new(source, Port::ANY.number()).into())?;
             if kind.own {
                 let port = socket.local_addr()?.as_socket().map_or(0, |local| local.port());
-                let port = Port::new(port);
-                own.bind(source, port);
-                bound = Some(OwnPort { sockets: Arc::clone(own), address: source, port });
+                bound = Some(OwnPort::enter(own, source, Port::new(port)));
             }
         }
         let stream = TcpStream::from_std(socket.into());

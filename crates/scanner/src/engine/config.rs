@@ -11,8 +11,13 @@ pub struct EngineConfig {
     pub timeout: Duration,
     /// How much longer than the round-trip time to wait at least, however steady it is.
     pub min_timeout: Duration,
-    /// How often an unanswered probe is repeated.
-    pub retries: u16,
+    /// How often an unanswered probe is repeated at most. `None`: until the open ports that this scan
+    /// misses are fewer than 0.001 by an estimate from those that answered, at most 11 times.
+    pub retries: Option<u16>,
+    /// Whether an answer to an attempt that has timed out still arrives. Where it does, an estimate of
+    /// the round-trip time that is too low corrects itself; where it is lost with its socket, each
+    /// further attempt has to wait twice as long.
+    pub late_answers: bool,
     /// Most probes per second of the whole scan; `None` for no ceiling.
     pub rate: Option<u32>,
     /// This engine's share of the scan's pace, above 0 and at most 1.
@@ -26,8 +31,6 @@ impl EngineConfig {
     pub const MAX_TIMEOUT: Duration = Duration::from_hours(1);
     /// Longer than a busy machine keeps a ready process waiting.
     pub const DEFAULT_MIN_TIMEOUT: Duration = Duration::from_millis(100);
-    /// With 5 % loss each way, one port in 1,000 stays silent through three attempts.
-    pub const DEFAULT_RETRIES: u16 = 2;
     /// As many as the receive queues of a plain host take.
     pub const DEFAULT_MAX_IN_FLIGHT: usize = 8_192;
 }
@@ -51,7 +54,8 @@ impl Default for EngineConfig {
             max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
             timeout: Self::DEFAULT_TIMEOUT,
             min_timeout: Self::DEFAULT_MIN_TIMEOUT,
-            retries: Self::DEFAULT_RETRIES,
+            retries: None,
+            late_answers: false,
             rate: None,
             share: 1.0,
         }

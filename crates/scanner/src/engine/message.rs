@@ -3,18 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ports_core::Transport;
+
 use super::slots::ProbeId;
 use crate::state::{PortReport, Reason};
 
 /// A probe to send: one attempt at one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Names this attempt in every later call.
+    /// Names this attempt in every later call; [`ProbeId::attempt`] is 1 for a port's first.
     pub id: ProbeId,
     /// Where to.
     pub target: SocketAddr,
-    /// 1 for the first attempt at this port.
-    pub attempt: u32,
 }
 
 /// What came back for a probe.
@@ -22,16 +22,59 @@ pub struct Probe {
 pub enum Reply {
     /// The handshake was answered.
     Open,
+    /// A datagram came back.
+    Datagram,
     /// The host reset it.
     Closed,
     /// A router on the way said the host cannot be reached.
     HostUnreachable,
     /// A router on the way said the network cannot be reached.
     NetworkUnreachable,
-    /// A filter said, by ICMP and not by a reset, that the port cannot be reached.
+    /// ICMP said that the port cannot be reached: the host itself over UDP, a filter over TCP.
     PortUnreachable,
+    /// The host said that it does not know the transport.
+    ProtocolUnreachable,
     /// A filter said that it does not let this pass.
     AdminProhibited,
+}
+
+/// Who speaks in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// The port asked: what was lost on the way is seen by it.
+    Port,
+    /// The host, by ICMP, whose rate it may limit.
+    Host,
+    /// A router or filter on the way.
+    Network,
+}
+
+impl Reply {
+    /// The reason of a verdict that rests on it.
+    pub(super) const fn reason(self) -> Reason {
+        match self {
+            Self::Open => Reason::SynAck,
+            Self::Datagram => Reason::UdpResponse,
+            Self::Closed => Reason::Reset,
+            Self::HostUnreachable => Reason::HostUnreachable,
+            Self::NetworkUnreachable => Reason::NetworkUnreachable,
+            Self::PortUnreachable => Reason::PortUnreachable,
+            Self::AdminProhibited => Reason::AdminProhibited,
+            Self::ProtocolUnreachable => Reason::ProtocolUnreachable,
+        }
+    }
+
+    pub(super) const fn voice(self, transport: Transport) -> Voice {
+        match self {
+            Self::Open | Self::Closed | Self::Datagram => Voice::Port,
+            Self::PortUnreachable | Self::ProtocolUnreachable
+                if matches!(transport, Transport::Udp) =>
+            {
+                Voice::Host
+            }
+            _ => Voice::Network,
+        }
+    }
 }
 
 /// Why a probe could not be sent, or could not be judged. Never a remote state.
@@ -68,11 +111,25 @@ impl LocalError {
     }
 }
 
+/// What it means that no attempt at a port was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// The port, or something on the way to it, is silent.
+    Remote(Reason),
+    /// Nothing was asked, by this machine's own failure.
+    Local(LocalError),
+}
+
 /// What the engine has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineEvent {
     /// The verdict on one port.
-    Port(PortReport),
+    Port {
+        /// The port's index in the plan.
+        index: u64,
+        /// The verdict.
+        report: PortReport,
+    },
     /// The first answer of a host.
     HostUp {
         /// The host.

@@ -2,58 +2,51 @@
 
 use std::time::{Duration, Instant};
 
+use super::congestion::{Congestion, Fate};
+
 /// What a scan may send per second before anything has answered.
 const BLIND_RATE: f64 = 50_000.0;
 /// Where the ramp to the blind rate starts, per second.
 const FIRST_RATE: f64 = 2_000.0;
 /// The ramp doubles in this time: 50,000/s stand after a quarter of a second.
 const DOUBLING: Duration = Duration::from_millis(50);
-/// Never slower than this by evidence of loss alone, per second.
-const LEAST_RATE: f64 = 500.0;
 /// Probes that an answered one makes room for: above 1, so that answers raise the pace.
 const ANSWER_CREDIT: f64 = 1.5;
-/// What one round of loss leaves of the pace.
-const LOSS_FACTOR: f64 = 0.8;
-/// Loss is judged once in this time.
-const LOSS_ROUND: Duration = Duration::from_millis(100);
-/// For this long after loss, answers make no room beyond the rate.
-const LOSS_MEMORY: Duration = Duration::from_secs(1);
-/// How fast the rate grows once there was loss, per second and second: the ramp is over.
-const RECOVERY: f64 = 10_000.0;
 /// Most probes that may go at once.
 const BURST: f64 = 1_024.0;
 /// One probe's worth of credit, less what floating point may have lost.
 const WHOLE: f64 = 1.0 - 1e-9;
-/// How much of the ceiling's time may be saved up: a timer's grain.
+/// How much of a ceiling's time may be saved up: a timer's grain.
 const CEILING_BURST: Duration = Duration::from_millis(2);
 
-/// A token bucket whose fill rate ramps to [`BLIND_RATE`], and into which each answer puts more.
-///
-/// Silence neither cuts nor blocks growth; only an answer to a repeated probe (evidence of loss)
-/// lowers the pace.
+/// Two token buckets. The first fills at a rate that ramps to [`BLIND_RATE`], and each answer puts
+/// more into it; silence neither cuts nor blocks its growth. The second is there only where there is
+/// a ceiling: the user's, or the one that evidence of loss has set ([`Congestion`]).
 #[derive(Clone, Debug)]
 pub(super) struct Pacer {
-    share: f64,
+    blind_rate: f64,
     rate: f64,
     credit: f64,
+    users: Option<f64>,
+    congestion: Congestion,
     ceiling: Option<f64>,
     ceiling_credit: f64,
     refilled: Instant,
-    loss_seen: Option<Instant>,
 }
 
 impl Pacer {
     /// `share` is this engine's part of the whole scan's pace, above 0 and at most 1.
     pub(super) fn new(now: Instant, ceiling: Option<u32>, share: f64) -> Self {
-        let ceiling = ceiling.map(|rate| f64::from(rate.max(1)) * share);
+        let users = ceiling.map(|rate| f64::from(rate.max(1)) * share);
         Self {
-            share,
+            blind_rate: BLIND_RATE * share,
             rate: FIRST_RATE * share,
             credit: 64.0,
-            ceiling,
+            users,
+            congestion: Congestion::new(now, share),
+            ceiling: users,
             ceiling_credit: 1.0,
             refilled: now,
-            loss_seen: None,
         }
     }
 
@@ -65,7 +58,15 @@ impl Pacer {
 
     pub(super) fn sent(&mut self) {
         self.credit -= 1.0;
-        self.ceiling_credit -= 1.0;
+        if self.ceiling.is_some() {
+            self.ceiling_credit -= 1.0;
+        }
+        self.congestion.sent();
+    }
+
+    /// A probe that was counted as sent did not leave.
+    pub(super) fn unsent(&mut self) {
+        self.congestion.unsent();
     }
 
     /// When a probe may go, where it may not now.
@@ -81,19 +82,28 @@ impl Pacer {
         self.refilled + paced.max(capped) + Duration::from_nanos(1)
     }
 
-    /// A probe was answered; `repeated` where it was not the first for its port.
-    pub(super) fn answered(&mut self, now: Instant, repeated: bool) {
-        let since_loss = self.loss_seen.map(|seen| now.saturating_duration_since(seen));
-        if repeated && since_loss.is_none_or(|since| since >= LOSS_ROUND) {
-            self.loss_seen = Some(now);
-            self.rate = (self.rate * LOSS_FACTOR).max(LEAST_RATE * self.share);
-        } else if since_loss.is_none_or(|since| since >= LOSS_MEMORY) {
-            self.credit = (self.credit + ANSWER_CREDIT).min(BURST);
-        }
+    /// A port answered, and tells what became of the probes for it.
+    pub(super) fn answered(&mut self, now: Instant, fate: Fate) {
+        self.credit = (self.credit + ANSWER_CREDIT).min(BURST);
+        self.congestion.learn(now, fate);
+    }
+
+    /// This machine had no room for what it was to send or to receive.
+    pub(super) fn overrun(&mut self) {
+        self.congestion.overrun();
+        self.set_ceiling();
     }
 
     fn has_credit(&self) -> bool {
         self.credit >= WHOLE && (self.ceiling.is_none() || self.ceiling_credit >= WHOLE)
+    }
+
+    fn set_ceiling(&mut self) {
+        let ceilings = [self.users, self.congestion.ceiling()];
+        self.ceiling = ceilings.into_iter().flatten().reduce(f64::min);
+        if self.ceiling.is_none() {
+            self.ceiling_credit = 1.0;
+        }
     }
 
     fn refill(&mut self, now: Instant) {
@@ -102,6 +112,9 @@ impl Pacer {
             return;
         }
         self.refilled = now;
+        if self.congestion.look(now) {
+            self.set_ceiling();
+        }
         let seconds = elapsed.as_secs_f64();
         // A long silence is no licence for a long burst.
         self.credit = (self.credit + self.rate * seconds).min(BURST);
@@ -109,12 +122,8 @@ impl Pacer {
             let most = (ceiling * CEILING_BURST.as_secs_f64()).max(1.0);
             self.ceiling_credit = (self.ceiling_credit + ceiling * seconds).min(most);
         }
-        let grown = if self.loss_seen.is_some() {
-            self.rate + RECOVERY * self.share * seconds
-        } else {
-            self.rate * (seconds / DOUBLING.as_secs_f64()).min(16.0).exp2()
-        };
-        self.rate = grown.min(BLIND_RATE * self.share);
+        let doublings = (seconds / DOUBLING.as_secs_f64()).min(16.0);
+        self.rate = (self.rate * doublings.exp2()).min(self.blind_rate);
     }
 }
 
@@ -122,19 +131,19 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    /// Sends whatever may go for `span`, polling each time the pacer says; returns how many went.
-    fn run(pacer: &mut Pacer, start: Instant, span: Duration, answered: bool) -> u32 {
+    /// Sends whenever allowed, for `time`, and answers at once where told to; counts.
+    fn run(pacer: &mut Pacer, start: Instant, time: Duration, answer: bool) -> u32 {
         let (mut now, mut sent) = (start, 0);
-        while now < start + span {
+        while now < start + time {
             if pacer.may_send(now) {
                 pacer.sent();
                 sent += 1;
-                if answered {
-                    now += Duration::from_micros(1);
-                    pacer.answered(now, false);
+                if answer {
+                    pacer.answered(now, Fate { answered: Some(now), lost: None });
                 }
+                now += Duration::from_micros(1);
             } else {
-                now = pacer.next_at().max(now + Duration::from_micros(1));
+                now = pacer.next_at().max(now);
             }
         }
         sent
@@ -171,34 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn loss_slows_and_silence_after_it_recovers() {
+    fn an_overrun_slows_at_once() {
         let start = Instant::now();
         let mut pacer = Pacer::new(start, None, 1.0);
-        run(&mut pacer, start, Duration::from_secs(1), false);
-        let before = pacer.rate;
-        let mut now = start + Duration::from_secs(1);
-        for _ in 0..100 {
-            pacer.answered(now, true);
-        }
-        assert!((pacer.rate / before - LOSS_FACTOR).abs() < 1e-9, "one round, one cut");
-        now += Duration::from_secs(1);
-        pacer.may_send(now);
-        assert!((pacer.rate - BLIND_RATE).abs() < 1e-9);
-    }
-
-    #[test]
-    fn lasting_loss_brings_the_pace_down() {
-        let start = Instant::now();
-        let mut pacer = Pacer::new(start, None, 1.0);
-        run(&mut pacer, start, Duration::from_secs(1), true);
-        let mut now = start + Duration::from_secs(1);
-        for _ in 0..100 {
-            now += LOSS_ROUND;
-            pacer.may_send(now);
-            pacer.answered(now, true);
-        }
-        let sent = run(&mut pacer, now, Duration::from_millis(900), false);
-        assert!(sent < 15_000, "{sent} in 0.9 s after ten seconds of loss");
+        let before = run(&mut pacer, start, Duration::from_secs(1), true);
+        let later = start + Duration::from_secs(1);
+        pacer.overrun();
+        let after = run(&mut pacer, later, Duration::from_millis(190), true) * 5;
+        assert!(after < before * 4 / 5, "{after} a second after {before}");
     }
 
     #[test]

@@ -1,22 +1,30 @@
 //! The ports under way: one slot each, and the ids that name one attempt of one slot.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use slab::Slab;
 
-/// Names one attempt at one port. An id of an attempt that is over names nothing.
+use super::groups::GroupKey;
+use crate::plan::Place;
+
+/// Names one attempt at one port. An id of a port that has its verdict names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeId {
     index: u32,
     generation: u32,
+    attempt: u32,
 }
 
 impl ProbeId {
-    /// A small number, unique among the probes in flight: fit to index a table.
+    /// A small number, unique among the ports under way: fit to index a table.
     pub const fn index(self) -> u32 {
         self.index
+    }
+
+    /// Which attempt at the port, from 1.
+    pub const fn attempt(self) -> u32 {
+        self.attempt
     }
 }
 
@@ -25,15 +33,63 @@ impl ProbeId {
 pub(super) struct Slot {
     /// Its index in the plan.
     pub(super) index: u64,
-    pub(super) group: u64,
+    pub(super) group: GroupKey,
+    /// Which host of the group.
+    pub(super) host: u32,
     pub(super) target: SocketAddr,
     /// Attempts sent.
     pub(super) attempts: u32,
+    /// When the first attempt was sent.
+    pub(super) first_sent: Instant,
+    /// When the last attempt was sent, and the one before.
     pub(super) sent_at: Instant,
+    pub(super) sent_before: Instant,
+    /// Whether the last attempt is waited for.
+    pub(super) in_flight: bool,
 }
 
-/// The slots, by id. Each change of attempt changes the generation, so that a late answer to an
-/// earlier attempt is known as such.
+impl Slot {
+    /// A port that was not asked yet.
+    pub(super) fn new(now: Instant, index: u64, group: GroupKey, place: &Place) -> Self {
+        Self {
+            index,
+            group,
+            host: place.host,
+            target: place.target,
+            attempts: 0,
+            first_sent: now,
+            sent_at: now,
+            sent_before: now,
+            in_flight: false,
+        }
+    }
+
+    /// The attempt of this number leaves.
+    pub(super) fn begin_attempt(&mut self, now: Instant, attempt: u32) {
+        if attempt > self.attempts {
+            self.sent_before = self.sent_at;
+        }
+        self.attempts = attempt;
+        self.sent_at = now;
+        self.in_flight = true;
+        if attempt == 1 {
+            self.first_sent = now;
+        }
+    }
+
+    /// When that attempt left, where it did and it is still known.
+    pub(super) fn asked_at(&self, attempt: u32) -> Option<Instant> {
+        match attempt {
+            _ if attempt == self.attempts => Some(self.sent_at),
+            1 => Some(self.first_sent),
+            _ if attempt > 0 && attempt + 1 == self.attempts => Some(self.sent_before),
+            _ => None,
+        }
+    }
+}
+
+/// The slots, by id. Each port has a generation of its own, so that an answer for an earlier port in
+/// the same place is known as such.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slab: Slab<(u32, Slot)>,
@@ -45,10 +101,9 @@ impl Slots {
         self.slab.is_empty()
     }
 
-    pub(super) fn insert(&mut self, slot: Slot) -> ProbeId {
+    pub(super) fn insert(&mut self, slot: Slot) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        let index = self.slab.insert((self.generation, slot));
-        ProbeId { index: index as u32, generation: self.generation }
+        self.slab.insert((self.generation, slot)) as u32
     }
 
     pub(super) fn find(&mut self, id: ProbeId) -> Option<&mut Slot> {
@@ -56,48 +111,14 @@ impl Slots {
         (*generation == id.generation).then_some(slot)
     }
 
-    /// The id of the current attempt at this place.
-    pub(super) fn id_at(&self, index: u32) -> Option<ProbeId> {
-        let (generation, _) = self.slab.get(index as usize)?;
-        Some(ProbeId { index, generation: *generation })
-    }
-
-    /// Ends the attempt `id` and names the next one.
-    pub(super) fn next_attempt(&mut self, id: ProbeId) -> Option<ProbeId> {
-        self.find(id)?;
-        self.generation = self.generation.wrapping_add(1);
-        let (generation, _) = self.slab.get_mut(id.index as usize)?;
-        *generation = self.generation;
-        Some(ProbeId { index: id.index, generation: self.generation })
+    /// The id of `attempt` at the port in place `index`, and the port.
+    pub(super) fn at(&self, index: u32, attempt: u32) -> Option<(ProbeId, &Slot)> {
+        let (generation, slot) = self.slab.get(index as usize)?;
+        Some((ProbeId { index, generation: *generation, attempt }, slot))
     }
 
     pub(super) fn remove(&mut self, id: ProbeId) -> Option<Slot> {
         self.find(id)?;
         Some(self.slab.remove(id.index as usize).1)
-    }
-}
-
-/// How many ports of each host group are under way.
-#[derive(Debug, Default)]
-pub(super) struct GroupsInFlight {
-    ports: BTreeMap<u64, usize>,
-}
-
-impl GroupsInFlight {
-    pub(super) fn start(&mut self, group: u64) {
-        *self.ports.entry(group).or_default() += 1;
-    }
-
-    pub(super) fn end(&mut self, group: u64) {
-        if let Some(ports) = self.ports.get_mut(&group) {
-            *ports -= 1;
-            if *ports == 0 {
-                self.ports.remove(&group);
-            }
-        }
-    }
-
-    pub(super) fn oldest(&self) -> Option<u64> {
-        self.ports.first_key_value().map(|(group, _)| *group)
     }
 }

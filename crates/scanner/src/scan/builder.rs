@@ -2,23 +2,34 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ports_core::{PortSet, Transport};
+use ports_core::PortSet;
 use socket2::{Domain, Socket, Type};
 
+use super::ledger::CHECKPOINT_EVERY;
 use super::limits::socket_budget;
 use super::{Scan, ScanError};
+use crate::block::{MAX_BLOCK_LEN, Shard};
 use crate::engine::EngineConfig;
-use crate::plan::{BLOCK_LEN, ScanPlan};
+use crate::event::Method;
+use crate::plan::ScanPlan;
 use crate::progress::ScanHandle;
 use crate::resolve::ResolvedTargets;
+use crate::resume::{Description, ResumeFile};
 use crate::state::PortState;
 use crate::target::{AddressSet, Family, reached_by};
+use crate::udp;
 
 /// Probes per second that one thread sends without effort.
 const ONE_WORKER_RATE: u32 = 100_000;
+/// Ports under way of a scan by SYN: a second's worth at more than one machine sends.
+const SYN_IN_FLIGHT: usize = 131_072;
+
+/// Past that many separate runs the addresses are not named one by one in [`crate::ScanInfo`].
+const MAX_RUNS_TOLD: usize = 65_536;
 
 /// Describes a [`Scan`].
 #[derive(Clone, Debug)]
@@ -33,7 +44,12 @@ pub struct ScanBuilder {
     workers: Option<usize>,
     report: Vec<PortState>,
     source: Option<IpAddr>,
+    interface: Option<String>,
+    max_in_flight: Option<usize>,
     seed: u64,
+    method: Method,
+    shard: Shard,
+    resume: Option<PathBuf>,
 }
 
 impl Default for ScanBuilder {
@@ -48,7 +64,12 @@ impl Default for ScanBuilder {
             workers: None,
             report: vec![PortState::Open],
             source: None,
+            interface: None,
+            max_in_flight: None,
             seed: 0,
+            method: Method::Connect,
+            shard: Shard::WHOLE,
+            resume: None,
         }
     }
 }
@@ -88,9 +109,10 @@ impl ScanBuilder {
         self
     }
 
-    /// How often an unanswered probe is repeated; default [`EngineConfig::DEFAULT_RETRIES`].
+    /// How often an unanswered probe is repeated at most; by default as often as the loss that the scan
+    /// meets asks for, see [`EngineConfig::retries`].
     pub const fn retries(mut self, retries: u16) -> Self {
-        self.engine.retries = retries;
+        self.engine.retries = Some(retries);
         self
     }
 
@@ -112,20 +134,48 @@ impl ScanBuilder {
         self
     }
 
+    /// The one interface, by its name, that probes leave by; by default the routes decide. Probes to
+    /// this machine itself go by loopback all the same.
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.interface = Some(name.into());
+        self
+    }
+
+    /// How ports are asked; default [`Method::Connect`].
+    pub const fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
     /// The seed of the order in which ports are asked; default 0.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Most sockets the scan may hold at once; default
-    /// [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], and never more than the descriptor limit leaves.
-    pub const fn max_in_flight(mut self, sockets: usize) -> Self {
-        self.engine.max_in_flight = sockets;
+    /// Scans but this share of the plan; default: all of it.
+    pub const fn shard(mut self, shard: Shard) -> Self {
+        self.shard = shard;
         self
     }
 
-    /// How many threads send; default: one for each processor, and no more than there is work for.
+    /// Keeps what is done in the file at `path`, and goes on from there where it is there already. The file is
+    /// opened, checked and taken by [`Self::build`]; [`Scan::resumed`] says how far it was. See
+    /// [`crate::resume`].
+    pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
+        self.resume = Some(path.into());
+        self
+    }
+
+    /// Most ports under way at once; default [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], over UDP 65,536,
+    /// by SYN 131,072. Where each takes a socket, never more than the descriptor limit leaves.
+    pub const fn max_in_flight(mut self, ports: usize) -> Self {
+        self.max_in_flight = Some(ports);
+        self
+    }
+
+    /// How many threads send; default: one for each processor, over UDP one, and no more than there is
+    /// work for.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -137,10 +187,18 @@ impl ScanBuilder {
     ///
     /// [`ScanError::Plan`] where nothing is left to scan or it is too much, [`ScanError::Source`]
     /// where the source address is none of this machine's, [`ScanError::SourceFamily`] where it is of
-    /// another family than a target.
+    /// another family than a target, [`ScanError::Interface`] where there is no such interface,
+    /// [`ScanError::Resume`] where the resume file cannot be used.
     pub fn build(self) -> Result<Scan, ScanError> {
         if let Some(address) = self.source {
             check_source(address).map_err(|source| ScanError::Source { address, source })?;
+        }
+        if let Some(name) = &self.interface {
+            let unknown = |errno: nix::Error| ScanError::Interface {
+                name: name.clone(),
+                source: errno.into(),
+            };
+            nix::net::if_::if_nametoindex(name.as_str()).map_err(unknown)?;
         }
         let addresses = self.addresses.difference(&self.excluded);
         if let Some(address) = self.source {
@@ -150,25 +208,58 @@ impl ScanBuilder {
                 return Err(ScanError::SourceFamily { address, target });
             }
         }
-        let plan = ScanPlan::new(&addresses, &self.ports, Transport::Tcp, self.seed)?;
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let useful = usize::try_from(plan.len().div_ceil(BLOCK_LEN)).unwrap_or(usize::MAX);
-        let budget = socket_budget().min(self.engine.max_in_flight);
+        let transport = self.method.transport();
+        let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
+        let processors = || match self.method {
+            // What is learnt of a host is learnt by one worker, and one keeps up with any pace.
+            Method::Udp => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let blocks = plan.blocks(self.shard);
+        let useful = blocks.probes().div_ceil(MAX_BLOCK_LEN);
+        let useful = usize::try_from(useful).unwrap_or(usize::MAX);
+        let mut engine = self.engine;
+        let most = |default| self.max_in_flight.unwrap_or(default).max(1);
+        let budget = match self.method {
+            Method::Connect => socket_budget().min(most(EngineConfig::DEFAULT_MAX_IN_FLIGHT)),
+            // Probes share a few sockets.
+            Method::Syn => {
+                engine.late_answers = true;
+                most(SYN_IN_FLIGHT)
+            }
+            Method::Udp => {
+                engine.late_answers = true;
+                engine.min_timeout = engine.min_timeout.max(udp::MIN_TIMEOUT);
+                most(udp::MAX_IN_FLIGHT)
+            }
+        };
         // One worker keeps up with such a ceiling, and none of it is lost when others are done.
         let paced = self.engine.rate.is_some_and(|rate| rate <= ONE_WORKER_RATE);
         let wanted = if paced { 1 } else { self.workers.unwrap_or_else(processors) };
         let workers = wanted.min(useful).min(budget).max(1);
-        let mut engine = self.engine;
         engine.max_in_flight = (budget / workers).max(1);
+        let ports = self.ports.to_string();
+        let open = |path: PathBuf| {
+            let (method, targets) = (self.method, &self.targets);
+            let scan = Description::new(&plan, &blocks, method, targets, &ports, &self.report);
+            ResumeFile::open(&path, &scan, blocks).map(Mutex::new)
+        };
+        let resume = self.resume.map(open).transpose()?;
         Ok(Scan {
+            blocks,
+            resume,
+            checkpoint_every: CHECKPOINT_EVERY,
             plan: Arc::new(plan),
+            method: self.method,
             engine,
             workers,
             report: self.report,
             source: self.source,
+            interface: self.interface,
             names: self.names,
             targets: self.targets.into(),
-            ports: self.ports.to_string(),
+            ports,
+            addresses: (addresses.run_count() <= MAX_RUNS_TOLD).then(|| addresses.to_string()),
             handle: ScanHandle::default(),
         })
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use crate::plan::PlanError;
+use crate::resume::ResumeError;
 use crate::state::Reason;
 
 /// Why a scan failed. What a scan finds, an unreachable host included, is no error.
@@ -27,6 +28,23 @@ pub enum ScanError {
         /// What the system said.
         source: io::Error,
     },
+    /// This process may not send raw packets, or this build cannot.
+    #[error("cannot scan by raw packets")]
+    RawPackets {
+        /// What the system said; `PermissionDenied` without the capability `CAP_NET_RAW`.
+        source: io::Error,
+    },
+    /// The interface asked for is not there.
+    #[error("cannot scan by interface `{name}`")]
+    Interface {
+        /// Its name.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The scan cannot go on from its resume file, or keep it.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// A worker thread or its poller could not be had, or failed.
     #[error("cannot {operation}")]
     Worker {

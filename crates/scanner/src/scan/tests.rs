@@ -1,6 +1,6 @@
 //! Scans of real sockets on loopback.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -8,6 +8,9 @@ use ports_core::{Port, PortRange, PortSet};
 
 use super::*;
 use crate::state::{PortReport, Reason};
+
+mod crash;
+mod parts;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SECOND: Duration = Duration::from_secs(1);

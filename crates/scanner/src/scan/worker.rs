@@ -3,31 +3,43 @@
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::collector::Collector;
+use super::collector::{Collector, Told};
+use super::pieces::PieceCounts;
 use super::{Scan, ScanError};
-use crate::connect::{ConnectDriver, DriverConfig, WorkSource};
 use crate::engine::{Engine, EngineConfig, EngineEvent};
+use crate::prober::{ProbeError, Prober, WorkSource, Worked, tell};
 use crate::progress::ScanHandle;
 use crate::state::{PortState, Reason, Tally};
 
 /// Batches of findings between the workers and the caller; past that the workers wait.
 const BATCHES_BUFFERED: usize = 64;
+/// The longest time without a [`crate::ScanEvent::Tick`].
+const TICK: Duration = Duration::from_millis(50);
 
 /// Hands out work; called by every worker.
 pub(super) type NextWork<'a> = &'a (dyn Fn() -> Option<Range<u64>> + Sync);
 
+/// The work of a pass.
+#[derive(Clone, Copy)]
+pub(super) enum Work<'a> {
+    /// Pieces of blocks.
+    Pieces(NextWork<'a>),
+    /// Ports that were put off, one by one.
+    Deferred(NextWork<'a>),
+}
+
 impl Scan {
-    /// Does all the work that `next` hands out, with that many workers. Returns the indices that were
+    /// Does all the `work`, with that many workers. Returns the indices that were
     /// put off because they met a socket of our own.
     pub(super) fn pass(
         &self,
         workers: usize,
-        driver: &DriverConfig,
-        next: NextWork<'_>,
+        prober: &dyn Prober,
+        work: &Work<'_>,
         collector: &mut Collector<'_>,
     ) -> Result<Vec<u64>, ScanError> {
         let shared = Shared {
@@ -37,13 +49,16 @@ impl Scan {
             oldest_groups: (0..workers).map(|_| AtomicU64::new(0)).collect(),
         };
         let shared = &shared;
-        let (sender, batches) = sync_channel::<Vec<EngineEvent>>(BATCHES_BUFFERED);
-        let engines = std::thread::scope(|scope| {
+        let counted = self.resume.is_some() && matches!(work, Work::Pieces(_));
+        let (sender, batches) = sync_channel::<Vec<Told>>(BATCHES_BUFFERED);
+        let (results, kept) = std::thread::scope(|scope| {
             let threads: Vec<io::Result<_>> = (0..workers)
                 .map(|number| {
                     let worker = Worker {
                         number,
-                        next,
+                        work: *work,
+                        pieces: counted.then(PieceCounts::default),
+                        deferred: Vec::new(),
                         report: &self.report,
                         batch: Vec::new(),
                         sender: sender.clone(),
@@ -55,21 +70,16 @@ impl Scan {
                     let config = EngineConfig { share, ..self.engine };
                     std::thread::Builder::new()
                         .name(format!("scan-{number}"))
-                        .spawn_scoped(scope, move || self.work(config, driver, worker))
+                        .spawn_scoped(scope, move || self.work(config, prober, worker))
                         .inspect_err(|_| shared.stop())
                 })
                 .collect();
             drop(sender);
             // Also where the caller's sink panics: nobody would hear the workers.
             let stop = StopOnDrop(shared);
-            for batch in batches {
-                collector.forget_groups_before(shared.oldest_group());
-                for event in batch {
-                    collector.event(event);
-                }
-            }
+            let kept = collect(&batches, shared, collector);
             std::mem::forget(stop);
-            threads
+            let results = threads
                 .into_iter()
                 .map(|thread| {
                     thread
@@ -79,21 +89,22 @@ impl Scan {
                             Err(panic) => std::panic::resume_unwind(panic),
                         })
                 })
-                .collect::<Vec<_>>()
+                .collect::<Vec<_>>();
+            (results, kept)
         });
         let mut deferred = Vec::new();
         let mut failed = None;
-        for engine in engines {
-            match engine {
-                Ok(mut engine) => {
-                    collector.add(&engine.tally());
-                    deferred.extend(engine.take_deferred());
+        for worked in results {
+            match worked {
+                Ok((worked, put_off)) => {
+                    collector.add(&worked);
+                    deferred.extend(put_off);
                 }
                 Err(error) => failed = Some(error),
             }
         }
         collector.note_error(shared.first_error.get().copied());
-        match failed {
+        match failed.or(kept.err()) {
             Some(error) => Err(error),
             None if shared.stalled.load(Ordering::Relaxed) => Err(ScanError::OutOfResources),
             None => Ok(deferred),
@@ -103,16 +114,50 @@ impl Scan {
     fn work(
         &self,
         config: EngineConfig,
-        driver: &DriverConfig,
+        prober: &dyn Prober,
         mut worker: Worker<'_>,
-    ) -> Result<Engine, ScanError> {
-        let failed = |operation| move |source| ScanError::Worker { operation, source };
+    ) -> Result<(Worked, Vec<u64>), ScanError> {
         let engine = Engine::new(Instant::now(), Arc::clone(&self.plan), config);
-        let driver = ConnectDriver::new(engine, driver.clone()).map_err(failed("make a poller"))?;
-        driver
-            .run(&mut worker)
-            .inspect_err(|_| worker.shared.stop())
-            .map_err(failed("wait for sockets"))
+        let worked = prober.run(engine, &mut worker);
+        let mut worked = worked.map_err(|ProbeError { operation, source }| {
+            worker.shared.stop();
+            ScanError::Worker { operation, source }
+        })?;
+        tell(&mut worked.engine, &mut worker);
+        Ok((worked, worker.deferred))
+    }
+}
+
+/// Tells what the workers find until the last of them is done. Stops them where that cannot be kept.
+fn collect(
+    batches: &Receiver<Vec<Told>>,
+    shared: &Shared,
+    collector: &mut Collector<'_>,
+) -> Result<(), ScanError> {
+    let mut kept = Ok(());
+    let mut ticked = Instant::now();
+    loop {
+        let mut batch = batches.try_recv();
+        // A tick before each wait: what was just found is not held back by it.
+        if matches!(batch, Err(TryRecvError::Empty)) || ticked.elapsed() >= TICK {
+            if let Err(error) = collector.tick() {
+                kept = kept.and(Err(error));
+                shared.stop();
+            }
+            ticked = Instant::now();
+        }
+        if matches!(batch, Err(TryRecvError::Empty)) {
+            batch = match batches.recv_timeout(TICK) {
+                Ok(batch) => Ok(batch),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => Err(TryRecvError::Disconnected),
+            };
+        }
+        let Ok(batch) = batch else { return kept };
+        collector.forget_groups_before(shared.oldest_group());
+        for told in batch {
+            collector.tell(told);
+        }
     }
 }
 
@@ -149,10 +194,13 @@ impl Drop for StopOnDrop<'_> {
 /// One worker's side of a pass.
 struct Worker<'a> {
     number: usize,
-    next: NextWork<'a>,
+    work: Work<'a>,
+    /// Where it is kept what is done.
+    pieces: Option<PieceCounts>,
+    deferred: Vec<u64>,
     report: &'a [PortState],
-    batch: Vec<EngineEvent>,
-    sender: SyncSender<Vec<EngineEvent>>,
+    batch: Vec<Told>,
+    sender: SyncSender<Vec<Told>>,
     handle: &'a ScanHandle,
     told: Tally,
     shared: &'a Shared,
@@ -160,20 +208,33 @@ struct Worker<'a> {
 
 impl WorkSource for Worker<'_> {
     fn next_work(&mut self) -> Option<Range<u64>> {
-        (self.next)()
+        let (Work::Pieces(next) | Work::Deferred(next)) = self.work;
+        let work = next()?;
+        if let Some(pieces) = &mut self.pieces {
+            pieces.begin(&work);
+        }
+        Some(work)
     }
 
     fn event(&mut self, event: EngineEvent) {
         match event {
-            EngineEvent::Port(report) => {
+            EngineEvent::Port { index, report } => {
                 if report.state() == PortState::Error {
                     self.shared.first_error.get_or_init(|| report.reason);
                 }
-                if self.report.contains(&report.state()) {
-                    self.batch.push(event);
+                let shown = self.report.contains(&report.state());
+                if matches!(self.work, Work::Deferred(_)) {
+                    self.batch.push(Told::Late { index, report, shown });
+                    return;
                 }
+                if shown {
+                    self.batch.push(Told::Event(event));
+                }
+                let finished =
+                    self.pieces.as_mut().and_then(|pieces| pieces.judged(index, &report));
+                self.batch.extend(finished.map(|(piece, counted)| Told::Piece(piece, counted)));
             }
-            EngineEvent::HostUp { .. } => self.batch.push(event),
+            EngineEvent::HostUp { .. } => self.batch.push(Told::Event(event)),
             EngineEvent::Stalled => {
                 self.shared.stalled.store(true, Ordering::Relaxed);
                 self.shared.stop();
@@ -181,9 +242,17 @@ impl WorkSource for Worker<'_> {
         }
     }
 
+    fn deferred(&mut self, mut indices: Vec<u64>) {
+        if let Some(pieces) = &mut self.pieces {
+            let finished = indices.iter().filter_map(|index| pieces.deferred(*index));
+            self.batch.extend(finished.map(|(piece, counted)| Told::Piece(piece, counted)));
+        }
+        self.deferred.append(&mut indices);
+    }
+
     fn flush(&mut self, engine: &Engine) {
         let tally = engine.tally();
-        self.handle.add(tally.probes - self.told.probes, tally.open - self.told.open);
+        self.handle.add(&tally, &self.told);
         self.told = tally;
         let oldest = &self.shared.oldest_groups[self.number];
         oldest.store(engine.oldest_group(), Ordering::Relaxed);

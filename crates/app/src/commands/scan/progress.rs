@@ -51,7 +51,8 @@ pub(super) fn show(bar: &Bar, scans: Vec<ScanHandle>) -> Option<Progress> {
             drawn.set_length(scans.iter().map(ScanHandle::total).sum());
             let open: u64 = scans.iter().map(ScanHandle::open).sum();
             let done: u64 = scans.iter().map(ScanHandle::done).sum();
-            let rate = done as f64 / drawn.elapsed().as_secs_f64();
+            let resumed: u64 = scans.iter().map(ScanHandle::resumed).sum();
+            let rate = done.saturating_sub(resumed) as f64 / drawn.elapsed().as_secs_f64();
             drawn.set_message(format!("{open} open, {rate:.0}/s"));
             drawn.set_position(done);
         }

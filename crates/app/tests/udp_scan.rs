@@ -1,0 +1,207 @@
+//! The real binary asking UDP ports: on loopback, and of another kernel with its limits on ICMP errors.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+#[path = "udp_scan/lab.rs"]
+mod lab;
+#[path = "cli/program.rs"]
+mod program;
+#[path = "udp_scan/service.rs"]
+mod service;
+
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+
+use lab::{Lab, THERE};
+use program::run;
+use serde_json::Value;
+use service::{SERVICES, Service};
+
+/// State and reason of each port.
+fn verdicts(lines: &[Value]) -> BTreeMap<u64, (String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    lines
+        .iter()
+        .filter(|line| line["type"] == "port")
+        .map(|line| (line["port"].as_u64().unwrap(), (text(&line["state"]), text(&line["reason"]))))
+        .collect()
+}
+
+fn summary(lines: &[Value]) -> &Value {
+    lines.last().filter(|line| line["type"] == "summary").expect("a summary")
+}
+
+#[test]
+fn ports_of_loopback_by_state_and_reason() {
+    let answering = Service::echo("127.88.2.1:0");
+    let silent = UdpSocket::bind("127.88.2.1:0").unwrap();
+    let closed = UdpSocket::bind("127.88.2.1:0").unwrap();
+    let [open, silent_port, closed_port] = [
+        answering.port(),
+        silent.local_addr().unwrap().port(),
+        closed.local_addr().unwrap().port(),
+    ];
+    drop(closed);
+    let spec = format!("{open},{silent_port},{closed_port}");
+    let scan =
+        ["scan", "--udp", "127.88.2.1", "-p", &spec, "--timeout", "50ms", "--format", "jsonl"];
+
+    let all = run(&[&scan[..], &["--show", "all"]].concat());
+    all.assert_code(0);
+    let verdict = |state: &str, reason: &str| (state.to_owned(), reason.to_owned());
+    let expected = BTreeMap::from([
+        (open.into(), verdict("open", "udp-response")),
+        (silent_port.into(), verdict("open|filtered", "no-response")),
+        (closed_port.into(), verdict("closed", "port-unreachable")),
+    ]);
+    let lines = all.json();
+    assert_eq!(verdicts(&lines), expected);
+    assert_eq!((&lines[0]["method"], &lines[0]["transport"]), (&"udp".into(), &"udp".into()));
+    for line in all.lines_of("port") {
+        assert_eq!(line["transport"], "udp");
+    }
+    let counts = summary(&lines);
+    for (field, count) in [("open", 1), ("closed", 1), ("open_filtered", 1), ("filtered", 0)] {
+        assert_eq!(counts[field], count, "{field} in {counts}");
+    }
+    assert_eq!(counts["method"], "udp");
+
+    for (show, ports) in [
+        ("open", vec![open]),
+        ("open|filtered", vec![silent_port]),
+        ("filtered", vec![silent_port]),
+        ("closed,open|filtered", vec![silent_port, closed_port]),
+    ] {
+        let shown = verdicts(&run(&[&scan[..], &["--show", show]].concat()).json());
+        let mut ports: Vec<u64> = ports.into_iter().map(u64::from).collect();
+        ports.sort_unstable();
+        assert_eq!(shown.into_keys().collect::<Vec<_>>(), ports, "--show {show}");
+    }
+    drop(silent);
+}
+
+#[test]
+fn udp_has_one_method() {
+    for method in ["connect", "syn"] {
+        let scan = run(&["scan", "--udp", "127.0.0.1", "-p", "9", "--method", method]);
+        scan.assert_code(2);
+        assert!(!scan.stderr.is_empty() && scan.stdout.is_empty());
+    }
+    let scan = run(&["scan", "--udp", "127.0.0.1", "-p", "9", "--method", "connect"]);
+    assert!(scan.stderr.contains("--udp has one method"), "{}", scan.stderr);
+}
+
+/// Names and rankings are those of UDP: snmp has no TCP port in use, and ssh no UDP one.
+#[test]
+fn port_names_are_of_udp() {
+    let scan = run(&[
+        "scan",
+        "--udp",
+        "127.88.2.2",
+        "-p",
+        "tftp,syslog",
+        "--show",
+        "all",
+        "--format",
+        "jsonl",
+    ]);
+    scan.assert_code(0);
+    let services: Vec<_> =
+        scan.lines_of("port").iter().map(|line| line["service"].clone()).collect();
+    assert!(
+        services.contains(&"tftp".into()) && services.contains(&"syslog".into()),
+        "{services:?}"
+    );
+    let ranked =
+        run(&["scan", "--udp", "127.88.2.2", "-p", "top:3", "--show", "all", "--format", "jsonl"]);
+    let ranked: Vec<_> = verdicts(&ranked.json()).into_keys().collect();
+    let mut expected: Vec<u64> = ports_core::top_ports(ports_core::Transport::Udp)[..3]
+        .iter()
+        .map(|port| port.number().into())
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(ranked, expected);
+    let tcp = run(&["scan", "127.88.2.2", "-p", "tftp,no-such-service"]);
+    tcp.assert_code(2);
+    assert!(tcp.stderr.contains("no-such-service"), "{}", tcp.stderr);
+}
+
+/// A kernel as it comes: one "port unreachable" a second and peer, after a burst of six.
+#[test]
+#[ignore = "needs root and iproute2"]
+fn ten_services_of_a_host_that_limits_its_icmp_errors() {
+    for seed in ["1", "2", "3"] {
+        // Each time a kernel that has not sent any yet.
+        let lab = Lab::new();
+        let services: Vec<Service> = lab.there(|| {
+            SERVICES
+                .iter()
+                .map(|(port, serve)| Service::start(&format!("{THERE}:{port}"), *serve))
+                .collect()
+        });
+        let lines = lab.scan(&["--udp", THERE, "--show", "all", "--seed", seed]);
+        let verdicts = verdicts(&lines);
+        assert_eq!(verdicts.len(), 1_000);
+        let open: Vec<u64> = verdicts
+            .iter()
+            .filter(|(_, (state, _))| state == "open")
+            .map(|(port, _)| *port)
+            .collect();
+        let mut expected: Vec<u64> = services.iter().map(|service| service.port().into()).collect();
+        expected.sort_unstable();
+        assert_eq!(open, expected, "seed {seed}");
+        for (state, reason) in verdicts.values() {
+            let reasons: &[&str] = match state.as_str() {
+                "open" => &["udp-response"],
+                "closed" => &["port-unreachable"],
+                "open|filtered" => &["icmp-rate-limited"],
+                other => panic!("{other}"),
+            };
+            assert!(reasons.contains(&reason.as_str()), "{state}: {reason}, seed {seed}");
+        }
+        let counts = summary(&lines);
+        assert_eq!((&counts["errors"], &counts["kernel_drops"]), (&0.into(), &0.into()));
+        assert!(counts["closed"].as_u64().unwrap() >= 1, "{counts}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and iproute2"]
+fn a_silent_host_is_not_called_limited() {
+    let lab = Lab::new();
+    lab.run_there(&["ip", "route", "add", "blackhole", lab::HERE]);
+    let lines = lab.scan(&["--udp", THERE, "-p", "1-300", "--show", "all"]);
+    let silent = ("open|filtered".to_owned(), "no-response".to_owned());
+    assert!(verdicts(&lines).values().all(|verdict| *verdict == silent));
+    assert_eq!(summary(&lines)["open_filtered"], 300);
+}
+
+#[test]
+#[ignore = "needs root and iproute2"]
+fn what_cannot_be_asked_is_an_error_with_its_cause() {
+    let lab = Lab::new();
+    for (host, reason) in [("10.78.0.9", "neighbour-unresolved"), ("10.99.0.1", "no-route")] {
+        let lines = lab.scan(&["--udp", host, "-p", "1-50", "--show", "all"]);
+        let expected = ("error".to_owned(), reason.to_owned());
+        let verdicts = verdicts(&lines);
+        assert_eq!(verdicts.len(), 50);
+        assert!(verdicts.values().all(|verdict| *verdict == expected), "{verdicts:?}");
+        assert_eq!(summary(&lines)["sent"], 0);
+    }
+}
+
+/// A router's refusal is a filter's, whatever it says, and no port is closed by it.
+#[test]
+#[ignore = "needs root and iproute2"]
+fn a_routers_refusals_are_told_apart() {
+    let lab = Lab::new();
+    lab.run_here(&["ip", "route", "add", "10.88.0.0/16", "via", THERE]);
+    lab.run_there(&["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    for (route, host, reason) in [
+        ("unreachable", "10.88.0.1", "host-unreachable"),
+        ("prohibit", "10.88.0.2", "admin-prohibited"),
+    ] {
+        lab.run_there(&["ip", "route", "add", route, host]);
+        let lines = lab.scan(&["--udp", host, "-p", "9", "--show", "all"]);
+        assert_eq!(verdicts(&lines)[&9], ("filtered".to_owned(), reason.to_owned()));
+    }
+}

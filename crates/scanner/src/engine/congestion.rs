@@ -1,0 +1,295 @@
+//! Tells loss that our own pace causes from loss that is there anyway, and sets a ceiling for the
+//! first kind only.
+//!
+//! A path that can carry so much and no more answers as often when we send less; a path that loses
+//! one packet in ten answers less often then. So where more is lost than is known to be lost anyway,
+//! the pace is cut for a moment, and what becomes of those probes tells the two apart (the idea of
+//! comparing two rates is that of PCC: Dong et al., NSDI 2015).
+
+mod rounds;
+
+use std::time::Instant;
+
+pub(super) use rounds::Fate;
+use rounds::{ROUND, Round, Rounds};
+
+/// A measurement takes one round at least, until it has this many answers ...
+const ENOUGH_ANSWERS: u64 = 150;
+/// ... or has taken this many rounds.
+const MOST_ROUNDS: u32 = 10;
+/// With fewer, nothing can be told.
+const LEAST_ANSWERS: u64 = 40;
+/// Loss above the tolerated that is looked into.
+const NOTABLE_LOSS: f64 = 0.03;
+/// And by how many standard deviations it has to be above.
+const SIGMAS: f64 = 3.0;
+/// What a trial leaves of the pace, and how many rounds it takes at least.
+const TRIAL: f64 = 0.6;
+const LEAST_TRIAL: u32 = 2;
+/// What has to be left of the loss, for a slower pace to have helped.
+const HELPED: f64 = 0.6;
+/// What an overrun of this machine's own buffers leaves of the pace.
+const OVERRUN: f64 = 0.7;
+/// How a ceiling grows by a measurement without notable loss.
+const GROWTH: f64 = 1.1;
+/// Measurements without growth after a step that brought nothing.
+const REST: u32 = 4;
+/// How near to what a full path carries the ceiling is set.
+const FILL: f64 = 0.98;
+/// Cuts of a ceiling in a row before a trial asks whether they help.
+const MOST_CUTS: u32 = 3;
+/// A ceiling that has grown this far above what is sent holds nothing back.
+const IDLE: f64 = 4.0;
+/// Never slower than this by evidence of loss alone, per second.
+const LEAST_RATE: f64 = 500.0;
+
+/// What a measurement says, per second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    sent: f64,
+    answered: f64,
+    /// What the path carried: probes and answers that were not lost.
+    carried: f64,
+    /// The part of the probes that was lost, and by how much chance alone may change it.
+    loss: f64,
+    deviation: f64,
+}
+
+impl Pace {
+    fn of(round: &Round) -> Self {
+        let seconds = round.span.as_secs_f64().max(1e-3);
+        let (sent, loss) = (round.sent as f64 / seconds, round.loss());
+        Self {
+            sent,
+            answered: round.answered as f64 / seconds,
+            carried: sent * (1.0 - loss),
+            loss,
+            deviation: round.deviation(loss),
+        }
+    }
+
+    /// Whether a slower pace `now` lost less, or the path still answered as often.
+    fn was_too_fast(self, now: Self) -> bool {
+        let sent_share = now.sent / self.sent.max(1.0);
+        let answered_share = now.answered / self.answered.max(1.0);
+        // Halfway between "as many answers as before" and "as many for each probe".
+        let as_many = sent_share < 0.9 && answered_share > f64::midpoint(1.0, sent_share);
+        let chance = 2.0 * self.deviation.hypot(now.deviation);
+        as_many || now.loss < (self.loss * HELPED).min(self.loss - chance)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// No ceiling, or one that is being looked after.
+    Steady,
+    /// The pace is cut for some rounds; `back` is the ceiling to go back to.
+    Trial { before: Pace, back: Option<f64>, first_round: u64, rounds: u32 },
+}
+
+/// The judge of loss, for one engine.
+#[derive(Clone, Debug)]
+pub(super) struct Congestion {
+    rounds: Rounds,
+    phase: Phase,
+    /// Probes per second.
+    ceiling: Option<f64>,
+    least: f64,
+    /// The loss that a slower pace does not lower.
+    tolerated: f64,
+    /// Cuts since the ceiling last grew.
+    cuts: u32,
+    /// What was measured before the ceiling last grew.
+    grown_from: Option<Pace>,
+    /// Measurements until it may grow again.
+    rest: u32,
+    /// What is being measured, over some rounds.
+    measured: Round,
+    count: u32,
+    /// Rounds before this one were sent at another pace than the one to be judged.
+    ignore_before: u64,
+}
+
+impl Congestion {
+    /// For an engine that has this `share` of the scan's pace.
+    pub(super) fn new(now: Instant, share: f64) -> Self {
+        Self {
+            rounds: Rounds::new(now),
+            phase: Phase::Steady,
+            ceiling: None,
+            least: LEAST_RATE * share,
+            tolerated: 0.0,
+            cuts: 0,
+            grown_from: None,
+            rest: 0,
+            measured: Round::default(),
+            count: 0,
+            ignore_before: 0,
+        }
+    }
+
+    /// Most probes per second, where there is a limit.
+    pub(super) fn ceiling(&self) -> Option<f64> {
+        self.ceiling
+    }
+
+    /// A probe leaves.
+    pub(super) fn sent(&mut self) {
+        self.rounds.sent();
+    }
+
+    /// A probe that was counted as sent did not leave.
+    pub(super) fn unsent(&mut self) {
+        self.rounds.unsent();
+    }
+
+    /// What became of probes.
+    pub(super) fn learn(&mut self, now: Instant, fate: Fate) {
+        self.rounds.learn(now, fate);
+    }
+
+    /// This machine had no room for packets of ours. That needs no trial; one cut a round.
+    pub(super) fn overrun(&mut self) {
+        let current = self.rounds.current();
+        if current < self.ignore_before {
+            return;
+        }
+        let sending = self.rounds.sending();
+        let from = self.ceiling.map_or(sending, |ceiling| ceiling.min(sending));
+        self.ceiling = Some((from * OVERRUN).max(self.least));
+        self.phase = Phase::Steady;
+        self.forget_before(current + 1);
+    }
+
+    /// The time has come to `now`; whether the ceiling may have changed.
+    pub(super) fn look(&mut self, now: Instant) -> bool {
+        let mut changed = false;
+        if self.rounds.begin(now) {
+            changed = self.end_trial();
+            while let Some((number, round)) = self.rounds.next_ripe(now) {
+                if number >= self.ignore_before {
+                    self.measure(round);
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+
+    /// A trial has been sent: back to the pace before, until its fate is known.
+    fn end_trial(&mut self) -> bool {
+        let current = self.rounds.current();
+        let Phase::Trial { back, first_round, rounds, .. } = self.phase else { return false };
+        let over = current == first_round + u64::from(rounds);
+        if over {
+            self.ceiling = back;
+        }
+        over
+    }
+
+    fn measure(&mut self, round: Round) {
+        self.measured.add(&round);
+        self.count += 1;
+        let wanted = match self.phase {
+            Phase::Trial { rounds, .. } => self.count >= rounds,
+            Phase::Steady => self.measured.answered >= ENOUGH_ANSWERS || self.count >= MOST_ROUNDS,
+        };
+        if wanted {
+            let measured = std::mem::take(&mut self.measured);
+            self.count = 0;
+            self.judge(&measured);
+        }
+    }
+
+    fn judge(&mut self, measured: &Round) {
+        let pace = Pace::of(measured);
+        // Silence is no reason to be slow.
+        let mute = measured.answered + measured.lost < LEAST_ANSWERS;
+        match self.phase {
+            Phase::Trial { before, .. } => {
+                self.phase = Phase::Steady;
+                if mute {
+                    self.ceiling = None;
+                } else if before.was_too_fast(pace) {
+                    self.hold(before.carried.max(pace.carried));
+                } else {
+                    self.tolerated = pace.loss;
+                    self.ceiling = None;
+                }
+                // What was sent since the trial says nothing new.
+                self.forget_before(self.rounds.current() + 1);
+            }
+            Phase::Steady if mute || !measured.loses(self.tolerated) => self.grow(pace),
+            Phase::Steady if self.ceiling.is_some() && self.cuts < MOST_CUTS => {
+                self.cuts += 1;
+                self.hold(pace.carried);
+                self.forget_before(self.rounds.current() + 1);
+            }
+            // By itself it is slower already.
+            Phase::Steady if self.rounds.sending() < pace.sent * TRIAL => {}
+            Phase::Steady => {
+                let first_round = self.rounds.current() + 1;
+                let answers = pace.answered * TRIAL * ROUND.as_secs_f64();
+                let rounds = (ENOUGH_ANSWERS as f64 / answers.max(1.0)).ceil() as u32;
+                self.phase = Phase::Trial {
+                    before: pace,
+                    back: self.ceiling,
+                    first_round,
+                    rounds: rounds.clamp(LEAST_TRIAL, MOST_ROUNDS),
+                };
+                self.ceiling = Some((pace.sent * TRIAL).max(self.least));
+                self.cuts = 0;
+                self.forget_before(first_round);
+            }
+        }
+    }
+
+    /// The path is full with so many probes a second.
+    fn hold(&mut self, carried: f64) {
+        self.ceiling = Some((carried / (1.0 - self.tolerated) * FILL).max(self.least));
+    }
+
+    /// Tries a little more, unless the last step brought no more answers: where probes wait to be
+    /// repeated, loss is learned of too late to go by.
+    fn grow(&mut self, pace: Pace) {
+        self.cuts = 0;
+        let Some(ceiling) = self.ceiling else { return };
+        // The next step waits for what comes of this one.
+        let before = self.grown_from;
+        self.forget_before(self.rounds.current() + 1);
+        let more = |now: f64, before: f64| now > before * f64::midpoint(1.0, GROWTH);
+        if before.is_some_and(|it| more(pace.sent, it.sent) && !more(pace.answered, it.answered)) {
+            self.ceiling = Some(ceiling / GROWTH);
+            self.rest = REST;
+        } else if self.rest > 0 {
+            self.rest -= 1;
+        } else {
+            self.grown_from = Some(pace);
+            let grown = ceiling * GROWTH;
+            self.ceiling = (grown <= pace.sent.max(self.least) * IDLE).then_some(grown);
+        }
+    }
+
+    fn forget_before(&mut self, round: u64) {
+        self.ignore_before = round;
+        self.grown_from = None;
+        self.measured = Round::default();
+        self.count = 0;
+    }
+}
+
+impl Round {
+    /// Whether it lost notably more than `tolerated`.
+    fn loses(&self, tolerated: f64) -> bool {
+        let chance = SIGMAS * self.deviation(tolerated.max(0.01));
+        self.loss() > tolerated + NOTABLE_LOSS.max(chance)
+    }
+
+    /// The standard deviation of its loss, where `loss` is the true one.
+    fn deviation(&self, loss: f64) -> f64 {
+        (loss * (1.0 - loss) / self.answered.max(1) as f64).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Recall, packets and time of the engine on networks of every kind, as one table.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::EngineConfig;
+use super::model::{Behaviour, MS, Network, Work, head, line, simulate};
+use crate::permutation::mix;
+use crate::state::PortState;
+
+/// As the raw prober has it.
+fn raw() -> EngineConfig {
+    EngineConfig { late_answers: true, max_in_flight: 131_072, ..EngineConfig::default() }
+}
+
+fn one_host() -> Work {
+    Work { targets: "192.0.2.1", ports: "1-65535", config: raw() }
+}
+
+fn some_hosts() -> Work {
+    Work { targets: "198.18.0.0/20", ports: "1-10", config: raw() }
+}
+
+/// 200 open, the rest closed.
+fn open_200(target: SocketAddr) -> Behaviour {
+    if target.port() % 327 == 1 && target.port() / 327 < 200 {
+        Behaviour::Open
+    } else {
+        Behaviour::Closed
+    }
+}
+
+/// 20 open, the rest silent.
+fn open_20(target: SocketAddr) -> Behaviour {
+    if target.port() % 3_277 == 1 { Behaviour::Open } else { Behaviour::Silent }
+}
+
+/// Like [`open_200`], and a filter that says so in front of half of the rest.
+fn prohibited(target: SocketAddr) -> Behaviour {
+    match open_200(target) {
+        Behaviour::Closed if target.port().is_multiple_of(2) => Behaviour::Prohibited,
+        behaviour => behaviour,
+    }
+}
+
+fn all_open(_: SocketAddr) -> Behaviour {
+    Behaviour::Open
+}
+
+fn all_silent(_: SocketAddr) -> Behaviour {
+    Behaviour::Silent
+}
+
+fn host_number(target: SocketAddr) -> u64 {
+    match target.ip() {
+        std::net::IpAddr::V4(ip) => u64::from(u32::from(ip)),
+        std::net::IpAddr::V6(_) => 0,
+    }
+}
+
+/// One host of 16 is up, with one open port in ten.
+fn sparse(target: SocketAddr) -> Behaviour {
+    match (mix(host_number(target)) % 16, target.port()) {
+        (0, 1) => Behaviour::Open,
+        (0, _) => Behaviour::Closed,
+        _ => Behaviour::Silent,
+    }
+}
+
+/// Every tenth host is 50 times as far as the others.
+fn near_and_far(target: SocketAddr) -> Duration {
+    if host_number(target).is_multiple_of(10) { 500 * MS } else { 10 * MS }
+}
+
+fn table() -> String {
+    let mut table = head();
+    let mut add = |name: &str, work: &Work, network: &Network| {
+        table += &line(name, work, network);
+    };
+    let lan = Network { delay: |_| MS, ..Network::new(open_200) };
+    let one = one_host();
+    add("200 open, rest closed", &one, &lan);
+    for (name, loss) in [("1 %", 0.01), ("5 %", 0.05), ("10 %", 0.1), ("20 %", 0.2)] {
+        let network = Network { loss, ..lan.clone() };
+        add(&format!("the same, {name} loss each way"), &one, &network);
+    }
+    let bursts = Some((30 * MS, 0.000_02));
+    add("the same, bursts of loss of 30 ms", &one, &Network { bursts, ..lan.clone() });
+    let far = Network { delay: |_| 250 * MS, ..lan.clone() };
+    add("the same, 250 ms away", &one, &far);
+    add("the same, 250 ms away, 5 % loss", &one, &Network { loss: 0.05, ..far });
+    let jitter = Network { delay: |_| 20 * MS, jitter: 180 * MS, ..lan.clone() };
+    add("the same, 20 to 200 ms, reordered", &one, &jitter);
+    add("the same, half of the answers twice", &one, &Network { duplicates: 0.5, ..lan.clone() });
+    let narrow = Network { capacity: Some(10_000.0), ..lan.clone() };
+    add("the same, a path of 10,000 probes/s", &one, &narrow);
+    add("the same, 10,000 probes/s and 5 % loss", &one, &Network { loss: 0.05, ..narrow });
+    add("the same, 2,000 resets/s", &one, &Network { resets: Some(2_000.0), ..lan.clone() });
+    let filter = Network { behaviour: prohibited, ..lan.clone() };
+    add("half of the closed ones prohibited, 5 % loss", &one, &Network { loss: 0.05, ..filter });
+    let dropped = Network { behaviour: open_20, ..lan.clone() };
+    add("20 open, rest silent", &one, &dropped);
+    add("20 open, rest silent, 5 % loss", &one, &Network { loss: 0.05, ..dropped });
+    add("silent", &one, &Network { behaviour: all_silent, ..lan.clone() });
+    add("a middlebox that answers everything", &one, &Network { behaviour: all_open, ..lan });
+    let hosts = some_hosts();
+    let wide = Network::new(sparse);
+    add("4,096 hosts, 1 of 16 up", &hosts, &wide);
+    add("the same, 5 % loss", &hosts, &Network { loss: 0.05, ..wide.clone() });
+    let apart = Network { delay: near_and_far, ..wide.clone() };
+    add("the same, every tenth host 500 ms away", &hosts, &apart);
+    let thousand = Work { targets: "198.18.0.0/24", ports: "1-1000", config: raw() };
+    add("256 hosts x 1,000 ports, 1 of 16 up", &thousand, &wide);
+    add("256 hosts x 1,000 ports, 2 % loss", &thousand, &Network { loss: 0.02, ..wide });
+    table
+}
+
+#[test]
+fn recall_packets_and_time() {
+    insta::assert_snapshot!(table());
+}
+
+#[test]
+fn a_silent_host_does_not_slow_the_others() {
+    fn half(target: SocketAddr) -> Behaviour {
+        if host_number(target).is_multiple_of(2) { Behaviour::Silent } else { open_200(target) }
+    }
+    let time = |targets| {
+        let work = Work { targets, ports: "1-4000", config: raw() };
+        simulate(&work, Network::new(half)).elapsed
+    };
+    let (alone, both) = (time("192.0.2.1"), time("192.0.2.0-192.0.2.1"));
+    assert!(both < alone + Duration::from_secs(3), "{alone:?} {both:?}");
+}
+
+#[test]
+fn twenty_seeds_find_every_open_port_through_5_percent_loss() {
+    for seed in 1..=20 {
+        let network = Network { loss: 0.05, seed, delay: |_| MS, ..Network::new(open_200) };
+        let work = Work { ports: "1-16384", ..one_host() };
+        let outcome = simulate(&work, network);
+        let open = (1..=16_384).filter(|port| open_200(([0; 4], *port).into()) == Behaviour::Open);
+        assert_eq!(outcome.count(PortState::Open), open.count(), "seed {seed}");
+    }
+}

@@ -1,0 +1,66 @@
+//! How long and how often the engine waits for a port, and what it learns of the host meanwhile.
+
+use std::time::{Duration, Instant};
+
+use super::slots::Slot;
+use super::{Engine, EngineConfig, EngineEvent};
+
+/// Attempts that follow each other at once, and how much longer than the last each further one waits.
+const CLOSE_ATTEMPTS: u32 = 2;
+const SPACING: f64 = 1.5;
+
+impl Engine {
+    /// How many attempts the silence of this port is worth, after one more silent attempt.
+    pub(super) fn worth(&mut self, now: Instant, slot: &Slot) -> u32 {
+        let host = self.groups.host(slot.group, slot.host);
+        if host.up {
+            self.attempts.up_but_silent();
+        } else if now.saturating_duration_since(slot.first_sent) >= self.config.timeout {
+            // Only now would a host that is far away have answered, too.
+            host.silent = host.silent.saturating_add(1);
+            if host.silent > self.attempts.dead_after() {
+                return 1;
+            }
+        }
+        self.attempts.needed()
+    }
+
+    /// The host of `slot` was heard.
+    pub(super) fn hear(&mut self, slot: &Slot, rtt: Option<Duration>) {
+        let host = self.groups.host(slot.group, slot.host);
+        let first = !std::mem::replace(&mut host.up, true);
+        let silent = host.silent;
+        if let Some(rtt) = rtt {
+            host.rtt.sample(rtt);
+            self.groups.group(slot.group).rtt.sample(rtt);
+        }
+        if first {
+            self.attempts.host_up(silent);
+            let (address, group) = (slot.target.ip(), self.groups.number(slot.group));
+            let rtt = rtt.unwrap_or_default();
+            self.events.push_back(EngineEvent::HostUp { address, group, rtt });
+        }
+    }
+
+    /// Attempts are put further apart the more there were: what lost the last one may last.
+    fn spacing(attempt: u32) -> f64 {
+        SPACING.powi(attempt.clamp(CLOSE_ATTEMPTS, 16).cast_signed() - CLOSE_ATTEMPTS.cast_signed())
+    }
+
+    /// How long to wait for the answer to an attempt.
+    pub(super) fn timeout_of(&mut self, slot: Slot, attempt: u32) -> Duration {
+        let EngineConfig { min_timeout, timeout, late_answers, .. } = self.config;
+        let host = *self.groups.host(slot.group, slot.host);
+        let dead = !host.up && host.silent > self.attempts.dead_after();
+        let round = self.round_of(slot.target, attempt);
+        let last = dead || round >= self.attempts.needed();
+        let wait = match host.rtt.timeout(if last { 2 * min_timeout } else { min_timeout }) {
+            Some(wait) if late_answers => wait.mul_f64(Self::spacing(round)),
+            Some(wait) => wait * (1 << round.saturating_sub(1).min(16)),
+            // What other hosts need says something, but must not be what a slow one is judged by.
+            None if last || !late_answers => timeout,
+            None => self.groups.group(slot.group).rtt.timeout(2 * min_timeout).unwrap_or(timeout),
+        };
+        wait.min(timeout)
+    }
+}

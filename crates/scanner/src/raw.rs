@@ -1,0 +1,131 @@
+//! The raw prober: the first packet of a handshake, made here and answered past the kernel's TCP.
+//! Linux only; needs `CAP_NET_RAW`.
+//!
+//! Nothing is kept of what was sent but the engine's slot. A probe carries the slot's number in its
+//! sequence number, under a keyed hash, and the port it leaves from says which attempt it is; an
+//! answer brings both back. The kernel, which knows of no such connection, resets what opens.
+
+mod answer;
+mod channel;
+mod cookie;
+mod driver;
+mod filter;
+mod links;
+mod neighbours;
+mod outbox;
+mod parked;
+mod paths;
+mod question;
+mod source_ports;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cookie::Cookie;
+use driver::RawDriver;
+use neighbours::{Hop, Neighbourhood};
+use sockets_raw::{Interface, NeighbourState, Neighbours, OpenError, RawConfig, RawSocket};
+
+use crate::engine::Engine;
+use crate::event::Method;
+use crate::links::Links;
+use crate::prober::{ProbeError, Prober, WorkSource, Worked};
+use crate::scan::ScanError;
+
+/// `IPPROTO_RAW`: the packet's own header says its protocol (raw(7)).
+const ANY_PROTOCOL: u8 = 255;
+
+/// Asks by SYN.
+#[derive(Debug)]
+pub(crate) struct SynProber(Shared);
+
+/// What all workers of a scan share.
+#[derive(Debug)]
+struct Shared {
+    cookie: Cookie,
+    neighbours: Mutex<Neighbourhood>,
+    links: Links,
+    /// The index of the one interface to use.
+    interface: Option<u32>,
+    /// The address to send from.
+    source: Option<IpAddr>,
+}
+
+impl SynProber {
+    /// From `source`, and by `interface`, where they are given.
+    ///
+    /// # Errors
+    ///
+    /// [`ScanError::RawPackets`] where the system does not let this process send them,
+    /// [`ScanError::Interface`] where there is no such interface.
+    pub(crate) fn new(
+        links: Links,
+        source: Option<IpAddr>,
+        interface: Option<&str>,
+    ) -> Result<Self, ScanError> {
+        permitted().map_err(|source| ScanError::RawPackets { source })?;
+        let index_of = |name: &str| match Interface::by_name(name) {
+            Ok(interface) => Ok(interface.index),
+            Err(error) => {
+                Err(ScanError::Interface { name: name.into(), source: io::Error::other(error) })
+            }
+        };
+        let interface = interface.map(index_of).transpose()?;
+        Ok(Self(Shared {
+            cookie: Cookie::default(),
+            neighbours: Mutex::new(confirmed_neighbours()),
+            links,
+            interface,
+            source,
+        }))
+    }
+}
+
+impl Prober for SynProber {
+    fn method(&self) -> Method {
+        Method::Syn
+    }
+
+    fn run(&self, engine: Engine, source: &mut dyn WorkSource) -> Result<Worked, ProbeError> {
+        RawDriver::new(engine, &self.0)?.run(source)
+    }
+}
+
+impl Shared {
+    fn neighbours(&self) -> MutexGuard<'_, Neighbourhood> {
+        // A worker that panicked leaves whole entries behind.
+        self.neighbours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether this process may scan by raw packets.
+///
+/// # Errors
+///
+/// What the system says: `PermissionDenied` without `CAP_NET_RAW`.
+pub(crate) fn permitted() -> io::Result<()> {
+    // What lets a process have this socket lets it have packet sockets, which take longer to close.
+    match RawSocket::open(&RawConfig::v4(ANY_PROTOCOL)) {
+        Ok(_) => Ok(()),
+        Err(error @ OpenError::NotPermitted { .. }) => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, error))
+        }
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// The neighbours that the kernel is sure of at this moment. Those it only remembers are asked again:
+/// a host that is gone would be called filtered.
+fn confirmed_neighbours() -> Neighbourhood {
+    let mut neighbours = Neighbourhood::default();
+    // Without the kernel's table all are asked.
+    let known = Neighbours::load();
+    for (interface, address, neighbour) in known.iter().flat_map(Neighbours::iter) {
+        let sure = matches!(neighbour.state, NeighbourState::Reachable | NeighbourState::Permanent);
+        if let Some(link) = neighbour.link_address.filter(|_| sure) {
+            neighbours.learn(Hop { interface, address }, link);
+        }
+    }
+    neighbours
+}

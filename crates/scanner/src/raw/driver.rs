@@ -1,0 +1,290 @@
+//! Drives one engine with raw packets, on one thread.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use sockets_raw::ReceiveBatch;
+use sockets_raw::wire::{AddressPair, TcpSynTemplate, parse};
+
+use super::Shared;
+use super::answer::{self, Answer};
+use super::filter::Traffic;
+use super::links::Links;
+use super::neighbours::{EthernetAddress, Hop, Standing};
+use super::parked::Parked;
+use super::paths::{Path, Paths, Way};
+use super::question;
+use super::source_ports::SourcePorts;
+use crate::engine::{Engine, LocalError, Probe, Reply};
+use crate::prober::{ProbeError, WorkSource, Worked, feed, tell};
+
+/// The longest sleep: how late a cancellation may be seen.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+/// The shortest sleep: what becomes due in it goes together, in one system call.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
+/// Probes sent before answers are looked at again.
+const SEND_BATCH: usize = 256;
+/// Packets received in one system call.
+const RECEIVE_BATCH: usize = 256;
+/// Enough for any answer with its options, and for the quoted part of an ICMP error.
+const RECEIVE_SIZE: usize = 256;
+/// How often the kernel is asked what it dropped.
+const DROPS_INTERVAL: Duration = Duration::from_millis(20);
+
+pub(super) struct RawDriver<'a> {
+    engine: Engine,
+    shared: &'a Shared,
+    ports: SourcePorts,
+    paths: Paths,
+    links: Links,
+    template: TcpSynTemplate,
+    /// Neighbours that this worker knows, without a lock.
+    known: HashMap<Hop, EthernetAddress>,
+    parked: Parked,
+    drops: u64,
+    drops_asked: Instant,
+}
+
+impl<'a> RawDriver<'a> {
+    pub(super) fn new(engine: Engine, shared: &'a Shared) -> Result<Self, ProbeError> {
+        let ports = SourcePorts::reserve().map_err(ProbeError::of("hold ports to send from"))?;
+        let paths = Paths::load(shared.interface, shared.source)?;
+        Ok(Self {
+            engine,
+            shared,
+            links: Links::new(ports.range()),
+            ports,
+            paths,
+            template: TcpSynTemplate::default(),
+            known: HashMap::new(),
+            parked: Parked::default(),
+            drops: 0,
+            drops_asked: Instant::now(),
+        })
+    }
+
+    /// Works until there is no more work, or until cancelled.
+    pub(super) fn run(mut self, source: &mut dyn WorkSource) -> Result<Worked, ProbeError> {
+        let mut received = ReceiveBatch::new(RECEIVE_BATCH, RECEIVE_SIZE);
+        let mut more_work = true;
+        while !source.is_cancelled() {
+            self.receive(&mut received)?;
+            self.expire();
+            for _ in 0..SEND_BATCH {
+                more_work = more_work && feed(&mut self.engine, source);
+                let now = Instant::now();
+                let Some(probe) = self.engine.poll_probe(now) else { break };
+                self.launch(now, probe);
+            }
+            let sent = self.flush();
+            more_work = more_work && feed(&mut self.engine, source);
+            tell(&mut self.engine, source);
+            if self.engine.is_idle() {
+                break;
+            }
+            if !sent {
+                self.wait()?;
+            }
+        }
+        self.note_drops(Instant::now());
+        tell(&mut self.engine, source);
+        Ok(Worked { engine: self.engine, kernel_drops: self.drops })
+    }
+
+    /// Finds the probe's way out; where its neighbour is not known yet, it has to wait.
+    fn launch(&mut self, now: Instant, probe: Probe) {
+        if let Err(error) = self.try_launch(now, probe) {
+            self.engine.handle_local_error(now, probe.id, error);
+        }
+    }
+
+    fn try_launch(&mut self, now: Instant, probe: Probe) -> Result<(), LocalError> {
+        let path = self.paths.to(probe.target.ip())?;
+        let Way::Ethernet { hop, own } = path.way else {
+            return self.send(now, &path, None, probe);
+        };
+        if let Some(link) = self.known.get(&hop) {
+            return self.send(now, &path, Some(*link), probe);
+        }
+        // First to listen, then to look: another worker may hear the answer in between.
+        self.links.listen(hop)?;
+        let standing = self.shared.neighbours().standing(now, hop);
+        match standing {
+            Standing::Resolved(link) => {
+                self.known.insert(hop, link);
+                self.send(now, &path, Some(link), probe)
+            }
+            Standing::Silent => Err(LocalError::NeighbourUnresolved),
+            Standing::Waiting { ask } => {
+                self.parked.park(hop, probe);
+                if ask { self.ask(now, hop, own, path.source) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        link: Option<EthernetAddress>,
+        probe: Probe,
+    ) -> Result<(), LocalError> {
+        let Probe { id, target } = probe;
+        let addresses =
+            AddressPair::new(path.source, target.ip()).ok_or(LocalError::NoSourceAddress)?;
+        let source_port = self.ports.of_attempt(id.attempt());
+        let sequence = self.shared.cookie.seal(id.index(), target, source_port);
+        let packet = self.template.fill(addresses, source_port, target.port(), sequence);
+        let engine = &mut self.engine;
+        let unsent = |id, error| engine.handle_local_error(now, id, error);
+        self.links.push(path, link, target.ip(), packet, id, unsent)
+    }
+
+    /// Sends what waits. `false` where nothing did.
+    fn flush(&mut self) -> bool {
+        let (engine, now) = (&mut self.engine, Instant::now());
+        self.links.flush(|id, error| engine.handle_local_error(now, id, error))
+    }
+
+    fn receive(&mut self, received: &mut ReceiveBatch) -> Result<(), ProbeError> {
+        for place in 0..self.links.channels.len() {
+            loop {
+                let channel = &self.links.channels[place];
+                let (interface, traffic) = (channel.interface, channel.traffic);
+                let count = channel.receive(received).map_err(ProbeError::of("receive packets"))?;
+                let now = Instant::now();
+                for packet in received.iter() {
+                    self.packet(now, interface, traffic, packet.bytes);
+                }
+                if count < received.capacity() {
+                    break;
+                }
+            }
+        }
+        let now = Instant::now();
+        if now.saturating_duration_since(self.drops_asked) >= DROPS_INTERVAL {
+            self.note_drops(now);
+        }
+        Ok(())
+    }
+
+    fn packet(&mut self, now: Instant, interface: u32, traffic: Traffic, bytes: &[u8]) {
+        if traffic == Traffic::Arp {
+            if let Some((address, link)) = question::heard_by_arp(bytes) {
+                self.heard(now, Hop { interface, address }, link);
+            }
+            return;
+        }
+        let Some(packet) = parse(bytes) else { return };
+        if let Some(answer) = answer::read(&packet) {
+            self.answer(now, &answer);
+        } else if let Some((address, link)) = question::heard_by_ipv6(&packet) {
+            self.heard(now, Hop { interface, address }, link);
+        }
+    }
+
+    fn answer(&mut self, now: Instant, answer: &Answer) {
+        let Answer { target, source_port, sequence, reply, sender } = *answer;
+        let Some(mut attempt) = self.ports.attempt_of(source_port) else { return };
+        let index = self.shared.cookie.open(sequence, target, source_port);
+        let Some(mut id) = self.engine.find(index, target, attempt) else { return };
+        // Where there were more attempts than ports, the latest one from this port.
+        while let Some(later) = self.engine.find(index, target, attempt + SourcePorts::RUN) {
+            attempt += SourcePorts::RUN;
+            id = later;
+        }
+        let own_failure = self.shared.links.is_local(sender)
+            && !self.shared.links.is_local(target.ip())
+            && !matches!(reply, Reply::Open | Reply::Closed);
+        if own_failure {
+            // The kernel tells its own failure to reach a neighbour in the form of a message from
+            // itself.
+            self.engine.handle_local_error(now, id, LocalError::NeighbourUnresolved);
+        } else {
+            self.engine.handle_reply(now, id, reply);
+        }
+    }
+
+    /// A neighbour said who it is: what waited for that goes.
+    fn heard(&mut self, now: Instant, hop: Hop, link: EthernetAddress) {
+        if !self.shared.neighbours().answered(hop, link) {
+            return;
+        }
+        self.known.insert(hop, link);
+        for probe in self.parked.release(hop) {
+            self.engine.note_departed(now, probe.id);
+            let sent = self
+                .paths
+                .to(probe.target.ip())
+                .and_then(|path| self.send(now, &path, Some(link), probe));
+            if let Err(error) = sent {
+                self.engine.handle_local_error(now, probe.id, error);
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        now: Instant,
+        hop: Hop,
+        own: EthernetAddress,
+        source: IpAddr,
+    ) -> Result<(), LocalError> {
+        let source = match (source, hop.address) {
+            // An IPv4 route by way of an IPv6 neighbour (RFC 5549).
+            (IpAddr::V4(_), IpAddr::V6(_)) => {
+                self.paths.ipv6_source(hop.interface).ok_or(LocalError::NoSourceAddress)?
+            }
+            (source, _) => source,
+        };
+        let engine = &mut self.engine;
+        let unsent = |id, error| engine.handle_local_error(now, id, error);
+        self.links.ask(hop, own, source, unsent)
+    }
+
+    fn expire(&mut self) {
+        let Self { engine, paths, shared, parked, .. } = self;
+        let now = Instant::now();
+        engine.handle_timeout(now, |address| {
+            let hop = paths.hop_to(address)?;
+            let silent = shared.neighbours().is_silent_at_last(now, hop);
+            silent.then_some(LocalError::NeighbourUnresolved)
+        });
+        while let Some(id) = engine.poll_expired() {
+            parked.forget(id);
+        }
+    }
+
+    fn note_drops(&mut self, now: Instant) {
+        self.drops_asked = now;
+        let new = self.links.new_drops();
+        self.drops += new;
+        if new > 0 {
+            self.engine.handle_kernel_drops();
+        }
+    }
+
+    /// Sleeps until an answer comes, or the engine has something to do.
+    fn wait(&self) -> Result<(), ProbeError> {
+        let now = Instant::now();
+        let sleep = self
+            .engine
+            .poll_timeout()
+            .map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now))
+            .clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+        // Below a second it always converts.
+        let timeout = Timespec { tv_sec: 0, tv_nsec: sleep.subsec_nanos().into() };
+        let mut descriptors: Vec<PollFd<'_>> = self
+            .links
+            .descriptors()
+            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
+            .collect();
+        match poll(&mut descriptors, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(ProbeError::of("wait for packets")(error.into())),
+        }
+    }
+}

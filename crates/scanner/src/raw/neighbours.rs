@@ -1,0 +1,172 @@
+//! Who is behind a next hop: asked once for all workers, remembered, and let go when silent.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// A neighbour that packets go to: the target itself, or a router before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Hop {
+    pub(super) interface: u32,
+    pub(super) address: IpAddr,
+}
+
+/// An Ethernet address.
+pub(super) type EthernetAddress = [u8; 6];
+
+/// Questions about one neighbour are this far apart at least, whoever wants to know.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
+/// For this long a neighbour that did not answer is not asked again.
+const SILENCE_HOLDS: Duration = Duration::from_mins(1);
+/// Silent neighbours remembered; past that the oldest knowledge goes.
+const MOST_SILENT: usize = 1 << 18;
+
+/// What is known of the neighbours of a scan. Pure: whoever holds it sends the questions.
+#[derive(Debug, Default)]
+pub(super) struct Neighbourhood {
+    entries: HashMap<Hop, Entry>,
+    silent: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Entry {
+    Asked { last: Instant },
+    Resolved(EthernetAddress),
+    Silent { since: Instant },
+}
+
+/// What to do with a packet for a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It may go, there.
+    Resolved(EthernetAddress),
+    /// It has to wait; `ask` where a question is to be sent now.
+    Waiting { ask: bool },
+    /// Nobody answered a while ago: it is not worth waiting.
+    Silent,
+}
+
+impl Neighbourhood {
+    /// What somebody else, the kernel, found out.
+    pub(super) fn learn(&mut self, hop: Hop, address: EthernetAddress) {
+        self.set(hop, Entry::Resolved(address));
+    }
+
+    /// Where a packet for `hop` stands. Whoever is told to ask must ask.
+    pub(super) fn standing(&mut self, now: Instant, hop: Hop) -> Standing {
+        match self.entries.get_mut(&hop) {
+            Some(Entry::Resolved(address)) => return Standing::Resolved(*address),
+            Some(Entry::Silent { since })
+                if now.saturating_duration_since(*since) < SILENCE_HOLDS =>
+            {
+                return Standing::Silent;
+            }
+            Some(Entry::Asked { last }) => {
+                let ask = now.saturating_duration_since(*last) >= BETWEEN_QUESTIONS;
+                if ask {
+                    *last = now;
+                }
+                return Standing::Waiting { ask };
+            }
+            Some(Entry::Silent { .. }) | None => {}
+        }
+        self.set(hop, Entry::Asked { last: now });
+        Standing::Waiting { ask: true }
+    }
+
+    /// A neighbour said who it is. What nobody asked for is not believed; `true` where it was asked.
+    pub(super) fn answered(&mut self, hop: Hop, address: EthernetAddress) -> bool {
+        let asked = self.entries.contains_key(&hop);
+        if asked {
+            self.set(hop, Entry::Resolved(address));
+        }
+        asked
+    }
+
+    /// The last attempt through `hop` has run out of time: whether that is because nobody there
+    /// answers.
+    pub(super) fn is_silent_at_last(&mut self, now: Instant, hop: Hop) -> bool {
+        match self.entries.get(&hop) {
+            Some(Entry::Asked { .. }) => {
+                self.set(hop, Entry::Silent { since: now });
+                true
+            }
+            Some(Entry::Silent { .. }) => true,
+            Some(Entry::Resolved(_)) | None => false,
+        }
+    }
+
+    fn set(&mut self, hop: Hop, entry: Entry) {
+        if matches!(entry, Entry::Silent { .. }) {
+            if self.silent >= MOST_SILENT {
+                self.entries.retain(|_, entry| !matches!(entry, Entry::Silent { .. }));
+                self.silent = 0;
+            }
+            self.silent += 1;
+        }
+        if matches!(self.entries.insert(hop, entry), Some(Entry::Silent { .. })) {
+            self.silent -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: EthernetAddress = [2, 0, 0, 0, 0, 7];
+
+    fn hop(last: u8) -> Hop {
+        Hop { interface: 3, address: IpAddr::from([192, 0, 2, last]) }
+    }
+
+    #[test]
+    fn one_question_for_all_who_wait() {
+        let mut neighbours = Neighbourhood::default();
+        let now = Instant::now();
+        assert_eq!(neighbours.standing(now, hop(1)), Standing::Waiting { ask: true });
+        assert_eq!(neighbours.standing(now, hop(1)), Standing::Waiting { ask: false });
+        let later = now + BETWEEN_QUESTIONS;
+        assert_eq!(neighbours.standing(later, hop(1)), Standing::Waiting { ask: true });
+        assert!(neighbours.answered(hop(1), LINK));
+        assert_eq!(neighbours.standing(later, hop(1)), Standing::Resolved(LINK));
+        assert!(!neighbours.is_silent_at_last(later, hop(1)));
+    }
+
+    #[test]
+    fn the_silent_are_left_alone_for_a_while() {
+        let mut neighbours = Neighbourhood::default();
+        let now = Instant::now();
+        neighbours.standing(now, hop(1));
+        assert!(neighbours.is_silent_at_last(now, hop(1)));
+        assert_eq!(neighbours.standing(now, hop(1)), Standing::Silent);
+        assert!(neighbours.is_silent_at_last(now, hop(1)), "the next port of the same host");
+        let later = now + SILENCE_HOLDS;
+        assert_eq!(neighbours.standing(later, hop(1)), Standing::Waiting { ask: true });
+        assert_eq!(neighbours.silent, 0);
+    }
+
+    #[test]
+    fn a_late_answer_counts_and_an_unasked_one_does_not() {
+        let mut neighbours = Neighbourhood::default();
+        let now = Instant::now();
+        assert!(!neighbours.answered(hop(1), LINK));
+        neighbours.standing(now, hop(2));
+        neighbours.is_silent_at_last(now, hop(2));
+        assert!(neighbours.answered(hop(2), LINK));
+        assert_eq!(neighbours.standing(now, hop(2)), Standing::Resolved(LINK));
+        assert!(!neighbours.is_silent_at_last(now, hop(9)), "never asked: no statement");
+    }
+
+    #[test]
+    fn what_is_remembered_of_the_silent_is_bounded() {
+        let mut neighbours = Neighbourhood::default();
+        let now = Instant::now();
+        for number in 0..(MOST_SILENT as u32 + 10) {
+            let hop = Hop { interface: 3, address: IpAddr::from(number.to_be_bytes()) };
+            neighbours.standing(now, hop);
+            neighbours.is_silent_at_last(now, hop);
+        }
+        assert!(neighbours.entries.len() <= MOST_SILENT);
+    }
+}

@@ -1,0 +1,242 @@
+//! What answers what; and whole scans of simulated hosts that limit their ICMP errors, at virtual time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ports_core::{PortSet, Transport};
+
+use super::*;
+use crate::engine::{Engine, EngineConfig, EngineEvent, Reply, Silence};
+use crate::permutation::mix;
+use crate::plan::ScanPlan;
+use crate::state::{PortReport, PortState, Reason, Tally};
+use crate::target::AddressSet;
+use crate::udp::question::questions;
+use crate::udp::{MAX_IN_FLIGHT, MIN_TIMEOUT};
+
+/// Between a probe and its answer.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
+const FIRST_HOST: [u8; 4] = [10, 0, 0, 1];
+
+fn engine(now: Instant, hosts: u8, ports: &str) -> Engine {
+    let [a, b, c, d] = FIRST_HOST;
+    let last = IpAddr::from([a, b, c, d + hosts - 1]);
+    let targets = AddressSet::from_range(FIRST_HOST.into(), last);
+    let ports: PortSet = ports.parse().unwrap();
+    let plan = ScanPlan::new(&targets, &ports, Transport::Udp, 1).unwrap();
+    let len = plan.len();
+    let config = EngineConfig {
+        max_in_flight: MAX_IN_FLIGHT,
+        min_timeout: MIN_TIMEOUT,
+        ..EngineConfig::default()
+    };
+    let mut engine = Engine::new(now, Arc::new(plan), config);
+    engine.ask_in_turn(|port| questions(port).len() as u32);
+    engine.add_work(0..len);
+    engine
+}
+
+/// The limit of Linux: a token a second, six at most.
+struct Bucket {
+    tokens: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        self.tokens = (self.tokens + (now - self.filled).as_secs_f64()).min(6.0);
+        self.filled = now;
+        let full = self.tokens >= 1.0;
+        self.tokens -= f64::from(u8::from(full));
+        full
+    }
+}
+
+/// What a simulated host does with the attempt at a port.
+type Host = fn(port: u16, attempt: u32) -> Option<Reply>;
+
+struct Outcome {
+    reports: BTreeMap<SocketAddr, PortReport>,
+    tally: Tally,
+    elapsed: Duration,
+}
+
+impl Outcome {
+    fn count(&self, reason: Reason) -> usize {
+        self.reports.values().filter(|report| report.reason == reason).count()
+    }
+}
+
+fn simulate(hosts: u8, ports: &str, limited: bool, loss_percent: u64, host: Host) -> Outcome {
+    let start = Instant::now();
+    let (mut now, mut engine, mut asked) = (start, engine(start, hosts, ports), Asked::default());
+    let mut buckets: HashMap<IpAddr, Bucket> = HashMap::new();
+    let mut replies: BinaryHeap<Reverse<(Instant, u64)>> = BinaryHeap::new();
+    let mut sent: HashMap<u64, (Probe, Reply)> = HashMap::new();
+    let mut reports = BTreeMap::new();
+    for serial in 0.. {
+        engine.handle_silence(now, |target| {
+            let limited = asked.is_limited(target.ip());
+            Silence::Remote(if limited { Reason::IcmpRateLimited } else { Reason::NoResponse })
+        });
+        while engine.poll_expired().is_some() {}
+        while let Some(event) = engine.poll_event() {
+            if let EngineEvent::Port { report, .. } = event {
+                let target = SocketAddr::new(report.address, report.port.number());
+                asked.end(target);
+                assert!(reports.insert(target, report).is_none(), "two verdicts");
+            }
+        }
+        if engine.is_idle() {
+            break;
+        }
+        if let Some(probe) = engine.poll_probe(now) {
+            asked.ask(&probe);
+            let mut reply = host(probe.target.port(), probe.id.attempt());
+            if reply == Some(Reply::PortUnreachable) && limited {
+                let full = Bucket { tokens: 6.0, filled: start };
+                let bucket = buckets.entry(probe.target.ip()).or_insert(full);
+                reply = reply.filter(|_| bucket.take(now));
+            }
+            let lost = mix(serial) % 100 < loss_percent;
+            if let Some(reply) = reply.filter(|_| !lost) {
+                replies.push(Reverse((now + ROUND_TRIP, serial)));
+                sent.insert(serial, (probe, reply));
+            }
+            continue;
+        }
+        let arrival = replies.peek().map(|Reverse((at, _))| *at);
+        now = [arrival, engine.poll_timeout()].into_iter().flatten().min().unwrap().max(now);
+        while let Some(Reverse((at, serial))) = replies.peek().copied()
+            && at <= now
+        {
+            replies.pop();
+            let (probe, reply) = sent.remove(&serial).unwrap();
+            let Probe { id, target } = probe;
+            if engine.find(id.index(), target, id.attempt()).is_none() {
+                continue;
+            }
+            match reply {
+                Reply::Datagram => asked.note_open(target),
+                _ => asked.note_closed(target, id.attempt()),
+            }
+            engine.handle_reply(now, id, reply);
+        }
+        assert!(serial < 10_000_000, "the scan does not come to an end");
+    }
+    assert!(asked.ports.is_empty());
+    asked.forget_idle_hosts();
+    assert!(asked.hosts.is_empty(), "what is kept of a host lives as long as its ports");
+    Outcome { reports, tally: engine.tally(), elapsed: now - start }
+}
+
+/// Every hundredth port answers, with a datagram, its second question only; the others are closed.
+fn one_of_a_hundred(port: u16, attempt: u32) -> Option<Reply> {
+    match port % 100 {
+        17 if attempt.is_multiple_of(2) => Some(Reply::Datagram),
+        17 => None,
+        _ => Some(Reply::PortUnreachable),
+    }
+}
+
+#[test]
+fn a_limited_host_takes_seconds_and_every_service_is_found() {
+    let outcome = simulate(1, "30000-30999", true, 0, one_of_a_hundred);
+    assert_eq!((outcome.tally.open, outcome.tally.probes), (10, 1_000));
+    assert!(outcome.tally.closed >= 6);
+    assert_eq!(outcome.count(Reason::NoResponse), 0);
+    assert!(outcome.elapsed < Duration::from_secs(20), "{:?}", outcome.elapsed);
+}
+
+#[test]
+fn many_limited_hosts_take_no_longer_than_one() {
+    let one = simulate(1, "30000-30099", true, 0, one_of_a_hundred);
+    let many = simulate(64, "30000-30099", true, 0, one_of_a_hundred);
+    assert_eq!((one.tally.open, many.tally.open), (1, 64));
+    assert_eq!(many.count(Reason::NoResponse), 0);
+    assert!(many.elapsed.as_secs_f64() <= 1.3 * one.elapsed.as_secs_f64(), "{:?}", many.elapsed);
+}
+
+#[test]
+fn loss_is_made_up_for() {
+    let outcome = simulate(4, "30000-30999", true, 5, one_of_a_hundred);
+    assert_eq!(outcome.tally.open, 40);
+}
+
+/// A filter that lets a few ports through is no limit, whatever is lost.
+#[test]
+fn a_filter_is_not_taken_for_a_limit() {
+    for loss_percent in [0, 2] {
+        let few = |port: u16, _| port.is_multiple_of(150).then_some(Reply::PortUnreachable);
+        let outcome = simulate(1, "30000-30999", false, loss_percent, few);
+        assert_eq!(outcome.count(Reason::IcmpRateLimited), 0, "{loss_percent} % loss");
+        assert_eq!((outcome.tally.closed, outcome.tally.open_filtered), (7, 993));
+    }
+}
+
+#[test]
+fn a_host_without_a_limit_is_closed_at_once() {
+    let outcome = simulate(1, "30000-30999", false, 0, |_, _| Some(Reply::PortUnreachable));
+    assert_eq!((outcome.tally.closed, outcome.tally.sent), (1_000, 1_000));
+    assert!(outcome.reports.values().all(|report| report.state() == PortState::Closed));
+    assert!(outcome.reports.values().all(|report| report.rtt == Some(ROUND_TRIP)));
+}
+
+#[test]
+fn the_socket_tells_the_attempt() {
+    for latest in 1..=3 * SOCKETS {
+        for socket in 0..SOCKETS {
+            let attempt = attempt_by(socket, latest);
+            let expected = (1..=latest).rev().find(|attempt| socket_of(*attempt) == socket);
+            assert_eq!(attempt, expected, "socket {socket}, latest {latest}");
+        }
+    }
+}
+
+const ERROR: &[u8] = b"\x00\x05\x00\x01File not found\x00";
+
+/// The first probes of ports of one host, entered as asked.
+fn ask(ports: &str) -> (Asked, HashMap<u16, Probe>) {
+    let now = Instant::now();
+    let mut engine = engine(now, 1, ports);
+    let mut asked = Asked::default();
+    let probes = std::iter::from_fn(|| engine.poll_probe(now));
+    let probes: HashMap<_, _> = probes.map(|probe| (probe.target.port(), probe)).collect();
+    for probe in probes.values() {
+        asked.ask(probe);
+    }
+    (asked, probes)
+}
+
+#[test]
+fn a_datagram_answers_the_port_it_comes_from() {
+    let (mut asked, probes) = ask("53,161");
+    let dns = probes[&53];
+    assert_eq!(asked.answered_by(dns.target, b"any"), Some((dns.target, dns.id)));
+    let elsewhere = SocketAddr::new(dns.target.ip(), 54);
+    assert_eq!(asked.answered_by(elsewhere, b"any"), None);
+    asked.end(dns.target);
+    assert_eq!(asked.answered_by(dns.target, b"late"), None);
+}
+
+#[test]
+fn tftp_answers_from_a_port_of_its_own() {
+    let (mut asked, probes) = ask("69,40000");
+    let (tftp, other) = (probes[&69], probes[&40_000]);
+    let of_tftp = Some((tftp.target, tftp.id));
+    assert_eq!(asked.answered_by(other.target, ERROR), of_tftp, "though that port is asked, too");
+    assert_eq!(asked.answered_by(other.target, b"\x00\x03\x00\x01data"), of_tftp);
+    assert_eq!(asked.answered_by(other.target, b"hello"), Some((other.target, other.id)));
+    asked.end(tftp.target);
+    assert_eq!(asked.answered_by(other.target, ERROR), None, "the server repeats itself");
+    assert_eq!(asked.answered_by(other.target, b"hello"), Some((other.target, other.id)));
+}
+
+#[test]
+fn what_looks_like_tftp_is_an_answer_where_nobody_asked_for_tftp() {
+    let (mut asked, probes) = ask("40000");
+    let other = probes[&40_000];
+    assert_eq!(asked.answered_by(other.target, ERROR), Some((other.target, other.id)));
+}

@@ -1,0 +1,133 @@
+//! One probe socket: unconnected, with an error queue, able to ask any host of its family.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
+
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+};
+use ports_core::Port;
+use rustix::io::Errno;
+use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::connect::error_queue::{self, IcmpError};
+use crate::connect::own::{OwnPort, OwnSockets};
+
+/// Room asked for answers and errors that were not read yet: some thousands.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// How much of a datagram is looked at.
+pub(super) const HEAD: usize = 512;
+
+#[derive(Debug)]
+pub(super) struct ProbeSocket {
+    socket: Socket,
+    /// What the kernel has dropped so far, modulo 2^32 (`SO_RXQ_OVFL`).
+    drops: u32,
+    /// Released after the socket is closed: fields drop in order.
+    _port: OwnPort,
+}
+
+/// One datagram that came in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) sender: SocketAddr,
+    /// How much of the buffer it fills.
+    pub(super) len: usize,
+    /// What the kernel dropped since the last one.
+    pub(super) drops: u32,
+}
+
+impl ProbeSocket {
+    pub(super) fn open(
+        v6: bool,
+        source: Option<IpAddr>,
+        own: &Arc<OwnSockets>,
+        interface: Option<&str>,
+    ) -> io::Result<Self> {
+        let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
+        let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
+        if v6 {
+            socket.set_only_v6(true)?;
+        } else {
+            // A probe that is too large for some link is to be cut rather than lost.
+            set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DONT)?;
+        }
+        if let Some(interface) = interface {
+            socket.bind_device(Some(interface.as_bytes()))?;
+        }
+        error_queue::keep(&socket, v6)?;
+        setsockopt(&socket, sockopt::RxqOvfl, &1)?;
+        if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            // Without privilege the kernel gives as much as it gives anyone.
+            socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        }
+        let address = source.unwrap_or_else(|| unspecified(v6));
+        socket.bind(&SocketAddr::new(address, Port::ANY.number()).into())?;
+        let port = socket.local_addr()?.as_socket().map_or(0, |local| local.port());
+        Ok(Self { socket, drops: 0, _port: OwnPort::enter(own, address, Port::new(port)) })
+    }
+
+    pub(super) fn send(&self, datagram: &[u8], target: &SockAddr) -> Result<(), Errno> {
+        match self.socket.send_to(datagram, target) {
+            Ok(_) => Ok(()),
+            // The error is one of the kernel's: std makes none of its own here.
+            Err(error) => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+        }
+    }
+
+    /// The next datagram; `None` where there is none now. An error that a datagram of ours met is not
+    /// the socket's: the error queue tells it.
+    pub(super) fn receive(&mut self, buffer: &mut [u8; HEAD]) -> Option<Arrival> {
+        /// Errors that may be left over: each call takes one.
+        const TRIES: usize = 16;
+        let mut control = nix::cmsg_space!(u32);
+        for _ in 0..TRIES {
+            let mut slices = [IoSliceMut::new(&mut buffer[..])];
+            let message = recvmsg::<SockaddrStorage>(
+                self.socket.as_raw_fd(),
+                &mut slices,
+                Some(&mut control),
+                MsgFlags::MSG_DONTWAIT,
+            );
+            let message = match message {
+                Ok(message) => message,
+                Err(nix::errno::Errno::EAGAIN) => return None,
+                Err(_) => continue,
+            };
+            let drops = message.cmsgs().ok().and_then(|mut messages| {
+                messages.find_map(|message| match message {
+                    ControlMessageOwned::RxqOvfl(drops) => Some(drops),
+                    _ => None,
+                })
+            });
+            let Some(sender) = message.address.as_ref().and_then(error_queue::socket_address)
+            else {
+                continue;
+            };
+            let len = message.bytes;
+            let before = self.drops;
+            self.drops = drops.unwrap_or(before);
+            return Some(Arrival { sender, len, drops: self.drops.wrapping_sub(before) });
+        }
+        None
+    }
+
+    /// The next ICMP message about a datagram of ours: whom that was sent to, and what is said.
+    pub(super) fn next_error(&self) -> Option<(Option<SocketAddr>, Option<IcmpError>)> {
+        error_queue::next(&self.socket)
+    }
+}
+
+impl AsFd for ProbeSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The address of a socket that listens at all of them.
+pub(super) const fn unspecified(v6: bool) -> IpAddr {
+    if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) }
+}
