@@ -1,94 +1,42 @@
-//! Who takes part: our program, the bare loop, and the peers that are installed.
+//! A program that takes part: how it is started, and how what it prints is read.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
-use xshell::cmd;
-
 use super::findings::OutputFormat;
-use super::plan::Ports;
-use crate::workspace;
 
-/// The name of our own row.
-pub(super) const OURS: &str = "ports";
-/// The name of the row all others are divided by.
-pub(super) const BARE: &str = "bare";
-
-const TARGET: &str = "127.0.0.1";
-/// `RustScan`'s batch size in the baselines; larger ones cost more memory and gain nothing here.
-const RUSTSCAN_BATCH: &str = "4500";
+/// Whose program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The scanner of this workspace, whose answer must be right.
+    Ours,
+    /// What it is measured against.
+    Peer,
+}
 
 /// A program, how to start it, and how to read what it prints.
+#[derive(Clone)]
 pub(super) struct Contender {
     pub(super) name: &'static str,
+    pub(super) side: Side,
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) output: OutputFormat,
-}
-
-/// Who takes part, and who does not and why.
-pub(super) struct Contenders {
-    pub(super) present: Vec<Contender>,
-    pub(super) absent: Vec<String>,
-}
-
-/// Our two from the directory of release binaries, the peers from PATH.
-pub(super) fn all(release: &Path, ports: Ports) -> Result<Contenders> {
-    let exe = |name: &str| release.join(name).with_extension(env::consts::EXE_EXTENSION);
-    let ports = ports.to_string();
-    let mut present = vec![
-        Contender {
-            name: OURS,
-            program: exe("ports"),
-            arguments: words(&["scan", TARGET, "-p", &ports, "--format", "jsonl"]),
-            output: OutputFormat::JsonLines,
-        },
-        Contender {
-            name: BARE,
-            program: exe("xtask"),
-            arguments: words(&["bare-connect", &ports]),
-            output: OutputFormat::Bare,
-        },
-    ];
-    let mut absent = Vec::new();
-
-    if let Some(nmap) = find_on_path("nmap") {
-        let mut nmap_with = |name, method: &str| {
-            present.push(Contender {
-                name,
-                program: nmap.clone(),
-                arguments: words(&[method, "-n", "-Pn", "-p", &ports, "-oG", "-", TARGET]),
-                output: OutputFormat::NmapGrepable,
-            });
-        };
-        nmap_with("nmap -sT", "-sT");
-        if is_root()? {
-            nmap_with("nmap -sS", "-sS");
-        } else {
-            absent.push("nmap -sS (needs root)".into());
-        }
-    } else {
-        absent.push("nmap (not on PATH)".into());
-    }
-    match find_on_path("rustscan") {
-        Some(program) => present.push(Contender {
-            name: "rustscan",
-            program,
-            arguments: words(&["-a", TARGET, "-r", &ports, "-b", RUSTSCAN_BATCH, "-g"]),
-            output: OutputFormat::RustScanGreppable,
-        }),
-        None => absent.push("rustscan (not on PATH)".into()),
-    }
-    absent.push(match find_on_path("masscan") {
-        Some(_) => "masscan (has its own TCP stack, which cannot scan loopback)".into(),
-        None => "masscan (not on PATH)".into(),
-    });
-    Ok(Contenders { present, absent })
+    /// It sits out the rounds after this many.
+    pub(super) most_rounds: Option<u32>,
 }
 
 impl Contender {
+    /// The same in at most this many rounds.
+    pub(super) fn at_most(self, rounds: u32) -> Self {
+        Self { most_rounds: Some(rounds), ..self }
+    }
+
+    /// Whether it runs in this round, counted from 0.
+    pub(super) fn takes_part_in(&self, round: u32) -> bool {
+        self.most_rounds.is_none_or(|most| round < most)
+    }
+
     /// The command as one would type it.
     pub(super) fn command_line(&self) -> String {
         let program = self.program.file_name().unwrap_or_default().to_string_lossy();
@@ -103,16 +51,62 @@ impl Contender {
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
+/// Who takes part in a group, and who does not and why.
+#[derive(Default)]
+pub(super) struct LineUp {
+    pub(super) present: Vec<Contender>,
+    pub(super) absent: Vec<String>,
 }
 
-fn find_on_path(name: &str) -> Option<PathBuf> {
-    let directories = env::var_os("PATH")?;
-    env::split_paths(&directories).map(|directory| directory.join(name)).find(|path| path.is_file())
+impl LineUp {
+    /// Adds one that is here, or the reason why it is not.
+    pub(super) fn add(&mut self, contender: Result<Contender, String>) {
+        match contender {
+            Ok(contender) => self.present.push(contender),
+            Err(absence) => self.absent.push(absence),
+        }
+    }
+
+    /// Adds one that runs only once, and not at all in a quick run.
+    pub(super) fn add_slow(&mut self, quick: bool, contender: Result<Contender, String>) {
+        self.add(match contender {
+            Ok(slow) if quick => Err(format!("{} (too slow for --quick)", slow.name)),
+            Ok(slow) => Ok(slow.at_most(1)),
+            absent @ Err(_) => absent,
+        });
+    }
 }
 
-fn is_root() -> Result<bool> {
-    let shell = workspace::shell()?;
-    Ok(cmd!(shell, "id -u").quiet().read()? == "0")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool() -> Contender {
+        Contender {
+            name: "tool",
+            side: Side::Peer,
+            program: "/nowhere/tool".into(),
+            arguments: vec!["-x".into(), "1".into()],
+            output: OutputFormat::Bare,
+            most_rounds: None,
+        }
+    }
+
+    #[test]
+    fn a_slow_one_runs_once_or_is_named_as_absent() {
+        let mut full = LineUp::default();
+        full.add_slow(false, Ok(tool()));
+        assert!(full.present[0].takes_part_in(0) && !full.present[0].takes_part_in(1));
+        assert!(tool().takes_part_in(1000));
+
+        let mut quick = LineUp::default();
+        quick.add_slow(true, Ok(tool()));
+        quick.add(Err("other (not on PATH)".into()));
+        assert_eq!(quick.absent, ["tool (too slow for --quick)", "other (not on PATH)"]);
+    }
+
+    #[test]
+    fn the_command_line_names_the_program_without_its_directory() {
+        assert_eq!(tool().command_line(), "tool -x 1");
+    }
 }

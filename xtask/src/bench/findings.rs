@@ -1,6 +1,7 @@
 //! The open ports in what each contender prints.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -16,6 +17,10 @@ pub(super) enum OutputFormat {
     Bare,
     /// `nmap -oG -`.
     NmapGrepable,
+    /// `masscan -oL -`.
+    MasscanList,
+    /// `zmap -o -`: addresses, of a port that was agreed on.
+    ZmapAddresses { port: u16 },
     /// `rustscan -g`.
     RustScanGreppable,
 }
@@ -25,6 +30,7 @@ pub(super) enum OutputFormat {
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line {
     Port {
+        host: IpAddr,
         port: u16,
         state: String,
     },
@@ -41,22 +47,24 @@ enum Line {
 ///
 /// Where the output is not whole, or says that ports were not probed: a scan that did less work
 /// must not win.
-pub(super) fn open_ports(format: OutputFormat, output: &str) -> Result<BTreeSet<u16>> {
+pub(super) fn open_ports(format: OutputFormat, output: &str) -> Result<BTreeSet<SocketAddrV4>> {
     match format {
         OutputFormat::JsonLines => from_json_lines(output),
         OutputFormat::Bare => from_bare(output),
         OutputFormat::NmapGrepable => from_nmap(output),
+        OutputFormat::MasscanList => from_masscan(output),
+        OutputFormat::ZmapAddresses { port } => from_zmap(output, port),
         OutputFormat::RustScanGreppable => from_rustscan(output),
     }
 }
 
-fn from_json_lines(output: &str) -> Result<BTreeSet<u16>> {
+fn from_json_lines(output: &str) -> Result<BTreeSet<SocketAddrV4>> {
     let mut open = BTreeSet::new();
     let mut errors = None;
     for line in output.lines() {
         match serde_json::from_str(line).with_context(|| format!("not a scan's line: {line}"))? {
-            Line::Port { port, state } if state == "open" => {
-                open.insert(port);
+            Line::Port { host: IpAddr::V4(host), port, state } if state == "open" => {
+                open.insert(SocketAddrV4::new(host, port));
             }
             Line::Summary { errors: count } => errors = Some(count),
             Line::Port { .. } | Line::Other => {}
@@ -69,93 +77,84 @@ fn from_json_lines(output: &str) -> Result<BTreeSet<u16>> {
     }
 }
 
-fn from_bare(output: &str) -> Result<BTreeSet<u16>> {
+fn from_bare(output: &str) -> Result<BTreeSet<SocketAddrV4>> {
     let outcome: bare::Outcome =
         serde_json::from_str(output).context("not the bare loop's output")?;
     ensure!(outcome.local_errors == 0, "{} ports could not be probed", outcome.local_errors);
-    Ok(outcome.open.into_iter().collect())
+    Ok(outcome.open.into_iter().map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).collect())
 }
 
 /// `Host: 127.0.0.1 ()\tPorts: 22/open/tcp//ssh///, 80/open/tcp//http///\tIgnored State: ...`,
 /// closed by `# Nmap done at ...`.
-fn from_nmap(output: &str) -> Result<BTreeSet<u16>> {
+fn from_nmap(output: &str) -> Result<BTreeSet<SocketAddrV4>> {
     ensure!(output.contains("# Nmap done"), "no closing line: the scan did not end");
+    let mut open = BTreeSet::new();
+    for line in output.lines() {
+        let Some((host, fields)) =
+            line.strip_prefix("Host: ").and_then(|rest| rest.split_once(' '))
+        else {
+            continue;
+        };
+        let ports = fields.split('\t').filter_map(|field| field.strip_prefix("Ports: "));
+        for port in ports.flat_map(|ports| ports.split(", ")) {
+            if let Some((port, _)) = port.split_once("/open/") {
+                open.insert(endpoint(host, port)?);
+            }
+        }
+    }
+    Ok(open)
+}
+
+/// `open tcp 80 10.78.0.1 1795365383` between `#masscan` and `# end`; where nothing is open, no
+/// line at all.
+fn from_masscan(output: &str) -> Result<BTreeSet<SocketAddrV4>> {
+    ensure!(
+        output.is_empty() || output.lines().any(|line| line == "# end"),
+        "no closing line: the scan did not end"
+    );
     output
         .lines()
-        .flat_map(|line| line.split('\t'))
-        .filter_map(|field| field.strip_prefix("Ports: "))
-        .flat_map(|ports| ports.split(", "))
-        .filter_map(|port| port.split_once("/open/"))
-        .map(|(port, _)| port.trim().parse().with_context(|| format!("not a port: {port}")))
+        .filter_map(|line| line.strip_prefix("open tcp "))
+        .map(|line| {
+            let mut fields = line.split(' ');
+            let (port, host) = (fields.next(), fields.next());
+            endpoint(host.unwrap_or_default(), port.unwrap_or_default())
+        })
+        .collect()
+}
+
+/// One address a line, under the name of the column in some versions.
+fn from_zmap(output: &str, port: u16) -> Result<BTreeSet<SocketAddrV4>> {
+    output
+        .lines()
+        .filter(|line| *line != "saddr")
+        .map(|line| {
+            let host = line.parse().with_context(|| format!("not an address: {line}"))?;
+            Ok(SocketAddrV4::new(host, port))
+        })
         .collect()
 }
 
 /// `127.0.0.1 -> [22,80]`; nothing where nothing is open.
-fn from_rustscan(output: &str) -> Result<BTreeSet<u16>> {
-    output
-        .lines()
-        .filter_map(|line| line.split_once("-> [")?.1.strip_suffix(']'))
-        .flat_map(|ports| ports.split(','))
-        .map(|port| port.trim().parse().with_context(|| format!("not a port: {port}")))
-        .collect()
+fn from_rustscan(output: &str) -> Result<BTreeSet<SocketAddrV4>> {
+    let mut open = BTreeSet::new();
+    for line in output.lines() {
+        if let Some((host, ports)) = line.split_once(" -> [")
+            && let Some(ports) = ports.strip_suffix(']')
+        {
+            for port in ports.split(',') {
+                open.insert(endpoint(host, port)?);
+            }
+        }
+    }
+    Ok(open)
+}
+
+fn endpoint(host: &str, port: &str) -> Result<SocketAddrV4> {
+    let host = host.parse().with_context(|| format!("not an address: {host}"))?;
+    let port = port.trim().parse().with_context(|| format!("not a port: {port}"))?;
+    Ok(SocketAddrV4::new(host, port))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_each_format() {
-        let bare = r#"{"open":[80,22],"closed":65533,"silent":0,"local_errors":0}"#;
-        let json = concat!(
-            r#"{"type":"scan","targets":["127.0.0.1"]}"#,
-            "\n",
-            r#"{"type":"port","host":"127.0.0.1","port":22,"state":"open","reason":"syn-ack"}"#,
-            "\n",
-            r#"{"type":"port","host":"127.0.0.1","port":23,"state":"closed"}"#,
-            "\n",
-            r#"{"type":"port","host":"127.0.0.1","port":80,"state":"open"}"#,
-            "\n",
-            r#"{"type":"summary","open":2,"errors":0}"#,
-            "\n",
-        );
-        let nmap = "# Nmap 7.93 scan initiated\nHost: 127.0.0.1 ()\tStatus: Up\n\
-            Host: 127.0.0.1 ()\tPorts: 22/open/tcp//ssh///, 23/filtered/tcp/////, \
-            80/open/tcp//http///\tIgnored State: closed (65532)\n# Nmap done at now\n";
-        let rustscan = "127.0.0.1 -> [80,22]\n";
-        for (format, output) in [
-            (OutputFormat::Bare, bare),
-            (OutputFormat::JsonLines, json),
-            (OutputFormat::NmapGrepable, nmap),
-            (OutputFormat::RustScanGreppable, rustscan),
-        ] {
-            assert_eq!(open_ports(format, output).unwrap(), BTreeSet::from([22, 80]));
-        }
-    }
-
-    #[test]
-    fn a_scan_that_did_not_end_is_an_error() {
-        for (format, output) in [
-            (OutputFormat::Bare, ""),
-            (OutputFormat::JsonLines, ""),
-            (OutputFormat::JsonLines, "{\"type\":\"port\",\"port\":22,\"state\":\"open\"}\n"),
-            (OutputFormat::NmapGrepable, "Host: 127.0.0.1 ()\tPorts: 22/open/tcp//ssh///\n"),
-        ] {
-            assert!(open_ports(format, output).is_err(), "{output}");
-        }
-    }
-
-    #[test]
-    fn ports_not_probed_are_an_error() {
-        let json = "{\"type\":\"summary\",\"errors\":3}\n";
-        let error = open_ports(OutputFormat::JsonLines, json).unwrap_err();
-        assert_eq!(error.to_string(), "3 ports could not be probed");
-        let bare = r#"{"open":[],"closed":0,"silent":0,"local_errors":2}"#;
-        assert!(open_ports(OutputFormat::Bare, bare).is_err());
-    }
-
-    #[test]
-    fn nothing_open_is_an_answer() {
-        assert_eq!(open_ports(OutputFormat::RustScanGreppable, "").unwrap(), BTreeSet::new());
-    }
-}
+mod tests;

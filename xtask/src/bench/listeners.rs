@@ -1,44 +1,66 @@
-//! The open ports of the bench, and those that other programs hold open meanwhile.
+//! The open ports of a bench, and those that other programs hold open meanwhile.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::plan::Ports;
 
-/// How many ports the bench opens, spread evenly over those it scans.
-const LISTENERS: u32 = 12;
 /// The kernel's tables of TCP sockets (`proc_pid_net(5)`).
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 /// `TCP_LISTEN` in `include/net/tcp_states.h`, as the tables print it.
 const LISTENING: &str = "0A";
+/// As much as `net.core.somaxconn` allows by default: a full queue leaves a probe unanswered.
+const BACKLOG: i32 = 4096;
 
-/// Listening sockets on 127.0.0.1 that accept and close whatever comes, until the process ends.
+/// Opens one port in each nth part of the range, its middle one or the next that is free: sockets
+/// that accept and close whatever comes, until the process ends.
+///
+/// # Errors
+///
+/// Where not one of them can be bound.
+pub(super) fn listen(address: Ipv4Addr, range: Ports, n: u32) -> Result<BTreeSet<u16>> {
+    let mut ports = BTreeSet::new();
+    for part in range.parts(n) {
+        let bound = part.middle_first().find_map(|port| Some((port, bind(address, port).ok()?)));
+        if let Some((port, listener)) = bound {
+            ports.insert(port);
+            thread::spawn(move || drain(&listener));
+        }
+    }
+    ensure!(!ports.is_empty(), "no port in {range} can be bound on {address}");
+    Ok(ports)
+}
+
+/// Without `SO_REUSEADDR`: a port on which another program listens must not be shared.
+fn bind(address: Ipv4Addr, port: u16) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&SocketAddrV4::new(address, port).into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Keeps the queue of connections from filling.
+fn drain(listener: &TcpListener) {
+    for connection in listener.incoming() {
+        // A connection that was reset before it was accepted is an error here, and expected.
+        drop(connection);
+    }
+}
+
+/// The ports of 127.0.0.1 that this process holds open.
 pub(super) struct Listeners {
     ports: BTreeSet<u16>,
 }
 
 impl Listeners {
-    /// Opens one port in each twelfth of the range: its middle one, or the next that is free.
-    pub(super) fn open(range: Ports) -> Result<Self> {
-        let mut ports = BTreeSet::new();
-        for part in range.parts(LISTENERS) {
-            let middle = part.first + (part.last - part.first) / 2;
-            let listener = (middle..=part.last)
-                .chain(part.first..middle)
-                .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-            if let Some(listener) = listener {
-                let port =
-                    listener.local_addr().context("cannot read a listener's address")?.port();
-                ports.insert(port);
-                thread::spawn(move || drain(&listener));
-            }
-        }
-        ensure!(!ports.is_empty(), "no port in {range} can be bound on 127.0.0.1");
-        Ok(Self { ports })
+    /// Opens this many, spread evenly over the range.
+    pub(super) fn open(range: Ports, n: u32) -> Result<Self> {
+        Ok(Self { ports: listen(Ipv4Addr::LOCALHOST, range, n)? })
     }
 
     /// The ports, in order.
@@ -59,14 +81,6 @@ impl Listeners {
             }
         }
         Ok(ports.difference(&self.ports).copied().collect())
-    }
-}
-
-/// Keeps the queue of connections from filling, for a full one would leave a probe unanswered.
-fn drain(listener: &TcpListener) {
-    for connection in listener.incoming() {
-        // A connection that was reset before it was accepted is an error here, and expected.
-        drop(connection);
     }
 }
 

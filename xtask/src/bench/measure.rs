@@ -1,5 +1,6 @@
 //! One run of one program: how long, how much memory, what it printed.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -53,22 +54,35 @@ impl Meter {
         }
     }
 
-    /// Runs the program to its end.
+    /// The same with another time limit.
+    pub(super) fn limited_to(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+
+    /// Runs the program to its end, behind a prefix that puts it where it belongs.
     ///
     /// # Errors
     ///
     /// Where it cannot be started, fails, or takes longer than the time limit.
-    pub(super) fn run(&self, program: &Path, arguments: &[String]) -> Result<Measured> {
+    pub(super) fn run(
+        &self,
+        prefix: &[String],
+        program: &Path,
+        arguments: &[String],
+    ) -> Result<Measured> {
         let [stdout, stderr, memory] =
             ["run.out", "run.err", "run.rss"].map(|name| self.directory.join(name));
-        let mut command = if self.has_gnu_time {
-            let mut command = Command::new(GNU_TIME);
-            command.args(["-f", "%M", "-o"]).arg(&memory).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
+        let mut words: Vec<&OsStr> = prefix.iter().map(OsStr::new).collect();
+        if self.has_gnu_time {
+            words.extend([GNU_TIME, "-f", "%M", "-o"].map(OsStr::new));
+            words.push(memory.as_os_str());
+            // Again: the prefix ends its own process with this one, not that process's children.
+            words.extend(prefix.iter().map(OsStr::new));
+        }
+        words.push(program.as_os_str());
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(create(&stdout)?)
@@ -170,14 +184,15 @@ mod tests {
             (directory, meter)
         };
         let installed = meter(true).1;
-        let works = installed.run(&env::current_exe().unwrap(), &["--list".into()]).is_ok();
+        let works = installed.run(&[], &env::current_exe().unwrap(), &["--list".into()]).is_ok();
         if works { vec![meter(false), meter(true)] } else { vec![meter(false)] }
     }
 
     #[test]
     fn a_run_gives_what_was_printed() {
         for (_directory, meter) in meters() {
-            let measured = meter.run(&env::current_exe().unwrap(), &["--list".into()]).unwrap();
+            let measured =
+                meter.run(&[], &env::current_exe().unwrap(), &["--list".into()]).unwrap();
             assert!(measured.stdout.contains("a_run_gives_what_was_printed: test"));
             assert!(!measured.wall.is_zero());
             if meter.has_gnu_time {
@@ -190,9 +205,9 @@ mod tests {
     fn a_run_that_fails_is_an_error_with_its_reason() {
         for (_directory, meter) in meters() {
             let program = env::current_exe().unwrap();
-            let error = meter.run(&program, &["--no-such-flag".into()]).err().unwrap();
+            let error = meter.run(&[], &program, &["--no-such-flag".into()]).err().unwrap();
             assert!(error.to_string().contains("ended with exit status"), "{error}");
-            assert!(meter.run(Path::new("/nowhere/program"), &[]).is_err());
+            assert!(meter.run(&[], Path::new("/nowhere/program"), &[]).is_err());
         }
     }
 
@@ -200,7 +215,7 @@ mod tests {
     fn a_run_past_the_limit_is_ended() {
         for (_directory, mut meter) in meters() {
             meter.time_limit = Duration::from_millis(50);
-            let error = meter.run(Path::new("sleep"), &["1000".into()]).err().unwrap();
+            let error = meter.run(&[], Path::new("sleep"), &["1000".into()]).err().unwrap();
             assert_eq!(error.to_string(), "sleep ran longer than 50ms");
         }
     }

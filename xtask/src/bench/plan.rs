@@ -1,24 +1,34 @@
-//! What one run of the bench does: which ports, how many rounds.
+//! How much one run of the bench does, and which ports.
 
 use std::fmt;
 use std::str::FromStr;
 
-const ROUNDS: u32 = 5;
 const QUICK_ROUNDS: u32 = 2;
 const QUICK_PORTS: Ports = Ports { first: 1, last: 8192 };
 
-/// What is measured, and how often.
+/// How much is measured.
+#[derive(Clone, Copy)]
 pub(super) struct Plan {
-    pub(super) rounds: u32,
-    pub(super) ports: Ports,
+    /// Rounds asked for, in place of each group's own number.
+    rounds: Option<u32>,
+    /// Less of everything: to see that it works.
+    pub(super) quick: bool,
 }
 
 impl Plan {
-    /// What was asked for; the rest by default.
-    pub(super) fn new(rounds: Option<u32>, ports: Option<Ports>, quick: bool) -> Self {
-        let (default_rounds, default_ports) =
-            if quick { (QUICK_ROUNDS, QUICK_PORTS) } else { (ROUNDS, Ports::ALL) };
-        Self { rounds: rounds.unwrap_or(default_rounds), ports: ports.unwrap_or(default_ports) }
+    /// What was asked for.
+    pub(super) const fn new(rounds: Option<u32>, quick: bool) -> Self {
+        Self { rounds, quick }
+    }
+
+    /// How many rounds, where a full run of the group has this many.
+    pub(super) fn rounds(self, full: u32) -> u32 {
+        self.rounds.unwrap_or(if self.quick { QUICK_ROUNDS } else { full })
+    }
+
+    /// The ports of a scan of one host.
+    pub(super) const fn ports(self) -> Ports {
+        if self.quick { QUICK_PORTS } else { Ports::ALL }
     }
 }
 
@@ -30,7 +40,8 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    const ALL: Self = Self { first: 1, last: u16::MAX };
+    pub(super) const ALL: Self = Self { first: 1, last: u16::MAX };
+    pub(super) const HTTP: Self = Self { first: 80, last: 80 };
 
     /// How many ports.
     pub(super) fn count(self) -> u32 {
@@ -49,11 +60,20 @@ impl Ports {
             last: self.first + (bound(part + 1) - 1),
         })
     }
+
+    /// The ports of this part in the order to try them: its middle, what follows, what precedes.
+    pub(super) fn middle_first(self) -> impl Iterator<Item = u16> {
+        let middle = self.first + (self.last - self.first) / 2;
+        (middle..=self.last).chain(self.first..middle)
+    }
 }
 
-/// `1-65535`: the form every contender takes.
+/// `1-65535`, or `80` for a single one: the form every contender takes.
 impl fmt::Display for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            return write!(f, "{}", self.first);
+        }
         write!(f, "{}-{}", self.first, self.last)
     }
 }
@@ -62,12 +82,10 @@ impl FromStr for Ports {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let ends = text.split_once('-').and_then(|(first, last)| {
-            Some(Self { first: first.parse().ok()?, last: last.parse().ok()? })
-        });
-        match ends {
-            Some(ports) if 1 <= ports.first && ports.first <= ports.last => Ok(ports),
-            _ => Err("expected FIRST-LAST, from 1 to 65535".into()),
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (first.parse(), last.parse()) {
+            (Ok(first), Ok(last)) if 1 <= first && first <= last => Ok(Self { first, last }),
+            _ => Err("expected PORT or FIRST-LAST, from 1 to 65535".into()),
         }
     }
 }
@@ -78,10 +96,10 @@ mod tests {
 
     #[test]
     fn parses_what_it_prints() {
-        for text in ["1-65535", "80-80", "49152-65535"] {
+        for text in ["1-65535", "80", "49152-65535"] {
             assert_eq!(text.parse::<Ports>().unwrap().to_string(), text);
         }
-        for text in ["", "80", "0-80", "90-80", "1-65536", "1-2-3"] {
+        for text in ["", "0", "0-80", "90-80", "1-65536", "1-2-3"] {
             assert!(text.parse::<Ports>().is_err(), "{text}");
         }
         assert_eq!(Ports::ALL.count(), 65_535);
@@ -89,7 +107,7 @@ mod tests {
 
     #[test]
     fn parts_cover_every_port_once() {
-        for (ports, n) in [("1-65535", 12), ("1-65535", 1), ("5-16", 12), ("100-104", 12)] {
+        for (ports, n) in [("1-65535", 12), ("1-65535", 200), ("5-16", 12), ("100-104", 12)] {
             let ports: Ports = ports.parse().unwrap();
             let covered: Vec<u16> =
                 ports.parts(n).flat_map(|part| part.first..=part.last).collect();
@@ -98,10 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn every_port_of_a_part_is_tried_the_middle_first() {
+        let part: Ports = "10-14".parse().unwrap();
+        assert_eq!(part.middle_first().collect::<Vec<_>>(), [12, 13, 14, 10, 11]);
+    }
+
+    #[test]
     fn quick_gives_way_to_what_was_asked_for() {
-        let plan = Plan::new(Some(7), None, true);
-        assert_eq!((plan.rounds, plan.ports), (7, QUICK_PORTS));
-        let plan = Plan::new(None, Some(Ports { first: 5, last: 9 }), false);
-        assert_eq!((plan.rounds, plan.ports.count()), (ROUNDS, 5));
+        assert_eq!(Plan::new(Some(7), true).rounds(20), 7);
+        assert_eq!(Plan::new(None, true).rounds(20), QUICK_ROUNDS);
+        assert_eq!(Plan::new(None, false).rounds(20), 20);
+        assert_eq!(Plan::new(None, false).ports(), Ports::ALL);
     }
 }

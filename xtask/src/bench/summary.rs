@@ -1,5 +1,7 @@
 //! From single runs to the numbers of a row: medians, and the median of per-round ratios.
 
+use std::net::SocketAddrV4;
+
 use serde::{Deserialize, Serialize};
 
 /// One run of one contender.
@@ -12,38 +14,57 @@ pub(super) struct Run {
     /// How many of the bench's own open ports it found.
     pub(super) found_open: usize,
     /// Ports it called open on which nobody listened.
-    pub(super) false_opens: Vec<u16>,
+    pub(super) false_opens: Vec<SocketAddrV4>,
+    /// How many packets arrived, where they were counted.
+    pub(super) packets: Option<u64>,
+    /// How many ports were asked per second while it sent: those there were to ask, by the time
+    /// from the first packet that arrived to the last. Who asks twice is slower, not faster.
+    pub(super) asked_per_s: Option<f64>,
 }
 
-/// The runs of one contender, one for each round; a failed one keeps its place.
+/// The runs of one contender, one for each round; a failed one keeps its place, and so does one
+/// that was left out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Series {
-    rounds: Vec<Result<Run, String>>,
+    rounds: Vec<Option<Result<Run, String>>>,
 }
 
 impl Series {
     /// Adds the run of the next round, or why it failed.
     pub(super) fn push(&mut self, run: Result<Run, String>) {
-        self.rounds.push(run);
+        self.rounds.push(Some(run));
+    }
+
+    /// Leaves the next round out.
+    pub(super) fn skip(&mut self) {
+        self.rounds.push(None);
     }
 
     /// The runs that succeeded.
     pub(super) fn runs(&self) -> impl Iterator<Item = &Run> + Clone {
-        self.rounds.iter().filter_map(|run| run.as_ref().ok())
+        self.rounds.iter().filter_map(|run| run.as_ref()?.as_ref().ok())
     }
 
     /// Why the others failed.
     pub(super) fn failures(&self) -> impl Iterator<Item = &String> {
-        self.rounds.iter().filter_map(|run| run.as_ref().err())
+        self.rounds.iter().filter_map(|run| run.as_ref()?.as_ref().err())
     }
 
-    /// The median of the ratios of wall times, round by round, over the rounds in which both
+    /// The median of the ratios of a value, round by round, over the rounds in which both
     /// succeeded: what slowed the machine in one round slowed both.
+    pub(super) fn ratio_of(
+        &self,
+        other: &Self,
+        value: impl Fn(&Run) -> Option<f64>,
+    ) -> Option<f64> {
+        let value = |run: &Option<Result<Run, String>>| value(run.as_ref()?.as_ref().ok()?);
+        let rounds = self.rounds.iter().zip(&other.rounds);
+        median(rounds.filter_map(|(this, other)| Some(value(this)? / value(other)?)))
+    }
+
+    /// The ratio of wall times.
     pub(super) fn ratio_to(&self, other: &Self) -> Option<f64> {
-        let ratios = self.rounds.iter().zip(&other.rounds).filter_map(|(this, other)| {
-            Some(this.as_ref().ok()?.wall_ms / other.as_ref().ok()?.wall_ms)
-        });
-        median(ratios)
+        self.ratio_of(other, |run| Some(run.wall_ms))
     }
 }
 
@@ -63,9 +84,19 @@ mod tests {
     use super::*;
 
     fn series(walls: &[Option<f64>]) -> Series {
-        let run =
-            |wall_ms| Run { wall_ms, peak_rss_kib: None, found_open: 12, false_opens: Vec::new() };
-        Series { rounds: walls.iter().map(|wall| wall.map(run).ok_or("failed".into())).collect() }
+        let run = |wall_ms| Run {
+            wall_ms,
+            peak_rss_kib: None,
+            found_open: 12,
+            false_opens: Vec::new(),
+            packets: None,
+            asked_per_s: None,
+        };
+        let mut series = Series::default();
+        for wall in walls {
+            series.push(wall.map(run).ok_or("failed".into()));
+        }
+        series
     }
 
     fn close(left: Option<f64>, right: f64) -> bool {
@@ -97,5 +128,13 @@ mod tests {
         assert!(close(this.ratio_to(&other), 3.0));
         assert_eq!(this.ratio_to(&series(&[None, None, None])), None);
         assert_eq!((this.runs().count(), this.failures().count()), (2, 1));
+    }
+
+    #[test]
+    fn a_round_left_out_is_no_failure() {
+        let mut this = series(&[Some(3.0)]);
+        this.skip();
+        assert_eq!((this.runs().count(), this.failures().count()), (1, 0));
+        assert!(close(this.ratio_to(&series(&[Some(1.0), Some(2.0)])), 3.0));
     }
 }
