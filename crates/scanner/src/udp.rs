@@ -2,6 +2,7 @@
 
 mod asked;
 mod driver;
+mod drops;
 mod icmp_limit;
 mod question;
 mod send_error;

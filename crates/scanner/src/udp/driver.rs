@@ -91,7 +91,9 @@ impl UdpDriver {
         }
         // Answers taken before a cancellation was seen are findings like any other.
         self.tell(source);
-        Ok(Worked { engine: self.engine, kernel_drops: self.kernel_drops })
+        let last_drops = self.sockets.iter().map(|(_, socket)| u64::from(socket.drops_since()));
+        let kernel_drops = self.kernel_drops + last_drops.sum::<u64>();
+        Ok(Worked { engine: self.engine, kernel_drops })
     }
 
     fn tell(&mut self, source: &mut dyn WorkSource) {
