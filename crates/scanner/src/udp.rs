@@ -4,6 +4,7 @@ mod asked;
 mod driver;
 mod drops;
 mod icmp_limit;
+mod icmp_meaning;
 mod question;
 mod send_error;
 mod socket;

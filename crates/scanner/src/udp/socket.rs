@@ -19,6 +19,8 @@ use crate::connect::own::{OwnPort, OwnSockets};
 
 /// Room asked for answers and errors that were not read yet: some thousands.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// Room asked for datagrams that wait in the kernel until their neighbour is found.
+const SEND_BUFFER: usize = 4 << 20;
 /// How much of a datagram is looked at.
 pub(super) const HEAD: usize = 512;
 
@@ -60,6 +62,9 @@ impl ProbeSocket {
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
             // Without privilege the kernel gives as much as it gives anyone.
             socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        }
+        if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
+            socket.set_send_buffer_size(SEND_BUFFER)?;
         }
         let address = source.unwrap_or_else(|| unspecified(v6));
         socket.bind(&SocketAddr::new(address, Port::ANY.number()).into())?;
