@@ -205,3 +205,25 @@ fn a_routers_refusals_are_told_apart() {
         assert_eq!(verdicts(&lines)[&9], ("filtered".to_owned(), reason.to_owned()));
     }
 }
+
+/// What the kernel keeps for neighbours that it looks for in vain takes no room from the others.
+#[test]
+#[ignore = "needs root and iproute2"]
+fn dead_neighbours_do_not_hold_up_the_living() {
+    let lab = Lab::new();
+    let service = lab.there(|| Service::echo(&format!("{THERE}:0")));
+    let ports = format!("1-20,{}", service.port());
+    let lines = lab.scan(&["--udp", "10.78.0.2-10.78.0.200", "-p", &ports, "--show", "all"]);
+    let (mut open, mut missing) = (Vec::new(), 0);
+    for report in lines.iter().filter(|line| line["type"] == "port") {
+        match (report["host"].as_str().unwrap(), report["reason"].as_str().unwrap()) {
+            (THERE, "udp-response") => open.push(report["port"].as_u64().unwrap()),
+            (THERE, _) => assert_ne!(report["state"], "error"),
+            (_, reason) => {
+                assert_eq!(reason, "neighbour-unresolved", "{report}");
+                missing += 1;
+            }
+        }
+    }
+    assert_eq!((open, missing), (vec![service.port().into()], 198 * 21));
+}

@@ -2,7 +2,9 @@
 
 mod asked;
 mod driver;
+mod drops;
 mod icmp_limit;
+mod icmp_meaning;
 mod question;
 mod send_error;
 mod socket;

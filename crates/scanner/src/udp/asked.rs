@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use super::icmp_limit::IcmpLimit;
 use crate::engine::{Probe, ProbeId};
@@ -11,6 +12,9 @@ use crate::engine::{Probe, ProbeId};
 pub(super) const SOCKETS: u32 = 4;
 /// Where a TFTP server is asked (RFC 1350 section 4).
 const TFTP: u16 = 69;
+/// How often a neighbour that is not there is knocked for: as often as the kernel asks for one itself
+/// (`retrans_time_ms`, arp(7)).
+const KNOCK: Duration = Duration::from_secs(1);
 /// TFTP servers remembered; past that all are forgotten.
 const MAX_TFTP_HOSTS: usize = 4_096;
 
@@ -39,6 +43,7 @@ struct Port {
 struct Host {
     limit: IcmpLimit,
     under_way: u32,
+    knocked: Option<Instant>,
 }
 
 impl Asked {
@@ -100,6 +105,17 @@ impl Asked {
     /// The latest attempt at `target`, where it is under way.
     pub(super) fn latest(&self, target: SocketAddr) -> Option<ProbeId> {
         Some(self.ports.get(&target)?.latest)
+    }
+
+    /// Whether one more datagram may go to a host on a link that has not been found there: it would only
+    /// lie in the kernel's queue, and take the room of others.
+    pub(super) fn may_knock(&mut self, now: Instant, host: IpAddr) -> bool {
+        let Some(host) = self.hosts.get_mut(&host) else { return true };
+        let due = host.knocked.is_none_or(|at| now.saturating_duration_since(at) >= KNOCK);
+        if due {
+            host.knocked = Some(now);
+        }
+        due
     }
 
     /// The port answered with a datagram.

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use socket2::SockAddr;
 
 use super::asked::{Asked, attempt_by, socket_of};
+use super::icmp_meaning::meaning;
 use super::question::questions;
 use super::send_error::classify;
 use super::socket::{Arrival, HEAD, ProbeSocket, unspecified};
@@ -29,6 +30,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 const SEND_BATCH: usize = 64;
 /// How often one datagram is tried: each try may meet the error of another one.
 const SEND_TRIES: usize = 16;
+/// How often the probes that wait for a neighbour are looked at.
+const PARKED_LOOK: Duration = Duration::from_millis(100);
 /// Messages taken from one socket before the others have their turn.
 const RECEIVE_BATCH: usize = 4_096;
 
@@ -54,6 +57,9 @@ pub(super) struct UdpDriver {
     sockets: Vec<(SocketName, ProbeSocket)>,
     asked: Asked,
     neighbours: Neighbours,
+    /// Probes that wait until their neighbour is found; no more than are in flight.
+    parked: Vec<Probe>,
+    parked_seen: Instant,
     datagram: Vec<u8>,
     oldest_group: u64,
     kernel_drops: u64,
@@ -67,6 +73,8 @@ impl UdpDriver {
             sockets: Vec::new(),
             asked: Asked::default(),
             neighbours: Neighbours::default(),
+            parked: Vec::new(),
+            parked_seen: Instant::now(),
             datagram: Vec::new(),
             oldest_group: 0,
             kernel_drops: 0,
@@ -78,6 +86,7 @@ impl UdpDriver {
         let mut more_work = true;
         while !source.is_cancelled() {
             self.expire();
+            self.send_parked();
             for _ in 0..SEND_BATCH {
                 more_work = more_work && feed(&mut self.engine, source);
                 let Some(probe) = self.engine.poll_probe(Instant::now()) else { break };
@@ -93,7 +102,9 @@ impl UdpDriver {
         }
         // Answers taken before a cancellation was seen are findings like any other.
         self.tell(source);
-        Ok(Worked { engine: self.engine, kernel_drops: self.kernel_drops })
+        let last_drops = self.sockets.iter().map(|(_, socket)| u64::from(socket.drops_since()));
+        let kernel_drops = self.kernel_drops + last_drops.sum::<u64>();
+        Ok(Worked { engine: self.engine, kernel_drops })
     }
 
     fn tell(&mut self, source: &mut dyn WorkSource) {
@@ -116,10 +127,9 @@ impl UdpDriver {
         let now = Instant::now();
         engine.handle_silence(now, |target| {
             let host = target.ip();
-            let unresolved = !config.links.is_local(host) && neighbours.is_unresolved(now, host);
             // The kernel tells a datagram of an unresolved neighbour only after three seconds; its
             // table knows before.
-            if unresolved {
+            if is_missing(neighbours, &config.links, now, host) {
                 Silence::Local(LocalError::NeighbourUnresolved)
             } else if asked.is_limited(host) {
                 Silence::Remote(Reason::IcmpRateLimited)
@@ -142,6 +152,42 @@ impl UdpDriver {
             return self.local_error(probe.id, open_error(&error));
         }
         self.asked.ask(probe);
+        let Self { config, neighbours, asked, .. } = self;
+        let now = Instant::now();
+        if is_missing(neighbours, &config.links, now, target.ip())
+            && !asked.may_knock(now, target.ip())
+        {
+            self.parked.push(*probe);
+            return;
+        }
+        self.ask(name, probe);
+    }
+
+    /// Sends the probes whose neighbours were found meanwhile.
+    fn send_parked(&mut self) {
+        let now = Instant::now();
+        if self.parked.is_empty() || now.saturating_duration_since(self.parked_seen) < PARKED_LOOK {
+            return;
+        }
+        self.parked_seen = now;
+        for probe in std::mem::take(&mut self.parked) {
+            let Probe { id, target } = probe;
+            let is_latest = self.asked.latest(target) == Some(id);
+            if !is_latest || self.engine.find(id.index(), target, id.attempt()).is_none() {
+                continue;
+            }
+            if is_missing(&mut self.neighbours, &self.config.links, now, target.ip()) {
+                self.parked.push(probe);
+            } else {
+                self.engine.note_departed(now, id);
+                self.ask((target.is_ipv6(), socket_of(id.attempt())), &probe);
+            }
+        }
+    }
+
+    /// Puts the question whose turn it is.
+    fn ask(&mut self, name: SocketName, probe: &Probe) {
+        let target = probe.target;
         let questions = questions(Port::new(target.port()));
         let turn = probe.id.attempt().wrapping_sub(1) as usize % questions.len();
         let mut datagram = std::mem::take(&mut self.datagram);
@@ -300,6 +346,11 @@ impl UdpDriver {
     }
 }
 
+/// Whether `host`, or the gateway to it, is on a link of this machine and was not found there.
+fn is_missing(neighbours: &mut Neighbours, links: &Links, now: Instant, host: IpAddr) -> bool {
+    !links.is_local(host) && neighbours.is_unresolved(now, host)
+}
+
 /// Whether the address is this machine's in a way that its interfaces do not show: then it is asked
 /// from that very address. Sends nothing.
 fn is_asked_from_itself(target: SocketAddr) -> bool {
@@ -308,53 +359,4 @@ fn is_asked_from_itself(target: SocketAddr) -> bool {
         socket.local_addr()
     });
     local.is_ok_and(|local| local.ip() == target.ip())
-}
-
-/// What an ICMP message about a probe to `target` says: of the target, or of this machine.
-fn meaning(error: IcmpError, target: IpAddr, links: &Links) -> Result<Reply, LocalError> {
-    let IcmpError { reply, sender } = error;
-    let itself = sender == Some(target);
-    let here = sender.is_some_and(|sender| links.is_local(sender));
-    match reply {
-        // The kernel tells its own failure to resolve a neighbour in the form of a message from itself
-        // (`ipv4_link_failure` in `net/ipv4/route.c`), and so does its filter where it refuses.
-        Reply::HostUnreachable if here && !links.is_local(target) => {
-            Err(LocalError::NeighbourUnresolved)
-        }
-        _ if here && !itself && !links.is_local(target) => Err(LocalError::NotPermitted),
-        // Only the host itself knows its ports.
-        Reply::PortUnreachable if !itself && !here => Ok(Reply::AdminProhibited),
-        reply => Ok(reply),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const ROUTER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 1));
-
-    fn said(reply: Reply, sender: IpAddr, target: IpAddr) -> Result<Reply, LocalError> {
-        meaning(IcmpError { reply, sender: Some(sender) }, target, &Links::read().unwrap())
-    }
-
-    #[test]
-    fn only_the_host_itself_says_that_a_port_is_closed() {
-        let unreachable = Reply::PortUnreachable;
-        assert_eq!(said(unreachable, HOST, HOST), Ok(unreachable));
-        assert_eq!(said(unreachable, ROUTER, HOST), Ok(Reply::AdminProhibited));
-        assert_eq!(said(Reply::HostUnreachable, ROUTER, HOST), Ok(Reply::HostUnreachable));
-        assert_eq!(said(Reply::AdminProhibited, HOST, HOST), Ok(Reply::AdminProhibited));
-    }
-
-    #[test]
-    fn what_this_machine_says_of_others_is_its_own_failure() {
-        let own = IpAddr::from([127, 0, 0, 1]);
-        assert_eq!(said(Reply::HostUnreachable, own, HOST), Err(LocalError::NeighbourUnresolved));
-        assert_eq!(said(Reply::PortUnreachable, own, HOST), Err(LocalError::NotPermitted));
-        assert_eq!(said(Reply::PortUnreachable, own, own), Ok(Reply::PortUnreachable));
-        let other = IpAddr::from([127, 0, 0, 2]);
-        assert_eq!(said(Reply::PortUnreachable, own, other), Ok(Reply::PortUnreachable));
-    }
 }

@@ -13,11 +13,14 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::drops;
 use crate::connect::error_queue::{self, IcmpError};
 use crate::connect::own::{OwnPort, OwnSockets};
 
 /// Room asked for answers and errors that were not read yet: some thousands.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// Room asked for datagrams that wait in the kernel until their neighbour is found.
+const SEND_BUFFER: usize = 4 << 20;
 /// How much of a datagram is looked at.
 pub(super) const HEAD: usize = 512;
 
@@ -63,6 +66,9 @@ impl ProbeSocket {
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
             // Without privilege the kernel gives as much as it gives anyone.
             socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        }
+        if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
+            socket.set_send_buffer_size(SEND_BUFFER)?;
         }
         let address = source.unwrap_or_else(|| unspecified(v6));
         socket.bind(&SocketAddr::new(address, Port::ANY.number()).into())?;
@@ -115,6 +121,11 @@ impl ProbeSocket {
         None
     }
 
+    /// What the kernel dropped since the last datagram that was read.
+    pub(super) fn drops_since(&self) -> u32 {
+        drops::of(&self.socket).map_or(0, |drops| drops.wrapping_sub(self.drops))
+    }
+
     /// The next ICMP message about a datagram of ours: whom that was sent to, and what is said.
     pub(super) fn next_error(&self) -> Option<(Option<SocketAddr>, Option<IcmpError>)> {
         error_queue::next(&self.socket)
@@ -130,4 +141,38 @@ impl AsFd for ProbeSocket {
 /// The address of a socket that listens at all of them.
 pub(super) const fn unspecified(v6: bool) -> IpAddr {
     if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    #[test]
+    fn every_datagram_was_read_or_counted_as_dropped() {
+        const SENT: usize = 200;
+        let source = IpAddr::V4(Ipv4Addr::new(127, 79, 0, 1));
+        let own = Arc::new(OwnSockets::default());
+        let mut socket = ProbeSocket::open(false, Some(source), &own).unwrap();
+        // Room for a few.
+        socket.socket.set_recv_buffer_size(1).unwrap();
+        let address = socket.socket.local_addr().unwrap().as_socket().unwrap();
+        assert!(own.has_socket(source, Port::new(address.port())));
+        let sender = UdpSocket::bind((source, 0)).unwrap();
+        for _ in 0..SENT {
+            sender.send_to(&[7; 1_000], address).unwrap();
+        }
+        let (mut read, mut dropped) = (0, 0);
+        let mut buffer = [0; HEAD];
+        while let Some(arrival) = socket.receive(&mut buffer) {
+            assert_eq!((arrival.sender, arrival.len), (sender.local_addr().unwrap(), HEAD));
+            read += 1;
+            dropped += arrival.drops as usize;
+        }
+        assert!(read > 0 && read < SENT);
+        assert_eq!(read + dropped + socket.drops_since() as usize, SENT);
+        drop(socket);
+        assert!(!own.has_socket(source, Port::new(address.port())));
+    }
 }

@@ -240,3 +240,13 @@ fn what_looks_like_tftp_is_an_answer_where_nobody_asked_for_tftp() {
     let other = probes[&40_000];
     assert_eq!(asked.answered_by(other.target, ERROR), Some((other.target, other.id)));
 }
+
+#[test]
+fn a_missing_neighbour_is_knocked_for_once_a_second() {
+    let (mut asked, probes) = ask("53");
+    let (host, now) = (probes[&53].target.ip(), Instant::now());
+    assert!(asked.may_knock(now, host));
+    assert!(!asked.may_knock(now + KNOCK / 2, host));
+    assert!(asked.may_knock(now + KNOCK, host));
+    assert!(!asked.may_knock(now + KNOCK, host));
+}
