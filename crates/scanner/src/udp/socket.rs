@@ -154,7 +154,7 @@ mod tests {
         const SENT: usize = 200;
         let source = IpAddr::V4(Ipv4Addr::new(127, 79, 0, 1));
         let own = Arc::new(OwnSockets::default());
-        let mut socket = ProbeSocket::open(false, Some(source), &own).unwrap();
+        let mut socket = ProbeSocket::open(false, Some(source), &own, None).unwrap();
         // Room for a few.
         socket.socket.set_recv_buffer_size(1).unwrap();
         let address = socket.socket.local_addr().unwrap().as_socket().unwrap();
