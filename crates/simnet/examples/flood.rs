@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let report = simulation.stop()?;
     println!("sent      {sent} in {:.2} s: {:.0}/s", elapsed, sent as f64 / elapsed);
     // The kernel itself says something, too: it looks for IPv6 routers.
-    let received = report.network.received - report.network.unreadable;
+    let received = report.network.received - report.network.no_host;
     println!("received  {received}");
     println!("delivered {}, unsent {}", report.network.delivered, report.unsent);
     println!("late      {} (the latest by {} us)", report.late, report.latest_us);
