@@ -7,7 +7,6 @@ mod resume;
 mod sinks;
 
 use anyhow::Context;
-use ports_core::Transport;
 use scanner::{Reason, Scan, ScanEvent, ScanHandle, ScanSummary};
 use tokio::task::spawn_blocking;
 

@@ -43,6 +43,8 @@ enum Line<'a> {
         host: IpAddr,
         name: Option<&'a str>,
         state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
         rtt_us: u64,
     },
     Port {
@@ -58,6 +60,8 @@ enum Line<'a> {
     Summary {
         hosts: u64,
         hosts_up: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        not_scanned: Option<u64>,
         probes: u64,
         sent: u64,
         open: u64,
@@ -96,6 +100,7 @@ impl<'a> From<&'a ScanEvent> for Line<'a> {
                 host: host.address,
                 name: host.name.as_deref(),
                 state: "up",
+                reason: host.reason.map(crate::state::Reason::name),
                 rtt_us: host.rtt.as_micros() as u64,
             },
             ScanEvent::Port(report) => Self::Port {
@@ -111,6 +116,7 @@ impl<'a> From<&'a ScanEvent> for Line<'a> {
             ScanEvent::Finished(summary) => Self::Summary {
                 hosts: summary.hosts,
                 hosts_up: summary.hosts_up,
+                not_scanned: summary.not_scanned,
                 probes: summary.tally.probes,
                 sent: summary.tally.sent,
                 open: summary.tally.open,

@@ -73,6 +73,7 @@ fn build(
         .exclude(excluded)
         .ports(ports)
         .method(method)
+        .discover(args.discover)
         .report(&StateArg::states(&args.show))
         .seed(args.seed)
         .shard(args.shard);
