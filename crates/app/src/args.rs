@@ -1,6 +1,7 @@
 //! The command line, as clap parses it: raw flags, each checked by itself.
 
 mod demo;
+mod diff;
 mod lookup;
 mod output;
 mod scan;
@@ -9,16 +10,19 @@ mod sockets;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use demo::DemoArgs;
+pub(crate) use diff::{DiffArgs, SavedScan};
 pub(crate) use lookup::{LookupArgs, Query, Subject};
-pub(crate) use output::{Format, OutputArgs};
-pub(crate) use scan::{MethodArg, ScanArgs, StateArg};
+pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
+pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
 pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};
 
 /// Know, claim, open, scan and watch ports and sockets.
 #[derive(Debug, Parser)]
 #[command(name = "ports", version, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Exit code: 0 done; 1 done, and the answer is \"no\"; 2 wrong usage; \
-    3 not permitted; 4 failed; 130 / 143 interrupted.")]
+#[command(
+    after_help = "Exit code: 0 done; 1 done, and the answer is \"no\" or \"different\"; 2 wrong usage; \
+    3 not permitted; 4 failed; 130 / 143 interrupted."
+)]
 pub(crate) struct Args {
     /// What to do
     #[command(subcommand)]
@@ -50,6 +54,8 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     /// Find open ports (scan only what you may)
     Scan(ScanArgs),
+    /// What changed between two saved scans?
+    Diff(DiffArgs),
     /// What is port 5432? Which port is https?
     Lookup(LookupArgs),
     /// Open a listening socket and serve it
@@ -96,6 +102,8 @@ mod tests {
                 &["scan", "::1", "--show"],
                 &["scan", "::1", "--source"],
                 &["scan", "::1", "-o"],
+                &["diff", "a"],
+                &["diff", "a", "b", "-o"],
                 &["lookup", "--"],
                 &["listen"],
                 &["listen", "::1:0", "--slow"],

@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod listen;
 pub(crate) mod lookup;
 pub(crate) mod man;

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
 fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
     // Commands that only print need no runtime.
     let command = match args.command {
+        Command::Diff(diff) => return commands::diff::run(&diff, terminal),
         Command::Lookup(lookup) => return commands::lookup::run(&lookup, terminal),
         Command::Completions(completions) => return commands::completions::run(&completions),
         Command::Man => return commands::man::run(),
@@ -50,7 +51,9 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
             Command::Listen(listen) => commands::listen::run(listen, terminal, &signals).await,
             Command::Connect(connect) => commands::connect::run(connect, terminal, &signals).await,
             Command::Demo(demo) => commands::demo::run(&demo, terminal, &signals).await,
-            Command::Lookup(_) | Command::Completions(_) | Command::Man => Ok(Exit::Done),
+            Command::Diff(_) | Command::Lookup(_) | Command::Completions(_) | Command::Man => {
+                Ok(Exit::Done)
+            }
         }
     });
     // A blocked read of standard input must not keep the process alive.

@@ -3,9 +3,12 @@
 
 mod cli {
     mod demo;
+    mod diff;
     mod help;
     mod lookup;
     mod program;
     mod scan;
+    mod scan_formats;
+    mod targets;
     mod usage;
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use ports_core::Transport;
 
 use crate::block::Shard;
-use crate::state::{PortReport, Reason, Tally};
+use crate::state::{PortReport, PortState, Reason, Tally};
 
 /// One thing a scan has to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,9 @@ pub enum ScanEvent {
     Host(HostReport),
     /// The verdict on one port.
     Port(PortReport),
+    /// Nothing more is known for now: what was kept back may be passed on. Comes as soon as all that
+    /// is known has been told, and at least every 50 ms while the scan runs.
+    Tick,
     /// The scan is over.
     Finished(ScanSummary),
 }
@@ -67,6 +70,10 @@ pub struct ScanInfo {
     pub targets: Arc<[String]>,
     /// The ports, as a spec.
     pub ports: String,
+    /// The addresses, as [`crate::AddressSet`] prints them; `None` where that text would be too long.
+    pub addresses: Option<String>,
+    /// The verdicts that become [`ScanEvent::Port`] events; the others are only counted.
+    pub shown: Vec<PortState>,
     /// How many addresses.
     pub hosts: u64,
     /// How many (address, port) pairs, of the shard alone.

@@ -42,6 +42,7 @@
 #![forbid(unsafe_code)]
 
 mod block;
+mod comparison;
 mod connect;
 mod digest;
 mod engine;
@@ -54,6 +55,7 @@ mod prober;
 mod progress;
 #[cfg(all(feature = "raw", target_os = "linux"))]
 mod raw;
+mod record;
 pub mod report;
 mod resolve;
 pub mod resume;
@@ -63,15 +65,20 @@ mod target;
 mod udp;
 
 pub use block::{Blocks, MAX_BLOCK_LEN, ParseShardError, Shard};
+pub use comparison::{ChangeCounts, ChangeKind, Comparison, HostChange, PortChange, ScanChange};
 pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply, Silence};
 pub use event::{HostReport, Method, ScanEvent, ScanInfo, ScanSummary};
-pub use links::own_addresses;
+pub use links::{link_broadcasts, own_addresses};
 pub use plan::{DEFAULT_GROUP_HOSTS, PlanError, ScanPlan};
 pub use progress::ScanHandle;
-pub use resolve::{ResolveError, ResolvedTargets, resolve, resolve_excluded};
+pub use record::{ReadRecordError, ScanRecord, SeenStates};
+pub use resolve::{Resolution, ResolveError, ResolvedTargets, resolve, resolve_excluded};
 pub use resume::{ResumeError, Resumed};
 pub use scan::{
     Scan, ScanBuilder, ScanError, scan_port, scan_range, scan_well_known, syn_permitted,
 };
 pub use state::{PortReport, PortState, Reason, Tally};
-pub use target::{AddressSet, Family, ParseTargetError, TargetSpec};
+pub use target::{
+    AddressSet, Family, ParseAddressSetError, ParseTargetError, ReadTargetsError, TargetList,
+    TargetSpec, TooManyTargets,
+};

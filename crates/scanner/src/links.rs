@@ -38,6 +38,15 @@ impl Links {
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
         address.is_loopback() || self.own.contains(&address)
     }
+
+    /// The network and the broadcast address of each IPv4 network on a link. A network of one or two
+    /// addresses has neither (RFC 3021).
+    fn broadcasts(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let networks = self.networks.iter().filter(|network| network.prefix_len() <= 30);
+        networks
+            .filter(|network| network.addr().is_ipv4())
+            .flat_map(|network| [network.network(), network.broadcast()])
+    }
 }
 
 /// This machine's own addresses: those of its interfaces, and all of 127.0.0.0/8.
@@ -49,6 +58,16 @@ pub fn own_addresses() -> io::Result<AddressSet> {
     let interfaces: AddressSet = Links::read()?.own_addresses().collect();
     let loopback = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8));
     Ok(interfaces.union(&AddressSet::from_range(loopback.network(), loopback.broadcast())))
+}
+
+/// The network and broadcast addresses of the IPv4 networks on this machine's links: each stands for
+/// all hosts of its link (RFC 1122 section 3.2.1.3), so no scan of a prefix should ask it.
+///
+/// # Errors
+///
+/// What the system says where the interfaces cannot be read.
+pub fn link_broadcasts() -> io::Result<AddressSet> {
+    Ok(Links::read()?.broadcasts().collect())
 }
 
 #[cfg(test)]
@@ -64,5 +83,16 @@ mod tests {
         // TEST-NET-3 (RFC 5737): on no machine's interface.
         assert!(!links.is_local("203.0.113.77".parse().unwrap()));
         assert!(links.own_addresses().any(|address| address.is_loopback()));
+    }
+
+    #[test]
+    fn networks_of_three_and_more_have_a_broadcast_address() {
+        let networks = ["192.0.2.77/24", "198.51.100.4/31", "203.0.113.9/32", "2001:db8::1/64"];
+        let links = Links {
+            own: Vec::new(),
+            networks: networks.map(|network| network.parse().unwrap()).to_vec(),
+        };
+        let broadcasts: AddressSet = links.broadcasts().collect();
+        assert_eq!(broadcasts.to_string(), "192.0.2.0,192.0.2.255");
     }
 }

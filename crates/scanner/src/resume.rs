@@ -1,18 +1,21 @@
-//! Long scans that may be cut short: what is done is kept in a file, and the next run goes on from it.
+//! Long scans that may be cut short: what is done is kept in a file, and the next run goes on from
+//! it.
 //!
-//! [`ScanBuilder::resume`](crate::ScanBuilder::resume) names the file. It belongs to one plan: the same
-//! addresses, ports, method, seed, shard and shown states; where one of them differs the file is
-//! refused ([`ResumeError::OtherPlan`] says which). Pace, timeout and retries may differ.
+//! [`ScanBuilder::resume`](crate::ScanBuilder::resume) names the file. It belongs to one plan: the
+//! same addresses, ports, method, seed, shard and shown states; where one of them differs the file
+//! is refused ([`ResumeError::OtherPlan`] says which). Pace, timeout and retries may differ.
 //!
-//! The file is written at least every second and whenever a run ends in order. A run that is killed loses its last
-//! second, and the ports that still waited for an answer. While a run has the file, no other run can.
+//! The file is written at least every second and whenever a run ends in order. A run that is killed
+//! loses its last second, and the ports that still waited for an answer. While a run has the file,
+//! no other run can.
 //!
 //! # The file
 //!
-//! Lines of JSON, each ended by a newline. The last field of each line, `check`, is the 64-bit FNV-1a digest, as 16
-//! hexadecimal digits, of all bytes of the line before `,"check"`. A last line without a newline was cut off as it
-//! was written; it is left out and overwritten. Anything else that is not as described here is damage: the
-//! file is refused, its line is named, and nothing is written to it.
+//! Lines of JSON, each ended by a newline. The last field of each line, `check`, is the 64-bit
+//! FNV-1a digest, as 16 hexadecimal digits, of all bytes of the line before `,"check"`. A last line
+//! without a newline was cut off as it was written; it is left out and overwritten. Anything else
+//! that is not as described here is damage: the file is refused, its line is named, and nothing is
+//! written to it.
 //!
 //! The first line says what is scanned:
 //!
@@ -23,7 +26,8 @@
 //! | `plan` | the digest of `scan` as it is written |
 //! | `scan` | `method`, `transport`; `targets` as given, the first few, for people; `addresses`, a digest, and `hosts`, their number; `ports`; `seed`; `shard`; `probes`, those of the shard; `group_hosts` and `block_len`, how the plan is cut; `shown`, the states whose findings are kept |
 //!
-//! Each further line is a checkpoint, and adds to those before. Fields that say nothing are left out.
+//! Each further line is a checkpoint, and adds to those before. Fields that say nothing are left
+//! out.
 //!
 //! | field | |
 //! |---|---|
@@ -37,11 +41,12 @@
 //! | `ports` | findings on the ports that `tally` counts: `[address, port, reason, rtt_us, attempts]` |
 //! | `sent`, `kernel_drops` | as in [`ScanSummary`](crate::ScanSummary), of all runs up to here |
 //!
-//! A cell is sixteen indices of the plan in a row, only the plan's last may be shorter. The blocks of a shard, put one
-//! after the other, are cut into cells. A cell is finished once each of its ports has its verdict or was put off; a
-//! run hands out as many cells at once as it works off in about half a second, and they are finished together. What was found in a
-//! cell that is not finished is not kept: the next run finds it again. Probes sent there are counted all the
-//! same. A file of very many checkpoints is rewritten with few when it is opened.
+//! A cell is sixteen indices of the plan in a row, only the plan's last may be shorter. The blocks
+//! of a shard, put one after the other, are cut into cells. A cell is finished once each of its
+//! ports has its verdict or was put off; a run hands out as many cells at once as it works off in
+//! about half a second, and they are finished together. What was found in a cell that is not
+//! finished is not kept: the next run finds it again. Probes sent there are counted all the same. A
+//! file of very many checkpoints is rewritten with few when it is opened.
 
 mod error;
 mod file;

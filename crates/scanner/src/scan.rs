@@ -64,6 +64,7 @@ pub struct Scan {
     names: HashMap<IpAddr, Arc<str>>,
     targets: Arc<[String]>,
     ports: String,
+    addresses: Option<String>,
     handle: ScanHandle,
 }
 
@@ -185,6 +186,8 @@ impl Scan {
             transport: self.plan.transport(),
             targets: Arc::clone(&self.targets),
             ports: self.ports.clone(),
+            addresses: self.addresses.clone(),
+            shown: self.report.clone(),
             hosts: self.plan.hosts(),
             probes: self.blocks.probes(),
             seed: self.plan.seed(),

@@ -1,15 +1,21 @@
 //! What to scan: the text of one target, and the set of addresses that several make.
 
+mod list;
 mod parse;
 mod set;
+mod text;
+mod words;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+pub(crate) use list::ListedName;
+pub use list::{ReadTargetsError, TargetList, TooManyTargets};
 pub use parse::ParseTargetError;
 pub(crate) use set::AddressIndex;
 pub use set::{AddressSet, Family};
+pub use text::ParseAddressSetError;
 
 /// One target as a user names it.
 ///
@@ -52,17 +58,6 @@ impl TargetSpec {
         match &self.kind {
             TargetKind::Address(address) => Some(AddressSet::from(reached_by(*address))),
             TargetKind::Addresses(set) => Some(set.clone().without_reserved()),
-            TargetKind::Name => None,
-        }
-    }
-
-    /// Everything the text covers, reserved addresses included: what an exclusion leaves out.
-    pub(crate) fn covered(&self) -> Option<AddressSet> {
-        match &self.kind {
-            TargetKind::Address(address) => {
-                Some(AddressSet::from_iter([*address, reached_by(*address)]))
-            }
-            TargetKind::Addresses(set) => Some(set.clone()),
             TargetKind::Name => None,
         }
     }

@@ -16,6 +16,55 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// A format of scans: that of rows, or one of nmap's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// For people
+    Table,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values
+    Csv,
+    /// nmap's XML
+    Xml,
+    /// nmap's grepable lines
+    Grepable,
+}
+
+/// A format that files can be written in.
+pub(crate) trait FileFormat: ValueEnum + Clone {
+    /// The formats by name, for a message.
+    const NAMES: &'static str;
+
+    /// The format of files with this ending.
+    fn by_ending(ending: &str) -> Option<Self>;
+}
+
+impl FileFormat for Format {
+    const NAMES: &'static str = "table, jsonl or csv";
+
+    fn by_ending(ending: &str) -> Option<Self> {
+        match ScanFormat::by_ending(ending)? {
+            ScanFormat::Table => Some(Self::Table),
+            ScanFormat::Jsonl => Some(Self::Jsonl),
+            ScanFormat::Csv => Some(Self::Csv),
+            ScanFormat::Xml | ScanFormat::Grepable => None,
+        }
+    }
+}
+
+impl FileFormat for ScanFormat {
+    const NAMES: &'static str = "table, jsonl, csv, xml or grepable";
+
+    fn by_ending(ending: &str) -> Option<Self> {
+        match ending.to_ascii_lowercase().as_str() {
+            "json" => Some(Self::Jsonl),
+            "gnmap" => Some(Self::Grepable),
+            ending => Self::from_str(ending, false).ok(),
+        }
+    }
+}
+
 /// Where rows go, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OutputArgs {
@@ -27,26 +76,34 @@ pub(crate) struct OutputArgs {
     pub(crate) output: Vec<OutputFile>,
 }
 
-/// The value of `-o`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OutputFile {
-    pub(crate) path: PathBuf,
-    format: Option<Format>,
+/// Where a scan goes, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ScanOutputArgs {
+    /// Format of standard output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: ScanFormat,
+    /// Also write to FILE; its format is FORMAT, or by its ending (.jsonl, .csv, .xml, .gnmap), or
+    /// that of --format
+    #[arg(long, short, value_name = "[FORMAT:]FILE")]
+    pub(crate) output: Vec<OutputFile<ScanFormat>>,
 }
 
-impl OutputFile {
+/// The value of `-o`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutputFile<F = Format> {
+    pub(crate) path: PathBuf,
+    format: Option<F>,
+}
+
+impl<F: FileFormat> OutputFile<F> {
     /// The format asked for, else the one its name ends in, else `fallback`.
-    pub(crate) fn format(&self, fallback: Format) -> Format {
-        let by_ending = || {
-            let ending = self.path.extension()?.to_str()?;
-            let ending = if ending == "json" { "jsonl" } else { ending };
-            Format::from_str(ending, true).ok()
-        };
-        self.format.or_else(by_ending).unwrap_or(fallback)
+    pub(crate) fn format(&self, fallback: F) -> F {
+        let by_ending = || F::by_ending(self.path.extension()?.to_str()?);
+        self.format.clone().or_else(by_ending).unwrap_or(fallback)
     }
 }
 
-impl FromStr for OutputFile {
+impl<F: FileFormat> FromStr for OutputFile<F> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -54,21 +111,34 @@ impl FromStr for OutputFile {
         let word =
             |part: &str| part.len() > 1 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
         let (format, path) = match text.split_once(':').filter(|(format, _)| word(format)) {
-            Some((format, path)) => match Format::from_str(format, true) {
-                Ok(format) => (Some(format), path),
-                Err(_) => {
-                    return Err(format!(
-                        "`{format}` is not a format: table, jsonl or csv (./{text} is a file's name)"
-                    ));
-                }
-            },
+            Some((format, path)) => {
+                let known = F::from_str(format, true).map_err(|_| {
+                    let of_scans = ScanFormat::from_str(format, true).is_ok();
+                    let only = if of_scans { " of this command" } else { "" };
+                    let names = F::NAMES;
+                    format!("`{format}` is not a format{only}: {names} (./{text} is a file's name)")
+                })?;
+                (Some(known), path)
+            }
             None => (None, text),
         };
         match path {
-            "" => Err("the file's name is missing".to_owned()),
-            "-" => Err("standard output has --format; ./- is a file's name".to_owned()),
-            _ => Ok(Self { path: path.into(), format }),
+            "" => return Err("the file's name is missing".to_owned()),
+            "-" => return Err("standard output has --format; ./- is a file's name".to_owned()),
+            _ => {}
         }
+        let file = Self { path: path.into(), format };
+        // What ends like a scan is taken for one by whoever reads it.
+        let ending = file.path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let of_scans = ScanFormat::by_ending(ending);
+        if file.format.is_none() && of_scans.is_some() && F::by_ending(ending).is_none() {
+            return Err(format!(
+                "`.{ending}` is the ending of a format that only `ports scan` writes: {} \
+                 (csv:{text} for another format)",
+                F::NAMES
+            ));
+        }
+        Ok(file)
     }
 }
 
@@ -89,8 +159,23 @@ mod tests {
             let file: OutputFile = text.parse().unwrap();
             assert_eq!((file.path.to_str(), file.format(Format::Table)), (Some(path), format));
         }
-        for text in ["xml:out", "csv:", "", "-", "jsonl:-"] {
+        for text in ["xml:out", "csv:", "", "-", "jsonl:-", "out.xml", "out.gnmap"] {
             assert!(text.parse::<OutputFile>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn scans_have_two_formats_more() {
+        for (text, format) in [
+            ("xml:out", ScanFormat::Xml),
+            ("out.XML", ScanFormat::Xml),
+            ("out.gnmap", ScanFormat::Grepable),
+            ("grepable:out.xml", ScanFormat::Grepable),
+            ("out.txt", ScanFormat::Table),
+        ] {
+            let file: OutputFile<ScanFormat> = text.parse().unwrap();
+            assert_eq!(file.format(ScanFormat::Table), format, "{text}");
+        }
+        assert!("html:out".parse::<OutputFile<ScanFormat>>().is_err());
     }
 }

@@ -1,21 +1,24 @@
 //! Arguments of `ports scan`.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use ports_core::{ParsePortSetError, PortSet, Transport};
-use scanner::{EngineConfig, PortState, Shard, TargetSpec};
+use scanner::{EngineConfig, ParseTargetError, PortState, Shard, TargetSpec};
 
-use super::OutputArgs;
+use super::{ScanFormat, ScanOutputArgs};
 use crate::exit::UsageError;
 
 /// Arguments of `ports scan`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
-    192.0.2.1-192.0.2.9, 10.0.0-3.1-254.\n\
+    192.0.2.1-192.0.2.9, 10.0.0-3.1-254, @FILE (targets between white space, # begins a comment), \
+    - (the same from standard input).\n\
     Ports: 22,80,8000-8100,49152-,-1024,http,x11,top:100,all.\n\
     Without -p: every port on this machine's own addresses, top:1000 elsewhere.\n\
     Over UDP a silent port is open|filtered: its service may not know what to answer.\n\n\
@@ -24,7 +27,7 @@ use crate::exit::UsageError;
 pub(crate) struct ScanArgs {
     /// Hosts to scan
     #[arg(required = true, value_name = "TARGET")]
-    pub(crate) targets: Vec<TargetSpec>,
+    pub(crate) targets: Vec<TargetArg>,
     /// Ports to ask
     #[arg(long, short, value_name = "PORTS", allow_hyphen_values = true)]
     pub(crate) ports: Option<PortsArg>,
@@ -37,7 +40,7 @@ pub(crate) struct ScanArgs {
     /// Leave these hosts out; may be repeated
     #[arg(long, value_name = "TARGET")]
     pub(crate) exclude: Vec<TargetSpec>,
-    /// Leave out the hosts of this file: one target a line, # begins a comment
+    /// Leave out the hosts of this file; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) exclude_file: Vec<PathBuf>,
     /// Leave these ports out
@@ -83,7 +86,37 @@ pub(crate) struct ScanArgs {
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) output: ScanOutputArgs,
+}
+
+/// A target, or where to read targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TargetArg {
+    Spec(TargetSpec),
+    File(PathBuf),
+    StandardInput,
+}
+
+impl FromStr for TargetArg {
+    type Err = ParseTargetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.strip_prefix('@') {
+            Some(path) if !path.is_empty() => Self::File(path.into()),
+            _ if text == "-" => Self::StandardInput,
+            _ => Self::Spec(text.parse()?),
+        })
+    }
+}
+
+impl fmt::Display for TargetArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(target) => target.fmt(f),
+            Self::File(path) => write!(f, "@{}", path.display()),
+            Self::StandardInput => f.write_str("-"),
+        }
+    }
 }
 
 /// Ports as written: names and rankings stand for other ports over UDP than over TCP.
@@ -120,42 +153,72 @@ pub(crate) enum MethodArg {
 }
 
 /// States to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StateArg {
-    /// Something accepts connections
-    Open,
-    /// The host refuses
-    Closed,
-    /// No answer, or a filter's; open|filtered ones too
-    Filtered,
-    /// No answer over UDP, where services need not answer
-    #[value(name = "open|filtered")]
-    OpenFiltered,
-    /// This machine could not ask
-    Error,
-    /// Every state
+    State(PortState),
     All,
 }
 
 impl StateArg {
-    /// The states that the arguments name.
-    pub(crate) fn states(args: &[Self]) -> Vec<PortState> {
-        PortState::ALL
-            .into_iter()
-            .filter(|state| args.iter().any(|arg| arg.names(*state)))
-            .collect()
+    const VARIANTS: [Self; PortState::ALL.len() + 1] = {
+        let mut variants = [Self::All; PortState::ALL.len() + 1];
+        let mut number = 0;
+        while number < PortState::ALL.len() {
+            variants[number] = Self::State(PortState::ALL[number]);
+            number += 1;
+        }
+        variants
+    };
+}
+
+impl ValueEnum for StateArg {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::VARIANTS
     }
 
-    const fn names(self, state: PortState) -> bool {
-        matches!(
-            (self, state),
-            (Self::All, _)
-                | (Self::Open, PortState::Open)
-                | (Self::Closed, PortState::Closed)
-                | (Self::Filtered, PortState::Filtered | PortState::OpenFiltered)
-                | (Self::OpenFiltered, PortState::OpenFiltered)
-                | (Self::Error, PortState::Error)
-        )
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let name = match self {
+            Self::State(state) => state.name(),
+            Self::All => "all",
+        };
+        let help = match name {
+            "open" => "Something accepts connections",
+            "closed" => "The host refuses",
+            "filtered" => "No answer, or a filter's; open|filtered ones too",
+            "open|filtered" => "No answer over UDP, where services need not answer",
+            "error" => "This machine could not ask",
+            "all" => "Every state",
+            _ => "",
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
+}
+
+impl ScanArgs {
+    /// The states that have a row.
+    pub(crate) fn shown(&self) -> Vec<PortState> {
+        let is_shown = |state: &PortState| {
+            self.show.iter().any(|arg| match arg {
+                StateArg::All => true,
+                // One kind of the other.
+                StateArg::State(PortState::Filtered) if *state == PortState::OpenFiltered => true,
+                StateArg::State(shown) => shown == state,
+            })
+        };
+        PortState::ALL.into_iter().filter(is_shown).collect()
+    }
+
+    /// The states that the outputs have to hear of: all where one of them counts what has no row.
+    pub(crate) fn reported(&self) -> Vec<PortState> {
+        let counts = |format| matches!(format, ScanFormat::Xml | ScanFormat::Grepable);
+        let files = &self.output.output;
+        if counts(self.output.format)
+            || files.iter().any(|file| counts(file.format(self.output.format)))
+        {
+            PortState::ALL.to_vec()
+        } else {
+            self.shown()
+        }
     }
 }
 

@@ -22,9 +22,13 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     // Files first: a path that cannot be written is known before the first probe.
     let bar = progress::Bar::new(terminal.shows_progress());
-    let sinks = sinks::Sinks::open(&args.output, terminal, bar.clone())?;
     let file = args.resume.clone();
-    let scans = spawn_blocking(move || plan::scans(&args, terminal)).await??;
+    let sinks = sinks::Sinks::open(&args, terminal, bar.clone())?;
+    // Standard input and the resolver may take their time.
+    let plan::Plan { scans, unresolved } = tokio::select! {
+        plan = spawn_blocking(move || plan::plan(&args, terminal)) => plan??,
+        () = signals.stop().cancelled() => return Ok(signals.or_interrupted(Exit::Done)),
+    };
     resume::note(file.as_deref(), &scans, terminal);
 
     let handles: Vec<ScanHandle> = scans.iter().map(Scan::handle).collect();
@@ -50,6 +54,11 @@ pub(crate) async fn run(
             let denied = reason == Reason::NotPermitted;
             Ok(if denied { Exit::NotPermitted } else { Exit::Failed })
         }
+        _ if unresolved > 0 && exit == Exit::Done => {
+            let are = if unresolved == 1 { "target has" } else { "targets have" };
+            terminal.error(&anyhow::anyhow!("{unresolved} {are} no address, and were not scanned"));
+            Ok(Exit::Failed)
+        }
         _ => Ok(exit),
     }
 }
@@ -61,7 +70,7 @@ fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSu
         let mut failed = None;
         let result = scan.run(|event: ScanEvent| {
             if failed.is_none()
-                && let Err(error) = sinks.event(&event)
+                && let Err(error) = sinks.event(event)
             {
                 failed = Some(error);
                 handle.cancel();
@@ -75,5 +84,6 @@ fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSu
             break;
         }
     }
+    sinks.end()?;
     Ok(summaries)
 }

@@ -28,7 +28,7 @@ fn exactly_the_open_ports_in_every_format() {
     let spec = list.join(",");
     let target = QUIET.to_string();
 
-    let jsonl = run(&["scan", &target, "-p", &spec, "--format", "jsonl"]);
+    let jsonl = run(&["scan", &target, "-p", &spec, "--format", "jsonl", "--method", "connect"]);
     jsonl.assert_code(0);
     assert_eq!(open_ports(&jsonl), ports);
     let kinds: Vec<_> = jsonl.json().iter().map(|line| line["type"].clone()).collect();

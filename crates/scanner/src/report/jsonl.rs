@@ -1,6 +1,6 @@
 //! JSON lines: one object a line, told apart by `"type"`. An interface, described in docs/json-lines.md.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::time::UNIX_EPOCH;
 
@@ -9,22 +9,22 @@ use serde::Serialize;
 use super::{Report, rtt_us, service_name};
 use crate::event::ScanEvent;
 
-/// Writes each event as one JSON object on a line of its own, at once.
+/// Writes each event as one JSON object on a line of its own.
 #[derive(Debug)]
-pub struct JsonlReport<W> {
-    writer: W,
+pub struct JsonlReport<W: Write> {
+    writer: BufWriter<W>,
 }
 
 impl<W: Write> JsonlReport<W> {
     /// Writes to `writer`.
-    pub const fn new(writer: W) -> Self {
-        Self { writer }
+    pub fn new(writer: W) -> Self {
+        Self { writer: BufWriter::new(writer) }
     }
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Line<'a> {
+pub(super) enum Line<'a> {
     Scan {
         version: &'static str,
         /// Milliseconds since 1970-01-01 UTC.
@@ -33,6 +33,8 @@ enum Line<'a> {
         transport: &'static str,
         targets: &'a [String],
         ports: &'a str,
+        addresses: Option<&'a str>,
+        show: Vec<&'static str>,
         hosts: u64,
         probes: u64,
         seed: u64,
@@ -78,9 +80,10 @@ enum Line<'a> {
     },
 }
 
-impl<'a> From<&'a ScanEvent> for Line<'a> {
-    fn from(event: &'a ScanEvent) -> Self {
-        match event {
+impl<'a> Line<'a> {
+    /// The line of an event; a tick has none.
+    pub(super) fn of(event: &'a ScanEvent) -> Option<Self> {
+        Some(match event {
             ScanEvent::Started(info) => Self::Scan {
                 version: env!("CARGO_PKG_VERSION"),
                 started_ms: info
@@ -91,6 +94,8 @@ impl<'a> From<&'a ScanEvent> for Line<'a> {
                 transport: info.transport.name(),
                 targets: &info.targets,
                 ports: &info.ports,
+                addresses: info.addresses.as_deref(),
+                show: info.shown.iter().map(|state| state.name()).collect(),
                 hosts: info.hosts,
                 probes: info.probes,
                 seed: info.seed,
@@ -130,15 +135,23 @@ impl<'a> From<&'a ScanEvent> for Line<'a> {
                 method: summary.method.name(),
                 resumed: summary.resumed,
             },
-        }
+            ScanEvent::Tick => return None,
+        })
     }
 }
 
 impl<W: Write> Report for JsonlReport<W> {
     fn event(&mut self, event: &ScanEvent) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Line::from(event))?;
-        line.push(b'\n');
-        self.writer.write_all(&line)?;
-        self.writer.flush()
+        let Some(line) = Line::of(event) else { return self.tick() };
+        serde_json::to_writer(&mut self.writer, &line)?;
+        self.writer.write_all(b"\n")?;
+        match event {
+            ScanEvent::Port(_) => Ok(()),
+            _ => self.writer.flush(),
+        }
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        if self.writer.buffer().is_empty() { Ok(()) } else { self.writer.flush() }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ports_core::PortClass;
+use ports_core::{PortClass, Transport};
 
 use super::{Report, service_name};
-use crate::event::{ScanEvent, ScanSummary};
+use crate::event::{ScanEvent, ScanInfo, ScanSummary};
 use crate::state::{PortReport, PortState};
 
 /// Rows kept to be put in order. Past that they are written as they come.
@@ -19,64 +19,127 @@ const MAX_SORTED_ROWS: usize = 100_000;
 /// How a state is painted: what goes before and after its name.
 pub type Paint = fn(PortState) -> (&'static str, &'static str);
 
-/// Writes a table at the end of the scan, sorted by host and port.
+/// Writes a table: sorted where the scan is over within [`Self::DEFAULT_HOLD`], else from then on as
+/// rows come.
 #[derive(Debug)]
-pub struct TableReport<W> {
-    writer: W,
+pub struct TableReport<W: Write> {
+    writer: BufWriter<W>,
     paint: Paint,
-    rows: BTreeMap<(IpAddr, u16), PortReport>,
+    hold: Duration,
+    /// When the scan began.
+    began: Option<Instant>,
+    hosts: u64,
+    rows: BTreeMap<(IpAddr, Transport, u16), PortReport>,
     names: BTreeMap<IpAddr, Arc<str>>,
     streaming: bool,
+    /// What the rows written last stand under.
+    heading: Option<Heading>,
+}
+
+/// What rows stand under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heading {
+    /// One host.
+    Host(IpAddr),
+    /// All hosts: each row names its own.
+    Hosts,
 }
 
 impl<W: Write> TableReport<W> {
+    /// How long rows are held to be put in order.
+    pub const DEFAULT_HOLD: Duration = Duration::from_secs(1);
+
     /// Writes to `writer`, without colours.
     pub fn new(writer: W) -> Self {
         Self::painted(writer, |_| ("", ""))
     }
 
     /// Writes to `writer`, each state between what `paint` gives for it.
-    pub const fn painted(writer: W, paint: Paint) -> Self {
-        Self { writer, paint, rows: BTreeMap::new(), names: BTreeMap::new(), streaming: false }
+    pub fn painted(writer: W, paint: Paint) -> Self {
+        Self {
+            writer: BufWriter::new(writer),
+            paint,
+            hold: Self::DEFAULT_HOLD,
+            began: None,
+            hosts: 0,
+            rows: BTreeMap::new(),
+            names: BTreeMap::new(),
+            streaming: false,
+            heading: None,
+        }
+    }
+
+    /// Holds rows that long to put them in order, instead of [`Self::DEFAULT_HOLD`].
+    #[must_use]
+    pub const fn hold(mut self, time: Duration) -> Self {
+        self.hold = time;
+        self
+    }
+
+    fn start(&mut self, info: &ScanInfo) {
+        self.began = Some(Instant::now());
+        self.hosts = info.hosts;
+        self.streaming = false;
+        self.heading = None;
     }
 
     fn port(&mut self, report: &PortReport) -> io::Result<()> {
-        if self.streaming {
-            let row = self.row(report);
-            return writeln!(self.writer, "{} {row}", report.address);
-        }
-        self.rows.insert((report.address, report.port.number()), *report);
+        let key = (report.address, report.transport, report.port.number());
+        self.rows.insert(key, *report);
         if self.rows.len() >= MAX_SORTED_ROWS {
-            self.write_rows()?;
             self.streaming = true;
+            self.write_rows()?;
         }
         Ok(())
     }
 
     fn write_rows(&mut self) -> io::Result<()> {
-        let rows = std::mem::take(&mut self.rows);
-        let mut host = None;
-        for report in rows.values() {
-            if host != Some(report.address) {
-                if host.is_some() {
-                    writeln!(self.writer)?;
-                }
-                host = Some(report.address);
-                match self.names.get(&report.address) {
-                    Some(name) => writeln!(self.writer, "{name} ({})", report.address)?,
-                    None => writeln!(self.writer, "{}", report.address)?,
-                }
-                let header = ["PORT", "STATE", "SERVICE", "CLASS", "REASON", "RTT"];
-                let [port, state, service, class, reason, rtt] = header;
-                writeln!(
-                    self.writer,
-                    "  {port:<10} {state:<9} {service:<18} {class:<8} {reason:<20} {rtt:>9}"
-                )?;
+        // Many hosts at once would make a section of each row.
+        let by_row = self.heading == Some(Heading::Hosts)
+            || self.streaming && self.hosts > 1 && self.heading.is_some();
+        for report in std::mem::take(&mut self.rows).values() {
+            let heading = if by_row { Heading::Hosts } else { Heading::Host(report.address) };
+            if self.heading != Some(heading) {
+                self.write_heading(heading)?;
             }
             let row = self.row(report);
-            writeln!(self.writer, "  {row}")?;
+            match heading {
+                Heading::Host(_) => writeln!(self.writer, "  {row}")?,
+                Heading::Hosts => {
+                    let host = self.host(report.address);
+                    writeln!(self.writer, "  {host:<15} {row}")?;
+                }
+            }
         }
         Ok(())
+    }
+
+    fn write_heading(&mut self, heading: Heading) -> io::Result<()> {
+        if self.heading.is_some() {
+            writeln!(self.writer)?;
+        }
+        self.heading = Some(heading);
+        match heading {
+            Heading::Host(address) => {
+                let host = self.host(address);
+                writeln!(self.writer, "{host}")?;
+                write!(self.writer, "  ")?;
+            }
+            Heading::Hosts => write!(self.writer, "  {:<15} ", "HOST")?,
+        }
+        let [port, state, service, class, reason, rtt] =
+            ["PORT", "STATE", "SERVICE", "CLASS", "REASON", "RTT"];
+        writeln!(
+            self.writer,
+            "{port:<10} {state:<13} {service:<18} {class:<8} {reason:<20} {rtt:>9}"
+        )
+    }
+
+    fn host(&self, address: IpAddr) -> String {
+        match self.names.get(&address) {
+            Some(name) => format!("{name} ({address})"),
+            None => address.to_string(),
+        }
     }
 
     fn row(&self, report: &PortReport) -> String {
@@ -87,7 +150,7 @@ impl<W: Write> TableReport<W> {
         // Writing to a String does not fail.
         let _ = write!(
             row,
-            "{port:<10} {before}{:<9}{after} {:<18} {class:<8} {:<20} {:>9}",
+            "{port:<10} {before}{:<13}{after} {:<18} {class:<8} {:<20} {:>9}",
             report.state().name(),
             service_name(report).unwrap_or("-"),
             report.reason.name(),
@@ -97,9 +160,8 @@ impl<W: Write> TableReport<W> {
     }
 
     fn summary(&mut self, summary: &ScanSummary) -> io::Result<()> {
-        let any = !self.rows.is_empty();
         self.write_rows()?;
-        if any {
+        if self.heading.is_some() {
             writeln!(self.writer)?;
         }
         let tally = summary.tally;
@@ -111,6 +173,9 @@ impl<W: Write> TableReport<W> {
         )?;
         if tally.open_filtered > 0 {
             write!(self.writer, ", {} open|filtered", tally.open_filtered)?;
+        }
+        if let Some(hosts) = summary.not_scanned {
+            write!(self.writer, ", {hosts} not scanned (no answer to discovery)")?;
         }
         if tally.errors > 0 {
             write!(self.writer, ", {} not asked (local errors)", tally.errors)?;
@@ -133,7 +198,10 @@ impl<W: Write> TableReport<W> {
 impl<W: Write> Report for TableReport<W> {
     fn event(&mut self, event: &ScanEvent) -> io::Result<()> {
         match event {
-            ScanEvent::Started(_) => Ok(()),
+            ScanEvent::Started(info) => {
+                self.start(info);
+                Ok(())
+            }
             ScanEvent::Host(host) => {
                 if let Some(name) = &host.name {
                     self.names.insert(host.address, Arc::clone(name));
@@ -141,8 +209,17 @@ impl<W: Write> Report for TableReport<W> {
                 Ok(())
             }
             ScanEvent::Port(report) => self.port(report),
+            ScanEvent::Tick => self.tick(),
             ScanEvent::Finished(summary) => self.summary(summary),
         }
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        self.streaming |= self.began.is_some_and(|began| began.elapsed() >= self.hold);
+        if self.streaming {
+            self.write_rows()?;
+        }
+        if self.writer.buffer().is_empty() { Ok(()) } else { self.writer.flush() }
     }
 }
 

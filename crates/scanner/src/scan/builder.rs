@@ -28,6 +28,9 @@ const ONE_WORKER_RATE: u32 = 100_000;
 /// Ports under way of a scan by SYN: a second's worth at more than one machine sends.
 const SYN_IN_FLIGHT: usize = 131_072;
 
+/// Past that many separate runs the addresses are not named one by one in [`crate::ScanInfo`].
+const MAX_RUNS_TOLD: usize = 65_536;
+
 /// Describes a [`Scan`].
 #[derive(Clone, Debug)]
 #[must_use]
@@ -259,7 +262,7 @@ impl ScanBuilder {
         Ok(Scan {
             blocks,
             resume,
-            discover: self.discover.then_some(addresses),
+            discover: self.discover.then(|| addresses.clone()),
             checkpoint_every: CHECKPOINT_EVERY,
             plan: Arc::new(plan),
             method: self.method,
@@ -271,6 +274,7 @@ impl ScanBuilder {
             names: self.names,
             targets: self.targets.into(),
             ports,
+            addresses: (addresses.run_count() <= MAX_RUNS_TOLD).then(|| addresses.to_string()),
             handle: ScanHandle::default(),
         })
     }

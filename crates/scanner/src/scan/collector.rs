@@ -144,6 +144,7 @@ impl<'a> Collector<'a> {
 
     /// All that is known so far has been told.
     pub(super) fn tick(&mut self) -> Result<(), ScanError> {
+        (self.sink)(ScanEvent::Tick);
         Ok(self.ledger.as_mut().map_or(Ok(()), Ledger::write_if_due)?)
     }
 

@@ -60,6 +60,7 @@ impl Scan {
                 sink(ScanEvent::Host(host));
             }
             Told::NotAsked(address) => found.insert(address),
+            Told::Tick => sink(ScanEvent::Tick),
         });
         found.settle();
         let not_scanned = everyone.len().saturating_sub(found.set.len());
@@ -133,6 +134,7 @@ impl Scan {
                     tell(Told::NotAsked(report.address));
                 }
             }
+            ScanEvent::Tick => tell(Told::Tick),
             _ => {}
         });
         if let Some(host) = answered.take() {
@@ -180,6 +182,7 @@ impl Scan {
             names: self.names.clone(),
             targets: Arc::clone(&self.targets),
             ports: self.ports.clone(),
+            addresses: self.addresses.clone(),
             handle: self.handle.clone(),
         })
     }
@@ -208,6 +211,7 @@ impl Scan {
 enum Told {
     Up(HostReport),
     NotAsked(IpAddr),
+    Tick,
 }
 
 /// Whether it was this machine that kept the question from the host. A neighbour that nobody answers

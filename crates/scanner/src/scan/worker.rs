@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::state::{PortState, Reason, Tally};
 
 /// Batches of findings between the workers and the caller; past that the workers wait.
 const BATCHES_BUFFERED: usize = 64;
-/// The longest time without a [`Collector::tick`].
+/// The longest time without a [`crate::ScanEvent::Tick`].
 const TICK: Duration = Duration::from_millis(50);
 
 /// Hands out work; called by every worker.
@@ -135,19 +135,28 @@ fn collect(
     collector: &mut Collector<'_>,
 ) -> Result<(), ScanError> {
     let mut kept = Ok(());
+    let mut ticked = Instant::now();
     loop {
-        let batch = match batches.recv_timeout(TICK) {
-            Ok(batch) => batch,
-            Err(RecvTimeoutError::Timeout) => Vec::new(),
-            Err(RecvTimeoutError::Disconnected) => return kept,
-        };
+        let mut batch = batches.try_recv();
+        // A tick before each wait: what was just found is not held back by it.
+        if matches!(batch, Err(TryRecvError::Empty)) || ticked.elapsed() >= TICK {
+            if let Err(error) = collector.tick() {
+                kept = kept.and(Err(error));
+                shared.stop();
+            }
+            ticked = Instant::now();
+        }
+        if matches!(batch, Err(TryRecvError::Empty)) {
+            batch = match batches.recv_timeout(TICK) {
+                Ok(batch) => Ok(batch),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => Err(TryRecvError::Disconnected),
+            };
+        }
+        let Ok(batch) = batch else { return kept };
         collector.forget_groups_before(shared.oldest_group());
         for told in batch {
             collector.tell(told);
-        }
-        if let Err(error) = collector.tick() {
-            kept = kept.and(Err(error));
-            shared.stop();
         }
     }
 }

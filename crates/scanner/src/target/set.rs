@@ -41,12 +41,40 @@ impl AddressSet {
         }
     }
 
+    /// Every address of every range `first..=last`; a range whose ends are of two families is empty.
+    pub(crate) fn from_ranges(ranges: impl IntoIterator<Item = (IpAddr, IpAddr)>) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for range in ranges {
+            match range {
+                (IpAddr::V4(first), IpAddr::V4(last)) => {
+                    v4.push((u32::from(first).into(), u32::from(last).into()));
+                }
+                (IpAddr::V6(first), IpAddr::V6(last)) => v6.push((first.into(), last.into())),
+                _ => {}
+            }
+        }
+        Self { v4: IntervalSet::from_runs(v4), v6: IntervalSet::from_runs(v6) }
+    }
+
+    /// The runs `first..=last` that make the set, ascending, IPv4 first.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+        let v4 = |value: u128| IpAddr::V4(Ipv4Addr::from(value as u32));
+        let v6 = |value: u128| IpAddr::V6(Ipv6Addr::from(value));
+        let runs_v4 = self.v4.runs().iter().map(move |run| (v4(run.0), v4(run.1)));
+        runs_v4.chain(self.v6.runs().iter().map(move |run| (v6(run.0), v6(run.1))))
+    }
+
+    /// How many runs make the set: what it costs.
+    pub(crate) fn run_count(&self) -> usize {
+        self.v4.runs().len() + self.v6.runs().len()
+    }
+
     pub(super) const fn from_v4_runs(v4: IntervalSet) -> Self {
         Self { v4, v6: IntervalSet::EMPTY }
     }
 
     /// Without multicast, broadcast and unspecified addresses.
-    pub(super) fn without_reserved(self) -> Self {
+    pub(crate) fn without_reserved(self) -> Self {
         Self { v4: self.v4.difference(&reserved_v4()), v6: self.v6.difference(&reserved_v6()) }
     }
 
@@ -117,16 +145,7 @@ impl From<IpAddr> for AddressSet {
 
 impl FromIterator<IpAddr> for AddressSet {
     fn from_iter<I: IntoIterator<Item = IpAddr>>(addresses: I) -> Self {
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for address in addresses {
-            match address {
-                IpAddr::V4(address) => {
-                    v4.push((u32::from(address).into(), u32::from(address).into()));
-                }
-                IpAddr::V6(address) => v6.push((address.into(), address.into())),
-            }
-        }
-        Self { v4: IntervalSet::from_runs(v4), v6: IntervalSet::from_runs(v6) }
+        Self::from_ranges(addresses.into_iter().map(|address| (address, address)))
     }
 }
 

@@ -1,16 +1,15 @@
 //! From the arguments to the scans they ask for.
 
-use std::path::Path;
+mod targets;
+
+use std::time::Duration;
 
 use anyhow::Context;
 use ports_core::{PortSet, Transport, top_ports};
-use scanner::{
-    AddressSet, Family, Method, ResolvedTargets, ResumeError, Scan, ScanError, TargetSpec,
-    own_addresses, resolve, resolve_excluded,
-};
+use scanner::{AddressSet, Method, ResolvedTargets, ResumeError, Scan, ScanError, own_addresses};
 
 use super::{method, resume};
-use crate::args::{ScanArgs, StateArg};
+use crate::args::ScanArgs;
 use crate::exit::UsageError;
 use crate::output::Terminal;
 
@@ -18,46 +17,74 @@ use crate::output::Terminal;
 const MANY_ADDRESSES: u128 = 1 << 24;
 /// How many ports are asked of other machines without `-p`.
 const DEFAULT_TOP: usize = 1_000;
+/// Probes per second where nothing answers, for the estimate of a long scan.
+const BLIND_RATE: u128 = 50_000;
 
-/// The scans that `args` ask for: one, or two where this machine's own addresses are scanned in full
-/// and others are not.
-pub(super) fn scans(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Vec<Scan>> {
-    let family = match (args.ipv4, args.ipv6) {
-        (true, _) => Some(Family::V4),
-        (_, true) => Some(Family::V6),
-        _ => None,
-    };
+/// What is to be scanned.
+pub(super) struct Plan {
+    /// One scan, or two where this machine's own addresses are scanned in full and others are not.
+    pub(super) scans: Vec<Scan>,
+    /// How many targets have no address. The others are scanned.
+    pub(super) unresolved: u64,
+}
+
+/// The scans that `args` ask for.
+pub(super) fn plan(args: &ScanArgs, terminal: Terminal) -> anyhow::Result<Plan> {
     let method = method::choose(args, terminal)?;
     let transport = method.transport();
-    let targets = resolve(&args.targets, family)?;
-    let excluded = excluded(args)?;
-    let count = targets.addresses.difference(&excluded).len();
-    if count > MANY_ADDRESSES && !args.yes {
-        let message = format!("{count} addresses are many: say --yes if you mean them all");
-        return Err(UsageError(message).into());
-    }
+    let (targets, unresolved) = targets::resolved(args, terminal)?;
+    let excluded = targets::excluded(args)?;
     let own = own_addresses().context("cannot read this machine's own addresses")?;
     let here = targets.addresses.intersection(&own);
     let elsewhere = targets.addresses.difference(&own);
-    let parts = match &args.ports {
-        Some(ports) => vec![(targets.addresses.clone(), ports.of(transport)?)],
+    let mut parts = match &args.ports {
+        Some(ports) => vec![(targets.addresses, ports.of(transport)?)],
         None => vec![(here, PortSet::all()), (elsewhere, default_ports_elsewhere(transport))],
     };
     let excluded_ports =
         args.exclude_ports.as_ref().map(|ports| ports.of(transport)).transpose()?;
-    let build = |(addresses, ports): (AddressSet, PortSet)| {
-        let mut part: PortSet = ports;
+    for (addresses, ports) in &mut parts {
+        *addresses = addresses.difference(&excluded);
         if let Some(excluded) = &excluded_ports {
-            part = part.difference(excluded);
+            *ports = ports.difference(excluded);
         }
-        let names = targets.names.clone();
-        build(args, method, ResolvedTargets { addresses, names }, &part, &excluded)
-    };
-    let all_empty = parts.iter().all(|(addresses, _)| addresses.difference(&excluded).is_empty());
-    let mut parts = parts;
-    parts.retain(|(addresses, _)| all_empty || !addresses.difference(&excluded).is_empty());
+    }
+    check_size(&parts, args.yes)?;
+    let all_empty = parts.iter().all(|(addresses, _)| addresses.is_empty());
+    parts.retain(|(addresses, _)| all_empty || !addresses.is_empty());
     resume::check_parts(args, parts.len())?;
-    parts.into_iter().map(build).collect()
+    let scans = parts.into_iter().map(|(addresses, ports)| {
+        let names = targets.names.clone();
+        build(args, method, ResolvedTargets { addresses, names }, &ports)
+    });
+    Ok(Plan { scans: scans.collect::<anyhow::Result<_>>()?, unresolved })
+}
+
+/// Refuses what cannot be scanned, and what was hardly meant.
+fn check_size(parts: &[(AddressSet, PortSet)], yes: bool) -> Result<(), UsageError> {
+    let pairs = |(addresses, ports): &(AddressSet, PortSet)| {
+        addresses.len().saturating_mul(ports.len() as u128)
+    };
+    let addresses: u128 = parts.iter().fold(0, |sum, part| part.0.len().saturating_add(sum));
+    if let Some((_, ports)) = parts.iter().find(|part| pairs(part) > u128::from(u64::MAX)) {
+        return Err(UsageError(format!(
+            "{addresses} addresses x {} ports are more than one scan can hold (2^64 - 1): an IPv6 \
+             network is too large to be scanned whole; name its hosts (`@FILE` reads them from a \
+             file), or a prefix such as /112",
+            ports.len()
+        )));
+    }
+    if addresses > MANY_ADDRESSES && !yes {
+        let probes = parts.iter().map(pairs).fold(0, u128::saturating_add);
+        let seconds = u64::try_from(probes / BLIND_RATE).unwrap_or(u64::MAX);
+        let time = humantime::format_duration(Duration::from_secs(seconds)).to_string();
+        let time = time.split(' ').next().unwrap_or_default();
+        return Err(UsageError(format!(
+            "{addresses} addresses are many (some {time} at {BLIND_RATE} probes per second): say \
+             --yes if you mean them all"
+        )));
+    }
+    Ok(())
 }
 
 fn build(
@@ -65,16 +92,14 @@ fn build(
     method: Method,
     targets: ResolvedTargets,
     ports: &PortSet,
-    excluded: &AddressSet,
 ) -> anyhow::Result<Scan> {
-    let texts = args.targets.iter().map(|target| target.text().to_owned()).collect();
+    let texts = args.targets.iter().map(ToString::to_string).collect();
     let mut scan = Scan::builder()
         .targets(targets, texts)
-        .exclude(excluded)
         .ports(ports)
         .method(method)
         .discover(args.discover)
-        .report(&StateArg::states(&args.show))
+        .report(&args.reported())
         .seed(args.seed)
         .shard(args.shard);
     if let Some(rate) = args.rate {
@@ -105,27 +130,4 @@ fn build(
 
 fn default_ports_elsewhere(transport: Transport) -> PortSet {
     top_ports(transport).iter().take(DEFAULT_TOP).copied().collect()
-}
-
-fn excluded(args: &ScanArgs) -> anyhow::Result<AddressSet> {
-    let mut targets = args.exclude.clone();
-    for path in &args.exclude_file {
-        targets.extend(targets_of(path)?);
-    }
-    Ok(resolve_excluded(&targets)?)
-}
-
-fn targets_of(path: &Path) -> anyhow::Result<Vec<TargetSpec>> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{shown}`"))?;
-    let mut targets = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default();
-        for word in line.split_whitespace() {
-            let target = word.parse::<TargetSpec>();
-            let wrong = |error| UsageError(format!("`{shown}` line {}: {error}", number + 1));
-            targets.push(target.map_err(wrong)?);
-        }
-    }
-    Ok(targets)
 }

@@ -4,42 +4,85 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use scanner::report::{CsvReport, JsonlReport, Paint, Report, TableReport};
+use scanner::report::{
+    CsvReport, GrepableReport, JsonlReport, NmapXmlReport, Paint, Report, TableReport,
+};
 use scanner::{PortState, ScanEvent};
 
 use super::progress::Bar;
-use crate::args::{Format, OutputArgs};
+use crate::args::{ScanArgs, ScanFormat};
 use crate::output::{self, Terminal};
-
-type Sink = Box<dyn Report + Send>;
 
 /// All outputs of one command.
 pub(super) struct Sinks {
     /// Gone once its reader is.
     stdout: Option<Sink>,
     files: Vec<(PathBuf, Sink)>,
+    shown: Vec<PortState>,
     /// On the same terminal, perhaps, as standard output.
     bar: Bar,
 }
 
+struct Sink {
+    report: Box<dyn Report + Send>,
+    /// Whether it hears of what has no row, too.
+    counts: bool,
+}
+
 impl Sinks {
     /// Creates the files.
-    pub(super) fn open(args: &OutputArgs, terminal: Terminal, bar: Bar) -> anyhow::Result<Self> {
+    pub(super) fn open(args: &ScanArgs, terminal: Terminal, bar: Bar) -> anyhow::Result<Self> {
+        let shown = args.shown();
+        let command = command_line();
+        let sink = |format, writer: Box<dyn Write + Send>, paint| {
+            Sink::new(format, writer, paint, &command, &shown)
+        };
         let mut files = Vec::new();
-        for file in &args.output {
-            let writer = output::create(&file.path)?;
-            files.push((file.path.clone(), sink(file.format(args.format), writer, |_| ("", ""))));
+        for file in &args.output.output {
+            let writer = Box::new(output::create(&file.path)?);
+            let format = file.format(args.output.format);
+            files.push((file.path.clone(), sink(format, writer, |_| ("", ""))));
         }
-        Ok(Self { stdout: Some(sink(args.format, terminal.stdout(), paint)), files, bar })
+        let stdout = sink(args.output.format, Box::new(terminal.stdout()), paint);
+        Ok(Self { stdout: Some(stdout), files, shown, bar })
     }
 
     /// Writes one event everywhere. A closed pipe is an error only where no file is left to write.
-    pub(super) fn event(&mut self, event: &ScanEvent) -> anyhow::Result<()> {
+    pub(super) fn event(&mut self, mut event: ScanEvent) -> anyhow::Result<()> {
+        let counted_only = match &mut event {
+            ScanEvent::Started(info) => {
+                info.shown.clone_from(&self.shown);
+                false
+            }
+            ScanEvent::Port(report) => !self.shown.contains(&report.state()),
+            _ => false,
+        };
+        // A verdict that has no row, and one that is held, leave the terminal as it is.
+        let is_verdict = matches!(event, ScanEvent::Port(_));
+        let silent =
+            is_verdict && self.stdout.as_ref().is_none_or(|sink| counted_only || sink.counts);
+        self.each(silent, |sink| {
+            if counted_only && !sink.counts { Ok(()) } else { sink.report.event(&event) }
+        })
+    }
+
+    /// No scan follows.
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        self.each(false, |sink| sink.report.end())
+    }
+
+    /// Has each output write; `silent` where that changes nothing on a terminal.
+    fn each(
+        &mut self,
+        silent: bool,
+        write: impl Fn(&mut Sink) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
         for (path, sink) in &mut self.files {
-            sink.event(event).with_context(|| format!("cannot write `{}`", path.display()))?;
+            write(sink).with_context(|| format!("cannot write `{}`", path.display()))?;
         }
         let Some(stdout) = &mut self.stdout else { return Ok(()) };
-        match self.bar.suspend(|| stdout.event(event)) {
+        let written = if silent { write(stdout) } else { self.bar.suspend(|| write(stdout)) };
+        match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !self.files.is_empty() => {
                 self.stdout = None;
                 Ok(())
@@ -49,12 +92,31 @@ impl Sinks {
     }
 }
 
-fn sink(format: Format, writer: impl Write + Send + 'static, paint: Paint) -> Sink {
-    match format {
-        Format::Jsonl => Box::new(JsonlReport::new(writer)),
-        Format::Csv => Box::new(CsvReport::new(writer)),
-        Format::Table => Box::new(TableReport::painted(writer, paint)),
+impl Sink {
+    fn new(
+        format: ScanFormat,
+        writer: Box<dyn Write + Send>,
+        paint: Paint,
+        command: &str,
+        shown: &[PortState],
+    ) -> Self {
+        let (report, counts): (Box<dyn Report + Send>, bool) = match format {
+            ScanFormat::Jsonl => (Box::new(JsonlReport::new(writer)), false),
+            ScanFormat::Csv => (Box::new(CsvReport::new(writer)), false),
+            ScanFormat::Table => (Box::new(TableReport::painted(writer, paint)), false),
+            ScanFormat::Xml => (Box::new(NmapXmlReport::new(writer, command).show(shown)), true),
+            ScanFormat::Grepable => {
+                (Box::new(GrepableReport::new(writer, command).show(shown)), true)
+            }
+        };
+        Self { report, counts }
     }
+}
+
+/// The command line, for people to read.
+fn command_line() -> String {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("ports".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// SGR colours by state; the stream drops them where they are not wanted.

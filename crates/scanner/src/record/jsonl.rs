@@ -1,0 +1,135 @@
+//! The JSON lines of a scan.
+
+use std::io::{self, BufRead};
+use std::net::IpAddr;
+
+use ports_core::{Port, PortSet, Transport};
+use serde::Deserialize;
+
+use super::bounded::Bounded;
+use super::{Part, ReadRecordError, ScanRecord, SeenStates};
+
+/// A line, as far as it is used here. Others are skipped, as docs/json-lines.md asks for.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line {
+    Scan {
+        transport: Transport,
+        targets: Vec<String>,
+        ports: String,
+        addresses: Option<String>,
+        #[serde(default)]
+        show: Vec<String>,
+        hosts: u64,
+    },
+    Host {
+        host: IpAddr,
+        name: Option<String>,
+    },
+    Port {
+        host: IpAddr,
+        port: Port,
+        transport: Transport,
+        state: String,
+    },
+    Summary {
+        #[serde(default)]
+        unfinished: u64,
+        #[serde(default)]
+        errors: u64,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// Why a line is not taken.
+pub(super) enum Refused {
+    Reason(String),
+    TooManyRows,
+}
+
+pub(super) fn read<R: BufRead>(
+    name: &str,
+    mut reader: Bounded<R>,
+) -> Result<ScanRecord, ReadRecordError> {
+    let name = || name.to_owned();
+    let mut record = ScanRecord::default();
+    let mut bytes = Vec::new();
+    let mut any = false;
+    loop {
+        let line = reader.line();
+        let whole = match reader.read_line(&mut bytes) {
+            Ok(Some(whole)) => whole,
+            Ok(None) => break,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(ReadRecordError::Line {
+                    name: name(),
+                    line,
+                    reason: error.to_string(),
+                });
+            }
+            Err(source) => return Err(ReadRecordError::Read { name: name(), source }),
+        };
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        match take_line(&mut record, &bytes) {
+            Ok(known) => any |= known,
+            // A last line without its end is what a scan that was killed leaves.
+            Err(Refused::Reason(_)) if !whole => record.truncated = true,
+            Err(Refused::Reason(reason)) => {
+                return Err(ReadRecordError::Line { name: name(), line, reason });
+            }
+            Err(Refused::TooManyRows) => {
+                return Err(ReadRecordError::TooManyRows { name: name(), line });
+            }
+        }
+    }
+    if !any && !record.truncated {
+        let reason = "no line has the type `scan`, `host` or `port`";
+        return Err(ReadRecordError::NoScan { name: name(), reason });
+    }
+    Ok(record)
+}
+
+/// Adds what a line says; whether it was of a scan.
+pub(super) fn take_line(record: &mut ScanRecord, bytes: &[u8]) -> Result<bool, Refused> {
+    let wrong =
+        |error: serde_json::Error| Refused::Reason(format!("not a line of a scan: {error}"));
+    match serde_json::from_slice(bytes).map_err(wrong)? {
+        Line::Scan { transport, targets, ports, addresses, show, hosts } => {
+            let bad = |error: &dyn std::fmt::Display| Refused::Reason(error.to_string());
+            let ports = PortSet::parse(&ports, transport).map_err(|error| bad(&error))?;
+            let addresses = addresses.map(|text| text.parse()).transpose();
+            let shown = show.iter().filter_map(|word| SeenStates::named(word));
+            record.parts.push(Part {
+                addresses: addresses.map_err(|error| bad(&error))?,
+                targets: (targets.join(" "), hosts),
+                ports: vec![(transport, ports)],
+                unlisted: SeenStates::other_than(shown.fold(SeenStates::NONE, SeenStates::with)),
+                ..Part::default()
+            });
+        }
+        Line::Host { host, name } => {
+            let host = record.add_host(host).ok_or(Refused::TooManyRows)?;
+            host.up = true;
+            if let Some(name) = name {
+                host.name = Some(name.into());
+            }
+        }
+        Line::Port { host, port, transport, state } => {
+            // A state that is not known yet says nothing.
+            let states = SeenStates::named(&state).unwrap_or(SeenStates::ERROR);
+            record.add_row(host, (transport, port), states).ok_or(Refused::TooManyRows)?;
+        }
+        Line::Summary { unfinished, errors } => {
+            if let Some(part) = record.parts.last_mut() {
+                part.finished = true;
+                part.unfinished = unfinished;
+                part.errors = errors;
+            }
+        }
+        Line::Other => return Ok(false),
+    }
+    Ok(true)
+}
