@@ -104,7 +104,8 @@ pub struct ScanSummary {
     pub hosts: u64,
     /// How many of them answered.
     pub hosts_up: u64,
-    /// How many did not answer host discovery, so that their ports were not asked; `None` without it.
+    /// How many did not answer host discovery, so that their ports were not asked; `None` without it,
+    /// or where it did not come to its end.
     pub not_scanned: Option<u64>,
     /// Ports by verdict, and probes sent.
     pub tally: Tally,

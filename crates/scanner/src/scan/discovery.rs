@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ports_core::{Port, PortSet};
 
@@ -63,44 +63,53 @@ impl Scan {
             Told::Tick => sink(ScanEvent::Tick),
         });
         found.settle();
-        let not_scanned = everyone.len().saturating_sub(found.set.len());
-        let mut summary = ScanSummary {
-            hosts: self.plan.hosts(),
-            hosts_up,
-            not_scanned: Some(u64::try_from(not_scanned).unwrap_or(u64::MAX)),
-            elapsed: started.elapsed(),
-            ..self.empty_summary()
-        };
+        let mut summary = self.cut_short(hosts_up);
         let result = asked.and_then(|survey| {
             summary.tally.sent = survey.tally.sent;
             summary.kernel_drops = survey.kernel_drops;
-            if found.set.is_empty() || self.handle.is_cancelled() {
+            if survey.unfinished > 0 {
                 return Ok(());
             }
-            let scan =
-                self.over(&found.set, &self.ports_asked(), self.method, self.report.clone())?;
-            let prober = scan.prober()?;
-            let mut ports = None;
-            let result = scan.run_with(&*prober, &mut |event| match event {
-                ScanEvent::Started(_) | ScanEvent::Host(_) => {}
-                ScanEvent::Finished(summary) => ports = Some(summary),
-                event => sink(event),
-            });
-            if let Some(ports) = ports {
-                summary = ScanSummary {
+            let not_scanned = everyone.len().saturating_sub(found.set.len());
+            summary.not_scanned = Some(u64::try_from(not_scanned).unwrap_or(u64::MAX));
+            summary.unfinished = 0;
+            if found.set.is_empty() {
+                return Ok(());
+            }
+            self.scan_found(&found.set, &mut summary, sink)
+        });
+        summary.elapsed = started.elapsed();
+        sink(ScanEvent::Finished(summary));
+        result.map(|()| summary)
+    }
+
+    /// Scans the ports of those who are there, and adds that to `summary`.
+    fn scan_found(
+        &self,
+        found: &AddressSet,
+        summary: &mut ScanSummary,
+        sink: &mut dyn FnMut(ScanEvent),
+    ) -> Result<(), ScanError> {
+        let ports: PortSet = self.plan.ports().iter().copied().collect();
+        let scan = self.over(found, &ports, self.method, self.report.clone())?;
+        let mut whole = None;
+        let result = scan.run_with(&*scan.prober()?, &mut |event| match event {
+            // The hosts have been told.
+            ScanEvent::Started(_) | ScanEvent::Host(_) => {}
+            ScanEvent::Finished(ports) => {
+                whole = Some(ScanSummary {
                     hosts: summary.hosts,
                     hosts_up: summary.hosts_up,
                     not_scanned: summary.not_scanned,
                     kernel_drops: summary.kernel_drops + ports.kernel_drops,
                     tally: Tally { sent: summary.tally.sent + ports.tally.sent, ..ports.tally },
-                    elapsed: started.elapsed(),
                     ..ports
-                };
+                });
             }
-            result.map(|_| ())
+            event => sink(event),
         });
-        sink(ScanEvent::Finished(summary));
-        result.map(|()| summary)
+        *summary = whole.unwrap_or(*summary);
+        result.map(|_| ())
     }
 
     /// One pass over everyone with the questions of discovery.
@@ -187,20 +196,17 @@ impl Scan {
         })
     }
 
-    fn ports_asked(&self) -> PortSet {
-        self.plan.ports().iter().copied().collect()
-    }
-
-    fn empty_summary(&self) -> ScanSummary {
+    /// What there is to say before a port was asked.
+    fn cut_short(&self, hosts_up: u64) -> ScanSummary {
         ScanSummary {
-            hosts: 0,
-            hosts_up: 0,
+            hosts: self.plan.hosts(),
+            hosts_up,
             not_scanned: None,
             tally: Tally::default(),
             first_error: None,
-            unfinished: 0,
+            unfinished: self.blocks.probes(),
             kernel_drops: 0,
-            elapsed: std::time::Duration::ZERO,
+            elapsed: Duration::ZERO,
             method: self.method,
             resumed: false,
         }
