@@ -222,7 +222,13 @@ impl Engine {
             let lost = (round == id.attempt()).then(|| slot.asked_at(round.saturating_sub(1)));
             let fate = Fate { answered: slot.asked_at(id.attempt()), lost: lost.flatten() };
             self.pacer.answered(now, fate);
-            self.attempts.answered(round, matches!(reply, Reply::Open | Reply::Datagram));
+            let open = matches!(reply, Reply::Open | Reply::Datagram | Reply::Echo);
+            self.attempts.answered(round, open);
+        }
+        if reply == Reply::Neighbour {
+            // All attempts waited for it.
+            self.pacer.unsent();
+            self.tally.sent -= u64::from(slot.attempts);
         }
         if voice != Voice::Network {
             self.hear(&slot, rtt);

@@ -93,6 +93,8 @@ pub struct HostReport {
     pub name: Option<Arc<str>>,
     /// The round-trip time of its first answer.
     pub rtt: Duration,
+    /// What its first answer was, where it was asked by host discovery.
+    pub reason: Option<Reason>,
 }
 
 /// What a scan did.
@@ -102,6 +104,9 @@ pub struct ScanSummary {
     pub hosts: u64,
     /// How many of them answered.
     pub hosts_up: u64,
+    /// How many did not answer host discovery, so that their ports were not asked; `None` without it,
+    /// or where it did not come to its end.
+    pub not_scanned: Option<u64>,
     /// Ports by verdict, and probes sent.
     pub tally: Tally,
     /// Why the first port that could not be asked was not; `None` where all were.

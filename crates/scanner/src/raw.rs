@@ -9,6 +9,7 @@ mod answer;
 mod channel;
 mod cookie;
 mod driver;
+mod echo;
 mod filter;
 mod links;
 mod neighbours;
@@ -19,7 +20,7 @@ mod question;
 mod source_ports;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cookie::Cookie;
@@ -31,7 +32,7 @@ use crate::engine::Engine;
 use crate::event::Method;
 use crate::links::Links;
 use crate::prober::{ProbeError, Prober, WorkSource, Worked};
-use crate::scan::ScanError;
+use crate::scan::{ECHO, ScanError};
 
 /// `IPPROTO_RAW`: the packet's own header says its protocol (raw(7)).
 const ANY_PROTOCOL: u8 = 255;
@@ -50,6 +51,9 @@ struct Shared {
     interface: Option<u32>,
     /// The address to send from.
     source: Option<IpAddr>,
+    /// Whether it is hosts that are asked for: port [`ECHO`] stands for an echo request, and who answers
+    /// on the link need not be asked anything else.
+    discovery: bool,
 }
 
 impl SynProber {
@@ -78,7 +82,13 @@ impl SynProber {
             links,
             interface,
             source,
+            discovery: false,
         }))
+    }
+
+    /// The same for host discovery. What the kernel knows of neighbours is not used: it may be old.
+    pub(crate) fn for_discovery(self) -> Self {
+        Self(Shared { neighbours: Mutex::default(), discovery: true, ..self.0 })
     }
 }
 
@@ -93,6 +103,15 @@ impl Prober for SynProber {
 }
 
 impl Shared {
+    /// Whether `hop` is the very host that discovery asks for.
+    fn is_discovered(&self, hop: Hop, target: SocketAddr) -> bool {
+        self.discovery && hop.address == target.ip()
+    }
+
+    fn is_echo(&self, target: SocketAddr) -> bool {
+        self.discovery && target.port() == ECHO.number()
+    }
+
     fn neighbours(&self) -> MutexGuard<'_, Neighbourhood> {
         // A worker that panicked leaves whole entries behind.
         self.neighbours.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,6 +2,7 @@
 
 mod builder;
 mod collector;
+mod discovery;
 mod error;
 mod ledger;
 mod limits;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use builder::ScanBuilder;
 use collector::Collector;
+pub(crate) use discovery::ECHO;
 pub use error::ScanError;
 use ledger::{CHECKPOINT_EVERY, Ledger};
 use pieces::PieceQueue;
@@ -35,6 +37,7 @@ use crate::prober::Prober;
 use crate::progress::ScanHandle;
 use crate::resume::{ResumeFile, Resumed, Standing};
 use crate::state::PortState;
+use crate::target::AddressSet;
 use crate::udp::UdpProber;
 
 /// Rounds over ports that met a socket of our own; each round uses other sockets.
@@ -48,6 +51,8 @@ pub struct Scan {
     plan: Arc<ScanPlan>,
     blocks: Blocks,
     resume: Option<Mutex<ResumeFile>>,
+    /// Who is to be asked first whether they are there.
+    discover: Option<AddressSet>,
     /// How long what is done may stay out of the resume file.
     checkpoint_every: Duration,
     method: Method,
@@ -95,15 +100,23 @@ impl Scan {
     /// [`ScanError`] where the scan could not begin, or could not go on. What was found by then has
     /// been told, a [`ScanEvent::Finished`] included.
     pub fn run(&self, mut sink: impl FnMut(ScanEvent)) -> Result<ScanSummary, ScanError> {
+        match &self.discover {
+            Some(everyone) => self.run_discovering(everyone, &mut sink),
+            None => self.run_with(&*self.prober()?, &mut sink),
+        }
+    }
+
+    fn prober(&self) -> Result<Box<dyn Prober>, ScanError> {
         let links = Links::read().map_err(|source| ScanError::Interfaces { source })?;
-        let prober: Box<dyn Prober> = match self.method {
-            Method::Connect => {
-                Box::new(ConnectProber::new(links, self.source, self.interface.as_deref()))
-            }
+        Ok(match self.method {
+            Method::Connect => self.connect_prober(links),
             Method::Syn => self.syn_prober(links)?,
             Method::Udp => Box::new(UdpProber::new(links, self.source, self.interface.as_deref())),
-        };
-        self.run_with(&*prober, &mut sink)
+        })
+    }
+
+    fn connect_prober(&self, links: Links) -> Box<dyn Prober> {
+        Box::new(ConnectProber::new(links, self.source, self.interface.as_deref()))
     }
 
     fn run_with(

@@ -58,6 +58,10 @@ pub enum Reason {
     Reset,
     /// A datagram came back from the port.
     UdpResponse,
+    /// The host answered an echo request (RFC 792, RFC 4443 section 4.2): it is up.
+    EchoReply,
+    /// The host said on its link who it is (RFC 826, RFC 4861): it is up.
+    NeighbourReply,
     /// Every attempt ran into its timeout.
     NoResponse,
     /// Every attempt ran into its timeout, and the host limits the rate of its ICMP errors (RFC 1812
@@ -95,7 +99,9 @@ impl Reason {
     pub const fn state(self, transport: Transport) -> PortState {
         let udp = matches!(transport, Transport::Udp);
         match self {
-            Self::SynAck | Self::UdpResponse => PortState::Open,
+            Self::SynAck | Self::UdpResponse | Self::EchoReply | Self::NeighbourReply => {
+                PortState::Open
+            }
             Self::Reset => PortState::Closed,
             Self::PortUnreachable if udp => PortState::Closed,
             Self::NoResponse | Self::IcmpRateLimited if udp => PortState::OpenFiltered,
@@ -122,6 +128,8 @@ impl Reason {
             Self::SynAck => "syn-ack",
             Self::Reset => "reset",
             Self::UdpResponse => "udp-response",
+            Self::EchoReply => "echo-reply",
+            Self::NeighbourReply => "neighbour-reply",
             Self::NoResponse => "no-response",
             Self::IcmpRateLimited => "icmp-rate-limited",
             Self::HostUnreachable => "host-unreachable",

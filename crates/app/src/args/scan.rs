@@ -70,6 +70,9 @@ pub(crate) struct ScanArgs {
     /// Send from this address of this machine
     #[arg(long, value_name = "ADDR")]
     pub(crate) source: Option<IpAddr>,
+    /// Ask first who is there, and scan the ports of those only
+    #[arg(long, conflicts_with_all = ["resume", "shard"])]
+    pub(crate) discover: bool,
     /// Send by this interface only
     #[arg(long, value_name = "NAME")]
     pub(crate) interface: Option<String>,
@@ -145,7 +148,7 @@ pub(crate) enum MethodArg {
     Auto,
     /// The kernel's own handshake; needs no privilege
     Connect,
-    /// Raw packets, only the first of each handshake; needs CAP_NET_RAW
+    /// Raw packets, the first of each handshake only; needs privilege
     Syn,
 }
 

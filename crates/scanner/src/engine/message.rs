@@ -24,6 +24,10 @@ pub enum Reply {
     Open,
     /// A datagram came back.
     Datagram,
+    /// The host answered an echo request: it is up.
+    Echo,
+    /// The host said on its link who it is: it is up, and no probe had to leave.
+    Neighbour,
     /// The host reset it.
     Closed,
     /// A router on the way said the host cannot be reached.
@@ -55,6 +59,8 @@ impl Reply {
         match self {
             Self::Open => Reason::SynAck,
             Self::Datagram => Reason::UdpResponse,
+            Self::Echo => Reason::EchoReply,
+            Self::Neighbour => Reason::NeighbourReply,
             Self::Closed => Reason::Reset,
             Self::HostUnreachable => Reason::HostUnreachable,
             Self::NetworkUnreachable => Reason::NetworkUnreachable,
@@ -66,7 +72,8 @@ impl Reply {
 
     pub(super) const fn voice(self, transport: Transport) -> Voice {
         match self {
-            Self::Open | Self::Closed | Self::Datagram => Voice::Port,
+            Self::Open | Self::Closed | Self::Datagram | Self::Echo => Voice::Port,
+            Self::Neighbour => Voice::Host,
             Self::PortUnreachable | Self::ProtocolUnreachable
                 if matches!(transport, Transport::Udp) =>
             {

@@ -11,6 +11,7 @@ use sockets_raw::wire::{AddressPair, TcpSynTemplate, parse};
 
 use super::Shared;
 use super::answer::{self, Answer};
+use super::echo;
 use super::filter::Traffic;
 use super::links::Links;
 use super::neighbours::{EthernetAddress, Hop, Standing};
@@ -41,6 +42,7 @@ pub(super) struct RawDriver<'a> {
     paths: Paths,
     links: Links,
     template: TcpSynTemplate,
+    echo: Vec<u8>,
     /// Neighbours that this worker knows, without a lock.
     known: HashMap<Hop, EthernetAddress>,
     parked: Parked,
@@ -59,6 +61,7 @@ impl<'a> RawDriver<'a> {
             ports,
             paths,
             template: TcpSynTemplate::default(),
+            echo: Vec::new(),
             known: HashMap::new(),
             parked: Parked::default(),
             drops: 0,
@@ -107,7 +110,7 @@ impl<'a> RawDriver<'a> {
             return self.send(now, &path, None, probe);
         };
         if let Some(link) = self.known.get(&hop) {
-            return self.send(now, &path, Some(*link), probe);
+            return self.reached(now, &path, hop, *link, probe);
         }
         // First to listen, then to look: another worker may hear the answer in between.
         self.links.listen(hop)?;
@@ -115,7 +118,7 @@ impl<'a> RawDriver<'a> {
         match standing {
             Standing::Resolved(link) => {
                 self.known.insert(hop, link);
-                self.send(now, &path, Some(link), probe)
+                self.reached(now, &path, hop, link, probe)
             }
             Standing::Silent => Err(LocalError::NeighbourUnresolved),
             Standing::Waiting { ask } => {
@@ -123,6 +126,22 @@ impl<'a> RawDriver<'a> {
                 if ask { self.ask(now, hop, own, path.source) } else { Ok(()) }
             }
         }
+    }
+
+    /// The neighbour is known: the probe goes, unless that was all it is for.
+    fn reached(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        hop: Hop,
+        link: EthernetAddress,
+        probe: Probe,
+    ) -> Result<(), LocalError> {
+        if self.shared.is_discovered(hop, probe.target) {
+            self.engine.handle_reply(now, probe.id, Reply::Neighbour);
+            return Ok(());
+        }
+        self.send(now, path, Some(link), probe)
     }
 
     fn send(
@@ -137,7 +156,11 @@ impl<'a> RawDriver<'a> {
             AddressPair::new(path.source, target.ip()).ok_or(LocalError::NoSourceAddress)?;
         let source_port = self.ports.of_attempt(id.attempt());
         let sequence = self.shared.cookie.seal(id.index(), target, source_port);
-        let packet = self.template.fill(addresses, source_port, target.port(), sequence);
+        let packet = if self.shared.is_echo(target) {
+            echo::write(&mut self.echo, addresses, source_port, sequence)
+        } else {
+            self.template.fill(addresses, source_port, target.port(), sequence)
+        };
         let engine = &mut self.engine;
         let unsent = |id, error| engine.handle_local_error(now, id, error);
         self.links.push(path, link, target.ip(), packet, id, unsent)
@@ -179,7 +202,7 @@ impl<'a> RawDriver<'a> {
             return;
         }
         let Some(packet) = parse(bytes) else { return };
-        if let Some(answer) = answer::read(&packet) {
+        if let Some(answer) = answer::read(&packet).or_else(|| echo::read(&packet)) {
             self.answer(now, &answer);
         } else if let Some((address, link)) = question::heard_by_ipv6(&packet) {
             self.heard(now, Hop { interface, address }, link);
@@ -198,7 +221,7 @@ impl<'a> RawDriver<'a> {
         }
         let own_failure = self.shared.links.is_local(sender)
             && !self.shared.links.is_local(target.ip())
-            && !matches!(reply, Reply::Open | Reply::Closed);
+            && !matches!(reply, Reply::Open | Reply::Closed | Reply::Echo);
         if own_failure {
             // The kernel tells its own failure to reach a neighbour in the form of a message from
             // itself.
@@ -215,11 +238,13 @@ impl<'a> RawDriver<'a> {
         }
         self.known.insert(hop, link);
         for probe in self.parked.release(hop) {
-            self.engine.note_departed(now, probe.id);
+            if !self.shared.is_discovered(hop, probe.target) {
+                self.engine.note_departed(now, probe.id);
+            }
             let sent = self
                 .paths
                 .to(probe.target.ip())
-                .and_then(|path| self.send(now, &path, Some(link), probe));
+                .and_then(|path| self.reached(now, &path, hop, link, probe));
             if let Err(error) = sent {
                 self.engine.handle_local_error(now, probe.id, error);
             }

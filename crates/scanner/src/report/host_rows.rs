@@ -26,6 +26,7 @@ impl HeldHosts {
         let host = self.host(report.address, at);
         host.name.clone_from(&report.name);
         host.up = true;
+        host.answer = report.reason.or(host.answer);
     }
 
     /// A verdict; `shown` has a row, the others are counted.

@@ -45,6 +45,8 @@ pub(super) enum Line<'a> {
         host: IpAddr,
         name: Option<&'a str>,
         state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
         rtt_us: u64,
     },
     Port {
@@ -60,6 +62,8 @@ pub(super) enum Line<'a> {
     Summary {
         hosts: u64,
         hosts_up: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        not_scanned: Option<u64>,
         probes: u64,
         sent: u64,
         open: u64,
@@ -101,6 +105,7 @@ impl<'a> Line<'a> {
                 host: host.address,
                 name: host.name.as_deref(),
                 state: "up",
+                reason: host.reason.map(crate::state::Reason::name),
                 rtt_us: host.rtt.as_micros() as u64,
             },
             ScanEvent::Port(report) => Self::Port {
@@ -116,6 +121,7 @@ impl<'a> Line<'a> {
             ScanEvent::Finished(summary) => Self::Summary {
                 hosts: summary.hosts,
                 hosts_up: summary.hosts_up,
+                not_scanned: summary.not_scanned,
                 probes: summary.tally.probes,
                 sent: summary.tally.sent,
                 open: summary.tally.open,

@@ -23,6 +23,7 @@ pub(super) fn reason(reason: Reason, method: Method) -> &'static str {
         "host-unreachable" => "host-unreach",
         "network-unreachable" => "net-unreach",
         "port-unreachable" => "port-unreach",
+        "neighbour-reply" => "arp-response",
         name => name,
     }
 }

@@ -174,6 +174,9 @@ impl<W: Write> TableReport<W> {
         if tally.open_filtered > 0 {
             write!(self.writer, ", {} open|filtered", tally.open_filtered)?;
         }
+        if let Some(hosts) = summary.not_scanned {
+            write!(self.writer, ", {hosts} not scanned (no answer to discovery)")?;
+        }
         if tally.errors > 0 {
             write!(self.writer, ", {} not asked (local errors)", tally.errors)?;
         }

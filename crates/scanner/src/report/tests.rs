@@ -43,6 +43,7 @@ fn events() -> Vec<ScanEvent> {
             address,
             name: Some("localhost".into()),
             rtt: Duration::from_micros(85),
+            reason: None,
         }),
         port(443, Reason::SynAck, Some(Duration::from_micros(1200))),
         port(22, Reason::SynAck, Some(Duration::from_micros(85))),
@@ -50,6 +51,7 @@ fn events() -> Vec<ScanEvent> {
         ScanEvent::Finished(ScanSummary {
             hosts: 1,
             hosts_up: 1,
+            not_scanned: None,
             tally: Tally {
                 probes: 3,
                 sent: 4,

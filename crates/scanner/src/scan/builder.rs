@@ -50,6 +50,7 @@ pub struct ScanBuilder {
     method: Method,
     shard: Shard,
     resume: Option<PathBuf>,
+    discover: bool,
 }
 
 impl Default for ScanBuilder {
@@ -70,6 +71,7 @@ impl Default for ScanBuilder {
             method: Method::Connect,
             shard: Shard::WHOLE,
             resume: None,
+            discover: false,
         }
     }
 }
@@ -167,6 +169,15 @@ impl ScanBuilder {
         self
     }
 
+    /// Asks first who is there, and scans the ports of those only: by ARP or neighbour discovery on the
+    /// link, and elsewhere by an echo request and the first packet of a handshake to ports 443, 80 and
+    /// 22; without raw packets by connecting to these. Any answer counts, a refusal too. Default: off,
+    /// every port is asked.
+    pub const fn discover(mut self, discover: bool) -> Self {
+        self.discover = discover;
+        self
+    }
+
     /// Most ports under way at once; default [`EngineConfig::DEFAULT_MAX_IN_FLIGHT`], over UDP 65,536,
     /// by SYN 131,072. Where each takes a socket, never more than the descriptor limit leaves.
     pub const fn max_in_flight(mut self, ports: usize) -> Self {
@@ -188,7 +199,7 @@ impl ScanBuilder {
     /// [`ScanError::Plan`] where nothing is left to scan or it is too much, [`ScanError::Source`]
     /// where the source address is none of this machine's, [`ScanError::SourceFamily`] where it is of
     /// another family than a target, [`ScanError::Interface`] where there is no such interface,
-    /// [`ScanError::Resume`] where the resume file cannot be used.
+    /// [`ScanError::Resume`] where the resume file cannot be used, [`ScanError::DiscoverInParts`].
     pub fn build(self) -> Result<Scan, ScanError> {
         if let Some(address) = self.source {
             check_source(address).map_err(|source| ScanError::Source { address, source })?;
@@ -207,6 +218,9 @@ impl ScanBuilder {
                 let target = other.index().address(0);
                 return Err(ScanError::SourceFamily { address, target });
             }
+        }
+        if self.discover && (self.resume.is_some() || self.shard != Shard::WHOLE) {
+            return Err(ScanError::DiscoverInParts);
         }
         let transport = self.method.transport();
         let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
@@ -248,6 +262,7 @@ impl ScanBuilder {
         Ok(Scan {
             blocks,
             resume,
+            discover: self.discover.then(|| addresses.clone()),
             checkpoint_every: CHECKPOINT_EVERY,
             plan: Arc::new(plan),
             method: self.method,

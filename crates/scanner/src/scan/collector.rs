@@ -200,6 +200,7 @@ impl<'a> Collector<'a> {
         let summary = ScanSummary {
             hosts: self.plan.hosts(),
             hosts_up: self.hosts_up,
+            not_scanned: None,
             first_error: self.first_error,
             tally: self.tally,
             unfinished: self.blocks.probes() - self.tally.probes,
@@ -218,7 +219,7 @@ impl<'a> Collector<'a> {
         if new {
             self.hosts_up += 1;
             let name = self.names.get(&address).cloned();
-            (self.sink)(ScanEvent::Host(HostReport { address, name, rtt }));
+            (self.sink)(ScanEvent::Host(HostReport { address, name, rtt, reason: None }));
         }
         new
     }

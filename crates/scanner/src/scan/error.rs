@@ -45,6 +45,11 @@ pub enum ScanError {
     /// The scan cannot go on from its resume file, or keep it.
     #[error(transparent)]
     Resume(#[from] ResumeError),
+    /// Parts of a scan have to be of one plan.
+    #[error(
+        "host discovery goes with no shard and no resume file: who is up may change in between"
+    )]
+    DiscoverInParts,
     /// A worker thread or its poller could not be had, or failed.
     #[error("cannot {operation}")]
     Worker {

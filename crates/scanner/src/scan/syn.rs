@@ -18,6 +18,14 @@ mod imp {
         ) -> Result<Box<dyn Prober>, ScanError> {
             Ok(Box::new(SynProber::new(links, self.source, self.interface.as_deref())?))
         }
+
+        pub(in crate::scan) fn survey_by_packets(
+            &self,
+            links: Links,
+        ) -> Result<Box<dyn Prober>, ScanError> {
+            let prober = SynProber::new(links, self.source, self.interface.as_deref())?;
+            Ok(Box::new(prober.for_discovery()))
+        }
     }
 }
 
@@ -42,6 +50,13 @@ mod imp {
         #[expect(clippy::unused_self, reason = "as where there are raw packets")]
         pub(in crate::scan) fn syn_prober(&self, _: Links) -> Result<Box<dyn Prober>, ScanError> {
             Err(ScanError::RawPackets { source: missing() })
+        }
+
+        pub(in crate::scan) fn survey_by_packets(
+            &self,
+            links: Links,
+        ) -> Result<Box<dyn Prober>, ScanError> {
+            self.syn_prober(links)
         }
     }
 }

@@ -221,3 +221,31 @@ fn an_address_that_cannot_be_asked_is_not_closed() {
     let report = scan_port(nowhere, Port::new(80), Duration::from_millis(200)).unwrap();
     assert_eq!(report.state(), PortState::Error, "{report:?}");
 }
+
+#[test]
+fn only_who_answers_discovery_is_scanned() {
+    let listeners = listeners(3, LOCALHOST);
+    let ports: PortSet = listeners.iter().map(port_of).collect();
+    let scan = Scan::builder().address(LOCALHOST).ports(&ports).discover(true).build().unwrap();
+    let (mut hosts, mut open) = (Vec::new(), BTreeSet::new());
+    let summary = scan
+        .run(|event| match event {
+            ScanEvent::Host(host) => hosts.push(host),
+            ScanEvent::Port(report) => assert!(open.insert(report.port)),
+            _ => {}
+        })
+        .unwrap();
+    assert_eq!(hosts.len(), 1);
+    assert!(matches!(hosts[0].reason, Some(Reason::Reset | Reason::SynAck)), "{hosts:?}");
+    assert_eq!(open, ports.iter().collect());
+    assert_eq!((summary.hosts_up, summary.not_scanned, summary.unfinished), (1, Some(0), 0));
+    assert_eq!(summary.tally.probes, 3);
+}
+
+#[test]
+fn discovery_goes_with_no_shard() {
+    let shard = "1/2".parse().unwrap();
+    let ports = "1".parse().unwrap();
+    let scan = Scan::builder().address(LOCALHOST).ports(&ports).shard(shard).discover(true);
+    assert!(matches!(scan.build().unwrap_err(), ScanError::DiscoverInParts));
+}

@@ -98,6 +98,7 @@ fn build(
         .targets(targets, texts)
         .ports(ports)
         .method(method)
+        .discover(args.discover)
         .report(&args.reported())
         .seed(args.seed)
         .shard(args.shard);

@@ -1,0 +1,306 @@
+//! The real binary scanning by SYN: over loopback, and between two hosts that are network namespaces
+//! with a veth pair, made by each test for itself. Needs root, iproute2 and nftables.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const HERE: [&str; 2] = ["10.77.0.1", "fd77::1"];
+const THERE: [&str; 2] = ["10.77.0.2", "fd77::2"];
+/// On the link, and nobody has it.
+const NOBODY: [&str; 2] = ["10.77.0.9", "fd77::9"];
+
+/// Two hosts with one link between them; gone when dropped.
+struct Lab {
+    here: String,
+    there: String,
+}
+
+impl Lab {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let id = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let lab = Self { here: format!("syn-{id}-a"), there: format!("syn-{id}-b") };
+        let Self { here, there } = &lab;
+        run("ip", &["netns", "add", here]);
+        run("ip", &["netns", "add", there]);
+        let link = ["link", "add", "veth0", "netns", here, "type", "veth"];
+        run("ip", &[&link[..], &["peer", "name", "veth0", "netns", there]].concat());
+        for (host, [v4, v6]) in [(here, HERE), (there, THERE)] {
+            run("ip", &["-n", host, "addr", "add", &format!("{v4}/24"), "dev", "veth0"]);
+            run("ip", &["-n", host, "addr", "add", &format!("{v6}/64"), "dev", "veth0", "nodad"]);
+            run("ip", &["-n", host, "link", "set", "veth0", "up"]);
+            run("ip", &["-n", host, "link", "set", "lo", "up"]);
+        }
+        lab.wait_until_linked();
+        lab
+    }
+
+    /// A link takes a while to come up, IPv6 up to two seconds; until then questions are lost. The
+    /// connect scan ends when a question gets through; what the kernel learns by it is forgotten.
+    fn wait_until_linked(&self) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        for there in THERE {
+            let args = ["scan", "--method", "connect", "--format", "jsonl", there, "-p", "9"];
+            let is_up = || {
+                let output = ports_in(&self.here, &args).output().unwrap();
+                let text = String::from_utf8(output.stdout).unwrap();
+                text.contains(r#""hosts_up":1"#)
+            };
+            while !is_up() {
+                assert!(Instant::now() < deadline, "no answer from {there}");
+            }
+        }
+        run("ip", &["-n", &self.here, "neigh", "flush", "dev", "veth0"]);
+    }
+
+    /// Routes to what is behind the other host.
+    fn route(&self, prefix: &str, via: &str) {
+        run("ip", &["-n", &self.here, "route", "add", prefix, "via", via]);
+    }
+
+    fn scan(&self, args: &[&str]) -> Vec<Value> {
+        let args = [&["scan", "--method", "syn", "--format", "jsonl"], args].concat();
+        let output = ports_in(&self.here, &args).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How many ports there are of each state and reason.
+    fn states(&self, args: &[&str]) -> BTreeMap<(String, String), usize> {
+        let mut states = BTreeMap::new();
+        for report in of_type(&self.scan(&[args, &["--show", "all"]].concat()), "port") {
+            let word = |key: &str| report[key].as_str().unwrap().to_owned();
+            *states.entry((word("state"), word("reason"))).or_default() += 1;
+        }
+        states
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        run("ip", &["netns", "del", &self.here]);
+        run("ip", &["netns", "del", &self.there]);
+    }
+}
+
+fn run(program: &str, args: &[&str]) {
+    let status = Command::new(program).args(args).status().expect("the program is installed");
+    assert!(status.success(), "{program} {args:?} (this test needs root)");
+}
+
+fn in_host(host: &str, program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", host, program]).args(args);
+    command
+}
+
+fn ports_in(host: &str, args: &[&str]) -> Command {
+    let mut command = in_host(host, env!("CARGO_BIN_EXE_ports"), args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+}
+
+/// A server that is ended when dropped.
+struct Server {
+    child: Child,
+    ports: BTreeSet<u64>,
+}
+
+impl Server {
+    /// Listens on `count` ports of the kernel's choice.
+    fn start(host: &str, address: &str, count: usize) -> Self {
+        let endpoint =
+            if address.contains(':') { format!("[{address}]:0") } else { format!("{address}:0") };
+        let mut args = vec!["listen", "--service", "discard", "--events", "-"];
+        args.extend(std::iter::repeat_n(endpoint.as_str(), count));
+        let mut child = ports_in(host, &args).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port_of = |line: String| {
+            let event: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(event["type"], "listening");
+            event["endpoint"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
+        };
+        let ports = lines.by_ref().take(count).map(|line| port_of(line.unwrap())).collect();
+        // A server whose events nobody reads any more ends.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, ports }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // `ip netns exec` has become the server: this is its own process id.
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["type"] == kind).collect()
+}
+
+fn open(lines: &[Value]) -> BTreeSet<u64> {
+    let reports = of_type(lines, "port").into_iter();
+    reports
+        .filter(|report| report["state"] == "open")
+        .map(|report| report["port"].as_u64().unwrap())
+        .collect()
+}
+
+fn all(state: &str, reason: &str, count: usize) -> BTreeMap<(String, String), usize> {
+    BTreeMap::from([((state.to_owned(), reason.to_owned()), count)])
+}
+
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn another_host_is_seen_as_it_is() {
+    let lab = Lab::new();
+    for there in THERE {
+        let server = Server::start(&lab.there, there, 20);
+        for seed in ["1", "2"] {
+            let lines = lab.scan(&[there, "-p", "1-65535", "--seed", seed]);
+            assert_eq!(open(&lines), server.ports, "{there}");
+            let summary = of_type(&lines, "summary")[0];
+            assert_eq!((&summary["closed"], &summary["errors"]), (&65_515.into(), &0.into()));
+            assert_eq!(summary["method"], "syn");
+        }
+    }
+}
+
+/// Our own packets come in on loopback, too, and none of them is an answer.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn this_machine_is_seen_as_it_is() {
+    let lab = Lab::new();
+    for address in ["127.0.0.1", "::1", HERE[0], HERE[1]] {
+        let server = Server::start(&lab.here, address, 12);
+        for seed in ["1", "2"] {
+            let lines = lab.scan(&[address, "-p", "1-65535", "--seed", seed]);
+            assert_eq!(open(&lines), server.ports, "{address}");
+            let summary = of_type(&lines, "summary")[0];
+            assert_eq!((&summary["closed"], &summary["errors"]), (&65_523.into(), &0.into()));
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn who_is_not_there_is_this_machines_own_finding() {
+    let lab = Lab::new();
+    lab.route("10.89.0.0/24", "10.77.0.77");
+    lab.route("fd89::/64", "fd77::77");
+    for dead in [NOBODY[0], NOBODY[1], "10.89.0.1", "fd89::1"] {
+        let lines = lab.scan(&[dead, "-p", "1-50"]);
+        let summary = of_type(&lines, "summary")[0];
+        assert_eq!((&summary["errors"], &summary["sent"]), (&50.into(), &0.into()), "{dead}");
+        assert_eq!(lab.states(&[dead, "-p", "1-50"]), all("error", "neighbour-unresolved", 50));
+    }
+    for nowhere in ["10.99.0.1", "fd99::1"] {
+        assert_eq!(lab.states(&[nowhere, "-p", "1-50"]), all("error", "no-route", 50));
+    }
+}
+
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn refusals_on_the_way_are_told_apart() {
+    let lab = Lab::new();
+    let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; \
+                   echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
+    assert!(in_host(&lab.there, "sh", &["-c", forward]).status().unwrap().success());
+    lab.route("10.88.0.0/24", THERE[0]);
+    lab.route("fd88::/64", THERE[1]);
+    for (route, host, reason) in [
+        ("unreachable", "10.88.0.1", "host-unreachable"),
+        ("prohibit", "10.88.0.2", "admin-prohibited"),
+        ("unreachable", "fd88::1", "network-unreachable"),
+        ("prohibit", "fd88::2", "admin-prohibited"),
+    ] {
+        run("ip", &["-n", &lab.there, "route", "add", route, host]);
+        assert_eq!(lab.states(&[host, "-p", "80"]), all("filtered", reason, 1), "{host}");
+    }
+}
+
+#[test]
+#[ignore = "needs root: raw packets, network namespaces, nft"]
+fn filters_drop_refuse_and_reset() {
+    let lab = Lab::new();
+    let rules = "table inet f {\n chain i {\n type filter hook input priority 0;\n \
+                 tcp dport 100-199 drop\n tcp dport 200 reject with icmpx type admin-prohibited\n \
+                 tcp dport 201 reject with icmpx type port-unreachable\n \
+                 tcp dport 202 reject with tcp reset\n }\n}\n";
+    let mut nft = in_host(&lab.there, "nft", &["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    nft.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
+    assert!(nft.wait().unwrap().success(), "nft is installed");
+    for there in THERE {
+        for (ports, state, reason, count) in [
+            ("100-199", "filtered", "no-response", 100),
+            ("200", "filtered", "admin-prohibited", 1),
+            ("201", "filtered", "port-unreachable", 1),
+            ("202", "closed", "reset", 1),
+        ] {
+            assert_eq!(lab.states(&[there, "-p", ports]), all(state, reason, count), "{there}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn discovery_finds_who_is_there() {
+    let lab = Lab::new();
+    for (prefix, hosts, up) in [
+        ("10.77.0.0/28", 14, vec![(HERE[0], "reset"), (THERE[0], "neighbour-reply")]),
+        ("fd77::/124", 16, vec![(HERE[1], "reset"), (THERE[1], "neighbour-reply")]),
+    ] {
+        let lines = lab.scan(&[prefix, "-p", "9", "--discover", "--show", "all"]);
+        let found: BTreeMap<_, _> = of_type(&lines, "host")
+            .into_iter()
+            .map(|host| (host["host"].as_str().unwrap(), host["reason"].as_str().unwrap()))
+            .collect();
+        let mut up: BTreeMap<_, _> = up.into_iter().collect();
+        // Which of several answers of this machine to itself is read first is open.
+        let here = HERE[usize::from(prefix.contains(':'))];
+        up.insert(here, found[here]);
+        assert_eq!(found, up);
+        assert_eq!(of_type(&lines, "port").len(), 2);
+        let summary = of_type(&lines, "summary")[0];
+        assert_eq!((&summary["hosts_up"], &summary["probes"]), (&2.into(), &2.into()));
+        let asked = summary["hosts"].as_u64().unwrap();
+        assert!((hosts..=16).contains(&asked), "{asked}");
+        assert_eq!(summary["not_scanned"].as_u64().unwrap(), asked - 2);
+    }
+}
+
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn the_interface_asked_for_is_the_one_used() {
+    let lab = Lab::new();
+    run("ip", &["-n", &lab.here, "link", "add", "veth1", "type", "veth", "peer", "name", "veth2"]);
+    run("ip", &["-n", &lab.here, "addr", "add", "10.77.0.100/32", "dev", "veth1"]);
+    run("ip", &["-n", &lab.here, "link", "set", "veth1", "up"]);
+    run("ip", &["-n", &lab.here, "link", "set", "veth2", "up"]);
+    let there = THERE[0];
+    let args = [there, "-p", "9", "--interface"];
+    assert_eq!(lab.states(&[&args[..], &["veth0"]].concat()), all("closed", "reset", 1));
+    let elsewhere = all("error", "neighbour-unresolved", 1);
+    assert_eq!(lab.states(&[&args[..], &["veth1"]].concat()), elsewhere);
+    assert!(lab.scan(&[&args[..], &["veth9"]].concat()).is_empty());
+}
+
+#[test]
+#[ignore = "needs root: to give privilege up"]
+fn without_privilege_the_remedy_is_said() {
+    let output = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all", "--reuid=65534", "--clear-groups"])
+        .args([env!("CARGO_BIN_EXE_ports"), "scan", "127.0.0.1", "-p", "9", "--method", "syn"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("sudo setcap cap_net_raw=ep /"), "{said}");
+}
