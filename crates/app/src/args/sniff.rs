@@ -10,13 +10,14 @@ pub(crate) use expression::{Condition, Expression};
 
 /// Arguments of `ports sniff`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The filter is a conjunction: a packet is shown that meets all of it.\n\
+#[command(after_help = "Filter: [PROTOCOL] [[src|dst] host ADDRESS] [[src|dst] port PORTS] ...\n\
+    It is a conjunction: a packet is shown that meets all of it.\n\
     Protocols: ip, ip6, arp, tcp, udp, icmp, icmp6. Hosts are addresses. Ports: 53, 8000-8100, https.\n\n\
     ports sniff tcp dst port 443\n\
     ports sniff --interface lo udp host ::1 port 53 --write dns.pcap\n\n\
     Needs the capability CAP_NET_RAW. Ctrl-C ends it with a summary.")]
 pub(crate) struct SniffArgs {
-    /// What to show: [PROTOCOL] [[src|dst] host ADDRESS] [[src|dst] port PORTS] ...
+    /// What to show, such as `tcp dst port 443`: a protocol, hosts, ports; without it, all
     #[arg(value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
     /// Only this interface, instead of all

@@ -1,3 +1,5 @@
+//! Tests of the judge of loss on paths of known capacity and loss.
+
 use std::time::Duration;
 
 use super::*;

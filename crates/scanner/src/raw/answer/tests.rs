@@ -1,3 +1,5 @@
+//! Tests of what an answer says, and of which probe.
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
