@@ -7,6 +7,7 @@ mod groups;
 mod message;
 mod pacer;
 mod rtt;
+mod shortage;
 mod slots;
 mod waiting;
 mod wheel;
@@ -32,14 +33,8 @@ use wheel::TimerWheel;
 use crate::plan::{PlanReader, ScanPlan};
 use crate::state::{PortReport, Reason, Tally};
 
-/// How long a probe waits that found no descriptor, port or buffer.
-const RESOURCE_PAUSE: Duration = Duration::from_millis(5);
 /// Ports that may wait for resources at once; no new one is begun before one of them went.
 const MAX_PAUSED: usize = 64;
-/// How long the machine may be out of resources, with no probe of ours in flight to give some back,
-/// before the engine gives up.
-const RESOURCE_PATIENCE: Duration = Duration::from_secs(2);
-
 /// A scan as a state machine: feed it work, replies and the time, and it says what to send and what
 /// was found.
 ///
@@ -239,21 +234,6 @@ impl Engine {
         self.conclude(id, reply.reason(), rtt.filter(|_| voice != Voice::Network));
     }
 
-    /// A probe could not be sent or judged, by no fault of the target.
-    pub fn handle_local_error(&mut self, now: Instant, id: ProbeId, error: LocalError) {
-        let Some(slot) = self.end_attempt(id) else { return };
-        self.uncount_unsent(&slot, error);
-        match error {
-            LocalError::Resources => self.pause(now, id),
-            LocalError::OwnSocket => {
-                self.slots.remove(id);
-                self.groups.end(slot.group);
-                self.deferred.push(slot.index);
-            }
-            _ => self.conclude(id, error.reason(), None),
-        }
-    }
-
     /// The time has come to `now`: probes that waited long enough expire. Before the silence of a
     /// host becomes a verdict, `local_cause` may say that it is this machine's own failure.
     pub fn handle_timeout(
@@ -339,19 +319,6 @@ impl Engine {
         attempt.div_ceil(self.questions_for(target))
     }
 
-    /// After a lack of resources: each probe that ends makes room for one more.
-    fn widen(&mut self) {
-        self.window = (self.window + 1).min(self.config.max_in_flight);
-    }
-
-    /// Whatever the error, this probe never left the machine; to a neighbour that never resolved,
-    /// none of the earlier ones did.
-    fn uncount_unsent(&mut self, slot: &Slot, error: LocalError) {
-        self.pacer.unsent();
-        let unresolved = error == LocalError::NeighbourUnresolved;
-        self.tally.sent -= if unresolved { u64::from(slot.attempts) } else { 1 };
-    }
-
     fn end_attempt(&mut self, id: ProbeId) -> Option<Slot> {
         let slot = self.slots.find(id)?;
         if std::mem::replace(&mut slot.in_flight, false) {
@@ -359,26 +326,6 @@ impl Engine {
             self.timers.disarm(id.index());
         }
         Some(*slot)
-    }
-
-    /// The probe did not leave: not an attempt. The window shrinks to what the machine can hold.
-    fn pause(&mut self, now: Instant, id: ProbeId) {
-        if let Some(slot) = self.slots.find(id) {
-            slot.attempts -= 1;
-        }
-        self.window = self.outstanding.max(1);
-        if self.outstanding > 0 {
-            self.starved_since = None;
-        } else {
-            let since = *self.starved_since.get_or_insert(now);
-            if now.saturating_duration_since(since) >= RESOURCE_PATIENCE {
-                self.stalled = true;
-                self.conclude(id, Reason::NoResources, None);
-                self.events.push_back(EngineEvent::Stalled);
-                return;
-            }
-        }
-        self.paused.push_back((now + RESOURCE_PAUSE, id));
     }
 
     fn conclude(&mut self, id: ProbeId, reason: Reason, rtt: Option<Duration>) {
