@@ -4,8 +4,13 @@ use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use ports_core::Port;
+
 use crate::engine::{Engine, EngineEvent};
 use crate::event::Method;
+
+/// The port that stands for an echo request where raw packets ask for hosts, not for ports.
+pub(crate) const ECHO: Port = Port::ANY;
 
 /// A way of asking ports, shared by all workers of a scan. Each worker gives it an engine to drive.
 pub(crate) trait Prober: Sync {

@@ -31,8 +31,8 @@ use sockets_raw::{Interface, NeighbourState, Neighbours, OpenError, RawConfig, R
 use crate::engine::Engine;
 use crate::event::Method;
 use crate::links::Links;
-use crate::prober::{ProbeError, Prober, WorkSource, Worked};
-use crate::scan::{ECHO, ScanError};
+use crate::prober::{ECHO, ProbeError, Prober, WorkSource, Worked};
+use crate::scan::ScanError;
 
 /// `IPPROTO_RAW`: the packet's own header says its protocol (raw(7)).
 const ANY_PROTOCOL: u8 = 255;

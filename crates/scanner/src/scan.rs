@@ -19,7 +19,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use builder::ScanBuilder;
 use collector::Collector;
-pub(crate) use discovery::ECHO;
 pub use error::ScanError;
 use ledger::{CHECKPOINT_EVERY, Ledger};
 use pieces::PieceQueue;

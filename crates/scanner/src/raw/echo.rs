@@ -7,7 +7,7 @@ use sockets_raw::wire::{AddressPair, Packet, Payload, write_echo_request};
 
 use super::answer::Answer;
 use crate::engine::Reply;
-use crate::scan::ECHO;
+use crate::prober::ECHO;
 
 /// Writes the request that stands for a SYN from `source_port` to [`ECHO`].
 pub(super) fn write(

@@ -10,14 +10,12 @@ use super::limits::socket_budget;
 use super::{Scan, ScanError};
 use crate::event::{HostReport, Method, ScanEvent, ScanSummary};
 use crate::plan::{PlanError, ScanPlan};
-use crate::prober::Prober;
+use crate::prober::{ECHO, Prober};
 use crate::state::{PortReport, PortState, Reason, Tally};
 use crate::target::AddressSet;
 
 /// Ports that a host is likely to answer at, with a refusal at least: secure web, web, shell.
 const LIKELY: [u16; 3] = [443, 80, 22];
-/// Stands for an echo request where raw packets are sent.
-pub(crate) const ECHO: Port = Port::ANY;
 /// Addresses that wait to be put into a set: it is sorted each time.
 const BUFFERED: usize = 1 << 16;
 
