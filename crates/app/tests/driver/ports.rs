@@ -156,6 +156,13 @@ impl Ports {
         std::thread::spawn(move || input.write_all(&bytes))
     }
 
+    /// As [`Self::feed`], but its standard input ends only when the writer it gives back is dropped.
+    #[allow(dead_code, reason = "not every test binary has a use for it")]
+    pub(crate) fn feed_on(&mut self, bytes: Vec<u8>) -> JoinHandle<std::io::Result<ChildStdin>> {
+        let mut input = self.input.take().unwrap();
+        std::thread::spawn(move || input.write_all(&bytes).map(|()| input))
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
