@@ -146,7 +146,7 @@ impl<W: Write> Report for JsonlReport<W> {
         serde_json::to_writer(&mut self.writer, &line)?;
         self.writer.write_all(b"\n")?;
         match event {
-            ScanEvent::Port(_) => Ok(()),
+            ScanEvent::Host(_) | ScanEvent::Port(_) => Ok(()),
             _ => self.writer.flush(),
         }
     }

@@ -43,7 +43,12 @@ impl Sinks {
             let format = file.format(args.output.format);
             files.push((file.path.clone(), sink(format, writer, |_| ("", ""))));
         }
-        let stdout = sink(args.output.format, Box::new(terminal.stdout()), paint);
+        // Only the table has colours to be dropped.
+        let stdout: Box<dyn Write + Send> = match args.output.format {
+            ScanFormat::Table => Box::new(terminal.stdout()),
+            _ => Box::new(io::stdout()),
+        };
+        let stdout = sink(args.output.format, stdout, paint);
         Ok(Self { stdout: Some(stdout), files, shown, bar })
     }
 
