@@ -2,8 +2,11 @@
 //! why it says so, and what it could not ask.
 //!
 //! A scan is a [`ScanPlan`] (an index space over targets and ports), worked on by an [`Engine`] (a
-//! state machine without sockets or clock) that a prober drives. This crate's prober connects, which
-//! needs no privilege. It blocks the calling thread; from async code, use a blocking task.
+//! state machine without sockets or clock) that a prober drives. There are three ([`Method`]): one
+//! connects, which needs no privilege; one sends the first packet of each handshake past the kernel's
+//! TCP (Linux, the feature `raw`, `CAP_NET_RAW`: see [`syn_permitted`]); one asks over UDP in the
+//! protocols of the ports' services. A scan blocks the calling thread; from async code, use a blocking
+//! task. Its events are written by [`report`]; two saved scans are compared by [`Comparison`].
 //!
 //! It is not for finding out what runs behind a port, and not for hosts that you may not scan.
 //!
