@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 use super::icmp_limit::IcmpLimit;
 use crate::engine::{Probe, ProbeId};
 
-/// Sockets that take turns: the one that an answer arrives at tells which attempt it answers.
-pub(super) const SOCKETS: u32 = 4;
 /// Where a TFTP server is asked (RFC 1350 section 4).
 const TFTP: u16 = 69;
 /// How often a neighbour that is not there is knocked for: as often as the kernel asks for one itself
@@ -17,11 +15,6 @@ const TFTP: u16 = 69;
 const KNOCK: Duration = Duration::from_secs(1);
 /// TFTP servers remembered; past that all are forgotten.
 const MAX_TFTP_HOSTS: usize = 4_096;
-
-/// The place of the socket that serves an attempt.
-pub(super) const fn socket_of(attempt: u32) -> u32 {
-    attempt.wrapping_sub(1) % SOCKETS
-}
 
 /// The ports under way, by target, and what was seen of their hosts.
 #[derive(Debug, Default)]
@@ -145,12 +138,6 @@ impl Asked {
         }
         self.tftp_hosts.insert(host);
     }
-}
-
-/// The latest attempt that left by the socket in that place, where `latest` is the last of all.
-pub(super) const fn attempt_by(socket: u32, latest: u32) -> Option<u32> {
-    let back = (socket_of(latest) + SOCKETS - socket) % SOCKETS;
-    if latest > back { Some(latest - back) } else { None }
 }
 
 /// Whether it is an answer to a TFTP read request: DATA or ACK, ERROR, OACK (RFC 1350 section 5, RFC 2347).

@@ -184,17 +184,6 @@ fn a_host_without_a_limit_is_closed_at_once() {
     assert!(outcome.reports.values().all(|report| report.rtt == Some(ROUND_TRIP)));
 }
 
-#[test]
-fn the_socket_tells_the_attempt() {
-    for latest in 1..=3 * SOCKETS {
-        for socket in 0..SOCKETS {
-            let attempt = attempt_by(socket, latest);
-            let expected = (1..=latest).rev().find(|attempt| socket_of(*attempt) == socket);
-            assert_eq!(attempt, expected, "socket {socket}, latest {latest}");
-        }
-    }
-}
-
 const ERROR: &[u8] = b"\x00\x05\x00\x01File not found\x00";
 
 /// The first probes of ports of one host, entered as asked.
