@@ -1,27 +1,21 @@
-//! Which ports are under way, and which of them a datagram or an error is about. Pure.
+//! Which ports are under way, and what was seen of their hosts. Pure.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::icmp_limit::IcmpLimit;
 use crate::engine::{Probe, ProbeId};
 
-/// Where a TFTP server is asked (RFC 1350 section 4).
-const TFTP: u16 = 69;
 /// How often a neighbour that is not there is knocked for: as often as the kernel asks for one itself
 /// (`retrans_time_ms`, arp(7)).
 const KNOCK: Duration = Duration::from_secs(1);
-/// TFTP servers remembered; past that all are forgotten.
-const MAX_TFTP_HOSTS: usize = 4_096;
-
 /// The ports under way, by target, and what was seen of their hosts.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     ports: HashMap<SocketAddr, Port>,
     hosts: HashMap<IpAddr, Host>,
-    tftp_hosts: HashSet<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,28 +67,6 @@ impl Asked {
         self.hosts.retain(|_, host| host.under_way > 0);
     }
 
-    /// The port that a datagram from `sender` answers, and its latest attempt. `None`: it answers
-    /// nothing that was asked.
-    pub(super) fn answered_by(
-        &mut self,
-        sender: SocketAddr,
-        datagram: &[u8],
-    ) -> Option<(SocketAddr, ProbeId)> {
-        let mut target = sender;
-        if sender.port() != TFTP && is_tftp(datagram) {
-            // A TFTP server answers from a port of its own for each transfer, and repeats itself. An
-            // answer of that form is never taken for that of the port it came from.
-            let asked = SocketAddr::new(sender.ip(), TFTP);
-            if self.ports.contains_key(&asked) {
-                self.note_tftp(sender.ip());
-                target = asked;
-            } else if self.tftp_hosts.contains(&sender.ip()) {
-                return None;
-            }
-        }
-        Some((target, self.latest(target)?))
-    }
-
     /// The latest attempt at `target`, where it is under way.
     pub(super) fn latest(&self, target: SocketAddr) -> Option<ProbeId> {
         Some(self.ports.get(&target)?.latest)
@@ -130,22 +102,6 @@ impl Asked {
     /// Whether the host is seen to limit its ICMP errors.
     pub(super) fn is_limited(&self, host: IpAddr) -> bool {
         self.hosts.get(&host).is_some_and(|host| host.limit.is_seen())
-    }
-
-    fn note_tftp(&mut self, host: IpAddr) {
-        if self.tftp_hosts.len() >= MAX_TFTP_HOSTS {
-            self.tftp_hosts.clear();
-        }
-        self.tftp_hosts.insert(host);
-    }
-}
-
-/// Whether it is an answer to a TFTP read request: DATA or ACK, ERROR, OACK (RFC 1350 section 5, RFC 2347).
-fn is_tftp(datagram: &[u8]) -> bool {
-    match datagram {
-        [0, 3, 0, 1, ..] | [0, 4, 0, 0] | [0, 6, _, ..] => true,
-        [0, 5, 0, 0..=8, text @ ..] => text.last() == Some(&0),
-        _ => false,
     }
 }
 

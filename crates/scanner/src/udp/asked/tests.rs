@@ -1,4 +1,4 @@
-//! What answers what; and whole scans of simulated hosts that limit their ICMP errors, at virtual time.
+//! What is kept of ports and hosts; and whole scans of simulated hosts that limit their ICMP errors, at virtual time.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -184,8 +184,6 @@ fn a_host_without_a_limit_is_closed_at_once() {
     assert!(outcome.reports.values().all(|report| report.rtt == Some(ROUND_TRIP)));
 }
 
-const ERROR: &[u8] = b"\x00\x05\x00\x01File not found\x00";
-
 /// The first probes of ports of one host, entered as asked.
 fn ask(ports: &str) -> (Asked, HashMap<u16, Probe>) {
     let now = Instant::now();
@@ -200,34 +198,13 @@ fn ask(ports: &str) -> (Asked, HashMap<u16, Probe>) {
 }
 
 #[test]
-fn a_datagram_answers_the_port_it_comes_from() {
+fn a_port_is_under_way_until_its_verdict() {
     let (mut asked, probes) = ask("53,161");
     let dns = probes[&53];
-    assert_eq!(asked.answered_by(dns.target, b"any"), Some((dns.target, dns.id)));
-    let elsewhere = SocketAddr::new(dns.target.ip(), 54);
-    assert_eq!(asked.answered_by(elsewhere, b"any"), None);
+    assert_eq!(asked.latest(dns.target), Some(dns.id));
+    assert_eq!(asked.latest(SocketAddr::new(dns.target.ip(), 54)), None);
     asked.end(dns.target);
-    assert_eq!(asked.answered_by(dns.target, b"late"), None);
-}
-
-#[test]
-fn tftp_answers_from_a_port_of_its_own() {
-    let (mut asked, probes) = ask("69,40000");
-    let (tftp, other) = (probes[&69], probes[&40_000]);
-    let of_tftp = Some((tftp.target, tftp.id));
-    assert_eq!(asked.answered_by(other.target, ERROR), of_tftp, "though that port is asked, too");
-    assert_eq!(asked.answered_by(other.target, b"\x00\x03\x00\x01data"), of_tftp);
-    assert_eq!(asked.answered_by(other.target, b"hello"), Some((other.target, other.id)));
-    asked.end(tftp.target);
-    assert_eq!(asked.answered_by(other.target, ERROR), None, "the server repeats itself");
-    assert_eq!(asked.answered_by(other.target, b"hello"), Some((other.target, other.id)));
-}
-
-#[test]
-fn what_looks_like_tftp_is_an_answer_where_nobody_asked_for_tftp() {
-    let (mut asked, probes) = ask("40000");
-    let other = probes[&40_000];
-    assert_eq!(asked.answered_by(other.target, ERROR), Some((other.target, other.id)));
+    assert_eq!(asked.latest(dns.target), None);
 }
 
 #[test]

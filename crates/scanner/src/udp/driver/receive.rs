@@ -7,7 +7,7 @@ use super::UdpDriver;
 use crate::connect::error_queue::IcmpError;
 use crate::engine::{ProbeId, Reply};
 use crate::udp::icmp_meaning::meaning;
-use crate::udp::socket::{Arrival, HEAD};
+use crate::udp::socket::{Arrival, ProbeSocket};
 use crate::udp::socket_name::SocketName;
 
 /// Messages taken from one socket before the others have their turn.
@@ -15,28 +15,26 @@ const RECEIVE_BATCH: usize = 4_096;
 
 impl UdpDriver {
     pub(super) fn take_datagrams(&mut self, name: SocketName) {
-        let mut buffer = [0; HEAD];
         for _ in 0..RECEIVE_BATCH {
-            let arrival = self.sockets.at(name).and_then(|socket| socket.receive(&mut buffer));
-            let Some(Arrival { sender, len, drops }) = arrival else { return };
+            let arrival = self.sockets.at(name).and_then(ProbeSocket::receive);
+            let Some(Arrival { sender, drops }) = arrival else { return };
             if drops > 0 {
                 self.kernel_drops += u64::from(drops);
                 self.engine.handle_kernel_drops();
             }
-            self.datagram(name, sender, &buffer[..len.min(HEAD)]);
+            self.datagram(name, sender);
         }
     }
 
-    fn datagram(&mut self, name: SocketName, sender: SocketAddr, datagram: &[u8]) {
-        let Some((target, latest)) = self.asked.answered_by(sender, datagram) else { return };
+    fn datagram(&mut self, name: SocketName, sender: SocketAddr) {
+        let Some(target) = name.answered_by(sender) else { return };
+        let Some(id) = self.answered_attempt(name, target) else { return };
         if self.config.is_own_socket(sender) {
             // One of ours asked one of ours, before that was known as such: no service.
             return;
         }
-        if let Some(id) = self.answered_attempt(name, target, latest) {
-            self.asked.note_open(target);
-            self.engine.handle_reply(Instant::now(), id, Reply::Datagram);
-        }
+        self.asked.note_open(target);
+        self.engine.handle_reply(Instant::now(), id, Reply::Datagram);
     }
 
     /// Reads the error queue to its end; returns how many messages it held.
@@ -52,10 +50,7 @@ impl UdpDriver {
     }
 
     fn error(&mut self, name: SocketName, target: SocketAddr, error: IcmpError) {
-        let latest = self.asked.latest(target);
-        let Some(id) = latest.and_then(|latest| self.answered_attempt(name, target, latest)) else {
-            return;
-        };
+        let Some(id) = self.answered_attempt(name, target) else { return };
         let Self { engine, config, asked, .. } = self;
         let now = Instant::now();
         match meaning(error, target.ip(), &config.links) {
@@ -70,12 +65,8 @@ impl UdpDriver {
     }
 
     /// Which attempt at a port that is under way is answered by what came to that socket.
-    fn answered_attempt(
-        &self,
-        name: SocketName,
-        target: SocketAddr,
-        latest: ProbeId,
-    ) -> Option<ProbeId> {
+    fn answered_attempt(&self, name: SocketName, target: SocketAddr) -> Option<ProbeId> {
+        let latest = self.asked.latest(target)?;
         let attempt = name.latest_attempt(latest.attempt())?;
         self.engine.find(latest.index(), target, attempt)
     }
