@@ -41,7 +41,7 @@ impl Asked {
             Entry::Occupied(mut port) => {
                 // A probe that had found no room before comes again under the same number.
                 if port.get().latest != probe.id {
-                    host.limit.ask_again();
+                    host.limit.gave_up(port.get().place);
                 }
                 port.get_mut().latest = probe.id;
             }
@@ -83,19 +83,24 @@ impl Asked {
         due
     }
 
-    /// The port answered with a datagram.
-    pub(super) fn note_open(&mut self, target: SocketAddr) {
-        if let Some(host) = self.hosts.get_mut(&target.ip()) {
-            host.limit.open();
+    /// The port answered that attempt with a datagram, or with "port unreachable".
+    pub(super) fn note_answer(&mut self, target: SocketAddr, attempt: u32, is_closed: bool) {
+        let Some(port) = self.ports.get(&target) else { return };
+        let Some(host) = self.hosts.get_mut(&target.ip()) else { return };
+        if attempt < port.latest.attempt() {
+            host.limit.took_back();
+        }
+        if is_closed {
+            host.limit.closed(port.place, attempt);
         }
     }
 
-    /// The port answered that attempt with "port unreachable".
-    pub(super) fn note_closed(&mut self, target: SocketAddr, attempt: u32) {
+    /// The port stayed silent to its last attempt.
+    pub(super) fn note_silence(&mut self, target: SocketAddr) {
         if let Some(port) = self.ports.get(&target)
             && let Some(host) = self.hosts.get_mut(&target.ip())
         {
-            host.limit.closed(port.place, attempt);
+            host.limit.gave_up(port.place);
         }
     }
 

@@ -99,8 +99,10 @@ impl UdpDriver {
             // The kernel tells a datagram of an unresolved neighbour only after three seconds; its
             // table knows before.
             if is_missing(neighbours, &config.links, now, host) {
-                Silence::Local(LocalError::NeighbourUnresolved)
-            } else if asked.is_limited(host) {
+                return Silence::Local(LocalError::NeighbourUnresolved);
+            }
+            asked.note_silence(target);
+            if asked.is_limited(host) {
                 Silence::Remote(Reason::IcmpRateLimited)
             } else {
                 Silence::Remote(Reason::NoResponse)

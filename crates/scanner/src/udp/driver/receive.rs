@@ -33,7 +33,7 @@ impl UdpDriver {
             // One of ours asked one of ours, before that was known as such: no service.
             return;
         }
-        self.asked.note_open(target);
+        self.asked.note_answer(target, id.attempt(), false);
         self.engine.handle_reply(Instant::now(), id, Reply::Datagram);
     }
 
@@ -55,9 +55,7 @@ impl UdpDriver {
         let now = Instant::now();
         match meaning(error, target.ip(), &config.links) {
             Ok(reply) => {
-                if reply == Reply::PortUnreachable {
-                    asked.note_closed(target, id.attempt());
-                }
+                asked.note_answer(target, id.attempt(), reply == Reply::PortUnreachable);
                 engine.handle_reply(now, id, reply);
             }
             Err(error) => engine.handle_local_error(now, id, error),
