@@ -29,14 +29,17 @@ struct Port {
 #[derive(Clone, Copy, Debug, Default)]
 struct Host {
     limit: IcmpLimit,
+    /// The number of its host group.
+    group: u64,
     under_way: u32,
     knocked: Option<Instant>,
 }
 
 impl Asked {
-    /// The probe is about to leave.
-    pub(super) fn ask(&mut self, probe: &Probe) {
+    /// The probe is about to leave, to a host of that group.
+    pub(super) fn ask(&mut self, probe: &Probe, group: u64) {
         let host = self.hosts.entry(probe.target.ip()).or_default();
+        host.group = group;
         match self.ports.entry(probe.target) {
             Entry::Occupied(mut port) => {
                 // A probe that had found no room before comes again under the same number.
@@ -62,9 +65,10 @@ impl Asked {
         }
     }
 
-    /// Lets go of hosts without a port under way: those of a group that is done.
-    pub(super) fn forget_idle_hosts(&mut self) {
-        self.hosts.retain(|_, host| host.under_way > 0);
+    /// Lets go of the hosts of groups that are done. Others may be without a port under way, too, for
+    /// the moment.
+    pub(super) fn forget_groups_before(&mut self, oldest: u64) {
+        self.hosts.retain(|_, host| host.under_way > 0 || host.group >= oldest);
     }
 
     /// The latest attempt at `target`, where it is under way.

@@ -87,7 +87,7 @@ impl UdpDriver {
         let oldest_group = self.engine.oldest_group();
         if oldest_group > self.oldest_group {
             self.oldest_group = oldest_group;
-            self.asked.forget_idle_hosts();
+            self.asked.forget_groups_before(oldest_group);
         }
     }
 

@@ -84,11 +84,16 @@ mod tests {
     /// Asks `ports` ports once; `closed(place)` says which of them answer so, the others are given up.
     fn first_round(ports: u32, closed: impl Fn(u32) -> bool) -> IcmpLimit {
         let mut host = IcmpLimit::default();
-        let places: Vec<_> = (0..ports).map(|_| host.first_ask()).collect();
-        let (closed, silent): (Vec<_>, Vec<_>) =
-            places.into_iter().partition(|place| closed(*place));
-        closed.into_iter().for_each(|place| host.closed(place, 1));
-        silent.into_iter().for_each(|place| host.gave_up(place));
+        for _ in 0..ports {
+            host.first_ask();
+        }
+        for place in 1..=ports {
+            if closed(place) {
+                host.closed(place, 1);
+            } else {
+                host.gave_up(place);
+            }
+        }
         host
     }
 
@@ -116,9 +121,9 @@ mod tests {
     #[test]
     fn what_is_in_flight_shows_nothing() {
         let mut host = IcmpLimit::default();
-        (0..1_000).for_each(|_| {
+        for _ in 0..1_000 {
             host.first_ask();
-        });
+        }
         (2..=90).for_each(|place| host.closed(place, 1));
         host.gave_up(1);
         assert!(!host.is_seen(), "one lost probe");

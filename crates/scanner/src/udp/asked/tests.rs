@@ -114,7 +114,7 @@ fn simulate(hosts: u8, ports: &str, network: Network, host: Host) -> Outcome {
             break;
         }
         if let Some(probe) = engine.poll_probe(now) {
-            asked.ask(&probe);
+            asked.ask(&probe, engine.group_of(probe.id).unwrap());
             let mut reply = host(probe.target.port(), probe.id.attempt());
             if reply == Some(Reply::PortUnreachable) && network.limited {
                 let full = Bucket { tokens: 6.0, filled: start };
@@ -145,7 +145,7 @@ fn simulate(hosts: u8, ports: &str, network: Network, host: Host) -> Outcome {
         assert!(serial < 10_000_000, "the scan does not come to an end");
     }
     assert!(asked.ports.is_empty());
-    asked.forget_idle_hosts();
+    asked.forget_groups_before(engine.oldest_group() + 1);
     assert!(asked.hosts.is_empty(), "what is kept of a host lives as long as its ports");
     Outcome { reports, tally: engine.tally(), elapsed: now - start }
 }
@@ -215,6 +215,8 @@ fn a_host_without_a_limit_is_closed_at_once() {
     assert!(outcome.reports.values().all(|report| report.rtt == Some(PLAIN.round_trip)));
 }
 
+const GROUP: u64 = 7;
+
 /// The first probes of ports of one host, entered as asked.
 fn ask(ports: &str) -> (Asked, HashMap<u16, Probe>) {
     let now = Instant::now();
@@ -223,7 +225,7 @@ fn ask(ports: &str) -> (Asked, HashMap<u16, Probe>) {
     let probes = std::iter::from_fn(|| engine.poll_probe(now));
     let probes: HashMap<_, _> = probes.map(|probe| (probe.target.port(), probe)).collect();
     for probe in probes.values() {
-        asked.ask(probe);
+        asked.ask(probe, GROUP);
     }
     (asked, probes)
 }
@@ -236,6 +238,27 @@ fn a_port_is_under_way_until_its_verdict() {
     assert_eq!(asked.latest(SocketAddr::new(dns.target.ip(), 54)), None);
     asked.end(dns.target);
     assert_eq!(asked.latest(dns.target), None);
+}
+
+/// Each time all of a host's ports are judged that were asked so far, it has none under way.
+#[test]
+fn a_host_is_remembered_until_its_group_is_done() {
+    let (mut asked, probes) = ask("30000-30099");
+    let host = IpAddr::from(FIRST_HOST);
+    for probe in probes.values() {
+        let place = asked.ports[&probe.target].place;
+        if place <= 6 {
+            asked.note_answer(probe.target, 1, true);
+        } else {
+            asked.note_silence(probe.target);
+        }
+        asked.end(probe.target);
+    }
+    assert!(asked.is_limited(host));
+    asked.forget_groups_before(GROUP);
+    assert!(asked.is_limited(host), "the group before is done");
+    asked.forget_groups_before(GROUP + 1);
+    assert!(asked.hosts.is_empty());
 }
 
 #[test]

@@ -29,7 +29,8 @@ impl UdpDriver {
         if let Err(error) = self.sockets.open(name, &self.config) {
             return self.local_error(probe.id, open_error(&error));
         }
-        self.asked.ask(probe);
+        let Some(group) = self.engine.group_of(probe.id) else { return };
+        self.asked.ask(probe, group);
         let Self { config, neighbours, asked, .. } = self;
         let now = Instant::now();
         if is_missing(neighbours, &config.links, now, target.ip())
