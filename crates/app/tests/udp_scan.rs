@@ -14,7 +14,7 @@ use std::net::UdpSocket;
 use lab::{Lab, THERE};
 use program::run;
 use serde_json::Value;
-use service::{SERVICES, Service};
+use service::{Answer, SERVICES, Service};
 
 /// State and reason of each port.
 fn verdicts(lines: &[Value]) -> BTreeMap<u64, (String, String)> {
@@ -162,6 +162,35 @@ fn ten_services_of_a_host_that_limits_its_icmp_errors() {
         assert_eq!((&counts["errors"], &counts["kernel_drops"]), (&0.into(), &0.into()));
         assert!(counts["closed"].as_u64().unwrap() >= 1, "{counts}");
     }
+}
+
+/// A TFTP server answers from a port of its own, which may be asked, too: whose answer it is shows by
+/// where it arrives, and not by its form.
+#[test]
+#[ignore = "needs root and iproute2"]
+fn what_tftp_answers_is_told_from_what_looks_like_it() {
+    let acknowledge = |_: &[u8]| Some(Answer::Here(vec![0, 4, 0, 0]));
+    let ask = |lab: &Lab, ports: &str| {
+        verdicts(&lab.scan(&["--udp", THERE, "-p", ports, "--show", "all"]))
+    };
+    let open = ("open".to_owned(), "udp-response".to_owned());
+    let silent = ("open|filtered".to_owned(), "no-response".to_owned());
+
+    let lab = Lab::new();
+    let serve = SERVICES.iter().find(|(port, _)| *port == 69).unwrap().1;
+    let tftp = lab.there(|| Service::start(&format!("{THERE}:69"), serve));
+    let other = tftp.other_port();
+    let expected = BTreeMap::from([(69, open.clone()), (other.into(), silent.clone())]);
+    assert_eq!(ask(&lab, &format!("69,{other}")), expected, "the server's other port");
+
+    let lab = Lab::new();
+    let (silent_tftp, alike) = lab.there(|| {
+        let silent_tftp = UdpSocket::bind(format!("{THERE}:69")).unwrap();
+        (silent_tftp, Service::start(&format!("{THERE}:0"), acknowledge).port())
+    });
+    let expected = BTreeMap::from([(69, silent), (alike.into(), open)]);
+    assert_eq!(ask(&lab, &format!("69,{alike}")), expected, "a service that speaks alike");
+    drop(silent_tftp);
 }
 
 #[test]

@@ -305,11 +305,6 @@ impl Engine {
         self.events.pop_front()
     }
 
-    /// The lowest host group that still has ports under way, or that the next port will be of.
-    pub(crate) fn oldest_group(&self) -> u64 {
-        self.groups.oldest()
-    }
-
     fn questions_for(&self, target: SocketAddr) -> u32 {
         (self.questions)(Port::new(target.port())).max(1)
     }

@@ -8,12 +8,15 @@ mod icmp_meaning;
 mod question;
 mod send_error;
 mod socket;
+mod socket_name;
+mod sockets;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver::{DriverConfig, UdpDriver};
+use driver::UdpDriver;
+use sockets::DriverConfig;
 
 use crate::connect::own::OwnSockets;
 use crate::engine::Engine;

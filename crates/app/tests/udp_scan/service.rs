@@ -14,6 +14,7 @@ pub(crate) enum Answer {
 /// Ends with the process that started it: its thread serves to the end.
 pub(crate) struct Service {
     address: SocketAddr,
+    elsewhere: SocketAddr,
 }
 
 impl Service {
@@ -22,6 +23,7 @@ impl Service {
         let address = socket.local_addr().unwrap();
         // Made here, so that it is in the network namespace of the other one.
         let elsewhere = UdpSocket::bind((address.ip(), 0)).unwrap();
+        let other_address = elsewhere.local_addr().unwrap();
         std::thread::spawn(move || {
             let mut buffer = [0; 2_048];
             // Until the network that it is in is gone, or the process.
@@ -33,7 +35,7 @@ impl Service {
                 };
             }
         });
-        Self { address }
+        Self { address, elsewhere: other_address }
     }
 
     pub(crate) fn echo(address: &str) -> Self {
@@ -42,6 +44,11 @@ impl Service {
 
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Where it answers from that answers from elsewhere; nothing is taken in there.
+    pub(crate) fn other_port(&self) -> u16 {
+        self.elsewhere.port()
     }
 }
 

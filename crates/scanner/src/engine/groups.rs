@@ -3,6 +3,7 @@
 use slab::Slab;
 
 use super::rtt::RttEstimator;
+use super::{Engine, ProbeId};
 
 /// Names a group under way.
 pub(super) type GroupKey = u32;
@@ -87,6 +88,19 @@ impl Groups {
         } as GroupKey;
         self.latest = Some(key);
         key
+    }
+}
+
+impl Engine {
+    /// The lowest host group that still has ports under way, or that the next port will be of.
+    pub(crate) fn oldest_group(&self) -> u64 {
+        self.groups.oldest()
+    }
+
+    /// The host group of a probe; `None` where its port has its verdict.
+    pub(crate) fn group_of(&mut self, id: ProbeId) -> Option<u64> {
+        let group = self.slots.find(id)?.group;
+        Some(self.groups.number(group))
     }
 }
 

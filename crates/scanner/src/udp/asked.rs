@@ -1,34 +1,21 @@
-//! Which ports are under way, and which of them a datagram or an error is about. Pure.
+//! Which ports are under way, and what was seen of their hosts. Pure.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::icmp_limit::IcmpLimit;
 use crate::engine::{Probe, ProbeId};
 
-/// Sockets that take turns: the one that an answer arrives at tells which attempt it answers.
-pub(super) const SOCKETS: u32 = 4;
-/// Where a TFTP server is asked (RFC 1350 section 4).
-const TFTP: u16 = 69;
 /// How often a neighbour that is not there is knocked for: as often as the kernel asks for one itself
 /// (`retrans_time_ms`, arp(7)).
 const KNOCK: Duration = Duration::from_secs(1);
-/// TFTP servers remembered; past that all are forgotten.
-const MAX_TFTP_HOSTS: usize = 4_096;
-
-/// The place of the socket that serves an attempt.
-pub(super) const fn socket_of(attempt: u32) -> u32 {
-    attempt.wrapping_sub(1) % SOCKETS
-}
-
 /// The ports under way, by target, and what was seen of their hosts.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     ports: HashMap<SocketAddr, Port>,
     hosts: HashMap<IpAddr, Host>,
-    tftp_hosts: HashSet<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,19 +29,22 @@ struct Port {
 #[derive(Clone, Copy, Debug, Default)]
 struct Host {
     limit: IcmpLimit,
+    /// The number of its host group.
+    group: u64,
     under_way: u32,
     knocked: Option<Instant>,
 }
 
 impl Asked {
-    /// The probe is about to leave.
-    pub(super) fn ask(&mut self, probe: &Probe) {
+    /// The probe is about to leave, to a host of that group.
+    pub(super) fn ask(&mut self, probe: &Probe, group: u64) {
         let host = self.hosts.entry(probe.target.ip()).or_default();
+        host.group = group;
         match self.ports.entry(probe.target) {
             Entry::Occupied(mut port) => {
                 // A probe that had found no room before comes again under the same number.
                 if port.get().latest != probe.id {
-                    host.limit.ask_again();
+                    host.limit.gave_up(port.get().place);
                 }
                 port.get_mut().latest = probe.id;
             }
@@ -75,31 +65,10 @@ impl Asked {
         }
     }
 
-    /// Lets go of hosts without a port under way: those of a group that is done.
-    pub(super) fn forget_idle_hosts(&mut self) {
-        self.hosts.retain(|_, host| host.under_way > 0);
-    }
-
-    /// The port that a datagram from `sender` answers, and its latest attempt. `None`: it answers
-    /// nothing that was asked.
-    pub(super) fn answered_by(
-        &mut self,
-        sender: SocketAddr,
-        datagram: &[u8],
-    ) -> Option<(SocketAddr, ProbeId)> {
-        let mut target = sender;
-        if sender.port() != TFTP && is_tftp(datagram) {
-            // A TFTP server answers from a port of its own for each transfer, and repeats itself. An
-            // answer of that form is never taken for that of the port it came from.
-            let asked = SocketAddr::new(sender.ip(), TFTP);
-            if self.ports.contains_key(&asked) {
-                self.note_tftp(sender.ip());
-                target = asked;
-            } else if self.tftp_hosts.contains(&sender.ip()) {
-                return None;
-            }
-        }
-        Some((target, self.latest(target)?))
+    /// Lets go of the hosts of groups that are done. Others may be without a port under way, too, for
+    /// the moment.
+    pub(super) fn forget_groups_before(&mut self, oldest: u64) {
+        self.hosts.retain(|_, host| host.under_way > 0 || host.group >= oldest);
     }
 
     /// The latest attempt at `target`, where it is under way.
@@ -118,47 +87,30 @@ impl Asked {
         due
     }
 
-    /// The port answered with a datagram.
-    pub(super) fn note_open(&mut self, target: SocketAddr) {
-        if let Some(host) = self.hosts.get_mut(&target.ip()) {
-            host.limit.open();
+    /// The port answered that attempt with a datagram, or with "port unreachable".
+    pub(super) fn note_answer(&mut self, target: SocketAddr, attempt: u32, is_closed: bool) {
+        let Some(port) = self.ports.get(&target) else { return };
+        let Some(host) = self.hosts.get_mut(&target.ip()) else { return };
+        if attempt < port.latest.attempt() {
+            host.limit.took_back();
+        }
+        if is_closed {
+            host.limit.closed(port.place, attempt);
         }
     }
 
-    /// The port answered that attempt with "port unreachable".
-    pub(super) fn note_closed(&mut self, target: SocketAddr, attempt: u32) {
+    /// The port stayed silent to its last attempt.
+    pub(super) fn note_silence(&mut self, target: SocketAddr) {
         if let Some(port) = self.ports.get(&target)
             && let Some(host) = self.hosts.get_mut(&target.ip())
         {
-            host.limit.closed(port.place, attempt);
+            host.limit.gave_up(port.place);
         }
     }
 
     /// Whether the host is seen to limit its ICMP errors.
     pub(super) fn is_limited(&self, host: IpAddr) -> bool {
         self.hosts.get(&host).is_some_and(|host| host.limit.is_seen())
-    }
-
-    fn note_tftp(&mut self, host: IpAddr) {
-        if self.tftp_hosts.len() >= MAX_TFTP_HOSTS {
-            self.tftp_hosts.clear();
-        }
-        self.tftp_hosts.insert(host);
-    }
-}
-
-/// The latest attempt that left by the socket in that place, where `latest` is the last of all.
-pub(super) const fn attempt_by(socket: u32, latest: u32) -> Option<u32> {
-    let back = (socket_of(latest) + SOCKETS - socket) % SOCKETS;
-    if latest > back { Some(latest - back) } else { None }
-}
-
-/// Whether it is an answer to a TFTP read request: DATA or ACK, ERROR, OACK (RFC 1350 section 5, RFC 2347).
-fn is_tftp(datagram: &[u8]) -> bool {
-    match datagram {
-        [0, 3, 0, 1, ..] | [0, 4, 0, 0] | [0, 6, _, ..] => true,
-        [0, 5, 0, 0..=8, text @ ..] => text.last() == Some(&0),
-        _ => false,
     }
 }
 

@@ -108,6 +108,20 @@ pub(super) fn questions(port: Port) -> &'static [Question] {
 }
 
 #[cfg(test)]
+impl Question {
+    /// The datagram for some host.
+    fn bytes(self) -> Vec<u8> {
+        self.bytes_for([192, 0, 2, 1].into())
+    }
+
+    fn bytes_for(self, host: IpAddr) -> Vec<u8> {
+        let mut datagram = Vec::new();
+        self.write(host, &mut datagram);
+        datagram
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -120,8 +134,7 @@ mod tests {
                 for host in
                     [IpAddr::from([192, 0, 2, 1]), IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1])]
                 {
-                    let mut datagram = Vec::new();
-                    question.write(host, &mut datagram);
+                    let datagram = question.bytes_for(host);
                     // The smallest link of IPv6, less the headers (RFC 8200 section 5).
                     assert!(datagram.len() <= 1_280 - 48, "port {port}: {}", datagram.len());
                 }
@@ -132,14 +145,8 @@ mod tests {
     #[test]
     fn each_question_of_a_port_differs() {
         for port in (0..=u16::MAX).map(Port::new) {
-            let written: Vec<Vec<u8>> = questions(port)
-                .iter()
-                .map(|question| {
-                    let mut datagram = Vec::new();
-                    question.write([192, 0, 2, 1].into(), &mut datagram);
-                    datagram
-                })
-                .collect();
+            let written: Vec<Vec<u8>> =
+                questions(port).iter().map(|question| question.bytes()).collect();
             let different: std::collections::HashSet<_> = written.iter().collect();
             assert_eq!(different.len(), written.len(), "port {port}");
         }

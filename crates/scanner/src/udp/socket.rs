@@ -1,6 +1,6 @@
 //! One probe socket: unconnected, with an error queue, able to ask any host of its family.
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -21,8 +21,6 @@ use crate::connect::own::{OwnPort, OwnSockets};
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Room asked for datagrams that wait in the kernel until their neighbour is found.
 const SEND_BUFFER: usize = 4 << 20;
-/// How much of a datagram is looked at.
-pub(super) const HEAD: usize = 512;
 
 #[derive(Debug)]
 pub(super) struct ProbeSocket {
@@ -37,8 +35,6 @@ pub(super) struct ProbeSocket {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
     pub(super) sender: SocketAddr,
-    /// How much of the buffer it fills.
-    pub(super) len: usize,
     /// What the kernel dropped since the last one.
     pub(super) drops: u32,
 }
@@ -84,17 +80,16 @@ impl ProbeSocket {
         }
     }
 
-    /// The next datagram; `None` where there is none now. An error that a datagram of ours met is not
-    /// the socket's: the error queue tells it.
-    pub(super) fn receive(&mut self, buffer: &mut [u8; HEAD]) -> Option<Arrival> {
+    /// The next datagram, whatever it says; `None` where there is none now. An error that a datagram of
+    /// ours met is not the socket's: the error queue tells it.
+    pub(super) fn receive(&mut self) -> Option<Arrival> {
         /// Errors that may be left over: each call takes one.
         const TRIES: usize = 16;
         let mut control = nix::cmsg_space!(u32);
         for _ in 0..TRIES {
-            let mut slices = [IoSliceMut::new(&mut buffer[..])];
             let message = recvmsg::<SockaddrStorage>(
                 self.socket.as_raw_fd(),
-                &mut slices,
+                &mut [],
                 Some(&mut control),
                 MsgFlags::MSG_DONTWAIT,
             );
@@ -113,10 +108,9 @@ impl ProbeSocket {
             else {
                 continue;
             };
-            let len = message.bytes;
             let before = self.drops;
             self.drops = drops.unwrap_or(before);
-            return Some(Arrival { sender, len, drops: self.drops.wrapping_sub(before) });
+            return Some(Arrival { sender, drops: self.drops.wrapping_sub(before) });
         }
         None
     }
@@ -164,9 +158,8 @@ mod tests {
             sender.send_to(&[7; 1_000], address).unwrap();
         }
         let (mut read, mut dropped) = (0, 0);
-        let mut buffer = [0; HEAD];
-        while let Some(arrival) = socket.receive(&mut buffer) {
-            assert_eq!((arrival.sender, arrival.len), (sender.local_addr().unwrap(), HEAD));
+        while let Some(arrival) = socket.receive() {
+            assert_eq!(arrival.sender, sender.local_addr().unwrap());
             read += 1;
             dropped += arrival.drops as usize;
         }

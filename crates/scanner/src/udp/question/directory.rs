@@ -81,15 +81,9 @@ mod tests {
     use super::super::asn1::tests::elements;
     use super::*;
 
-    fn bytes(question: Question) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        question.write([192, 0, 2, 1].into(), &mut bytes);
-        bytes
-    }
-
     #[test]
     fn cldap_is_well_formed() {
-        let bytes = bytes(CLDAP_ROOT);
+        let bytes = CLDAP_ROOT.bytes();
         let message = elements(elements(&bytes)[0].1);
         assert_eq!(message[1].0, 0x63);
         let search = elements(message[1].1);
@@ -98,7 +92,7 @@ mod tests {
 
     #[test]
     fn kerberos_is_well_formed() {
-        let bytes = bytes(KERBEROS_TICKET);
+        let bytes = KERBEROS_TICKET.bytes();
         let [(0x6a, request)] = elements(&bytes)[..] else { panic!("not one AS-REQ") };
         let request = elements(elements(request)[0].1);
         assert_eq!(request.iter().map(|(tag, _)| *tag).collect::<Vec<_>>(), [0xa1, 0xa2, 0xa4]);
@@ -110,7 +104,7 @@ mod tests {
 
     #[test]
     fn slp_says_its_length() {
-        let bytes = bytes(SLP_TYPES);
+        let bytes = SLP_TYPES.bytes();
         assert_eq!(usize::from(bytes[4]), bytes.len());
     }
 }

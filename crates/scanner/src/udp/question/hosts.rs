@@ -106,29 +106,23 @@ pub(super) const STUN_BINDING: Question = Question::fixed(&[
 mod tests {
     use super::*;
 
-    fn bytes(question: Question) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        question.write([192, 0, 2, 1].into(), &mut bytes);
-        bytes
-    }
-
     #[test]
     fn calls_are_well_formed() {
-        let call = bytes(RPC_PORTMAP);
+        let call = RPC_PORTMAP.bytes();
         let fields: Vec<_> =
             call.chunks(4).map(|word| u32::from_be_bytes(word.try_into().unwrap())).collect();
         assert_eq!(fields, [0x5053, 0, 2, 100_000, 2, 0, 0, 0, 0, 0]);
-        assert_eq!(bytes(RPC_NFS)[12..16], 100_003_u32.to_be_bytes());
+        assert_eq!(RPC_NFS.bytes()[12..16], 100_003_u32.to_be_bytes());
     }
 
     #[test]
     fn fixed_fields_are_in_their_places() {
-        let dhcp = bytes(DHCP_INFORM);
+        let dhcp = DHCP_INFORM.bytes();
         assert_eq!(dhcp.len(), 300, "the smallest BOOTP message (RFC 1542 section 2.1)");
         assert_eq!(dhcp[236..243], [99, 130, 83, 99, 53, 1, 8]);
-        assert_eq!((bytes(RIP_TABLE).len(), bytes(RIP_TABLE)[23]), (24, 16));
-        assert_eq!(bytes(STUN_BINDING).len(), 20);
-        assert_eq!(bytes(TFTP_READ).split(|byte| *byte == 0).count(), 4);
-        assert_eq!(bytes(PCP_ANNOUNCE).len(), 24);
+        assert_eq!((RIP_TABLE.bytes().len(), RIP_TABLE.bytes()[23]), (24, 16));
+        assert_eq!(STUN_BINDING.bytes().len(), 20);
+        assert_eq!(TFTP_READ.bytes().split(|byte| *byte == 0).count(), 4);
+        assert_eq!(PCP_ANNOUNCE.bytes().len(), 24);
     }
 }

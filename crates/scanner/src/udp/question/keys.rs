@@ -158,12 +158,6 @@ pub(super) const QUIC_VERSIONS: Question = Question::built(|_, datagram| {
 mod tests {
     use super::*;
 
-    fn bytes(question: Question) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        question.write([192, 0, 2, 1].into(), &mut bytes);
-        bytes
-    }
-
     fn number(bytes: &[u8]) -> usize {
         bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
     }
@@ -189,7 +183,7 @@ mod tests {
             (IKE_1_MARKED, &[1], 4),
             (IKE_2_MARKED, &[33, 34, 40], 4),
         ] {
-            let datagram = bytes(question);
+            let datagram = question.bytes();
             assert!(datagram[..marker].iter().all(|byte| *byte == 0));
             let message = &datagram[marker..];
             assert_eq!(number(&message[24..28]), message.len());
@@ -204,7 +198,7 @@ mod tests {
 
     #[test]
     fn dtls_says_its_lengths() {
-        let datagram = bytes(DTLS_HELLO);
+        let datagram = DTLS_HELLO.bytes();
         assert_eq!(number(&datagram[11..13]), datagram.len() - 13);
         assert_eq!(number(&datagram[14..17]), datagram.len() - 25);
         assert_eq!(number(&datagram[22..25]), datagram.len() - 25);
@@ -220,7 +214,7 @@ mod tests {
 
     #[test]
     fn quic_is_as_large_as_it_must_be() {
-        let datagram = bytes(QUIC_VERSIONS);
+        let datagram = QUIC_VERSIONS.bytes();
         assert_eq!((datagram.len(), datagram[0] & 0xc0), (1_200, 0xc0));
         assert!(datagram[1..5].iter().all(|byte| byte & 0x0f == 0x0a), "reserved for greasing");
         assert_eq!((datagram[5], datagram[14], datagram[23]), (8, 8, 0));

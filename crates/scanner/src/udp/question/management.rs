@@ -125,8 +125,7 @@ mod tests {
 
     #[test]
     fn ipmi_sums_are_zero() {
-        let mut bytes = Vec::new();
-        IPMI_CAPABILITIES.write([192, 0, 2, 1].into(), &mut bytes);
+        let bytes = IPMI_CAPABILITIES.bytes();
         assert_eq!((bytes.len(), usize::from(bytes[13])), (23, bytes.len() - 14));
         let sum = |bytes: &[u8]| bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
         assert_eq!((sum(&bytes[14..17]), sum(&bytes[17..])), (0, 0));

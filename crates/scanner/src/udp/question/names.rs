@@ -88,8 +88,7 @@ mod tests {
 
     /// The labels of the one question, its type and its class.
     fn decode(question: Question, host: &str) -> (Vec<String>, u16, u16) {
-        let mut bytes = Vec::new();
-        question.write(host.parse().unwrap(), &mut bytes);
+        let bytes = question.bytes_for(host.parse().unwrap());
         assert_eq!(bytes[4..12], [0, 1, 0, 0, 0, 0, 0, 0]);
         let mut rest = &bytes[12..];
         let mut labels = Vec::new();

@@ -75,9 +75,7 @@ mod tests {
     use super::*;
 
     fn text(question: Question, host: &str) -> String {
-        let mut bytes = Vec::new();
-        question.write(host.parse().unwrap(), &mut bytes);
-        String::from_utf8(bytes).unwrap()
+        String::from_utf8(question.bytes_for(host.parse().unwrap())).unwrap()
     }
 
     #[test]

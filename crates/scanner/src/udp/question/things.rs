@@ -47,15 +47,9 @@ pub(super) const MUMBLE_PING: Question = Question::fixed(b"\0\0\0\0ports-01");
 mod tests {
     use super::*;
 
-    fn bytes(question: Question) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        question.write([192, 0, 2, 1].into(), &mut bytes);
-        bytes
-    }
-
     #[test]
     fn coap_has_two_path_options() {
-        let message = bytes(COAP_RESOURCES);
+        let message = COAP_RESOURCES.bytes();
         let (mut rest, mut number, mut path) = (&message[4..], 0, Vec::new());
         while let [head, tail @ ..] = rest {
             number += head >> 4;
@@ -69,10 +63,10 @@ mod tests {
 
     #[test]
     fn fixed_sizes_are_kept() {
-        let bacnet = bytes(BACNET_NAME);
+        let bacnet = BACNET_NAME.bytes();
         assert_eq!(usize::from(bacnet[3]), bacnet.len());
         let sizes = [ETHERNET_IP_IDENTITY, RAKNET_PING, MUMBLE_PING, SOURCE_INFO, MINECRAFT_QUERY]
-            .map(|question| bytes(question).len());
+            .map(|question| question.bytes().len());
         assert_eq!(sizes, [24, 33, 12, 25, 7]);
     }
 }

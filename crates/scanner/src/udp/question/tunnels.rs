@@ -28,15 +28,9 @@ pub(super) const GTP_ECHO_2: Question =
 mod tests {
     use super::*;
 
-    fn bytes(question: Question) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        question.write([192, 0, 2, 1].into(), &mut bytes);
-        bytes
-    }
-
     #[test]
     fn l2tp_says_its_lengths() {
-        let message = bytes(L2TP_START);
+        let message = L2TP_START.bytes();
         assert_eq!(usize::from(message[3]), message.len());
         let mut attributes = &message[12..];
         let mut kinds = Vec::new();
@@ -49,9 +43,9 @@ mod tests {
 
     #[test]
     fn echoes_say_their_lengths() {
-        let (first, second) = (bytes(GTP_ECHO_1), bytes(GTP_ECHO_2));
+        let (first, second) = (GTP_ECHO_1.bytes(), GTP_ECHO_2.bytes());
         assert_eq!(usize::from(first[3]) + 8, first.len());
         assert_eq!(usize::from(second[3]) + 4, second.len());
-        assert_eq!(bytes(OPENVPN_RESET).len(), 14);
+        assert_eq!(OPENVPN_RESET.bytes().len(), 14);
     }
 }

@@ -1,0 +1,111 @@
+//! Sending questions, and waiting with those whose neighbour is not found yet.
+
+use std::time::{Duration, Instant};
+
+use ports_core::Port;
+use rustix::io::Errno;
+use socket2::SockAddr;
+
+use super::{UdpDriver, is_missing};
+use crate::connect::outcome::open_error;
+use crate::engine::{LocalError, Probe, ProbeId};
+use crate::udp::question::questions;
+use crate::udp::send_error::classify;
+use crate::udp::socket_name::SocketName;
+
+/// How often one datagram is tried: each try may meet the error of another one.
+const SEND_TRIES: usize = 16;
+/// How often the probes that wait for a neighbour are looked at.
+const PARKED_LOOK: Duration = Duration::from_millis(100);
+
+impl UdpDriver {
+    pub(super) fn launch(&mut self, probe: &Probe) {
+        let target = probe.target;
+        if self.config.is_own_socket(target) {
+            self.asked.end(target);
+            return self.local_error(probe.id, LocalError::OwnSocket);
+        }
+        let name = SocketName::of(target, probe.id.attempt());
+        if let Err(error) = self.sockets.open(name, &self.config) {
+            return self.local_error(probe.id, open_error(&error));
+        }
+        let Some(group) = self.engine.group_of(probe.id) else { return };
+        self.asked.ask(probe, group);
+        let Self { config, neighbours, asked, .. } = self;
+        let now = Instant::now();
+        if is_missing(neighbours, &config.links, now, target.ip())
+            && !asked.may_knock(now, target.ip())
+        {
+            self.parked.push(*probe);
+            return;
+        }
+        self.ask(name, probe);
+    }
+
+    /// Sends the probes whose neighbours were found meanwhile.
+    pub(super) fn send_parked(&mut self) {
+        let now = Instant::now();
+        if self.parked.is_empty() || now.saturating_duration_since(self.parked_seen) < PARKED_LOOK {
+            return;
+        }
+        self.parked_seen = now;
+        for probe in std::mem::take(&mut self.parked) {
+            let Probe { id, target } = probe;
+            let is_latest = self.asked.latest(target) == Some(id);
+            if !is_latest || self.engine.find(id.index(), target, id.attempt()).is_none() {
+                continue;
+            }
+            if is_missing(&mut self.neighbours, &self.config.links, now, target.ip()) {
+                self.parked.push(probe);
+            } else {
+                self.engine.note_departed(now, id);
+                self.ask(SocketName::of(target, id.attempt()), &probe);
+            }
+        }
+    }
+
+    /// Puts the question whose turn it is.
+    fn ask(&mut self, name: SocketName, probe: &Probe) {
+        let target = probe.target;
+        let questions = questions(Port::new(target.port()));
+        let turn = probe.id.attempt().wrapping_sub(1) as usize % questions.len();
+        let mut datagram = std::mem::take(&mut self.datagram);
+        datagram.clear();
+        questions[turn].write(target.ip(), &mut datagram);
+        if let Err(error) = self.send(name, &datagram, probe) {
+            self.local_error(probe.id, error);
+        }
+        self.datagram = datagram;
+    }
+
+    /// Sends one datagram. The kernel reports an error that an earlier one met by failing a later call
+    /// (udp(7)), once for each; so only an error that comes again, and that no message explains, is
+    /// this datagram's own.
+    fn send(&mut self, name: SocketName, datagram: &[u8], probe: &Probe) -> Result<(), LocalError> {
+        let target = SockAddr::from(probe.target);
+        let mut last = None;
+        for _ in 0..SEND_TRIES {
+            let Some(socket) = self.sockets.at(name) else { return Err(LocalError::Resources) };
+            let error = match socket.send(datagram, &target) {
+                Ok(()) => return Ok(()),
+                Err(Errno::AGAIN) => return Err(classify(Errno::AGAIN)),
+                Err(error) => error,
+            };
+            let explained = self.take_errors(name) > 0;
+            if self.engine.find(probe.id.index(), probe.target, probe.id.attempt()).is_none() {
+                // One of the messages was about an earlier attempt at this very port.
+                return Ok(());
+            }
+            // No datagram is refused while it is sent.
+            if !explained && last == Some(error) && error != Errno::CONNREFUSED {
+                return Err(classify(error));
+            }
+            last = Some(error);
+        }
+        Err(LocalError::Resources)
+    }
+
+    fn local_error(&mut self, id: ProbeId, error: LocalError) {
+        self.engine.handle_local_error(Instant::now(), id, error);
+    }
+}
