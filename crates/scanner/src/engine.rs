@@ -107,6 +107,12 @@ impl Engine {
         self.questions = questions;
     }
 
+    /// How many ports the whole scan asks about, where it is not the whole plan. What may be missed of
+    /// them is an estimate for all.
+    pub fn expect(&mut self, ports: u64) {
+        self.attempts.expect(ports as f64 * self.config.share);
+    }
+
     /// Adds indices of the plan to the work.
     pub fn add_work(&mut self, indices: Range<u64>) {
         if !indices.is_empty() {
@@ -154,9 +160,10 @@ impl Engine {
         };
         let attempt = self.slots.at(index, 0)?.1.attempts.saturating_add(1);
         let (id, slot) = self.slots.at(index, attempt)?;
-        let wait = self.timeout_of(*slot, attempt);
+        let (wait, as_last) = self.timeout_of(&{ *slot }, attempt);
         let slot = self.slots.find(id)?;
         slot.begin_attempt(now, attempt);
+        slot.as_last = as_last;
         let target = slot.target;
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
@@ -193,7 +200,10 @@ impl Engine {
         }
         slot.begin_attempt(now, id.attempt());
         let slot = *slot;
-        let wait = self.timeout_of(slot, id.attempt());
+        let (wait, as_last) = self.timeout_of(&slot, id.attempt());
+        if let Some(slot) = self.slots.find(id) {
+            slot.as_last = as_last;
+        }
         self.timers.disarm(id.index());
         self.timers.arm(id.index(), now + wait);
     }
@@ -203,9 +213,26 @@ impl Engine {
         self.pacer.overrun();
     }
 
+    /// The host of a probe spoke by itself, as in an ICMP error of its own: it is up.
+    pub fn note_host(&mut self, id: ProbeId) {
+        if let Some(slot) = self.slots.find(id).copied() {
+            self.hear(&slot, None);
+        }
+    }
+
     /// A probe was answered. An answer for a port that has its verdict is ignored; one to an earlier
     /// attempt is as good as any.
+    ///
+    /// That a host or network cannot be reached may be true of one path or moment only (a soft error,
+    /// RFC 1122 section 4.2.3.9): the port is asked again, and it is the verdict where nothing better
+    /// comes.
     pub fn handle_reply(&mut self, now: Instant, id: ProbeId, reply: Reply) {
+        if matches!(reply, Reply::HostUnreachable | Reply::NetworkUnreachable) {
+            if let Some(slot) = self.slots.find(id) {
+                slot.soft = Some(reply.reason());
+            }
+            return;
+        }
         let Some(slot) = self.end_attempt(id) else { return };
         self.starved_since = None;
         self.widen();
@@ -221,7 +248,8 @@ impl Engine {
             self.attempts.answered(round, open);
         }
         if reply == Reply::Neighbour {
-            // All attempts waited for it.
+            // All attempts waited for it; each was a question of its own.
+            self.attempts.answered(slot.attempts, false);
             self.pacer.unsent();
             self.tally.sent -= u64::from(slot.attempts);
         }
@@ -255,27 +283,45 @@ impl Engine {
         while let Some(index) = self.due.pop() {
             let attempts = self.slots.at(index, 0).map_or(0, |(_, slot)| slot.attempts);
             let Some((id, _)) = self.slots.at(index, attempts) else { continue };
-            let Some(slot) = self.end_attempt(id) else { continue };
             self.starved_since = None;
+            self.silent(now, id, &mut meaning);
+        }
+    }
+
+    fn silent(
+        &mut self,
+        now: Instant,
+        id: ProbeId,
+        meaning: &mut impl FnMut(SocketAddr) -> Silence,
+    ) {
+        let Some(slot) = self.end_attempt(id) else { return };
+        self.note_silence(now, &slot);
+        let rounds = self.worth(now, &slot);
+        if slot.attempts < rounds.saturating_mul(self.questions_for(slot.target)) {
             self.widen();
             self.expired.push_back(id);
-            if slot.attempts == 1 {
-                self.attempts.tried();
-            }
-            let questions = self.questions_for(slot.target);
-            if slot.attempts < self.worth(now, &slot).saturating_mul(questions) {
-                self.ready.push_back(id);
-                continue;
-            }
-            let reason = match meaning(slot.target) {
-                Silence::Remote(reason) => reason,
-                Silence::Local(error) => {
-                    self.uncount_unsent(&slot, error);
-                    error.reason()
-                }
-            };
-            self.conclude(id, reason, None);
+            self.ready.push_back(id);
+            return;
         }
+        if let Some(left) = self.patience_left(now, &slot)
+            && let Some(slot) = self.slots.find(id)
+        {
+            (slot.in_flight, slot.as_last) = (true, true);
+            self.outstanding += 1;
+            self.timers.arm(id.index(), now + left);
+            return;
+        }
+        self.widen();
+        self.expired.push_back(id);
+        let reason = match (slot.soft, meaning(slot.target)) {
+            (_, Silence::Local(error)) => {
+                self.uncount_unsent(&slot, error);
+                error.reason()
+            }
+            (Some(soft), _) => soft,
+            (None, Silence::Remote(reason)) => reason,
+        };
+        self.conclude(id, reason, None);
     }
 
     /// A probe that timed out: its socket is of no more use.

@@ -51,6 +51,8 @@ impl Answers {
 pub(super) struct Attempts {
     cap: u32,
     least: u32,
+    /// What this engine may miss.
+    may_miss: f64,
     /// Ports of the scan that fall to this engine.
     ports: f64,
     /// Ports whose first attempt was answered or timed out.
@@ -72,6 +74,7 @@ impl Attempts {
         let mut attempts = Self {
             cap,
             least: LEAST.min(cap),
+            may_miss: MAY_MISS * config.share,
             ports,
             tried: 0,
             open: Answers::default(),
@@ -84,6 +87,12 @@ impl Attempts {
         };
         attempts.update();
         attempts
+    }
+
+    /// So many ports of the scan fall to this engine.
+    pub(super) fn expect(&mut self, ports: f64) {
+        self.ports = ports;
+        self.update();
     }
 
     /// A port answered to that attempt.
@@ -123,11 +132,11 @@ impl Attempts {
         self.dead_after
     }
 
-    /// The least n with `ports like these * loss^n < MAY_MISS`.
+    /// The least n with `ports like these * loss^n < may_miss`.
     fn wanted(&self, answers: Answers, loss: f64) -> u32 {
         // One more than was seen: the next one may be the first.
         let ports = (answers.ports + 1) as f64 * (self.ports / self.tried.max(1) as f64).max(1.0);
-        (((MAY_MISS / ports).ln() / loss.ln()).floor() + 1.0) as u32
+        (((self.may_miss / ports).ln() / loss.ln()).floor() + 1.0) as u32
     }
 
     /// Estimates anew. Open ports are what a scan is for; closed ones that stay silent would be taken

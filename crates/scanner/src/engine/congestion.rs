@@ -219,7 +219,13 @@ impl Congestion {
                 // What was sent since the trial says nothing new.
                 self.forget_before(self.rounds.current() + 1);
             }
-            Phase::Steady if mute || !measured.loses(self.tolerated) => self.grow(pace),
+            Phase::Steady if mute || !measured.loses(self.tolerated) => {
+                // A path that got better is not to get worse again unseen.
+                if !mute && pace.loss < self.tolerated {
+                    self.tolerated = f64::midpoint(self.tolerated, pace.loss);
+                }
+                self.grow(pace);
+            }
             Phase::Steady if self.ceiling.is_some() && self.cuts < MOST_CUTS => {
                 self.cuts += 1;
                 self.hold(pace.carried);

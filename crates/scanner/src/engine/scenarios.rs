@@ -143,3 +143,18 @@ fn twenty_seeds_find_every_open_port_through_5_percent_loss() {
         assert_eq!(outcome.count(PortState::Open), open.count(), "seed {seed}");
     }
 }
+
+/// The number of attempts falls while the first ones are waited for.
+#[test]
+fn slow_hosts_are_not_judged_by_the_times_of_others() {
+    fn one_of_16_far(target: SocketAddr) -> Duration {
+        if host_number(target).is_multiple_of(16) { 500 * MS } else { MS }
+    }
+    for rate in [4_000, 6_000, 10_000] {
+        let config = EngineConfig { rate: Some(rate), ..raw() };
+        let work = Work { targets: "198.18.0.0/18", ports: "1", config };
+        let network = Network { delay: one_of_16_far, ..Network::new(|_| Behaviour::Closed) };
+        let outcome = simulate(&work, network);
+        assert_eq!(outcome.count(PortState::Closed), 1 << 14, "at {rate} probes per second");
+    }
+}

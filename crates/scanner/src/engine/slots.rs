@@ -7,6 +7,7 @@ use slab::Slab;
 
 use super::groups::GroupKey;
 use crate::plan::Place;
+use crate::state::Reason;
 
 /// Names one attempt at one port. An id of a port that has its verdict names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +47,10 @@ pub(super) struct Slot {
     pub(super) sent_before: Instant,
     /// Whether the last attempt is waited for.
     pub(super) in_flight: bool,
+    /// Whether it is waited for as long as a last one is.
+    pub(super) as_last: bool,
+    /// What the network said of it that may be true of one path or one moment only.
+    pub(super) soft: Option<Reason>,
 }
 
 impl Slot {
@@ -61,6 +66,8 @@ impl Slot {
             sent_at: now,
             sent_before: now,
             in_flight: false,
+            as_last: false,
+            soft: None,
         }
     }
 

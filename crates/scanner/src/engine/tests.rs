@@ -241,3 +241,29 @@ fn an_answer_to_an_earlier_attempt_counts_and_a_second_one_does_not() {
     ));
     assert!(engine.is_idle() && engine.find(first.id.index(), first.target, 1).is_none());
 }
+
+#[test]
+fn an_unreachable_host_is_asked_again_before_it_is_the_verdict() {
+    let ask = |second: Option<Reply>| {
+        let mut now = Instant::now();
+        let mut engine = engine("80", EngineConfig::default(), now);
+        let first = engine.poll_probe(now).unwrap();
+        engine.handle_reply(now, first.id, Reply::HostUnreachable);
+        assert_eq!((engine.poll_event(), engine.is_idle()), (None, false));
+        for _ in 0..5 {
+            now += Duration::from_secs(1);
+            engine.handle_timeout(now, |_| None);
+            if let (Some(probe), Some(reply)) = (engine.poll_probe(now), second) {
+                engine.handle_reply(now, probe.id, reply);
+            }
+        }
+        let reports = std::iter::from_fn(|| engine.poll_event());
+        let reasons = reports.filter_map(|event| match event {
+            EngineEvent::Port { report, .. } => Some(report.reason),
+            _ => None,
+        });
+        reasons.collect::<Vec<_>>()
+    };
+    assert_eq!(ask(None), [Reason::HostUnreachable]);
+    assert_eq!(ask(Some(Reply::Open)), [Reason::SynAck]);
+}

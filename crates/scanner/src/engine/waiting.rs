@@ -10,19 +10,39 @@ const CLOSE_ATTEMPTS: u32 = 2;
 const SPACING: f64 = 1.5;
 
 impl Engine {
-    /// How many attempts the silence of this port is worth, after one more silent attempt.
-    pub(super) fn worth(&mut self, now: Instant, slot: &Slot) -> u32 {
+    /// One more attempt at the port was not answered.
+    pub(super) fn note_silence(&mut self, now: Instant, slot: &Slot) {
+        if slot.attempts == 1 {
+            self.attempts.tried();
+        }
         let host = self.groups.host(slot.group, slot.host);
         if host.up {
             self.attempts.up_but_silent();
         } else if now.saturating_duration_since(slot.first_sent) >= self.config.timeout {
             // Only now would a host that is far away have answered, too.
             host.silent = host.silent.saturating_add(1);
-            if host.silent > self.attempts.dead_after() {
-                return 1;
-            }
+        }
+    }
+
+    /// How many attempts the silence of this port is worth.
+    pub(super) fn worth(&mut self, now: Instant, slot: &Slot) -> u32 {
+        let host = self.groups.host(slot.group, slot.host);
+        let waited = now.saturating_duration_since(slot.first_sent) >= self.config.timeout;
+        if !host.up && waited && host.silent > self.attempts.dead_after() {
+            return 1;
         }
         self.attempts.needed()
+    }
+
+    /// How much longer the last attempt is to be waited for: it was not known to be the last when it
+    /// was sent, and other hosts' times must not judge a slow one.
+    pub(super) fn patience_left(&mut self, now: Instant, slot: &Slot) -> Option<Duration> {
+        if slot.as_last {
+            return None;
+        }
+        let whole = self.wait_for(slot, slot.attempts, true);
+        let left = whole.saturating_sub(now.saturating_duration_since(slot.sent_at));
+        (!left.is_zero()).then_some(left)
     }
 
     /// The host of `slot` was heard.
@@ -47,13 +67,18 @@ impl Engine {
         SPACING.powi(attempt.clamp(CLOSE_ATTEMPTS, 16).cast_signed() - CLOSE_ATTEMPTS.cast_signed())
     }
 
-    /// How long to wait for the answer to an attempt.
-    pub(super) fn timeout_of(&mut self, slot: Slot, attempt: u32) -> Duration {
-        let EngineConfig { min_timeout, timeout, late_answers, .. } = self.config;
+    /// How long to wait for the answer to an attempt, and whether that is the wait of a last one.
+    pub(super) fn timeout_of(&mut self, slot: &Slot, attempt: u32) -> (Duration, bool) {
         let host = *self.groups.host(slot.group, slot.host);
         let dead = !host.up && host.silent > self.attempts.dead_after();
+        let last = dead || self.round_of(slot.target, attempt) >= self.attempts.needed();
+        (self.wait_for(slot, attempt, last), last)
+    }
+
+    fn wait_for(&mut self, slot: &Slot, attempt: u32, last: bool) -> Duration {
+        let EngineConfig { min_timeout, timeout, late_answers, .. } = self.config;
+        let host = *self.groups.host(slot.group, slot.host);
         let round = self.round_of(slot.target, attempt);
-        let last = dead || round >= self.attempts.needed();
         let wait = match host.rtt.timeout(if last { 2 * min_timeout } else { min_timeout }) {
             Some(wait) if late_answers => wait.mul_f64(Self::spacing(round)),
             Some(wait) => wait * (1 << round.saturating_sub(1).min(16)),

@@ -1,6 +1,6 @@
 //! Scans of real sockets on loopback.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use ports_core::{Port, PortRange, PortSet};
 
 use super::*;
 use crate::state::{PortReport, Reason};
+use crate::{TargetSpec, resolve};
 
 mod crash;
 mod parts;
@@ -248,4 +249,25 @@ fn discovery_goes_with_no_shard() {
     let ports = "1".parse().unwrap();
     let scan = Scan::builder().address(LOCALHOST).ports(&ports).shard(shard).discover(true);
     assert!(matches!(scan.build().unwrap_err(), ScanError::DiscoverInParts));
+}
+
+/// Two workers meet the same hosts, over several host groups.
+#[test]
+fn each_host_is_told_once() {
+    let target: TargetSpec = "127.64.0.0/17".parse().unwrap();
+    let scan = Scan::builder()
+        .targets(resolve(&[target], None).unwrap(), Vec::new())
+        .ports(&"1-2".parse().unwrap())
+        .workers(2)
+        .build()
+        .unwrap();
+    let mut hosts = HashSet::new();
+    let summary = scan
+        .run(|event| {
+            if let ScanEvent::Host(host) = event {
+                assert!(hosts.insert(host.address), "{} was told twice", host.address);
+            }
+        })
+        .unwrap();
+    assert_eq!((summary.hosts_up, hosts.len()), (1 << 15, 1 << 15));
 }

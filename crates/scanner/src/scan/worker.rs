@@ -1,8 +1,9 @@
 //! The worker threads of one pass over some work.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -46,11 +47,10 @@ impl Scan {
             stop: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
             first_error: OnceLock::new(),
-            oldest_groups: (0..workers).map(|_| AtomicU64::new(0)).collect(),
         };
         let shared = &shared;
         let counted = self.resume.is_some() && matches!(work, Work::Pieces(_));
-        let (sender, batches) = sync_channel::<Vec<Told>>(BATCHES_BUFFERED);
+        let (sender, batches) = sync_channel::<Batch>(BATCHES_BUFFERED);
         let (results, kept) = std::thread::scope(|scope| {
             let threads: Vec<io::Result<_>> = (0..workers)
                 .map(|number| {
@@ -61,6 +61,7 @@ impl Scan {
                         deferred: Vec::new(),
                         report: &self.report,
                         batch: Vec::new(),
+                        oldest_group: 0,
                         sender: sender.clone(),
                         handle: &self.handle,
                         told: Tally::default(),
@@ -70,14 +71,20 @@ impl Scan {
                     let config = EngineConfig { share, ..self.engine };
                     std::thread::Builder::new()
                         .name(format!("scan-{number}"))
-                        .spawn_scoped(scope, move || self.work(config, prober, worker))
+                        .spawn_scoped(scope, move || {
+                            // Where one worker panics, the others need not finish.
+                            let stop = StopOnDrop(shared);
+                            let worked = self.work(config, prober, worker);
+                            std::mem::forget(stop);
+                            worked
+                        })
                         .inspect_err(|_| shared.stop())
                 })
                 .collect();
             drop(sender);
             // Also where the caller's sink panics: nobody would hear the workers.
             let stop = StopOnDrop(shared);
-            let kept = collect(&batches, shared, collector);
+            let kept = collect(&batches, workers, shared, collector);
             std::mem::forget(stop);
             let results = threads
                 .into_iter()
@@ -117,25 +124,30 @@ impl Scan {
         prober: &dyn Prober,
         mut worker: Worker<'_>,
     ) -> Result<(Worked, Vec<u64>), ScanError> {
-        let engine = Engine::new(Instant::now(), Arc::clone(&self.plan), config);
+        let mut engine = Engine::new(Instant::now(), Arc::clone(&self.plan), config);
+        engine.expect(self.blocks.probes());
         let worked = prober.run(engine, &mut worker);
         let mut worked = worked.map_err(|ProbeError { operation, source }| {
             worker.shared.stop();
             ScanError::Worker { operation, source }
         })?;
         tell(&mut worked.engine, &mut worker);
+        // The others must not wait for it to be done with a group.
+        worker.pass_on(u64::MAX);
         Ok((worked, worker.deferred))
     }
 }
 
 /// Tells what the workers find until the last of them is done. Stops them where that cannot be kept.
 fn collect(
-    batches: &Receiver<Vec<Told>>,
+    batches: &Receiver<Batch>,
+    workers: usize,
     shared: &Shared,
     collector: &mut Collector<'_>,
 ) -> Result<(), ScanError> {
     let mut kept = Ok(());
     let mut ticked = Instant::now();
+    let mut oldest_groups = HashMap::new();
     loop {
         let mut batch = batches.try_recv();
         // A tick before each wait: what was just found is not held back by it.
@@ -154,9 +166,14 @@ fn collect(
             };
         }
         let Ok(batch) = batch else { return kept };
-        collector.forget_groups_before(shared.oldest_group());
-        for told in batch {
+        for told in batch.told {
             collector.tell(told);
+        }
+        // Only now: what a worker says of hosts comes before it says that it is done with them.
+        oldest_groups.insert(batch.worker, batch.oldest_group);
+        if oldest_groups.len() == workers {
+            let oldest = oldest_groups.values().min();
+            oldest.iter().for_each(|group| collector.forget_groups_before(**group));
         }
     }
 }
@@ -168,18 +185,19 @@ struct Shared {
     /// It ends for want of resources.
     stalled: AtomicBool,
     first_error: OnceLock<Reason>,
-    /// By worker, see [`Engine::oldest_group`].
-    oldest_groups: Vec<AtomicU64>,
+}
+
+/// What a worker has to say, and which groups it is done with then.
+struct Batch {
+    worker: usize,
+    told: Vec<Told>,
+    /// See [`Engine::oldest_group`].
+    oldest_group: u64,
 }
 
 impl Shared {
     fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-    }
-
-    fn oldest_group(&self) -> u64 {
-        let oldest = self.oldest_groups.iter().map(|group| group.load(Ordering::Relaxed));
-        oldest.min().unwrap_or(0)
     }
 }
 
@@ -200,10 +218,26 @@ struct Worker<'a> {
     deferred: Vec<u64>,
     report: &'a [PortState],
     batch: Vec<Told>,
-    sender: SyncSender<Vec<Told>>,
+    /// As last told.
+    oldest_group: u64,
+    sender: SyncSender<Batch>,
     handle: &'a ScanHandle,
     told: Tally,
     shared: &'a Shared,
+}
+
+impl Worker<'_> {
+    /// Tells what is to be told, and that no host of a group before `oldest_group` will follow.
+    fn pass_on(&mut self, oldest_group: u64) {
+        if self.batch.is_empty() && oldest_group == self.oldest_group {
+            return;
+        }
+        self.oldest_group = oldest_group;
+        let told = std::mem::take(&mut self.batch);
+        if self.sender.send(Batch { worker: self.number, told, oldest_group }).is_err() {
+            self.shared.stop();
+        }
+    }
 }
 
 impl WorkSource for Worker<'_> {
@@ -254,11 +288,7 @@ impl WorkSource for Worker<'_> {
         let tally = engine.tally();
         self.handle.add(&tally, &self.told);
         self.told = tally;
-        let oldest = &self.shared.oldest_groups[self.number];
-        oldest.store(engine.oldest_group(), Ordering::Relaxed);
-        if !self.batch.is_empty() && self.sender.send(std::mem::take(&mut self.batch)).is_err() {
-            self.shared.stop();
-        }
+        self.pass_on(engine.oldest_group());
     }
 
     fn is_cancelled(&self) -> bool {
