@@ -50,7 +50,7 @@
 //! const IFINFOMSG_SIZE: usize = 16;
 //! const IFLA_IFNAME: u16 = 3;
 //!
-//! let socket = NetlinkSocket::open(NetlinkProtocol::ROUTE)?;
+//! let mut socket = NetlinkSocket::open(NetlinkProtocol::ROUTE)?;
 //! let mut request = NetlinkRequest::new(RTM_GETLINK, NetlinkFlags::DUMP, 1);
 //! request.body(&[0; IFINFOMSG_SIZE]);
 //!

@@ -27,6 +27,11 @@ impl NetlinkProtocol {
 #[derive(Debug)]
 pub struct NetlinkSocket {
     fd: OwnedFd,
+    protocol: NetlinkProtocol,
+    is_strict: bool,
+    /// An answer may still be under way: the kernel refuses another dump on the descriptor until it
+    /// is taken (`EBUSY`).
+    pub(super) is_spoiled: bool,
 }
 
 impl NetlinkSocket {
@@ -47,7 +52,17 @@ impl NetlinkSocket {
         for choice in [libc::NETLINK_CAP_ACK, libc::NETLINK_EXT_ACK] {
             option::set_int(fd.as_fd(), libc::SOL_NETLINK, choice, 1)?;
         }
-        Ok(Self { fd })
+        Ok(Self { fd, protocol, is_strict: false, is_spoiled: false })
+    }
+
+    /// Puts a fresh socket in the place of this one.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        let mut fresh = Self::open(self.protocol)?;
+        if self.is_strict {
+            fresh.set_strict(true)?;
+        }
+        *self = fresh;
+        Ok(())
     }
 
     /// Makes the kernel refuse what it does not understand in a request, and honour the filters of
@@ -56,9 +71,11 @@ impl NetlinkSocket {
     /// # Errors
     ///
     /// `ENOPROTOOPT` on an older kernel.
-    pub fn set_strict(&self, on: bool) -> io::Result<()> {
+    pub fn set_strict(&mut self, on: bool) -> io::Result<()> {
         let value = i32::from(on);
-        option::set_int(self.fd.as_fd(), libc::SOL_NETLINK, libc::NETLINK_GET_STRICT_CHK, value)
+        option::set_int(self.fd.as_fd(), libc::SOL_NETLINK, libc::NETLINK_GET_STRICT_CHK, value)?;
+        self.is_strict = on;
+        Ok(())
     }
 
     /// Sends a request; the kernel takes it whole or not at all.
