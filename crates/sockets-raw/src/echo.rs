@@ -14,7 +14,6 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::readiness;
 use crate::wire::write_echo_message;
 use message::Matcher;
 
@@ -208,7 +207,7 @@ impl EchoSocket {
                 }
             }
             let rest = timeout.saturating_sub(started.elapsed());
-            let ready = readiness::wait_readable(self.as_fd(), rest)
+            let ready = sockets_sys::wait_readable([self.as_fd()], rest)
                 .map_err(|source| EchoReceiveError { source })?;
             if !ready {
                 return Ok(None);

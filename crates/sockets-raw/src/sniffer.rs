@@ -7,7 +7,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::{LinkSource, PacketSocket, PacketStatistics, ReceiveBatch, Source};
@@ -116,15 +115,9 @@ impl Sniffer {
     }
 
     fn wait(&self, timeout: Duration) -> Result<(), SniffError> {
-        let timeout = Timespec::try_from(timeout).ok();
-        let mut fds = [
-            PollFd::new(&self.socket, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.stop.as_fd(), PollFlags::IN),
-        ];
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(SniffError::Receive { source: error.into() }),
-        }
+        sockets_sys::wait_readable([self.socket.as_fd(), self.stop.as_fd()], timeout)
+            .map(drop)
+            .map_err(|source| SniffError::Receive { source })
     }
 
     /// Ends [`receive`](Self::receive) from another thread.

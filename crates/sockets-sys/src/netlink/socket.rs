@@ -4,12 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use crate::option;
+use crate::{option, wait_readable};
 
 /// Which part of the kernel a netlink socket speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,7 +105,9 @@ impl NetlinkSocket {
         let room = buffer.len();
         let started = Instant::now();
         loop {
-            if !self.wait(timeout.saturating_sub(started.elapsed()))? {
+            let ready = wait_readable([self.as_fd()], timeout.saturating_sub(started.elapsed()))
+                .map_err(|source| NetlinkReceiveError::Io { source })?;
+            if !ready {
                 return Err(NetlinkReceiveError::TimedOut { after: timeout });
             }
             let flags = RecvFlags::TRUNC | RecvFlags::DONTWAIT;
@@ -126,19 +127,6 @@ impl NetlinkSocket {
                 return Err(NetlinkReceiveError::Truncated { length, buffer: room });
             }
             return Ok(&buffer[..length]);
-        }
-    }
-
-    fn wait(&self, timeout: Duration) -> Result<bool, NetlinkReceiveError> {
-        // Longer than any wait, for a duration that does not fit.
-        let timeout =
-            Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1 << 30, tv_nsec: 0 });
-        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, Some(&timeout)) {
-            Ok(ready) => Ok(ready > 0),
-            // Tried as if something were there: the receive does not wait.
-            Err(Errno::INTR) => Ok(true),
-            Err(error) => Err(NetlinkReceiveError::Io { source: error.into() }),
         }
     }
 }
