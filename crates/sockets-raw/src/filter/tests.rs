@@ -271,6 +271,61 @@ fn our_check_is_the_kernels() {
 }
 
 #[test]
+fn memory_is_read_where_it_was_written_as_the_kernel_wants_it() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let branch = |jump_true, jump_false| FilterInstruction {
+        jump_true,
+        jump_false,
+        ..emit::instruction(code::JUMP | code::EQUAL, 0)
+    };
+    let store = emit::instruction(code::STORE_X, 3);
+    let [load, load_x] =
+        [code::LOAD, code::LOAD_X].map(|class| emit::instruction(class | code::MEMORY, 3));
+    let skip = emit::instruction(code::JUMP | code::ALWAYS, 1);
+    let end = emit::instruction(code::RETURN, 0);
+    for (program, unwritten) in [
+        (vec![load, end], Some(0)),
+        (vec![emit::instruction(code::STORE, 2), load_x, end], Some(1)),
+        (vec![store, load, load_x, end], None),
+        // On one of the two ways only, and on both.
+        (vec![branch(0, 1), store, load, end], Some(2)),
+        (vec![branch(0, 2), store, skip, store, load, end], None),
+        (vec![skip, store, load, end], Some(2)),
+        (vec![store, branch(0, 0), load, end], None),
+    ] {
+        let kernel = sockets_sys::attach_filter(&socket, &program).is_ok();
+        assert_eq!(kernel, unwritten.is_none(), "{program:?}");
+        let ours = Program::new(program).err();
+        assert_eq!(ours, unwritten.map(|at| ProgramError::Unwritten { at }));
+    }
+}
+
+#[test]
+fn a_load_by_x_may_count_from_the_network_header() {
+    // The first byte of the IP header, and whether it is that of one without options.
+    let load = emit::instruction(code::LOAD | code::BYTE | code::INDIRECT, 1);
+    let program = vec![
+        emit::instruction(code::LOAD_X | code::IMMEDIATE, code::NETWORK_HEADER - 1),
+        load,
+        FilterInstruction { jump_false: 1, ..emit::instruction(code::JUMP | code::EQUAL, 0x45) },
+        emit::instruction(code::RETURN, u32::MAX),
+        emit::instruction(code::RETURN, 0),
+    ];
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sockets_sys::attach_filter(&socket, &program).unwrap();
+    socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+    // What does not pass the filter never comes: no reason to wait for ever.
+    socket.set_read_timeout(Some(std::time::Duration::from_mins(1))).unwrap();
+    assert_eq!(socket.recv(&mut [0; 1]).unwrap(), 1);
+    let passes = |program| Program::new(program).unwrap().run(&[0x45; 20], ether_type::IPV4) > 0;
+    assert!(passes(program.clone()));
+    // The link header is not there.
+    let mut other = program;
+    other[0].operand -= 1;
+    assert!(!passes(other));
+}
+
+#[test]
 fn programs_that_are_none_are_named() {
     let end = emit::instruction(code::RETURN, 0);
     let jump = |skip| emit::instruction(code::JUMP | code::ALWAYS, skip);

@@ -22,6 +22,9 @@ impl SnifferBuilder {
     pub const DEFAULT_SNAP_LENGTH: usize = 65_575;
     /// The receive buffer that is asked for unless told otherwise, in bytes as the kernel counts them.
     pub const DEFAULT_RECEIVE_BUFFER: usize = 32 * 1024 * 1024;
+    /// The most bytes of a packet that can be kept: what one packet holds that is left to the network card
+    /// to cut (`GSO_MAX_SIZE` in `include/linux/netdevice.h`, 8 times 65,535), rounded up.
+    pub const MOST_SNAP_LENGTH: usize = 512 * 1024;
     /// How many packets are received at once.
     const BATCH: usize = 64;
 
@@ -39,10 +42,12 @@ impl SnifferBuilder {
         self
     }
 
-    /// How many bytes of each packet are kept, from the network header on.
+    /// How many bytes of each packet are kept, from the network header on; at most
+    /// [`MOST_SNAP_LENGTH`](Self::MOST_SNAP_LENGTH).
     #[must_use]
     pub const fn snap_length(mut self, bytes: usize) -> Self {
-        self.snap_length = bytes;
+        self.snap_length =
+            if bytes < Self::MOST_SNAP_LENGTH { bytes } else { Self::MOST_SNAP_LENGTH };
         self
     }
 
