@@ -177,3 +177,6 @@ fn is_known(instruction: FilterInstruction) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
