@@ -50,6 +50,7 @@ mod connect;
 mod digest;
 mod engine;
 mod event;
+mod icmp_reply;
 mod interval_set;
 mod links;
 mod permutation;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::IcmpLimit;
 use crate::network::{Network, Router};
 use crate::rule::HostRule;
+use crate::schedule::Schedule;
 
 /// The parts of a [`Network`].
 #[derive(Clone, Debug, Deserialize)]
@@ -17,6 +18,7 @@ pub struct NetworkBuilder {
     router6: Ipv6Addr,
     router_icmp_limit: IcmpLimit,
     most_queued: usize,
+    most_queued_bytes: usize,
     hosts: Vec<HostRule>,
 }
 
@@ -28,6 +30,7 @@ impl Default for NetworkBuilder {
             router6: Self::DEFAULT_ROUTER6,
             router_icmp_limit: IcmpLimit::LINUX,
             most_queued: Self::DEFAULT_MOST_QUEUED,
+            most_queued_bytes: Self::DEFAULT_MOST_QUEUED_BYTES,
             hosts: Vec::new(),
         }
     }
@@ -40,6 +43,8 @@ impl NetworkBuilder {
     pub const DEFAULT_ROUTER6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 8);
     /// Answers under way at most: 100,000 a second with a delay of 2.5 s.
     pub const DEFAULT_MOST_QUEUED: usize = 1 << 18;
+    /// Bytes of the answers under way at most: 1 KiB for each of the default number.
+    pub const DEFAULT_MOST_QUEUED_BYTES: usize = 1 << 28;
 
     /// What chance depends on.
     #[must_use]
@@ -76,6 +81,13 @@ impl NetworkBuilder {
         self
     }
 
+    /// Bytes of the answers under way at most; those past it are dropped and counted.
+    #[must_use]
+    pub const fn most_queued_bytes(mut self, bytes: usize) -> Self {
+        self.most_queued_bytes = bytes;
+        self
+    }
+
     /// Adds hosts. Where rules overlap, the one added first counts.
     #[must_use]
     pub fn hosts(mut self, rule: HostRule) -> Self {
@@ -101,11 +113,12 @@ impl NetworkBuilder {
         if self.hosts.is_empty() {
             return Err(BuildError::NoHosts);
         }
-        if self.most_queued == 0 {
+        if self.most_queued == 0 || self.most_queued_bytes == 0 {
             return Err(BuildError::NoQueue);
         }
         let router = Router { v4: self.router, v6: self.router6, limit: self.router_icmp_limit };
-        Ok(Network::new(self.seed, self.hosts, router, self.most_queued))
+        let schedule = Schedule::new(self.most_queued, self.most_queued_bytes);
+        Ok(Network::new(self.seed, self.hosts, router, schedule))
     }
 }
 
@@ -120,6 +133,8 @@ pub enum BuildError {
     #[error("a network without hosts: add at least one rule")]
     NoHosts,
     /// No answer could ever be under way.
-    #[error("a network that can queue no answer: `most_queued` must be above zero")]
+    #[error(
+        "a network that can queue no answer: `most_queued` and `most_queued_bytes` must be above zero"
+    )]
     NoQueue,
 }

@@ -71,7 +71,7 @@ impl Network {
         NetworkBuilder::from_toml(text)?.build()
     }
 
-    pub(crate) fn new(seed: u64, rules: Vec<HostRule>, router: Router, most_queued: usize) -> Self {
+    pub(crate) fn new(seed: u64, rules: Vec<HostRule>, router: Router, schedule: Schedule) -> Self {
         let zone = |rule: HostRule| {
             let (there, back) = rule.paths();
             Zone { rule, there: Direction::new(there), back: Direction::new(back) }
@@ -82,7 +82,7 @@ impl Network {
             router,
             random: Random::new(seed),
             limiter: Limiter::default(),
-            schedule: Schedule::new(most_queued),
+            schedule,
             counts: Counts::default(),
             buffer: Vec::new(),
         }

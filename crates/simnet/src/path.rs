@@ -40,10 +40,13 @@ impl Path {
         reorder_delay: Duration::ZERO,
     };
 
+    /// The longest time that can be set, each time for itself; a longer one counts as this.
+    pub const LONGEST: Duration = Duration::from_hours(24);
+
     /// How long each packet takes at least.
     #[must_use]
     pub const fn delay(mut self, delay: Duration) -> Self {
-        self.delay = delay;
+        self.delay = bounded(delay);
         self
     }
 
@@ -51,7 +54,7 @@ impl Path {
     /// packets, and they change places.
     #[must_use]
     pub const fn jitter(mut self, jitter: Duration) -> Self {
-        self.jitter = jitter;
+        self.jitter = bounded(jitter);
         self
     }
 
@@ -73,15 +76,26 @@ impl Path {
     #[must_use]
     pub const fn reorder(mut self, share: Probability, delay: Duration) -> Self {
         self.reorder = share;
-        self.reorder_delay = delay;
+        self.reorder_delay = bounded(delay);
         self
     }
 }
 
+/// Any instant of this machine's and three of these are an instant.
+const fn bounded(time: Duration) -> Duration {
+    if time.as_nanos() > Path::LONGEST.as_nanos() { Path::LONGEST } else { time }
+}
+
 fn milliseconds<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Duration, D::Error> {
+    use serde::de::Error as _;
     let number = f64::deserialize(source)?;
-    Duration::try_from_secs_f64(number / 1e3)
-        .map_err(|error| serde::de::Error::custom(format!("{number} ms: {error}")))
+    let time = Duration::try_from_secs_f64(number / 1e3)
+        .map_err(|error| D::Error::custom(format!("{number} ms: {error}")))?;
+    if time > Path::LONGEST {
+        let most = Path::LONGEST.as_millis();
+        return Err(D::Error::custom(format!("{number} ms: more than {most}")));
+    }
+    Ok(time)
 }
 
 /// What becomes of one packet: how long each of its copies takes. None: it is lost.
@@ -160,8 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn no_time_is_past_the_longest() {
+        let once = Probability::new(1.0).unwrap();
+        let path = Path::PERFECT.delay(Duration::MAX).jitter(Duration::MAX);
+        for copies in carried(path.reorder(once, Duration::MAX)) {
+            assert!(copies[0].is_some_and(|time| time <= 3 * Path::LONGEST));
+        }
+    }
+
+    #[test]
     fn a_time_that_cannot_be_is_refused() {
-        for text in ["delay_ms = -1", "jitter_ms = nan", "delay = 5", "loss = 1.5"] {
+        for text in [
+            "delay_ms = -1",
+            "jitter_ms = nan",
+            "reorder_ms = 1e300",
+            "delay_ms = 86400001",
+            "delay = 5",
+            "loss = 1.5",
+        ] {
             assert!(toml::from_str::<Path>(text).is_err(), "{text}");
         }
         let path: Path = toml::from_str("delay_ms = 2.5\nloss = 0.02").unwrap();

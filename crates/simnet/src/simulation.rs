@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +16,7 @@ use crate::network::Network;
 
 /// The largest packet of either family without jumbograms.
 const LARGEST_PACKET: usize = 65_535;
-/// Packets read before what is due is written.
+/// Packets read before what is due is written, and answers written before more is read.
 const BURST: usize = 64;
 
 /// A network that runs on a device until it is stopped or dropped.
@@ -48,6 +46,9 @@ pub struct SimulationReport {
     pub latest_us: u64,
     /// Answers that the device did not take.
     pub unsent: u64,
+    /// Packets of the scanner's that the device dropped because nobody took them in time: the network
+    /// never saw them. `None` until the simulation has ended, and where the device does not tell.
+    pub device_dropped: Option<u64>,
 }
 
 impl Simulation {
@@ -150,12 +151,15 @@ impl<D: Device> Runner<D> {
                 self.wait()?;
             }
         }
+        let dropped = self.device.dropped();
+        self.shared.report.lock().unwrap_or_else(PoisonError::into_inner).device_dropped = dropped;
         Ok(())
     }
 
     fn write_due(&mut self, report: &mut SimulationReport) {
-        let now = Instant::now();
-        while let Some(answer) = self.network.poll_answer(now) {
+        for _ in 0..BURST {
+            let now = Instant::now();
+            let Some(answer) = self.network.poll_answer(now) else { break };
             let lateness = now.saturating_duration_since(answer.due);
             report.late += u64::from(lateness > Simulation::LATE);
             report.latest_us = report.latest_us.max(lateness.as_micros() as u64);
@@ -178,18 +182,11 @@ impl<D: Device> Runner<D> {
 
     /// Until a packet comes, an answer is due, or the simulation is to stop.
     fn wait(&self) -> io::Result<()> {
-        let timeout = self.network.poll_timeout().map(|due| {
-            let left = due.saturating_duration_since(Instant::now());
-            Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
-        });
-        let mut sources = [
-            PollFd::new(&self.device, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN),
-        ];
-        match poll(&mut sources, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let timeout = self
+            .network
+            .poll_timeout()
+            .map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()));
+        sockets_sys::wait_readable([self.device.as_fd(), self.woken.as_fd()], timeout).map(drop)
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
-use simnet::{Network, Simulation, TunDevice};
+use simnet::{Device, Network, Simulation, TunDevice};
 
 /// Longer than any of it takes: an answer is waited for, not a time.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -78,6 +78,24 @@ fn the_kernel_sees_hosts_behind_the_device() {
     assert_eq!(connect("10.80.1.77:22").unwrap_err(), ErrorKind::HostUnreachable);
     let report = simulation.stop().unwrap();
     assert_eq!((report.network.bad_checksum, report.unsent), (0, 0));
+    assert_eq!(report.device_dropped, Some(0));
+}
+
+#[test]
+#[ignore = "needs root: makes a network namespace and a TUN device"]
+fn what_the_device_drops_is_counted() {
+    unshare(CloneFlags::CLONE_NEWNET).expect("this test needs root");
+    let device = TunDevice::open("sim0").unwrap();
+    for args in ["addr add 10.79.0.1/24 dev sim0", "link set sim0 up txqueuelen 10"] {
+        ip(args);
+    }
+    let socket = UdpSocket::bind("10.79.0.1:0").unwrap();
+    for _ in 0..200 {
+        // Nobody reads them.
+        socket.send_to(b"x", "10.79.0.2:9").unwrap();
+    }
+    let dropped = Device::dropped(&device);
+    assert!(dropped.is_some_and(|dropped| (1..200).contains(&dropped)), "{dropped:?}");
 }
 
 #[test]

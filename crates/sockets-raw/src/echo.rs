@@ -14,7 +14,6 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::readiness;
 use crate::wire::write_echo_message;
 use message::Matcher;
 
@@ -208,12 +207,17 @@ impl EchoSocket {
                 }
             }
             let rest = timeout.saturating_sub(started.elapsed());
-            let ready = readiness::wait_readable(self.as_fd(), rest)
-                .map_err(|source| EchoReceiveError { source })?;
+            let ready = sockets_sys::wait_readable([self.as_fd()], rest)
+                .map_err(|source| self.receive_error(source))?;
             if !ready {
                 return Ok(None);
             }
         }
+    }
+
+    const fn receive_error(&self, source: io::Error) -> EchoReceiveError {
+        let version = if self.matcher.is_ipv4 { 4 } else { 6 };
+        EchoReceiveError { method: self.method, version, source }
     }
 
     fn receive_now(&mut self) -> Result<Option<(usize, IpAddr)>, EchoReceiveError> {
@@ -224,7 +228,7 @@ impl EchoSocket {
                 Ok((_, length, from)) => (length, from),
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => return Ok(None),
-                Err(error) => return Err(EchoReceiveError { source: error.into() }),
+                Err(error) => return Err(self.receive_error(error.into())),
             };
             let from = from.and_then(|from| SocketAddr::try_from(from).ok());
             if let Some(from) = from {

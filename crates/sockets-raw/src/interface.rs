@@ -20,7 +20,7 @@ use crate::rtnetlink::{QueryError, Rtnetlink, family, kind};
 pub struct Interface {
     /// Its number in this network namespace; never 0.
     pub index: u32,
-    /// Its name.
+    /// Its name; bytes of it that are not UTF-8 are replaced.
     pub name: String,
     /// What its link is like.
     pub kind: InterfaceKind,

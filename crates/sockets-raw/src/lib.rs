@@ -86,8 +86,6 @@ mod privilege;
 #[cfg(target_os = "linux")]
 mod raw;
 #[cfg(target_os = "linux")]
-mod readiness;
-#[cfg(target_os = "linux")]
 mod route;
 #[cfg(target_os = "linux")]
 mod rtnetlink;

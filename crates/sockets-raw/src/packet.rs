@@ -13,7 +13,6 @@ pub use config::PacketConfig;
 pub use ring::PacketRing;
 
 use crate::open_error::{OpenError, OpenStep};
-use crate::readiness;
 
 /// A packet socket. Nothing in it waits; see [`wait_readable`](Self::wait_readable), or poll its
 /// descriptor.
@@ -78,7 +77,7 @@ impl PacketSocket {
     ///
     /// What the kernel says of the wait.
     pub fn wait_readable(&self, timeout: Duration) -> io::Result<bool> {
-        readiness::wait_readable(self.as_fd(), timeout)
+        sockets_sys::wait_readable([self.as_fd()], timeout)
     }
 
     /// What passed the filter since the socket was opened, and what of it the kernel dropped

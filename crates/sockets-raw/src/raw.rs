@@ -19,7 +19,6 @@ pub use error::{ReceiveError, SendError};
 pub use received::{RawPacket, split_ipv4};
 
 use crate::open_error::{OpenError, OpenStep};
-use crate::readiness;
 
 /// A raw IP socket: sends packets of one protocol number and receives copies of those that arrive,
 /// beside whatever else in the system takes them. Nothing in it waits but
@@ -158,7 +157,7 @@ impl RawSocket {
         buffer: &'a mut [u8],
         timeout: Duration,
     ) -> Result<Option<RawPacket<'a>>, ReceiveError> {
-        readiness::wait_readable(self.as_fd(), timeout)
+        sockets_sys::wait_readable([self.as_fd()], timeout)
             .map_err(|source| self.receive_error(source))?;
         self.recv_from(buffer)
     }

@@ -7,7 +7,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::{LinkSource, PacketSocket, PacketStatistics, ReceiveBatch, Source};
@@ -40,6 +39,7 @@ pub use stop::SnifferStop;
 #[derive(Debug)]
 pub struct Sniffer {
     socket: PacketSocket,
+    interface: u32,
     batch: ReceiveBatch,
     stop: StopEvent,
     unreadable: u64,
@@ -64,14 +64,26 @@ pub struct SniffedPacket<'a> {
 #[non_exhaustive]
 pub enum SniffError {
     /// An interface went down. Packets of others, and of this one when it is up again, still come.
-    #[error("the interface went down")]
-    InterfaceDown,
+    #[error("{} went down", place(*interface))]
+    InterfaceDown {
+        /// The index of the one listened at; 0: one of all.
+        interface: u32,
+    },
     /// The kernel gave an error instead of packets.
-    #[error("cannot receive packets")]
+    #[error("cannot receive packets at {}", place(*interface))]
     Receive {
+        /// The index of the interface listened at; 0: all of them.
+        interface: u32,
         /// The cause.
         source: io::Error,
     },
+}
+
+fn place(interface: u32) -> String {
+    match interface {
+        0 => "an interface".to_owned(),
+        index => format!("the interface with index {index}"),
+    }
 }
 
 impl Sniffer {
@@ -109,22 +121,17 @@ impl Sniffer {
     }
 
     fn receive_now(&mut self) -> Result<usize, SniffError> {
+        let interface = self.interface;
         self.socket.receive(&mut self.batch).map_err(|source| match Errno::from_io_error(&source) {
-            Some(Errno::NETDOWN) => SniffError::InterfaceDown,
-            _ => SniffError::Receive { source },
+            Some(Errno::NETDOWN) => SniffError::InterfaceDown { interface },
+            _ => SniffError::Receive { interface, source },
         })
     }
 
     fn wait(&self, timeout: Duration) -> Result<(), SniffError> {
-        let timeout = Timespec::try_from(timeout).ok();
-        let mut fds = [
-            PollFd::new(&self.socket, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.stop.as_fd(), PollFlags::IN),
-        ];
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(SniffError::Receive { source: error.into() }),
-        }
+        sockets_sys::wait_readable([self.socket.as_fd(), self.stop.as_fd()], timeout)
+            .map(drop)
+            .map_err(|source| SniffError::Receive { interface: self.interface, source })
     }
 
     /// Ends [`receive`](Self::receive) from another thread.
@@ -156,5 +163,18 @@ impl Sniffer {
 impl AsFd for Sniffer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_interface() {
+        let error = SniffError::InterfaceDown { interface: 3 };
+        assert_eq!(error.to_string(), "the interface with index 3 went down");
+        let error = SniffError::InterfaceDown { interface: 0 };
+        assert_eq!(error.to_string(), "an interface went down");
     }
 }

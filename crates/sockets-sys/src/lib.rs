@@ -6,6 +6,7 @@
 //! - [`PacketRing`]: the same, received through memory shared with the kernel.
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
+//! - [`wait_readable`]: one wait for a few descriptors.
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
@@ -50,7 +51,7 @@
 //! const IFINFOMSG_SIZE: usize = 16;
 //! const IFLA_IFNAME: u16 = 3;
 //!
-//! let socket = NetlinkSocket::open(NetlinkProtocol::ROUTE)?;
+//! let mut socket = NetlinkSocket::open(NetlinkProtocol::ROUTE)?;
 //! let mut request = NetlinkRequest::new(RTM_GETLINK, NetlinkFlags::DUMP, 1);
 //! request.body(&[0; IFINFOMSG_SIZE]);
 //!
@@ -75,6 +76,7 @@ mod link;
 mod netlink;
 mod option;
 mod packet;
+mod readiness;
 mod receive_batch;
 mod ring;
 mod send_batch;
@@ -88,6 +90,7 @@ pub use netlink::{
 };
 pub use option::{set_receive_buffer, set_timestamps};
 pub use packet::{PacketFd, PacketLevel, PacketStatistics};
+pub use readiness::wait_readable;
 pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};

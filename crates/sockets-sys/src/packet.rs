@@ -55,12 +55,16 @@ impl PacketFd {
     }
 
     /// Receives packets of `protocol` (an Ethernet type in host order;
-    /// [`LinkAddress::ALL`](crate::LinkAddress::ALL) for every one, 0 for none) that pass the
-    /// interface with this index; 0 means all interfaces.
+    /// [`LinkAddress::ALL`](crate::LinkAddress::ALL) for every one) that pass the interface with this
+    /// index; 0 means all interfaces. A `protocol` of 0 is that of the bind before, and none where
+    /// there was none (`packet_bind` in `net/packet/af_packet.c`).
+    ///
+    /// An interface that is down is no error here: it is told by the next receive, once, as
+    /// `ENETDOWN`, and packets come when it is up.
     ///
     /// # Errors
     ///
-    /// `ENODEV` for an interface that is not there, `ENETDOWN` for one that is down.
+    /// `ENODEV` for an interface that is not there.
     pub fn bind(&self, interface: u32, protocol: u16) -> io::Result<()> {
         // SAFETY: all-zero bytes are a valid `sockaddr_ll`: integers and an array of them.
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
+use rustix::net::SocketType;
+
 use crate::address::Name;
 use crate::control::Control;
 use crate::headers::{Headers, Slot};
@@ -90,9 +92,16 @@ impl ReceiveBatch {
     /// # Errors
     ///
     /// What the kernel says when it gave none; `WouldBlock` is not an error here. A packet socket
-    /// says `ENETDOWN` once after its interface went down.
+    /// says `ENETDOWN` once after its interface went down. `InvalidInput` for a stream socket, from
+    /// which nothing is taken: it has no packets, and would throw away what their true length is asked
+    /// of (`MSG_TRUNC` in tcp(7)).
     pub fn receive(&mut self, fd: impl AsFd) -> io::Result<usize> {
         self.received = 0;
+        // Asked each time: a descriptor's number says nothing of the socket it was a call ago.
+        if rustix::net::sockopt::socket_type(&fd)? == SocketType::STREAM {
+            let reason = "a stream socket has no packets to receive";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         // `max(1)`: the chunks of an arena of empty buffers.
         let mut chunks = self.arena.chunks_mut(self.buffer_size.max(1));
         let slots = self.names.iter_mut().zip(&mut self.controls).map(|(name, control)| Slot {

@@ -15,7 +15,7 @@ struct Request {
     name: [u8; libc::IFNAMSIZ],
     flags: c_short,
     /// The rest of the union, so that the kernel copies no more than is ours.
-    rest: [u8; 24 - size_of::<c_short>()],
+    rest: [u8; size_of::<libc::ifreq>() - libc::IFNAMSIZ - size_of::<c_short>()],
 }
 
 /// A TUN device: the packets routed to the interface are read here, whole, from the network header;
@@ -59,7 +59,7 @@ impl TunDevice {
     fn open_with(name: &str, flags: c_short) -> io::Result<Self> {
         if name.len() > Self::LONGEST_NAME || name.contains('\0') {
             let reason = format!(
-                "`{name}` is no interface name: 1 to {} bytes, none of them 0",
+                "`{name}` is no interface name: at most {} bytes, none of them 0",
                 Self::LONGEST_NAME
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));

@@ -97,7 +97,7 @@ fn sniff(
         let is_stopped = sniffer.is_stopped();
         let seen = match sniffer.receive(Duration::MAX) {
             Ok(seen) => seen,
-            Err(error @ SniffError::InterfaceDown) => {
+            Err(error @ SniffError::InterfaceDown { .. }) => {
                 terminal.warn(&error.to_string());
                 continue;
             }

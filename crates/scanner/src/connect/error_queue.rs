@@ -10,6 +10,7 @@ use nix::sys::socket::{
 };
 
 use crate::engine::Reply;
+use crate::icmp_reply;
 
 /// `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6` (linux/errqueue.h).
 const FROM_ICMP: u8 = 2;
@@ -72,41 +73,16 @@ fn error_of(message: &ControlMessageOwned) -> Option<IcmpError> {
     match message {
         ControlMessageOwned::Ipv4RecvErr(error, from) if error.ee_origin == FROM_ICMP => {
             let sender = from.map(|from| Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr)).into());
-            icmp(error.ee_type, error.ee_code).map(|reply| IcmpError { reply, sender })
+            icmp_reply::of_icmp(error.ee_type, error.ee_code)
+                .map(|reply| IcmpError { reply, sender })
         }
         ControlMessageOwned::Ipv6RecvErr(error, from) if error.ee_origin == FROM_ICMP6 => {
             let sender = from.map(|from| Ipv6Addr::from(from.sin6_addr.s6_addr).into());
-            icmp6(error.ee_type, error.ee_code).map(|reply| IcmpError { reply, sender })
+            icmp_reply::of_icmpv6(error.ee_type, error.ee_code)
+                .map(|reply| IcmpError { reply, sender })
         }
         _ => None,
     }
-}
-
-/// RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1.
-const fn icmp(kind: u8, code: u8) -> Option<Reply> {
-    const UNREACHABLE: u8 = 3;
-    Some(match (kind, code) {
-        (UNREACHABLE, 2) => Reply::ProtocolUnreachable,
-        (UNREACHABLE, 3) => Reply::PortUnreachable,
-        // "Fragmentation needed" is of the path, and the kernel heeds it.
-        (UNREACHABLE, 4) => return None,
-        (UNREACHABLE, 9 | 10 | 13) => Reply::AdminProhibited,
-        (UNREACHABLE, 0 | 6 | 11) => Reply::NetworkUnreachable,
-        (UNREACHABLE, _) => Reply::HostUnreachable,
-        _ => return None,
-    })
-}
-
-/// RFC 4443 section 3.1.
-const fn icmp6(kind: u8, code: u8) -> Option<Reply> {
-    const UNREACHABLE: u8 = 1;
-    Some(match (kind, code) {
-        (UNREACHABLE, 4) => Reply::PortUnreachable,
-        (UNREACHABLE, 1 | 5 | 6) => Reply::AdminProhibited,
-        (UNREACHABLE, 0) => Reply::NetworkUnreachable,
-        (UNREACHABLE, _) => Reply::HostUnreachable,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -114,19 +90,6 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
-
-    #[test]
-    fn codes_mean_what_the_standards_say() {
-        assert_eq!(icmp(3, 3), Some(Reply::PortUnreachable));
-        assert_eq!(icmp(3, 13), Some(Reply::AdminProhibited));
-        assert_eq!(icmp(3, 1), Some(Reply::HostUnreachable));
-        assert_eq!(icmp(3, 2), Some(Reply::ProtocolUnreachable));
-        assert_eq!(icmp(3, 4), None);
-        assert_eq!(icmp(11, 0), None, "time exceeded says nothing of the target");
-        assert_eq!(icmp6(1, 4), Some(Reply::PortUnreachable));
-        assert_eq!(icmp6(1, 0), Some(Reply::NetworkUnreachable));
-        assert_eq!(icmp6(3, 0), None);
-    }
 
     #[test]
     fn a_socket_without_an_error_has_none() {

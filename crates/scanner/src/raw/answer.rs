@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sockets_raw::wire::{
-    IcmpError, IcmpErrorKind, Packet, Payload, QuotedTransport, TcpFlags, TcpSegment,
-};
+use sockets_raw::wire::{IcmpError, Packet, Payload, QuotedTransport, TcpFlags, TcpSegment};
 
 use crate::engine::Reply;
+use crate::icmp_reply;
 
 /// An answer to a probe, if the probe was ours: its sequence number has to prove that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,21 +62,8 @@ fn from_the_way(packet: &Packet<'_>, error: &IcmpError) -> Option<Answer> {
         target: SocketAddr::new(quoted.addresses.destination(), destination_port),
         source_port,
         sequence,
-        reply: reply_of(error.kind)?,
+        reply: icmp_reply::of_kind(error.kind)?,
         sender: packet.source(),
-    })
-}
-
-/// Only what says that the packet will not arrive is an answer; a hop limit that ran out in a loop,
-/// or advice to the sender, is not.
-const fn reply_of(kind: IcmpErrorKind) -> Option<Reply> {
-    Some(match kind {
-        IcmpErrorKind::NetworkUnreachable => Reply::NetworkUnreachable,
-        IcmpErrorKind::HostUnreachable => Reply::HostUnreachable,
-        IcmpErrorKind::ProtocolUnreachable => Reply::ProtocolUnreachable,
-        IcmpErrorKind::PortUnreachable => Reply::PortUnreachable,
-        IcmpErrorKind::AdministrativelyProhibited => Reply::AdminProhibited,
-        _ => return None,
     })
 }
 

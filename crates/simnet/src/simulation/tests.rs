@@ -1,8 +1,10 @@
 //! The thread, with a pair of sockets in place of a TUN device.
 
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::AtomicUsize;
 
 use etherparse::PacketBuilder;
+use rustix::io::Errno;
 
 use super::*;
 
@@ -45,12 +47,13 @@ fn answers_come_when_they_are_due_and_not_before() {
     let report = simulation.stop().unwrap();
     assert_eq!((report.network.received, report.network.answered), (3, 2));
     assert_eq!((report.network.silent, report.unsent), (1, 0));
+    assert_eq!(report.device_dropped, None);
 }
 
 #[test]
 fn stopping_does_not_wait_for_answers_under_way() {
     let network =
-        Network::from_toml("[[hosts]]\nprefix = \"10.80.0.0/24\"\npath = { delay_ms = 1e9 }");
+        Network::from_toml("[[hosts]]\nprefix = \"10.80.0.0/24\"\npath = { delay_ms = 1e7 }");
     let (near, far) = UnixDatagram::pair().unwrap();
     far.set_nonblocking(true).unwrap();
     let simulation = Simulation::start(network.unwrap(), far).unwrap();
@@ -123,4 +126,66 @@ fn a_device_that_fails_is_the_cause() {
     }
     let RunError::Device(error) = simulation.stop().unwrap_err() else { panic!("another cause") };
     assert_eq!(error.raw_os_error(), Some(Errno::IO.raw_os_error()));
+}
+
+/// Holds so many packets to be read, and the longest run of answers between two readings.
+struct Counting {
+    socket: UnixDatagram,
+    left: AtomicUsize,
+    run: AtomicUsize,
+    longest: Arc<AtomicUsize>,
+    done: std::sync::mpsc::Sender<()>,
+}
+
+impl AsFd for Counting {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Device for Counting {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.run.store(0, Ordering::Relaxed);
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.left.store(left - 1, Ordering::Relaxed);
+        if left == 1 {
+            // The last packet comes when all other answers are due.
+            let read = Instant::now();
+            while read.elapsed() < DELAY {
+                std::thread::yield_now();
+            }
+        }
+        let packet = syn(80);
+        buffer[..packet.len()].copy_from_slice(&packet);
+        Ok(packet.len())
+    }
+
+    fn send(&self, _: &[u8]) -> io::Result<()> {
+        let run = self.run.fetch_add(1, Ordering::Relaxed) + 1;
+        self.longest.fetch_max(run, Ordering::Relaxed);
+        self.done.send(()).unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn many_answers_do_not_keep_it_from_reading() {
+    const PACKETS: usize = 4 * BURST;
+    let network = "[[hosts]]\nprefix = \"10.80.0.0/24\"\npath = { delay_ms = 10 }";
+    let longest = Arc::new(AtomicUsize::new(0));
+    let (done, answers) = std::sync::mpsc::channel();
+    let device = Counting {
+        socket: UnixDatagram::unbound().unwrap(),
+        left: AtomicUsize::new(PACKETS),
+        run: AtomicUsize::new(0),
+        longest: Arc::clone(&longest),
+        done,
+    };
+    let simulation = Simulation::start(Network::from_toml(network).unwrap(), device).unwrap();
+    assert_eq!(answers.iter().take(PACKETS).count(), PACKETS);
+    simulation.stop().unwrap();
+    assert!(longest.load(Ordering::Relaxed) <= BURST, "{longest:?}");
 }

@@ -68,8 +68,13 @@ pub enum EchoSendError {
 
 /// Receiving failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot receive echo replies")]
+#[non_exhaustive]
+#[error("cannot receive echo replies over IPv{version} from {}", what(*method))]
 pub struct EchoReceiveError {
+    /// What the socket is built on.
+    pub method: EchoMethod,
+    /// Its IP version.
+    pub version: u8,
     /// The cause.
     pub source: io::Error,
 }

@@ -96,6 +96,30 @@ pub fn ping(
     hosts: &[IpAddr],
     config: &PingConfig,
 ) -> Result<Vec<PingResult>, EchoReceiveError> {
+    ask_all(socket, hosts, config)
+}
+
+/// What is asked of a socket: the tests have one of their own.
+trait Echo {
+    fn send(&mut self, host: IpAddr, scope: u32, sequence: u16) -> Result<(), EchoSendError>;
+    fn receive(&mut self, timeout: Duration) -> Result<Option<EchoEvent>, EchoReceiveError>;
+}
+
+impl Echo for EchoSocket {
+    fn send(&mut self, host: IpAddr, scope: u32, sequence: u16) -> Result<(), EchoSendError> {
+        self.send(host, scope, sequence)
+    }
+
+    fn receive(&mut self, timeout: Duration) -> Result<Option<EchoEvent>, EchoReceiveError> {
+        self.receive(timeout)
+    }
+}
+
+fn ask_all(
+    socket: &mut impl Echo,
+    hosts: &[IpAddr],
+    config: &PingConfig,
+) -> Result<Vec<PingResult>, EchoReceiveError> {
     let started = Instant::now();
     let mut round = Round::new(hosts, started.checked_add(config.deadline));
     let pause = Duration::from_secs(1) / config.rate.max(1);
@@ -109,12 +133,15 @@ pub fn ping(
             if round.is_over() {
                 break;
             }
+            // What just came in may have been about it.
+            if round.hosts[place].is_settled() {
+                continue;
+            }
             // Late by some is made up for, late by more is not: no bursts.
             due = due.max(Instant::now().checked_sub(pause * 16).unwrap_or(due)) + pause;
             round.send(socket, place, attempt, config.scope)?;
         }
-        let until = Instant::now() + config.timeout;
-        round.receive_until_settled(socket, until)?;
+        round.receive_until_settled(socket, Instant::now().checked_add(config.timeout))?;
         if round.is_over() {
             break;
         }
@@ -135,6 +162,27 @@ impl Host {
     const fn is_settled(&self) -> bool {
         use PingOutcome::{Answered, Undelivered, Unresolved};
         matches!(self.outcome, Answered { .. } | Undelivered { .. } | Unresolved)
+    }
+
+    /// The kernel took a request.
+    fn note_sent(&mut self, at: Instant) {
+        self.sent.push(Some(at));
+        if self.is_unasked() {
+            self.outcome = PingOutcome::Silent;
+        }
+    }
+
+    /// The kernel refused a request. What an earlier one found out stands.
+    fn note_refused(&mut self, error: io::ErrorKind) {
+        self.sent.push(None);
+        if self.is_unasked() {
+            self.outcome = PingOutcome::NotSent { error };
+        }
+    }
+
+    /// Whether no request left so far.
+    const fn is_unasked(&self) -> bool {
+        matches!(self.outcome, PingOutcome::NotAsked | PingOutcome::NotSent { .. })
     }
 }
 
@@ -166,7 +214,7 @@ impl Round {
 
     fn send(
         &mut self,
-        socket: &mut EchoSocket,
+        socket: &mut impl Echo,
         place: usize,
         attempt: u16,
         scope: u32,
@@ -183,23 +231,18 @@ impl Round {
             let at = Instant::now();
             match socket.send(address, scope, attempt) {
                 Ok(()) => {
-                    self.hosts[place].sent.push(Some(at));
-                    if self.hosts[place].outcome != PingOutcome::Silent {
-                        self.hosts[place].outcome = PingOutcome::Silent;
-                    }
+                    self.hosts[place].note_sent(at);
                     return Ok(());
                 }
                 Err(error) if is_full(&error) && waits < PATIENCE.1 && !self.is_over() => {
                     waits += 1;
                     self.receive_until(socket, at + PATIENCE.0)?;
+                    if self.hosts[place].is_settled() {
+                        return Ok(());
+                    }
                 }
                 Err(error) => {
-                    let host = &mut self.hosts[place];
-                    host.sent.push(None);
-                    // What an earlier attempt found out stands.
-                    if host.outcome != PingOutcome::Silent {
-                        host.outcome = PingOutcome::NotSent { error: kind(&error) };
-                    }
+                    self.hosts[place].note_refused(kind(&error));
                     return Ok(());
                 }
             }
@@ -209,7 +252,7 @@ impl Round {
     /// Takes answers in until `until`, or the deadline.
     fn receive_until(
         &mut self,
-        socket: &mut EchoSocket,
+        socket: &mut impl Echo,
         until: Instant,
     ) -> Result<(), EchoReceiveError> {
         let until = self.deadline.map_or(until, |deadline| deadline.min(until));
@@ -225,14 +268,16 @@ impl Round {
         }
     }
 
+    /// `None`: until all are settled, or the deadline.
     fn receive_until_settled(
         &mut self,
-        socket: &mut EchoSocket,
-        until: Instant,
+        socket: &mut impl Echo,
+        until: Option<Instant>,
     ) -> Result<(), EchoReceiveError> {
-        let until = self.deadline.map_or(until, |deadline| deadline.min(until));
+        let until = [until, self.deadline].into_iter().flatten().min();
         while self.unsettled > 0 {
-            let rest = until.saturating_duration_since(Instant::now());
+            let now = Instant::now();
+            let rest = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
             match socket.receive(rest)? {
                 Some(event) => self.settle(&event),
                 None => return Ok(()),
@@ -293,3 +338,6 @@ fn kind(error: &EchoSendError) -> io::ErrorKind {
 const fn is_final(kind: IcmpErrorKind) -> bool {
     !matches!(kind, IcmpErrorKind::SourceQuench | IcmpErrorKind::Redirect | IcmpErrorKind::Other)
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,5 +57,7 @@ pub(super) const MEMORY_WORDS: u32 = 16;
 /// Loads from here on are not from the packet (`SKF_AD_OFF`, `SKF_NET_OFF`, `SKF_LL_OFF`: all
 /// negative).
 pub(super) const FIRST_SPECIAL: u32 = 0x8000_0000;
+/// Where the network header is, for a load by X (`SKF_NET_OFF`).
+pub(super) const NETWORK_HEADER: u32 = 0xfff0_0000;
 /// The packet's Ethernet type (`SKF_AD_OFF + SKF_AD_PROTOCOL`).
 pub(super) const ETHER_TYPE: u32 = 0xffff_f000;

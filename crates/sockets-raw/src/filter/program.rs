@@ -6,7 +6,8 @@ use super::code;
 use super::emit::Code;
 
 /// A classic BPF program, checked as the kernel checks it (`bpf_check_classic` in
-/// `net/core/filter.c`): it ends, jumps only forward and inside, and has only known operations.
+/// `net/core/filter.c`): it ends, jumps only forward and inside, has only known operations, and reads
+/// only memory that it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(Vec<FilterInstruction>);
 
@@ -35,6 +36,12 @@ pub enum ProgramError {
     /// The last instruction does not return.
     #[error("the program does not end with a return")]
     NoReturn,
+    /// A load from memory that is not written on every way there.
+    #[error("instruction {at} reads memory that may not be written")]
+    Unwritten {
+        /// Its place, from 0.
+        at: usize,
+    },
 }
 
 impl Program {
@@ -60,7 +67,10 @@ impl Program {
                 return Err(ProgramError::Jump { at });
             }
         }
-        Ok(Self(instructions))
+        match unwritten(&instructions) {
+            Some(at) => Err(ProgramError::Unwritten { at }),
+            None => Ok(Self(instructions)),
+        }
     }
 
     /// A program compiled here.
@@ -77,6 +87,40 @@ impl Program {
     pub fn instructions(&self) -> &[FilterInstruction] {
         &self.0
     }
+}
+
+/// The first instruction that reads memory not surely written (`check_load_and_stores` in
+/// `net/core/filter.c`). The instructions are known, and their jumps inside.
+fn unwritten(instructions: &[FilterInstruction]) -> Option<usize> {
+    // What every jump to an instruction has written, by word of memory; without one, all.
+    let mut at_jump = vec![u16::MAX; instructions.len()];
+    let mut written = 0_u16;
+    for (at, instruction) in instructions.iter().enumerate() {
+        let FilterInstruction { code, jump_true, jump_false, operand } = *instruction;
+        written &= at_jump[at];
+        let word = || 1_u16 << operand;
+        match code & code::CLASS {
+            code::STORE | code::STORE_X => written |= word(),
+            code::LOAD | code::LOAD_X
+                if code & code::MODE == code::MEMORY && written & word() == 0 =>
+            {
+                return Some(at);
+            }
+            code::JUMP => {
+                let skips = match code & code::OPERATION {
+                    code::ALWAYS => [operand as usize; 2],
+                    _ => [usize::from(jump_true), usize::from(jump_false)],
+                };
+                for skip in skips {
+                    at_jump[at + 1 + skip] &= written;
+                }
+                // What comes next is reached by jumps only.
+                written = u16::MAX;
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// How many instructions a jump skips at most.
@@ -133,3 +177,6 @@ fn is_known(instruction: FilterInstruction) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

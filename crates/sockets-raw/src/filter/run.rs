@@ -9,7 +9,8 @@ impl Program {
     /// What the program returns for a packet: 0, or how many of its bytes are to be kept.
     ///
     /// `packet` is from the network header on, as on a cooked packet socket. A load from outside of
-    /// it, or a division by zero, ends the program with 0, as in the kernel.
+    /// it, or a division by zero, ends the program with 0, as in the kernel. So does here, and there
+    /// not always, a load by X that comes to the link header (`SKF_LL_OFF`): that is not in `packet`.
     pub fn run(&self, packet: &[u8], ether_type: u16) -> u32 {
         let mut machine = Machine { a: 0, x: 0, memory: [0; code::MEMORY_WORDS as usize] };
         let mut next = 0;
@@ -86,8 +87,12 @@ impl Machine {
             code::MEMORY => return self.memory.get(operand as usize).copied(),
             code::ABSOLUTE if operand == code::ETHER_TYPE => return Some(u32::from(ether_type)),
             code::ABSOLUTE => operand,
-            // The kernel reads a sum above 2^31 as negative: outside of the packet.
-            _ => operand.wrapping_add(self.x),
+            _ => match operand.wrapping_add(self.x) {
+                // The kernel reads a sum from 2^31 on as negative, and some of those as counted from the
+                // network header (`bpf_internal_load_pointer_neg_helper` in `kernel/bpf/core.c`).
+                at @ code::NETWORK_HEADER.. => at - code::NETWORK_HEADER,
+                at => at,
+            },
         };
         if at >= code::FIRST_SPECIAL {
             return None;

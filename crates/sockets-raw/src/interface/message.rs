@@ -49,7 +49,7 @@ pub(super) fn interface(message: &Message<'_>) -> Option<Interface> {
     };
     for attribute in attributes {
         match attribute.kind {
-            NAME => attribute.text()?.clone_into(&mut interface.name),
+            NAME => interface.name = attribute.lossy_text().into_owned(),
             MTU => interface.mtu = attribute.u32()?,
             LINK_ADDRESS => interface.link_address = attribute.payload.try_into().ok(),
             _ => {}

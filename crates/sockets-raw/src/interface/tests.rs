@@ -27,6 +27,20 @@ fn an_interface_that_is_not_there_is_named() {
     assert_eq!(error.to_string(), "there is no interface with index 0");
 }
 
+#[test]
+fn an_interface_is_there_whatever_its_name() {
+    // `struct ifinfomsg`, and an `IFLA_IFNAME` of nine bytes with its padding.
+    let mut payload = vec![0; 16];
+    payload[4..8].copy_from_slice(&7_u32.to_ne_bytes());
+    payload.extend(9_u16.to_ne_bytes());
+    payload.extend(3_u16.to_ne_bytes());
+    payload.extend(*b"et\xffh\0\0\0\0");
+    let message =
+        Message { kind: kind::NEW_LINK, flags: 0, sequence: 0, port: 0, payload: &payload };
+    let interface = message::interface(&message).unwrap();
+    assert_eq!((interface.index, interface.name.as_str()), (7, "et\u{fffd}h"));
+}
+
 proptest! {
     #[test]
     fn any_message_is_an_interface_or_not(payload in prop::collection::vec(any::<u8>(), 0..128)) {

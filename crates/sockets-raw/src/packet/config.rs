@@ -11,7 +11,7 @@ use crate::open_error::{OpenError, OpenStep};
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the kernel's")]
 pub struct PacketConfig {
     level: PacketLevel,
-    interface: u32,
+    pub(crate) interface: u32,
     protocol: u16,
     filter: Option<Vec<FilterInstruction>>,
     lock_filter: bool,

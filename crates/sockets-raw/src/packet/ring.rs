@@ -8,7 +8,6 @@ use sockets_sys::{FilterInstruction, PacketStatistics, RingBlock};
 
 use super::PacketConfig;
 use crate::open_error::{OpenError, OpenStep};
-use crate::readiness;
 
 /// A packet socket that receives through a ring of shared memory (`TPACKET_V3`): for high rates.
 /// Beside [`PacketSocket::receive`](super::PacketSocket::receive) it takes less processor time for
@@ -65,7 +64,7 @@ impl PacketRing {
     ///
     /// What the kernel says of the wait.
     pub fn wait_readable(&self, timeout: Duration) -> io::Result<bool> {
-        readiness::wait_readable(self.as_fd(), timeout)
+        sockets_sys::wait_readable([self.as_fd()], timeout)
     }
 
     /// As [`PacketSocket::attach_filter`](super::PacketSocket::attach_filter).

@@ -6,11 +6,12 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PcapError {
-    /// It cannot be read at all.
-    #[error("cannot read the capture file")]
+    /// Reading it failed.
+    #[error("cannot read the capture file behind its packet {packets}")]
     Read {
+        /// Whole packets before.
+        packets: u64,
         /// The cause.
-        #[from]
         source: io::Error,
     },
     /// It does not begin as a capture file does.

@@ -117,7 +117,7 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
 fn cut_off(error: io::Error, packets: u64) -> PcapError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => PcapError::CutOff { packets },
-        _ => error.into(),
+        _ => PcapError::Read { packets, source: error },
     }
 }
 

@@ -50,6 +50,7 @@ impl SendError {
 
 /// Receiving failed; that nothing is there is not an error.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 #[error("receiving from the raw socket for protocol {protocol} failed")]
 pub struct ReceiveError {
     /// The socket's protocol number.

@@ -120,7 +120,7 @@ fn batches_of_whole_packets() {
     let mut seen = Vec::new();
     let mut received = ReceiveBatch::new(16, 64);
     while seen.len() < 10 {
-        assert!(readiness::wait_readable(receiver.as_fd(), PATIENCE).unwrap());
+        assert!(sockets_sys::wait_readable([receiver.as_fd()], PATIENCE).unwrap());
         receiver.receive(&mut received).unwrap();
         for packet in received.iter() {
             assert!(matches!(packet.source, Source::Socket(address) if address.ip().is_loopback()));

@@ -9,11 +9,9 @@ use crate::{Filter, OpenError, PacketConfig, PacketSocket, ReceiveBatch};
 /// Settings of a [`Sniffer`].
 #[derive(Clone, Debug)]
 pub struct SnifferBuilder {
-    interface: u32,
-    filter: Option<Filter>,
+    config: PacketConfig,
+    filter: Filter,
     snap_length: usize,
-    receive_buffer: usize,
-    promiscuous: bool,
 }
 
 impl SnifferBuilder {
@@ -22,42 +20,47 @@ impl SnifferBuilder {
     pub const DEFAULT_SNAP_LENGTH: usize = 65_575;
     /// The receive buffer that is asked for unless told otherwise, in bytes as the kernel counts them.
     pub const DEFAULT_RECEIVE_BUFFER: usize = 32 * 1024 * 1024;
+    /// The most bytes of a packet that can be kept: what one packet holds that is left to the network card
+    /// to cut (`GSO_MAX_SIZE` in `include/linux/netdevice.h`, 8 times 65,535), rounded up.
+    pub const MOST_SNAP_LENGTH: usize = 512 * 1024;
     /// How many packets are received at once.
     const BATCH: usize = 64;
 
     /// The one interface to listen at, by its index; 0: all of them.
     #[must_use]
-    pub const fn interface(mut self, index: u32) -> Self {
-        self.interface = index;
+    pub fn interface(mut self, index: u32) -> Self {
+        self.config = self.config.interface(index);
         self
     }
 
     /// Which packets; the kernel passes over all others.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
-        self.filter = Some(filter);
+        self.filter = filter;
         self
     }
 
-    /// How many bytes of each packet are kept, from the network header on.
+    /// How many bytes of each packet are kept, from the network header on; at most
+    /// [`MOST_SNAP_LENGTH`](Self::MOST_SNAP_LENGTH).
     #[must_use]
     pub const fn snap_length(mut self, bytes: usize) -> Self {
-        self.snap_length = bytes;
+        self.snap_length =
+            if bytes < Self::MOST_SNAP_LENGTH { bytes } else { Self::MOST_SNAP_LENGTH };
         self
     }
 
     /// How much the kernel keeps while nobody receives, in bytes; without `CAP_NET_ADMIN` at most
     /// `net.core.rmem_max`.
     #[must_use]
-    pub const fn receive_buffer(mut self, bytes: usize) -> Self {
-        self.receive_buffer = bytes;
+    pub fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.config = self.config.receive_buffer(bytes);
         self
     }
 
     /// Whether the interface takes packets for others, too, while it is open.
     #[must_use]
-    pub const fn promiscuous(mut self, on: bool) -> Self {
-        self.promiscuous = on;
+    pub fn promiscuous(mut self, on: bool) -> Self {
+        self.config = self.config.promiscuous(on);
         self
     }
 
@@ -72,30 +75,22 @@ impl SnifferBuilder {
             source,
         })?;
         let mut program = ONCE_OVER_LOOPBACK.to_vec();
-        match &self.filter {
-            Some(filter) => program.extend(filter.instructions()),
-            None => program.extend(Filter::everything().instructions()),
-        }
-        let config = PacketConfig::new()
-            .interface(self.interface)
-            .filter(program)
-            .receive_buffer(self.receive_buffer)
-            .promiscuous(self.promiscuous)
-            .timestamps(true);
+        program.extend(self.filter.instructions());
+        let config = self.config.filter(program);
         let socket = PacketSocket::open(&config)?;
         let batch = ReceiveBatch::new(Self::BATCH, self.snap_length);
-        Ok(Sniffer { socket, batch, stop, unreadable: 0 })
+        Ok(Sniffer { socket, interface: config.interface, batch, stop, unreadable: 0 })
     }
 }
 
 impl Default for SnifferBuilder {
     fn default() -> Self {
         Self {
-            interface: 0,
-            filter: None,
+            config: PacketConfig::new()
+                .receive_buffer(Self::DEFAULT_RECEIVE_BUFFER)
+                .timestamps(true),
+            filter: Filter::everything(),
             snap_length: Self::DEFAULT_SNAP_LENGTH,
-            receive_buffer: Self::DEFAULT_RECEIVE_BUFFER,
-            promiscuous: false,
         }
     }
 }

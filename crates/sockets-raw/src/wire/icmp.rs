@@ -68,6 +68,45 @@ pub enum IcmpErrorKind {
     Other,
 }
 
+impl IcmpErrorKind {
+    /// What an error of IPv4's ICMP with this type and code says, as the kernel tells them in an
+    /// extended error, too (ip(7), `IP_RECVERR`); `None`: no error. The MTU, which is beside them, is
+    /// left at 0.
+    pub const fn of_icmp(message_type: u8, code: u8) -> Option<Self> {
+        Some(match (message_type, code) {
+            (3, 0 | 6 | 11) => Self::NetworkUnreachable,
+            (3, 1 | 5 | 7 | 8 | 12) => Self::HostUnreachable,
+            (3, 2) => Self::ProtocolUnreachable,
+            (3, 3) => Self::PortUnreachable,
+            (3, 4) => Self::PacketTooBig { mtu: 0 },
+            (3, 9 | 10 | 13..=15) => Self::AdministrativelyProhibited,
+            (3, _) => Self::Other,
+            (4, _) => Self::SourceQuench,
+            (5, _) => Self::Redirect,
+            (11, _) => Self::TimeExceeded,
+            (12, _) => Self::ParameterProblem,
+            _ => return None,
+        })
+    }
+
+    /// As [`of_icmp`](Self::of_icmp), for IPv6's ICMP (`IPV6_RECVERR`).
+    pub const fn of_icmpv6(message_type: u8, code: u8) -> Option<Self> {
+        Some(match (message_type, code) {
+            (1, 0) => Self::NetworkUnreachable,
+            (1, 2 | 3) => Self::HostUnreachable,
+            (1, 4) => Self::PortUnreachable,
+            (1, 1 | 5 | 6) => Self::AdministrativelyProhibited,
+            (2, _) => Self::PacketTooBig { mtu: 0 },
+            (3, _) => Self::TimeExceeded,
+            (4, 1) => Self::ProtocolUnreachable,
+            (4, _) => Self::ParameterProblem,
+            // Errors have the types below 128 (RFC 4443 section 2.1).
+            (1 | 5..=127, _) => Self::Other,
+            _ => return None,
+        })
+    }
+}
+
 /// What an ICMP error quotes of the packet that caused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quoted {
@@ -113,21 +152,17 @@ pub enum QuotedTransport {
 /// An ICMP message of IPv4; `None` where it is cut off.
 pub(crate) fn read_v4(message: &[u8]) -> Option<Payload<'_>> {
     let [message_type, code, ..] = *message.first_chunk::<QUOTE>()?;
-    let kind = match (message_type, code) {
-        (ECHO_REPLY, _) => return echo(message).map(Payload::EchoReply),
-        (ECHO_REQUEST, _) => return echo(message).map(Payload::EchoRequest),
-        (3, 0 | 6 | 11) => IcmpErrorKind::NetworkUnreachable,
-        (3, 1 | 5 | 7 | 8 | 12) => IcmpErrorKind::HostUnreachable,
-        (3, 2) => IcmpErrorKind::ProtocolUnreachable,
-        (3, 3) => IcmpErrorKind::PortUnreachable,
-        (3, 4) => IcmpErrorKind::PacketTooBig { mtu: u32::from(u16_at(message, 6)?) },
-        (3, 9 | 10 | 13..=15) => IcmpErrorKind::AdministrativelyProhibited,
-        (3, _) => IcmpErrorKind::Other,
-        (4, _) => IcmpErrorKind::SourceQuench,
-        (5, _) => IcmpErrorKind::Redirect,
-        (11, _) => IcmpErrorKind::TimeExceeded,
-        (12, _) => IcmpErrorKind::ParameterProblem,
-        _ => return Some(Payload::Other(message)),
+    match message_type {
+        ECHO_REPLY => return echo(message).map(Payload::EchoReply),
+        ECHO_REQUEST => return echo(message).map(Payload::EchoRequest),
+        _ => {}
+    }
+    let kind = match IcmpErrorKind::of_icmp(message_type, code) {
+        Some(IcmpErrorKind::PacketTooBig { .. }) => {
+            IcmpErrorKind::PacketTooBig { mtu: u32::from(u16_at(message, 6)?) }
+        }
+        Some(kind) => kind,
+        None => return Some(Payload::Other(message)),
     };
     Some(Payload::IcmpError(error(message, kind, message_type, code)))
 }
@@ -135,28 +170,25 @@ pub(crate) fn read_v4(message: &[u8]) -> Option<Payload<'_>> {
 /// An `ICMPv6` message; `None` where it is cut off.
 pub(crate) fn read_v6(message: &[u8]) -> Option<Payload<'_>> {
     let [message_type, code, ..] = *message.first_chunk::<QUOTE>()?;
-    let kind = match (message_type, code) {
-        (V6_ECHO_REPLY, _) => return echo(message).map(Payload::EchoReply),
-        (V6_ECHO_REQUEST, _) => return echo(message).map(Payload::EchoRequest),
-        (neighbour_discovery::SOLICITATION, _) => {
+    match message_type {
+        V6_ECHO_REPLY => return echo(message).map(Payload::EchoReply),
+        V6_ECHO_REQUEST => return echo(message).map(Payload::EchoRequest),
+        neighbour_discovery::SOLICITATION => {
             return neighbour_discovery::read_solicitation(message)
                 .map(Payload::NeighbourSolicitation);
         }
-        (neighbour_discovery::ADVERTISEMENT, _) => {
+        neighbour_discovery::ADVERTISEMENT => {
             return neighbour_discovery::read_advertisement(message)
                 .map(Payload::NeighbourAdvertisement);
         }
-        (1, 0) => IcmpErrorKind::NetworkUnreachable,
-        (1, 2 | 3) => IcmpErrorKind::HostUnreachable,
-        (1, 4) => IcmpErrorKind::PortUnreachable,
-        (1, 1 | 5 | 6) => IcmpErrorKind::AdministrativelyProhibited,
-        (2, _) => IcmpErrorKind::PacketTooBig { mtu: u32_at(message, 4)? },
-        (3, _) => IcmpErrorKind::TimeExceeded,
-        (4, 1) => IcmpErrorKind::ProtocolUnreachable,
-        (4, _) => IcmpErrorKind::ParameterProblem,
-        // Errors have the types below 128 (RFC 4443 section 2.1).
-        (1 | 5..=127, _) => IcmpErrorKind::Other,
-        _ => return Some(Payload::Other(message)),
+        _ => {}
+    }
+    let kind = match IcmpErrorKind::of_icmpv6(message_type, code) {
+        Some(IcmpErrorKind::PacketTooBig { .. }) => {
+            IcmpErrorKind::PacketTooBig { mtu: u32_at(message, 4)? }
+        }
+        Some(kind) => kind,
+        None => return Some(Payload::Other(message)),
     };
     Some(Payload::IcmpError(error(message, kind, message_type, code)))
 }

@@ -13,6 +13,8 @@ pub const MAX_EXTENSION_HEADERS: usize = 8;
 pub(super) const IPV4_HEADER: usize = 20;
 pub(super) const IPV6_HEADER: usize = 40;
 const DONT_FRAGMENT: u16 = 0x4000;
+/// The routing header's number.
+const ROUTING: u8 = 43;
 
 /// What an IP header says, and where what it carries begins.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,9 @@ pub(super) struct IpHeader {
     /// Where this part of a fragmented packet begins, in bytes.
     pub(super) fragment_offset: u16,
     pub(super) more_fragments: bool,
+    /// Whether a routing header has it that the destination is only the next stop (RFC 8200 section
+    /// 4.4).
+    pub(super) is_routed_on: bool,
 }
 
 pub(super) fn read(bytes: &[u8]) -> Option<IpHeader> {
@@ -63,6 +68,7 @@ fn read_ipv4(bytes: &[u8]) -> Option<IpHeader> {
         total_length,
         fragment_offset: (fragment & 0x1fff) << 3,
         more_fragments: fragment & 0x2000 != 0,
+        is_routed_on: false,
     })
 }
 
@@ -79,6 +85,7 @@ fn read_ipv6(bytes: &[u8]) -> Option<IpHeader> {
         },
         fragment_offset: 0,
         more_fragments: false,
+        is_routed_on: false,
     };
     for _ in 0..MAX_EXTENSION_HEADERS {
         let Some(extension) = ExtensionHeader::of(header.protocol) else { break };
@@ -88,6 +95,10 @@ fn read_ipv6(bytes: &[u8]) -> Option<IpHeader> {
             let Some(fragment) = u16_at(bytes, header.length + 2) else { break };
             header.fragment_offset = fragment & 0xfff8;
             header.more_fragments = fragment & 1 != 0;
+        }
+        if header.protocol == ROUTING {
+            // Where it says how many stops are left cannot be read, neither can the transport.
+            header.is_routed_on |= bytes.get(header.length + 3).is_some_and(|left| *left > 0);
         }
         header.protocol = next;
         header.length += extension.length(units);
@@ -112,7 +123,7 @@ enum ExtensionHeader {
 impl ExtensionHeader {
     const fn of(next_header: u8) -> Option<Self> {
         match next_header {
-            0 | 43 | 60 | 135 | 139 | 140 => Some(Self::Ordinary),
+            0 | ROUTING | 60 | 135 | 139 | 140 => Some(Self::Ordinary),
             44 => Some(Self::Fragment),
             51 => Some(Self::Authentication),
             _ => None,

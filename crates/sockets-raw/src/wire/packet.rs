@@ -124,12 +124,13 @@ impl<'a> Packet<'a> {
 
     /// Whether the checksums of the IPv4 header and of TCP, UDP, ICMP or `ICMPv6` are right; `None`
     /// where that cannot be told: fragments, packets cut off, UDP without a checksum, other
-    /// transports.
+    /// transports, and packets that a routing header sends on, whose sum is over an address that is
+    /// not their destination yet (RFC 8200 section 8.1).
     ///
     /// A wrong sum is no proof of damage: packets that never left this machine (loopback, veth), and
     /// those seen on their way out, often carry a partial sum that a network card would complete.
     pub fn checksum_is_valid(&self) -> Option<bool> {
-        if self.is_fragment() || self.is_cut_off() {
+        if self.is_fragment() || self.is_cut_off() || self.header.is_routed_on {
             return None;
         }
         let carried = self.carried();

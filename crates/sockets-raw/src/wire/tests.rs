@@ -295,6 +295,15 @@ fn extension_headers_are_followed_so_far_and_no_farther() {
 }
 
 #[test]
+fn a_checksum_over_another_destination_is_not_judged() {
+    let routing = |left: u8| [0, 4, left, 0, 0, 0, 0];
+    let valid = |headers: &[(u8, &[u8])]| parse(&extended(headers)).unwrap().checksum_is_valid();
+    assert_eq!(valid(&[(43, &routing(0))]), Some(true));
+    assert_eq!(valid(&[(43, &routing(1))]), None);
+    assert_eq!(valid(&[(43, &routing(1)), (60, &[0; 7])]), None);
+}
+
+#[test]
 fn an_error_quotes_the_probe() {
     let source = IpAddr::from([203, 0, 113, 1]);
     for (code, kind) in [

@@ -52,8 +52,13 @@ fn datagrams_are_seen_once_and_whole() {
                 .ports(PacketEnd::Destination, PortRange::single(Port::new(port)))
                 .build()
                 .unwrap();
-            let mut sniffer =
-                Sniffer::builder().interface(loopback()).filter(filter).open().unwrap();
+            // More than there can be is as much as there can be.
+            let mut sniffer = Sniffer::builder()
+                .interface(loopback())
+                .filter(filter)
+                .snap_length(usize::MAX)
+                .open()
+                .unwrap();
             let here = UdpSocket::bind((host, 0)).unwrap();
             here.send_to(b"not this", elsewhere.local_addr().unwrap()).unwrap();
             here.send_to(b"this", there.local_addr().unwrap()).unwrap();

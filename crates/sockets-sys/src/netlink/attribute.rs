@@ -1,5 +1,6 @@
 //! Attributes: type, length, value (`struct nlattr`, `struct rtattr`).
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::after;
@@ -37,6 +38,13 @@ impl<'a> Attribute<'a> {
     pub fn text(&self) -> Option<&'a str> {
         let text = self.payload.split(|byte| *byte == 0).next()?;
         str::from_utf8(text).ok()
+    }
+
+    /// The value as text, up to its zero byte, with a replacement character for what is not UTF-8: the
+    /// kernel allows any bytes in a name.
+    pub fn lossy_text(&self) -> Cow<'a, str> {
+        let text = self.payload.split(|byte| *byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(text)
     }
 
     /// The attributes nested in the value.

@@ -17,11 +17,38 @@ impl NetlinkSocket {
     ///
     /// `timeout` is for each datagram, not for the whole: the kernel sends the next one when asked.
     ///
+    /// Where an answer was left in the middle, the next exchange begins with a fresh descriptor, which
+    /// has none of the options that were set by the old one.
+    ///
     /// # Errors
     ///
     /// [`ExchangeError`]. After one of its variants, messages given to `on_message` before are true
     /// but not all there are.
     pub fn exchange(
+        &mut self,
+        request: &NetlinkRequest,
+        buffer: &mut [u8],
+        timeout: Duration,
+        on_message: impl FnMut(Message<'_>),
+    ) -> Result<(), ExchangeError> {
+        if self.is_spoiled {
+            self.reopen().map_err(|source| ExchangeError::Reopen { source })?;
+        }
+        // Also where `on_message` panics.
+        self.is_spoiled = true;
+        let result = self.ask(request, buffer, timeout, on_message);
+        // All others end before the answer does.
+        self.is_spoiled = !matches!(
+            result,
+            Ok(())
+                | Err(ExchangeError::Send { .. }
+                    | ExchangeError::Refused { .. }
+                    | ExchangeError::Changed)
+        );
+        result
+    }
+
+    fn ask(
         &self,
         request: &NetlinkRequest,
         buffer: &mut [u8],
@@ -90,6 +117,12 @@ fn verdict(message: &Message<'_>) -> Result<(), ExchangeError> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExchangeError {
+    /// The exchange before this one failed, and there is no fresh socket for this one.
+    #[error("opening another netlink socket failed")]
+    Reopen {
+        /// The cause.
+        source: io::Error,
+    },
     /// The request could not be sent.
     #[error("sending to the netlink socket failed")]
     Send {

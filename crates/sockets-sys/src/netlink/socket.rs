@@ -4,12 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use crate::option;
+use crate::{option, wait_readable};
 
 /// Which part of the kernel a netlink socket speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +26,11 @@ impl NetlinkProtocol {
 #[derive(Debug)]
 pub struct NetlinkSocket {
     fd: OwnedFd,
+    protocol: NetlinkProtocol,
+    is_strict: bool,
+    /// An answer may still be under way: the kernel refuses another dump on the descriptor until it
+    /// is taken (`EBUSY`).
+    pub(super) is_spoiled: bool,
 }
 
 impl NetlinkSocket {
@@ -47,7 +51,17 @@ impl NetlinkSocket {
         for choice in [libc::NETLINK_CAP_ACK, libc::NETLINK_EXT_ACK] {
             option::set_int(fd.as_fd(), libc::SOL_NETLINK, choice, 1)?;
         }
-        Ok(Self { fd })
+        Ok(Self { fd, protocol, is_strict: false, is_spoiled: false })
+    }
+
+    /// Puts a fresh socket in the place of this one.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        let mut fresh = Self::open(self.protocol)?;
+        if self.is_strict {
+            fresh.set_strict(true)?;
+        }
+        *self = fresh;
+        Ok(())
     }
 
     /// Makes the kernel refuse what it does not understand in a request, and honour the filters of
@@ -56,9 +70,11 @@ impl NetlinkSocket {
     /// # Errors
     ///
     /// `ENOPROTOOPT` on an older kernel.
-    pub fn set_strict(&self, on: bool) -> io::Result<()> {
+    pub fn set_strict(&mut self, on: bool) -> io::Result<()> {
         let value = i32::from(on);
-        option::set_int(self.fd.as_fd(), libc::SOL_NETLINK, libc::NETLINK_GET_STRICT_CHK, value)
+        option::set_int(self.fd.as_fd(), libc::SOL_NETLINK, libc::NETLINK_GET_STRICT_CHK, value)?;
+        self.is_strict = on;
+        Ok(())
     }
 
     /// Sends a request; the kernel takes it whole or not at all.
@@ -89,7 +105,9 @@ impl NetlinkSocket {
         let room = buffer.len();
         let started = Instant::now();
         loop {
-            if !self.wait(timeout.saturating_sub(started.elapsed()))? {
+            let ready = wait_readable([self.as_fd()], timeout.saturating_sub(started.elapsed()))
+                .map_err(|source| NetlinkReceiveError::Io { source })?;
+            if !ready {
                 return Err(NetlinkReceiveError::TimedOut { after: timeout });
             }
             let flags = RecvFlags::TRUNC | RecvFlags::DONTWAIT;
@@ -109,19 +127,6 @@ impl NetlinkSocket {
                 return Err(NetlinkReceiveError::Truncated { length, buffer: room });
             }
             return Ok(&buffer[..length]);
-        }
-    }
-
-    fn wait(&self, timeout: Duration) -> Result<bool, NetlinkReceiveError> {
-        // Longer than any wait, for a duration that does not fit.
-        let timeout =
-            Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1 << 30, tv_nsec: 0 });
-        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, Some(&timeout)) {
-            Ok(ready) => Ok(ready > 0),
-            // Tried as if something were there: the receive does not wait.
-            Err(Errno::INTR) => Ok(true),
-            Err(error) => Err(NetlinkReceiveError::Io { source: error.into() }),
         }
     }
 }

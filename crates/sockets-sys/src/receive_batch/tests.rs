@@ -1,6 +1,7 @@
 //! Batches received over UNIX sockets, which keep the order and deliver before the call returns; and
 //! over loopback, where the packets are waited for.
 
+use std::io::{Read as _, Write as _};
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
@@ -127,4 +128,18 @@ fn the_error_of_the_socket_is_told_once() {
     let error = batch.receive(&here).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(batch.receive(&here).unwrap(), 0);
+}
+
+#[test]
+fn a_stream_is_refused_and_left_alone() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut here = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut there, _) = listener.accept().unwrap();
+    here.write_all(b"x").unwrap();
+    wait(&there);
+    let error = ReceiveBatch::new(2, 4).receive(&there).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    let mut byte = [0];
+    there.read_exact(&mut byte).unwrap();
+    assert_eq!(byte, *b"x");
 }

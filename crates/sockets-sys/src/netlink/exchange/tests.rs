@@ -27,7 +27,7 @@ fn link_named(name: &str, sequence: u32) -> NetlinkRequest {
 
 #[test]
 fn a_dump_is_complete_and_a_get_is_one_message() {
-    let socket = socket();
+    let mut socket = socket();
     let mut buffer = vec![0; 32 * 1024];
     let mut names = Vec::new();
     // Another process may make or remove an interface meanwhile.
@@ -65,7 +65,7 @@ fn a_refusal_is_the_kernels() {
 
 #[test]
 fn the_kernels_words_are_passed_on() {
-    let socket = socket();
+    let mut socket = socket();
     socket.set_strict(true).unwrap();
     // A strict kernel wants zeros where there is nothing to say.
     let mut request = NetlinkRequest::new(RTM_GETLINK, NetlinkFlags::DUMP, 1);
@@ -91,7 +91,7 @@ fn an_answer_that_does_not_fit_is_told() {
 
 #[test]
 fn answers_to_an_earlier_request_are_passed_over() {
-    let socket = socket();
+    let mut socket = socket();
     let mut buffer = vec![0; 32 * 1024];
     // Its answer waits in the socket.
     socket.send(link_named("lo", 1).as_bytes()).unwrap();
@@ -110,21 +110,42 @@ fn silence_ends_in_time() {
     assert!(matches!(error, NetlinkReceiveError::TimedOut { .. }), "{error:?}");
 }
 
-#[test]
-fn lost_messages_are_told() {
-    let socket = socket();
-    crate::set_receive_buffer(&socket, 0).unwrap();
-    // Answers that nobody takes fill the receive buffer; the kernel then drops one and says so.
-    let mut buffer = vec![0; 32 * 1024];
+/// Answers that nobody takes fill the receive buffer; the kernel then drops one and says so.
+fn fill(socket: &NetlinkSocket) {
+    crate::set_receive_buffer(socket, 0).unwrap();
     for sequence in 0..200 {
         if socket.send(link_named("lo", sequence).as_bytes()).is_err() {
             break;
         }
     }
+}
+
+#[test]
+fn lost_messages_are_told() {
+    let socket = socket();
+    fill(&socket);
+    let mut buffer = vec![0; 32 * 1024];
     let lost = (0..200).any(|_| {
         matches!(socket.receive(&mut buffer, Duration::ZERO), Err(NetlinkReceiveError::Overrun))
     });
     assert!(lost);
+}
+
+#[test]
+fn a_dump_that_failed_does_not_spoil_the_next() {
+    let mut socket = socket();
+    fill(&socket);
+    let mut buffer = vec![0; 32 * 1024];
+    // The kernel begins this dump and finds no room for it.
+    let error = socket.exchange(&links(1000), &mut buffer, PATIENCE, |_| {}).unwrap_err();
+    let overrun = ExchangeError::Receive(NetlinkReceiveError::Overrun);
+    assert_eq!(error.to_string(), overrun.to_string());
+    let mut count = 0;
+    // Another process may make or remove an interface meanwhile.
+    while let Err(error) = socket.exchange(&links(1001), &mut buffer, PATIENCE, |_| count += 1) {
+        assert!(matches!(error, ExchangeError::Changed), "{error:?}");
+    }
+    assert!(count > 0);
 }
 
 #[test]
