@@ -39,7 +39,8 @@ fn reserved_addresses_only_by_their_own_name() {
     assert_eq!(set("0.0.0.0"), set("127.0.0.1"), "where a connect to it goes");
     assert_eq!(set("[::]"), set("::1"));
     assert_eq!(set("::ffff:127.0.0.1"), set("127.0.0.1"));
-    assert_eq!(set("::/0").len(), u128::MAX - (1 << 120));
+    // All IPv4 addresses are mapped ones.
+    assert_eq!(set("::/0").len(), u128::MAX - (1 << 120) - (1 << 24) - (1 << 29));
 }
 
 #[test]
@@ -48,6 +49,21 @@ fn an_exclusion_covers_reserved_addresses_too() {
     assert!(set("239.1.1.1").difference(&covered("224.0.0.0/4")).is_empty());
     assert!(set("::ffff:127.0.0.1").difference(&covered("127.0.0.0/8")).is_empty());
     assert!(set("0.0.0.0").difference(&covered("0.0.0.0")).is_empty());
+    assert!(set("::ffff:127.0.0.0/126").difference(&covered("127.0.0.0/8")).is_empty());
+    assert!(set("127.0.0.0/30").difference(&covered("::ffff:127.0.0.0/104")).is_empty());
+}
+
+#[test]
+fn mapped_addresses_are_ipv4_addresses() {
+    assert_eq!(set("::ffff:127.0.0.0/126"), set("127.0.0.0/30"));
+    assert_eq!(set("::ffff:127.0.0.1-::ffff:127.0.0.9"), set("127.0.0.1-127.0.0.9"));
+    assert!(set("::ffff:224.0.0.0/124").is_empty(), "multicast only by its own name");
+    let around = set("::fffe:ffff:fffe-::1:0:0:1");
+    assert_eq!(around.only(Family::V6).len(), 4);
+    assert_eq!(around.only(Family::V4), set("0.0.0.0/0"));
+    let single: AddressSet = ["::ffff:127.0.0.1".parse::<IpAddr>().unwrap()].into_iter().collect();
+    assert_eq!(single, set("127.0.0.1"));
+    assert!(set("127.0.0.1").contains("::ffff:127.0.0.1".parse().unwrap()));
 }
 
 #[test]
