@@ -24,7 +24,9 @@ fn every_form_of_target() {
     assert_eq!(all(&set("127.0.0.254-127.0.1.1")).len(), 4);
     assert_eq!(all(&set("127.0.0-1.1-2")), ["127.0.0.1", "127.0.0.2", "127.0.1.1", "127.0.1.2"]);
     assert_eq!(set("10.0.0-3.1-254").len(), 4 * 254);
-    assert_eq!(set("127.*.0-.-").len(), 1 << 24);
+    assert_eq!(all(&set("127.0.0.-1")), ["127.0.0.0", "127.0.0.1"]);
+    assert_eq!(all(&set("127.0.0.254-")), ["127.0.0.254", "127.0.0.255"]);
+    assert_eq!(set("127.*.0-.*").len(), 1 << 24);
     assert_eq!("localhost".parse::<TargetSpec>().unwrap().name(), Some("localhost"));
     assert_eq!("web-1.example.".parse::<TargetSpec>().unwrap().name(), Some("web-1.example."));
 }
@@ -72,10 +74,20 @@ fn bad_targets_say_what_is_wrong() {
         ("", "empty"),
         ("127.0.0.1/33", "0 to 32"),
         ("127.0.0.1/x", "0 to 32"),
+        ("127.0.0.1/+8", "0 to 32"),
         ("127.0.0.9-127.0.0.1", "ends before it starts"),
         ("127.0.0.1-::1", "different families"),
         ("127.0.0.300", "0 to 255"),
         ("127.0.0.9-3", "ends before it starts"),
+        ("127.0.0.", "an octet is missing"),
+        ("...", "an octet is missing"),
+        ("127.0..1-2", "an octet is missing"),
+        ("127.0.0.-", "all of them are `*`"),
+        ("010.0.0.1", "leading zero"),
+        ("10.0.0.1-020", "leading zero"),
+        ("10.0.0.00", "leading zero"),
+        ("10.0.0.1-2-3", "0 to 255"),
+        ("010.0.0.0/8", "0 to 32"),
         ("0-254.0-254.0-254.1", "65536 separate runs"),
         ("fe80::1%lo", "zone"),
         ("a b", "neither an address nor a host name"),
