@@ -8,7 +8,7 @@ mod services;
 mod terminal;
 
 pub(crate) use events::{EventLine, EventLog, EventSender};
-pub(crate) use file::create;
+pub(crate) use file::{create, empty, open};
 #[cfg(target_os = "linux")]
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
