@@ -1,5 +1,6 @@
 //! Standard output, standard error and files.
 
+mod csv_error;
 mod events;
 mod file;
 #[cfg(target_os = "linux")]
@@ -7,8 +8,9 @@ mod packets;
 mod services;
 mod terminal;
 
+pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};
-pub(crate) use file::create;
+pub(crate) use file::{create, empty, open};
 #[cfg(target_os = "linux")]
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,

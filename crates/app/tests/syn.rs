@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -295,12 +297,19 @@ fn the_interface_asked_for_is_the_one_used() {
 #[test]
 #[ignore = "needs root: to give privilege up"]
 fn without_privilege_the_remedy_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    // For everyone, and a path that a shell would take for two.
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("the ports");
+    std::fs::copy(env!("CARGO_BIN_EXE_ports"), &program).unwrap();
     let output = Command::new("setpriv")
         .args(["--bounding-set=-all", "--inh-caps=-all", "--reuid=65534", "--clear-groups"])
-        .args([env!("CARGO_BIN_EXE_ports"), "scan", "127.0.0.1", "-p", "9", "--method", "syn"])
+        .arg(&program)
+        .args(["scan", "127.0.0.1", "-p", "9", "--method", "syn"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("sudo setcap cap_net_raw=ep /"), "{said}");
+    let command = format!("`sudo setcap cap_net_raw=ep '{}'`", program.display());
+    assert!(said.contains(&command), "{said}");
 }

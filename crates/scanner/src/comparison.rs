@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ports_core::{Port, Transport};
 
-use crate::record::{ScanRecord, SeenStates, View};
+use crate::record::{HostView, ScanRecord, SeenStates, View};
 
 /// The differences of two records, as far as they are proven: what one of the two did not scan, or did
 /// not finish, is no difference.
@@ -73,9 +73,16 @@ pub struct PortChange {
     pub before: SeenStates,
     /// What it is.
     pub after: SeenStates,
-    /// Whether both scans asked it for certain: `false` where one does not list it, and could not ask
-    /// some ports.
+    /// Whether it is another state for certain: `false` where one scan does not list it, and could not
+    /// ask some ports, and where one scan met only the silence that `open|filtered` is.
     pub certain: bool,
+}
+
+/// One host in both records.
+struct Host<'a> {
+    address: IpAddr,
+    was: HostView<'a>,
+    is: HostView<'a>,
 }
 
 /// What a difference is.
@@ -133,11 +140,16 @@ impl Comparison {
         let assumed = before.has_targets_of(after);
         let addresses: BTreeSet<IpAddr> = before.addresses().chain(after.addresses()).collect();
         for address in addresses {
-            comparison.host(before, after, address, assumed);
+            let host = Host {
+                address,
+                was: before.host(address, assumed),
+                is: after.host(address, assumed),
+            };
+            comparison.host(&host);
             let ports: BTreeSet<_> =
                 before.ports_of(address).chain(after.ports_of(address)).collect();
             for port in ports {
-                comparison.port(before, after, address, port, assumed);
+                comparison.port(&host, port);
             }
         }
         comparison
@@ -148,45 +160,38 @@ impl Comparison {
         self.changes.is_empty()
     }
 
-    fn host(&mut self, before: &ScanRecord, after: &ScanRecord, address: IpAddr, assumed: bool) {
-        let up = after.is_up(address);
-        if up == before.is_up(address) {
+    fn host(&mut self, host: &Host<'_>) {
+        let up = host.is.is_up();
+        if up == host.was.is_up() {
             return;
         }
-        let (with, without) = if up { (after, before) } else { (before, after) };
-        match without.asked_host(address, assumed) {
+        let (with, without) = if up { (&host.is, &host.was) } else { (&host.was, &host.is) };
+        match without.was_asked() {
             Some(certain) => {
-                let name = with.name_of(address);
+                let (address, name) = (host.address, with.name());
                 self.add(ScanChange::Host(HostChange { address, name, up, certain }));
             }
             None => self.counts.not_compared += 1,
         }
     }
 
-    fn port(
-        &mut self,
-        before: &ScanRecord,
-        after: &ScanRecord,
-        address: IpAddr,
-        (transport, port): (Transport, Port),
-        assumed: bool,
-    ) {
-        let view = |record: &ScanRecord| record.view(address, (transport, port), assumed);
-        match (view(before), view(after)) {
+    fn port(&mut self, host: &Host<'_>, (transport, port): (Transport, Port)) {
+        let view = |host: &HostView<'_>| host.port((transport, port));
+        match (view(&host.was), view(&host.is)) {
             (
                 View::In { states: was, certain: asked_before },
                 View::In { states: is, certain: asked_after },
             ) => {
                 if !was.may_be(is) {
-                    let name = after.name_of(address).or_else(|| before.name_of(address));
+                    let unproven = was.may_hide(is, transport);
                     self.add(ScanChange::Port(PortChange {
-                        address,
-                        name,
+                        address: host.address,
+                        name: host.is.name().or_else(|| host.was.name()),
                         transport,
                         port,
                         before: was,
                         after: is,
-                        certain: asked_before && asked_after,
+                        certain: asked_before && asked_after && !unproven,
                     }));
                 }
             }

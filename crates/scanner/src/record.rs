@@ -3,18 +3,22 @@
 mod bounded;
 mod jsonl;
 mod nmap_xml;
+mod part;
 mod read;
 mod states;
+mod view;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ports_core::{Port, PortSet, Transport};
+use ports_core::{Port, Transport};
 
+use self::part::{Part, PartNumber};
 pub use self::read::ReadRecordError;
+use self::read::Refused;
 pub use self::states::SeenStates;
-use crate::target::AddressSet;
+pub(crate) use self::view::{HostView, View};
 
 /// A saved scan: JSON lines or XML of this crate's reports, or nmap's XML.
 ///
@@ -37,60 +41,48 @@ pub struct ScanRecord {
     parts: Vec<Part>,
     hosts: BTreeMap<IpAddr, HostRecord>,
     rows: usize,
+    /// Runs of addresses that the parts cover.
+    runs: usize,
     /// The file ends in the middle.
     truncated: bool,
-}
-
-/// One scan of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Part {
-    /// What was scanned; `None` where the file does not say.
-    addresses: Option<AddressSet>,
-    /// The targets as they were given, and how many addresses they made.
-    targets: (String, u64),
-    ports: Vec<(Transport, PortSet)>,
-    /// The states that ports without a row may have.
-    unlisted: SeenStates,
-    finished: bool,
-    /// Pairs without a verdict.
-    unfinished: u64,
-    /// Ports that could not be asked.
-    errors: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct HostRecord {
     name: Option<Arc<str>>,
-    up: bool,
-    ports: BTreeMap<(Transport, Port), SeenStates>,
-    /// The states of its ports without a row, where the file says so for each host.
-    unlisted: Option<SeenStates>,
+    /// The last part that has a line or a row of it.
+    part: PartNumber,
+    /// The last part that it answered.
+    up: Option<PartNumber>,
+    ports: BTreeMap<(Transport, Port), Row>,
+    /// The states of its ports without a row, where a part says so for each host.
+    unlisted: Option<(PartNumber, SeenStates)>,
 }
 
-/// What a record says of one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum View {
-    /// In one of these states; `certain` unless it may be that it could not be asked.
-    In { states: SeenStates, certain: bool },
-    /// Not scanned, not finished, not asked.
-    Unknown,
+struct Row {
+    states: SeenStates,
+    part: PartNumber,
 }
 
 impl ScanRecord {
-    /// The most rows and hosts a record holds.
+    /// The most rows, hosts and runs of addresses a record holds.
     pub const MAX_ROWS: usize = 10_000_000;
+    /// The most scans of one file.
+    pub const MAX_SCANS: usize = 4_096;
 
     /// How many ports it lists.
     pub const fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many hosts answered.
+    /// How many hosts answered, in any scan of the file.
     pub fn hosts_up(&self) -> usize {
-        self.hosts.values().filter(|host| host.up).count()
+        self.hosts.values().filter(|host| host.up.is_some()).count()
     }
 
-    /// Why what is missing proves nothing, in words; `None` where every scan came to its end.
+    /// Why what is missing proves nothing, in words; `None` where every scan is whole and came to its
+    /// end.
     pub fn unfinished(&self) -> Option<String> {
         if self.truncated {
             return Some("the file ends in the middle".to_owned());
@@ -99,9 +91,13 @@ impl ScanRecord {
             return Some("the file does not say what was scanned".to_owned());
         }
         let cut = self.parts.iter().filter(|part| !part.is_complete());
-        let ports: u64 = cut.clone().map(|part| part.unfinished).sum();
+        let ports: u64 = cut.clone().map(|part| part.unfinished).fold(0, u64::saturating_add);
         match (cut.count(), ports) {
-            (0, _) => None,
+            (0, _) => {
+                let share =
+                    self.parts.iter().map(|part| part.shard).find(|shard| !shard.is_whole());
+                share.map(|shard| format!("it is shard {shard} of a scan"))
+            }
             (_, 0) => Some("the scan did not come to its end".to_owned()),
             (_, ports) => Some(format!("the scan was cut short: {ports} ports have no verdict")),
         }
@@ -110,14 +106,14 @@ impl ScanRecord {
     /// How many ports this machine could not ask, where the file does not list them.
     pub fn unlisted_errors(&self) -> u64 {
         let unlisted = |part: &&Part| part.unlisted.contains(SeenStates::ERROR);
-        self.parts.iter().filter(unlisted).map(|part| part.errors).sum()
+        let errors = self.parts.iter().filter(unlisted).map(|part| part.errors);
+        errors.fold(0, u64::saturating_add)
     }
 
     /// Whether both scanned the same targets, as far as they say so.
     pub(crate) fn has_targets_of(&self, other: &Self) -> bool {
-        let targets = |record: &Self| {
-            record.parts.iter().map(|part| part.targets.clone()).collect::<Vec<_>>()
-        };
+        let targets =
+            |record: &Self| record.parts.iter().map(|part| part.targets).collect::<Vec<_>>();
         targets(self) == targets(other)
     }
 
@@ -130,91 +126,60 @@ impl ScanRecord {
         self.hosts.get(&address).into_iter().flat_map(|host| host.ports.keys().copied())
     }
 
-    pub(crate) fn name_of(&self, address: IpAddr) -> Option<Arc<str>> {
-        self.hosts.get(&address)?.name.clone()
-    }
-
-    pub(crate) fn is_up(&self, address: IpAddr) -> bool {
-        self.hosts.get(&address).is_some_and(|host| host.up)
-    }
-
-    /// Whether a finished scan asked the host, and whether it could; `None` where none did. Where the
-    /// file does not say what was scanned, `assumed` is taken.
-    pub(crate) fn asked_host(&self, address: IpAddr, assumed: bool) -> Option<bool> {
-        let part = self
-            .parts
-            .iter()
-            .rev()
-            .find(|part| part.is_complete() && part.covers(address).unwrap_or(assumed))?;
-        Some(part.errors == 0)
-    }
-
-    /// What it says of a port. `assumed` as in [`Self::asked_host`].
-    pub(crate) fn view(&self, address: IpAddr, port: (Transport, Port), assumed: bool) -> View {
-        let host = self.hosts.get(&address);
-        if let Some(states) = host.and_then(|host| host.ports.get(&port)) {
-            return if states.contains(SeenStates::ERROR) {
-                View::Unknown
-            } else {
-                View::In { states: *states, certain: true }
-            };
+    /// A scan begins: what is added from now on belongs to it.
+    fn add_part(&mut self, part: Part) -> Result<(), Refused> {
+        if self.parts.len() == Self::MAX_SCANS {
+            return Err(Refused::TooManyScans);
         }
-        let asked = |part: &&Part| {
-            part.is_complete()
-                && part
-                    .ports
-                    .iter()
-                    .any(|(transport, set)| *transport == port.0 && set.contains(port.1))
-                && part.covers(address).unwrap_or(host.is_some() || assumed)
-        };
-        let Some(part) = self.parts.iter().rev().find(asked) else { return View::Unknown };
-        let states = match host.and_then(|host| host.unlisted) {
-            Some(of_host) => of_host,
-            None => part.unlisted,
-        };
-        let may_be_error = states.contains(SeenStates::ERROR) && part.errors > 0;
-        match states.without(SeenStates::ERROR) {
-            SeenStates::NONE => View::Unknown,
-            states => View::In { states, certain: !may_be_error },
+        let runs = part.addresses.as_ref().map_or(0, crate::AddressSet::run_count);
+        if runs > self.room() {
+            return Err(Refused::TooManyRows);
         }
+        self.runs += runs;
+        self.parts.push(part);
+        Ok(())
     }
 
-    fn add_host(&mut self, address: IpAddr) -> Option<&mut HostRecord> {
-        if !self.hosts.contains_key(&address) {
-            self.rows_left()?;
-        }
-        Some(self.hosts.entry(address).or_default())
+    /// The scan that is being read; 0 where none has begun.
+    const fn part(&self) -> PartNumber {
+        // At most MAX_SCANS.
+        self.parts.len() as PartNumber
     }
 
-    /// A row; a later one of the same port takes its place. `None` where there are too many.
+    fn add_host(&mut self, address: IpAddr) -> Result<&mut HostRecord, Refused> {
+        if self.room() == 0 && !self.hosts.contains_key(&address) {
+            return Err(Refused::TooManyRows);
+        }
+        let part = self.part();
+        let host = self.hosts.entry(address).or_default();
+        host.part = part;
+        Ok(host)
+    }
+
+    /// A row; a later one of the same port takes its place.
     fn add_row(
         &mut self,
         address: IpAddr,
         port: (Transport, Port),
         states: SeenStates,
-    ) -> Option<()> {
-        self.rows_left()?;
+    ) -> Result<(), Refused> {
+        if self.room() == 0 {
+            return Err(Refused::TooManyRows);
+        }
+        let part = self.part();
         let host = self.add_host(address)?;
-        host.up |= states.is_an_answer();
-        if host.ports.insert(port, states).is_none() {
+        if states.is_an_answer() {
+            host.up = Some(part);
+        }
+        if host.ports.insert(port, Row { states, part }).is_none() {
             self.rows += 1;
         }
-        Some(())
+        Ok(())
     }
 
-    fn rows_left(&self) -> Option<()> {
-        (self.rows + self.hosts.len() < Self::MAX_ROWS).then_some(())
-    }
-}
-
-impl Part {
-    const fn is_complete(&self) -> bool {
-        self.finished && self.unfinished == 0
-    }
-
-    /// Whether the address was scanned; `None` where the file does not say.
-    fn covers(&self, address: IpAddr) -> Option<bool> {
-        self.addresses.as_ref().map(|addresses| addresses.contains(address))
+    /// How many rows, hosts or runs there is room for.
+    fn room(&self) -> usize {
+        Self::MAX_ROWS.saturating_sub(self.rows + self.hosts.len() + self.runs)
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct ScanArgs {
     /// Keep what is done in FILE, and go on from there where it exists
     #[arg(long, value_name = "FILE")]
     pub(crate) resume: Option<PathBuf>,
-    /// Scan but the I-th of N equal shares
+    /// Scan but the I-th of N shares
     #[arg(long, value_name = "I/N", default_value_t)]
     pub(crate) shard: Shard,
     /// Seed of the order in which ports are asked

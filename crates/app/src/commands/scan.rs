@@ -20,15 +20,17 @@ pub(crate) async fn run(
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    // Files first: a path that cannot be written is known before the first probe.
+    // Files first: a path that cannot be written is known before the first probe. They are emptied
+    // once the arguments are known to be good.
     let bar = progress::Bar::new(terminal.shows_progress());
     let file = args.resume.clone();
-    let sinks = sinks::Sinks::open(&args, terminal, bar.clone())?;
+    let mut sinks = sinks::Sinks::open(&args, terminal, bar.clone())?;
     // Standard input and the resolver may take their time.
     let plan::Plan { scans, unresolved } = tokio::select! {
         plan = spawn_blocking(move || plan::plan(&args, terminal)) => plan??,
         () = signals.stop().cancelled() => return Ok(signals.or_interrupted(Exit::Done)),
     };
+    sinks.begin()?;
     resume::note(file.as_deref(), &scans, terminal);
 
     let handles: Vec<ScanHandle> = scans.iter().map(Scan::handle).collect();

@@ -1,6 +1,6 @@
 //! Files that results are written to.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -8,6 +8,24 @@ use anyhow::Context;
 
 /// Creates `path`, or empties it; before the work begins, so that a wrong path costs nothing.
 pub(crate) fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok(BufWriter::new(file))
+    Ok(BufWriter::new(File::create(path).with_context(|| cannot_write(path))?))
+}
+
+/// Opens `path` for writing at its end, and creates it where it does not exist. What is in it stays
+/// until [`empty`]: whether the work can begin may not be known yet.
+pub(crate) fn open(path: &Path) -> anyhow::Result<File> {
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    opened.with_context(|| cannot_write(path))
+}
+
+/// Takes out what is in a file. A pipe or a terminal is left as it is.
+pub(crate) fn empty(file: &File, path: &Path) -> anyhow::Result<()> {
+    if file.metadata().with_context(|| cannot_write(path))?.is_file() {
+        file.set_len(0).with_context(|| cannot_write(path))?;
+    }
+    Ok(())
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write `{}`", path.display())
 }

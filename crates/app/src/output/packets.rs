@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use super::csv_error::io_error;
+
 /// What is shown of one packet. As a JSON line it is described in docs/json-lines.md.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PacketRow<'a> {
@@ -98,7 +100,7 @@ impl<W: Write> CsvPackets<W> {
 
 impl<W: Write + Send> PacketWriter for CsvPackets<W> {
     fn start(&mut self, _start: &SniffStart<'_>) -> io::Result<()> {
-        self.0.write_record([
+        let header = [
             "time_us",
             "interface",
             "direction",
@@ -110,7 +112,8 @@ impl<W: Write + Send> PacketWriter for CsvPackets<W> {
             "length",
             "tcp_flags",
             "detail",
-        ])?;
+        ];
+        self.0.write_record(header).map_err(io_error)?;
         self.0.flush()
     }
 
@@ -118,7 +121,7 @@ impl<W: Write + Send> PacketWriter for CsvPackets<W> {
         fn text(value: Option<impl ToString>) -> String {
             value.map(|value| value.to_string()).unwrap_or_default()
         }
-        self.0.write_record([
+        let written = self.0.write_record([
             packet.time_us.to_string().as_str(),
             packet.interface,
             packet.direction,
@@ -130,8 +133,8 @@ impl<W: Write + Send> PacketWriter for CsvPackets<W> {
             &packet.length.to_string(),
             packet.tcp_flags.as_deref().unwrap_or_default(),
             packet.detail.as_deref().unwrap_or_default(),
-        ])?;
-        Ok(())
+        ]);
+        written.map_err(io_error)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -6,6 +6,8 @@ use comfy_table::{Cell, ContentArrangement, Table, presets};
 use ports_core::Service;
 use serde::Serialize;
 
+use super::csv_error::io_error;
+
 /// Takes services one by one and writes them in some format.
 pub(crate) trait ServiceWriter {
     fn write(&mut self, service: &Service) -> io::Result<()>;
@@ -39,22 +41,23 @@ pub(crate) struct CsvServices<W: Write>(csv::Writer<W>);
 impl<W: Write> CsvServices<W> {
     pub(crate) fn new(writer: W) -> io::Result<Self> {
         let mut writer = csv::Writer::from_writer(writer);
-        writer.write_record(["port", "transport", "name", "description", "class", "source"])?;
+        let header = ["port", "transport", "name", "description", "class", "source"];
+        writer.write_record(header).map_err(io_error)?;
         Ok(Self(writer))
     }
 }
 
 impl<W: Write> ServiceWriter for CsvServices<W> {
     fn write(&mut self, service: &Service) -> io::Result<()> {
-        self.0.write_record([
+        let written = self.0.write_record([
             service.port.to_string().as_str(),
             service.transport.name(),
             service.name,
             service.description,
             service.class.name(),
             service.source.name(),
-        ])?;
-        Ok(())
+        ]);
+        written.map_err(io_error)
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -1,6 +1,9 @@
 //! `ports lookup`.
 
-use super::program::run;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use super::program::{Run, ports, run};
 
 #[test]
 fn a_port_with_its_service() {
@@ -79,6 +82,23 @@ fn what_the_table_prints_can_be_asked_and_lists_too() {
         .collect();
     assert_eq!(asked, [(443, "tcp".to_owned()), (53, "udp".to_owned())]);
     run(&["lookup", "443/http"]).assert_code(2);
+}
+
+/// More than a pipe holds, so that the rows themselves meet its end.
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    for format in ["csv", "jsonl", "table"] {
+        let mut child = ports(&["lookup", "1-65535", "--format", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let ended = Run::from(child.wait_with_output().unwrap());
+        ended.assert_code(0);
+        assert_eq!((first.is_empty(), ended.stderr.as_str()), (false, ""), "{format}");
+    }
 }
 
 #[test]

@@ -50,6 +50,36 @@ fn nmap_formats_count_what_they_do_not_list() {
     assert!(lines.last().unwrap().starts_with("# ports done at "));
 }
 
+#[test]
+fn a_scan_that_cannot_begin_empties_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("saved.jsonl");
+    let output = path.to_str().unwrap();
+    let before = "an earlier scan\n".repeat(1_000);
+    std::fs::write(&path, &before).unwrap();
+    for (args, code) in [
+        (&["127.88.8.4", "-p", "1", "--exclude-ports", "1"][..], 2),
+        (&["127.88.8.4", "-p", "1", "--udp", "--method", "connect"], 2),
+        (&["127.88.8.4", "-p", "1", "--exclude-file", "/no/such/file"], 4),
+        // RFC 6761 section 6.4: never resolves.
+        (&["no-such-host.invalid", "-p", "1"], 4),
+    ] {
+        run(&[&["scan", "-o", output], args].concat()).assert_code(code);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), before, "{args:?}");
+    }
+    run(&["scan", "-o", output, "127.88.8.4", "-p", "1"]).assert_code(0);
+    let after = std::fs::read_to_string(&path).unwrap();
+    assert!(after.lines().all(|line| line.starts_with("{\"type\":")), "{after}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_is_a_file_to_write_to() {
+    let scan = run(&["scan", "127.88.8.4", "-p", "1", "-o", "jsonl:/dev/stderr"]);
+    scan.assert_code(0);
+    assert!(scan.stderr.starts_with("{\"type\":\"scan\","), "{}", scan.stderr);
+}
+
 /// A scan that takes many seconds: its first row is there long before its end.
 #[test]
 fn rows_come_while_the_scan_runs() {

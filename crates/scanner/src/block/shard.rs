@@ -1,10 +1,11 @@
-//! A shard: one of several equal shares of a plan.
+//! A shard: one of several shares of a plan.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One of several equal shares of a plan: every `count`-th block, from the block `number`. The shards
-/// `1/N` to `N/N` of one plan are the plan, each port once.
+/// One of several shares of a plan: every `count`-th block, from the block `number`. The shards `1/N`
+/// to `N/N` of one plan are the plan, each port once. They differ by a block at most, which of a small
+/// plan is much: a plan of one block is all in the first shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shard {
     number: u32,

@@ -8,6 +8,14 @@ use super::*;
 
 /// A saved scan of 10.0.0.0/29.
 fn scan(ports: &str, show: &str, rows: &[(&str, u16, &str)], summary: &str) -> ScanRecord {
+    read(&text(ports, show, rows, summary))
+}
+
+fn read(text: &str) -> ScanRecord {
+    ScanRecord::read("test", text.as_bytes()).unwrap()
+}
+
+fn text(ports: &str, show: &str, rows: &[(&str, u16, &str)], summary: &str) -> String {
     let show: Vec<String> = show.split(',').map(|word| format!("\"{word}\"")).collect();
     let mut text = format!(
         r#"{{"type":"scan","transport":"tcp","targets":["10.0.0.0/29"],"ports":"{ports}","addresses":"10.0.0.0-10.0.0.7","show":[{}],"hosts":8}}"#,
@@ -26,7 +34,7 @@ fn scan(ports: &str, show: &str, rows: &[(&str, u16, &str)], summary: &str) -> S
     }
     text += "\n";
     text += summary;
-    ScanRecord::read("test", text.as_bytes()).unwrap()
+    text
 }
 
 const DONE: &str = "{\"type\":\"summary\",\"unfinished\":0,\"errors\":0}\n";
@@ -126,6 +134,92 @@ fn hosts_come_and_go() {
     assert_eq!(comparison.counts.opened, 1);
     assert!(matches!(&comparison.changes[1], ScanChange::Port(port) if !port.certain));
     assert_eq!(unsure.unlisted_errors(), 5);
+}
+
+#[test]
+fn a_shard_proves_no_absence() {
+    let rows = [("10.0.0.1", 22, "open"), ("10.0.0.1", 80, "open"), ("10.0.0.2", 22, "open")];
+    let whole = scan("1-100", "open", &rows, DONE);
+    let shard = |name: &str| {
+        let text = text("1-100", "open", &[("10.0.0.1", 22, "open")], DONE);
+        read(&text.replace("\"hosts\":8", &format!("\"hosts\":8,\"shard\":\"{name}\"")))
+    };
+    for (a, b) in [(&whole, &shard("1/4")), (&shard("1/4"), &whole)] {
+        assert!(told(a, b).is_empty(), "{:?}", told(a, b));
+        assert_eq!(Comparison::between(a, b).counts.not_compared, 3, "two ports and a host");
+    }
+    assert_eq!(shard("1/4").unfinished().unwrap(), "it is shard 1/4 of a scan");
+    assert_eq!(told(&whole, &shard("1/1")).len(), 3);
+    assert_eq!(shard("1/1").unfinished(), None);
+}
+
+#[test]
+fn ports_of_hosts_that_discovery_left_out_are_not_known() {
+    let rows = [("10.0.0.1", 22, "open"), ("10.0.0.1", 80, "open"), ("10.0.0.2", 22, "open")];
+    let before = scan("1-100", "open", &rows, DONE);
+    let discovered = |count: u32| {
+        let summary = DONE.replace("\"errors\"", &format!("\"not_scanned\":{count},\"errors\""));
+        scan("1-100", "open", &[("10.0.0.1", 22, "open")], &summary)
+    };
+    let after = discovered(7);
+    assert_eq!(
+        told(&before, &after),
+        ["closed 10.0.0.1:80 open -> not-open true", "host-down 10.0.0.2 true"]
+    );
+    assert_eq!(Comparison::between(&before, &after).counts.not_compared, 1);
+    assert_eq!(told(&before, &discovered(0)).len(), 3);
+}
+
+#[test]
+fn the_last_scan_of_a_file_that_asked_holds() {
+    let monday = text(
+        "1-100",
+        "open",
+        &[("10.0.0.1", 22, "open"), ("10.0.0.1", 80, "open"), ("10.0.0.2", 22, "open")],
+        DONE,
+    );
+    let tuesday = text("1-100", "open", &[("10.0.0.1", 22, "open")], DONE);
+    let (before, after) = (read(&monday), read(&tuesday));
+    let both = read(&(monday.clone() + &tuesday));
+    assert_eq!(told(&before, &both), told(&before, &after));
+    assert_eq!(told(&before, &both).len(), 3, "80 and all of 10.0.0.2 are gone");
+    assert!(told(&both, &after).is_empty(), "{:?}", told(&both, &after));
+    // What does not cover a port, or did not come to its end, says nothing against its row.
+    for (later, kept) in [
+        (text("1-21,81-100", "open", &[UP], DONE), "other ports"),
+        (text("1-100", "open", &[UP], CUT), "cut short"),
+        (text("1-100", "open", &[UP], "").replace("10.0.0.0-10.0.0.7", "10.0.0.8"), "elsewhere"),
+        (tuesday.replace("\"hosts\":8", "\"hosts\":8,\"shard\":\"1/2\""), "a shard"),
+    ] {
+        let both = read(&(monday.clone() + &later));
+        assert!(told(&before, &both).is_empty(), "{kept}: {:?}", told(&before, &both));
+    }
+    // And a row after all holds again.
+    let back = read(&(monday.clone() + &tuesday + &monday));
+    assert!(told(&before, &back).is_empty());
+}
+
+#[test]
+fn silence_over_udp_is_no_proof() {
+    let udp = |show: &str, state: &str| {
+        let rows = [("10.0.0.1", 53, state), UP];
+        let rows = if state.is_empty() { &rows[1..] } else { &rows[..1] };
+        read(&text("1-100", show, rows, DONE).replace("tcp", "udp"))
+    };
+    let (open, closed) = (udp("open", "open"), udp("open,closed", "closed"));
+    let (silent, refused) = (udp("open|filtered", "open|filtered"), udp("filtered", "filtered"));
+    let unlisted = udp("open", "");
+    for (before, after, expected) in [
+        (&silent, &open, "opened 10.0.0.1:53 open|filtered -> open false"),
+        (&open, &silent, "closed 10.0.0.1:53 open -> open|filtered false"),
+        (&unlisted, &open, "opened 10.0.0.1:53 not-open -> open false"),
+        (&refused, &silent, "changed 10.0.0.1:53 filtered -> open|filtered false"),
+        (&refused, &open, "opened 10.0.0.1:53 filtered -> open true"),
+        (&closed, &open, "opened 10.0.0.1:53 closed -> open true"),
+        (&closed, &silent, "changed 10.0.0.1:53 closed -> open|filtered true"),
+    ] {
+        assert_eq!(told(before, after), [expected]);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ports_core::{Port, PortSet, Transport};
 use quick_xml::escape::unescape;
@@ -9,8 +10,10 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Error, Reader};
 
 use super::bounded::Bounded;
-use super::jsonl::{Refused, take_line};
+use super::jsonl::take_line;
+use super::read::{Refused, host_name};
 use super::{Part, ReadRecordError, ScanRecord, SeenStates};
+use crate::digest::Digest;
 use crate::report::INSTRUCTION;
 
 /// What an element may be nested in at most; nmap's own are five deep.
@@ -48,10 +51,10 @@ pub(super) fn read<R: BufRead>(
                 if end.local_name().as_ref() == "host" { document.host_ends() } else { Ok(()) }
             }
             Ok(Event::PI(instruction)) if instruction.target() == INSTRUCTION => {
-                take_line(&mut document.record, instruction.content().trim().as_bytes()).map(drop)
+                document.instruction(instruction.content().trim().as_bytes())
             }
             Ok(Event::Eof) => {
-                document.record.truncated = depth > 0 || document.root.is_none();
+                document.record.truncated = depth > 0 || document.record.parts.is_empty();
                 break;
             }
             Ok(_) => Ok(()),
@@ -67,30 +70,26 @@ pub(super) fn read<R: BufRead>(
             Err(error) => Err(Refused::Reason(error.to_string())),
         };
         let line = reader.get_mut().line();
-        taken.map_err(|refused| match refused {
-            Refused::Reason(reason) => {
-                ReadRecordError::Line { name: name.to_owned(), line, reason }
-            }
-            Refused::TooManyRows => ReadRecordError::TooManyRows { name: name.to_owned(), line },
-        })?;
+        taken.map_err(|refused| refused.at(name, line))?;
     }
     // Too many rows would have been seen at the end of an earlier host.
     let _ = document.host_ends();
-    Ok(document.finish())
+    Ok(document.record)
 }
 
 #[derive(Default)]
 struct Document {
     record: ScanRecord,
-    /// Nmap's own account of the scan; where our instructions are there, they say more.
-    root: Option<Part>,
+    /// The part that is nmap's own account of the scan; where our instructions are there, they say
+    /// more, and take its place.
+    root: Option<usize>,
     host: Option<Host>,
 }
 
 #[derive(Default)]
 struct Host {
     address: Option<IpAddr>,
-    name: Option<String>,
+    name: Option<Arc<str>>,
     up: bool,
     /// Up because the user said so, not because it answered.
     user_set: bool,
@@ -103,41 +102,44 @@ impl Document {
     fn element(&mut self, element: &str, start: &BytesStart<'_>) -> Result<(), Refused> {
         match element {
             "nmaprun" => {
-                self.root = Some(Part {
-                    targets: (targets_of(&attribute(start, "args")?.unwrap_or_default()), 0),
+                let targets = targets_of(&attribute(start, "args")?.unwrap_or_default());
+                self.record.add_part(Part {
+                    targets: (Digest::of(targets.as_bytes()), 0),
                     // A host that is not listed is down.
                     unlisted: SeenStates::other_than(SeenStates::OPEN).without(SeenStates::ERROR),
                     ..Part::default()
-                });
+                })?;
+                self.root = Some(self.record.parts.len() - 1);
             }
             "scaninfo" => {
                 let transport = attribute(start, "protocol")?.and_then(|word| word.parse().ok());
                 let services = attribute(start, "services")?;
                 if let (Some(transport), Some(services), Some(root)) =
-                    (transport, services, &mut self.root)
+                    (transport, services, self.root())
                     && !services.is_empty()
                 {
                     let ports = PortSet::parse(&services, transport)
                         .map_err(|error| Refused::Reason(error.to_string()))?;
-                    root.ports.push((transport, ports));
+                    root.add_ports(transport, ports);
                 }
             }
             "finished" => {
                 let exit = attribute(start, "exit")?;
-                if let Some(root) = &mut self.root {
+                if let Some(root) = self.root() {
                     root.finished = exit.is_none_or(|exit| exit == "success");
                 }
             }
             "hosts" => {
                 let total = attribute(start, "total")?.and_then(|count| count.parse().ok());
-                if let (Some(root), Some(total)) = (&mut self.root, total) {
+                if let (Some(root), Some(total)) = (self.root(), total) {
                     root.targets.1 = total;
                 }
             }
             "host" => self.host = Some(Host::default()),
             _ => {
+                let room = self.record.room();
                 if let Some(host) = &mut self.host {
-                    host.element(element, start)?;
+                    host.element(element, start, room)?;
                 }
             }
         }
@@ -150,28 +152,45 @@ impl Document {
         else {
             return Ok(());
         };
-        let host = self.record.add_host(address).ok_or(Refused::TooManyRows)?;
-        host.up |= up && (!user_set || unlisted.may_be_an_answer());
-        host.unlisted = Some(host.unlisted.unwrap_or_default().with(unlisted));
-        if let Some(name) = name {
-            host.name = Some(name.into());
+        let part = self.record.part();
+        let host = self.record.add_host(address)?;
+        if up && (!user_set || unlisted.may_be_an_answer()) {
+            host.up = Some(part);
         }
+        // Of a host in several elements, those of this scan.
+        let before = host.unlisted.filter(|(number, _)| *number == part);
+        host.unlisted = Some((part, before.map_or(unlisted, |(_, states)| states.with(unlisted))));
+        host.name = name.or(host.name.take());
         for (port, states) in rows {
-            self.record.add_row(address, port, states).ok_or(Refused::TooManyRows)?;
+            self.record.add_row(address, port, states)?;
         }
         Ok(())
     }
 
-    fn finish(mut self) -> ScanRecord {
-        if self.record.parts.is_empty() {
-            self.record.parts.extend(self.root);
+    fn instruction(&mut self, line: &[u8]) -> Result<(), Refused> {
+        let before = self.record.parts.len();
+        take_line(&mut self.record, line)?;
+        if self.record.parts.len() > before
+            && let Some(root) = self.root.take()
+        {
+            self.record.parts.remove(root);
         }
-        self.record
+        Ok(())
+    }
+
+    fn root(&mut self) -> Option<&mut Part> {
+        self.record.parts.get_mut(self.root?)
     }
 }
 
 impl Host {
-    fn element(&mut self, element: &str, start: &BytesStart<'_>) -> Result<(), Refused> {
+    /// Takes an element of the host, and as many rows as there is `room` for.
+    fn element(
+        &mut self,
+        element: &str,
+        start: &BytesStart<'_>,
+        room: usize,
+    ) -> Result<(), Refused> {
         match element {
             "status" => {
                 self.up = attribute(start, "state")?.as_deref() == Some("up");
@@ -182,7 +201,10 @@ impl Host {
                 let text = attribute(start, "addr")?;
                 self.address = text.and_then(|text| text.parse().ok());
             }
-            "hostname" if self.name.is_none() => self.name = attribute(start, "name")?,
+            "hostname" if self.name.is_none() => {
+                let name = attribute(start, "name")?;
+                self.name = name.map(|name| host_name(&name)).transpose()?;
+            }
             "extraports" => {
                 let states = state_of(start)?;
                 self.unlisted = self.unlisted.with(states);
@@ -198,6 +220,9 @@ impl Host {
             "state" => {
                 let states = state_of(start)?;
                 if let Some(port) = self.port.take() {
+                    if self.rows.len() >= room {
+                        return Err(Refused::TooManyRows);
+                    }
                     self.rows.push((port, states));
                 }
             }
@@ -232,4 +257,31 @@ fn targets_of(args: &str) -> String {
         }
     }
     kept.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Before the host ends: until then they are held, too.
+    #[test]
+    fn rows_are_counted_as_they_come() {
+        let port = r#"<port protocol="tcp" portid="1"><state state="open"/></port>"#;
+        let xml = format!("<host><address addr=\"10.0.0.1\"/>{}", port.repeat(3));
+        let mut reader = Reader::from_str(&xml);
+        reader.config_mut().expand_empty_elements = true;
+        let mut document = Document::default();
+        document.record.runs = ScanRecord::MAX_ROWS - 2;
+        let mut taken = Vec::new();
+        loop {
+            match reader.read_event() {
+                Ok(Event::Start(start)) => {
+                    taken.push(document.element(start.local_name().as_ref(), &start).is_ok());
+                }
+                Ok(Event::End(_)) => {}
+                _ => break,
+            }
+        }
+        assert_eq!(taken, [true, true, true, true, true, true, true, false]);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ports_core::Transport;
+
 /// Every word for a state that this crate and nmap write.
 const WORDS: [&str; 7] =
     ["open", "closed", "filtered", "open|filtered", "closed|filtered", "unfiltered", "error"];
@@ -17,6 +19,8 @@ impl SeenStates {
     pub(crate) const OPEN: Self = Self(1);
     pub(crate) const ERROR: Self = Self(1 << (WORDS.len() - 1));
     const CLOSED: Self = Self(1 << 1);
+    const FILTERED: Self = Self(1 << 2);
+    const OPEN_FILTERED: Self = Self(1 << 3);
     const UNFILTERED: Self = Self(1 << 5);
 
     /// The state of this name; `None` for a word that is none.
@@ -47,6 +51,18 @@ impl SeenStates {
     /// Whether a port may be in a state of both.
     pub(crate) const fn may_be(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// Whether a port that did not change may have been seen in both: once silent, which is
+    /// `open|filtered` where services need not answer, and once not.
+    pub(crate) fn may_hide(self, other: Self, transport: Transport) -> bool {
+        // Over TCP silence is `filtered`, unless a record says otherwise.
+        let silent = |states: Self| {
+            states == Self::OPEN_FILTERED
+                || (transport == Transport::Udp && states.contains(Self::OPEN_FILTERED))
+        };
+        let either = Self::OPEN.with(Self::FILTERED);
+        (silent(self) && other.may_be(either)) || (silent(other) && self.may_be(either))
     }
 
     /// Whether it is open for certain.

@@ -39,8 +39,9 @@ fn the_same_scan_in_each_format_is_the_same() {
     assert_eq!((json.unfinished(), xml.unfinished()), (None, None));
     assert!(Comparison::between(&json, &xml).is_same());
     let address = "10.0.0.1".parse().unwrap();
-    assert_eq!(xml.name_of(address).as_deref(), Some("a&b"));
-    let view = |port: u16| xml.view(address, (Transport::Tcp, port.into()), false);
+    let host = xml.host(address, false);
+    assert_eq!(host.name().as_deref(), Some("a&b"));
+    let view = |port: u16| host.port((Transport::Tcp, port.into()));
     let closed = SeenStates::named("closed").unwrap();
     assert_eq!(view(20), View::In { states: closed, certain: true });
     assert_eq!(view(26), View::Unknown, "not one of the services");
@@ -116,6 +117,63 @@ fn nothing_without_an_end_is_held() {
     let long = format!("<nmaprun args=\"{}", "a".repeat(bounded::MAX_ITEM + 1));
     let error = read(&long).unwrap_err().to_string();
     assert!(error.contains("more than 16 MiB without an end"), "{error}");
+}
+
+#[test]
+fn no_file_makes_a_terminal_do_things() {
+    let name = r#""name":"a""#;
+    for text in [
+        &SCAN.replace(name, r#""name":"a\u001b[2J""#),
+        &SCAN.replace(name, r#""name":"a\u009b2J""#),
+        &SCAN.replace("20-25", r"20-\u001b]0;x\u0007"),
+        &SCAN.replace(r#""tcp""#, "\"\\u001b[2J\""),
+        &NMAP.replace("a&amp;b", "a&#27;[2J"),
+        &NMAP.replace("a&amp;b", "a\u{1b}[2J"),
+        &NMAP.replace("20-25", "20-\u{1b}[2J"),
+        &NMAP.replace("</ports>", "</\u{1b}[2J>"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(matches!(error, ReadRecordError::Line { .. }), "{error}");
+        assert!(!error.to_string().contains(char::is_control), "{error:?}");
+    }
+    let long = read(&SCAN.replace(name, &format!(r#""name":"{}""#, "a".repeat(256))));
+    assert!(long.unwrap_err().to_string().contains("longer than 255 bytes"));
+    let long = read(&SCAN.replace("20-25", &"x".repeat(10_000))).unwrap_err().to_string();
+    assert!(long.len() < 300, "{long}");
+}
+
+#[test]
+fn the_scans_of_a_file_are_bounded() {
+    let line = SCAN.lines().next().unwrap();
+    let many = |count| format!("{line}\n").repeat(count);
+    assert!(read(&many(ScanRecord::MAX_SCANS)).is_ok());
+    let error = read(&many(ScanRecord::MAX_SCANS + 1)).unwrap_err().to_string();
+    assert_eq!(error, "`file` line 4097: more than 4096 scans in one file");
+
+    let scaninfo = NMAP.lines().find(|line| line.starts_with("<scaninfo")).unwrap();
+    let more = scaninfo.replace("20-25", "30");
+    let xml = NMAP.replace(scaninfo, &format!("{scaninfo}{more}{}", more.replace("tcp", "udp")));
+    let record = read(&xml).unwrap();
+    let [part] = &record.parts[..] else { panic!("{:?}", record.parts) };
+    let ports: Vec<_> = part.ports.iter().map(|(of, set)| (of.name(), set.to_string())).collect();
+    assert_eq!(ports, [("tcp", "20-25,30".to_owned()), ("udp", "30".to_owned())]);
+}
+
+#[test]
+fn runs_of_addresses_are_counted_as_rows() {
+    let line = SCAN.lines().next().unwrap().replace("10.0.0.1", "10.0.0.1,10.0.0.3");
+    let mut record = ScanRecord { runs: ScanRecord::MAX_ROWS - 3, ..ScanRecord::default() };
+    assert!(jsonl::take_line(&mut record, line.as_bytes()).is_ok());
+    let refused = jsonl::take_line(&mut record, line.as_bytes());
+    assert!(matches!(refused, Err(Refused::TooManyRows)), "{refused:?}");
+}
+
+#[test]
+fn two_xml_documents_in_one_file_are_two_scans() {
+    let closed = NMAP.replace("state state=\"open\"", "state state=\"closed\"");
+    let both = read(&format!("{NMAP}{closed}")).unwrap();
+    assert_eq!(both.parts.len(), 2);
+    assert!(Comparison::between(&both, &read(&closed).unwrap()).is_same());
 }
 
 proptest! {

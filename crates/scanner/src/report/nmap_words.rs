@@ -15,15 +15,16 @@ pub(super) const fn state(state: PortState) -> &'static str {
     }
 }
 
-/// Why; our own word where nmap has none.
-pub(super) fn reason(reason: Reason, method: Method) -> &'static str {
+/// Why, of a host with this address; our own word where nmap has none.
+pub(super) fn reason(reason: Reason, address: IpAddr, method: Method) -> &'static str {
     match reason.name() {
         // The kernel refuses a connect with ECONNREFUSED; a raw probe sees the reset itself.
         "reset" if method.name() == "connect" => "conn-refused",
         "host-unreachable" => "host-unreach",
         "network-unreachable" => "net-unreach",
         "port-unreachable" => "port-unreach",
-        "neighbour-reply" => "arp-response",
+        "neighbour-reply" if address.is_ipv4() => "arp-response",
+        "neighbour-reply" => "nd-response",
         name => name,
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ports_core::PortSet;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesPI, BytesStart, BytesText, Event};
 
@@ -85,7 +86,9 @@ impl<W: Write> NmapXmlReport<W> {
             self.begin(info)?;
         }
         let services = info.ports.as_str();
-        let count = info.probes.checked_div(info.hosts).unwrap_or(0).to_string();
+        // Of a shard, too: it asks each host for another share of them.
+        let count = PortSet::parse(services, info.transport).map_or(0, |ports| ports.len());
+        let count = count.to_string();
         self.writer
             .create_element("scaninfo")
             .with_attributes([

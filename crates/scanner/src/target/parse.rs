@@ -22,9 +22,9 @@ pub enum ParseTargetError {
     /// Nothing at all.
     #[error("a target is empty: give a host, an address, a prefix or a range")]
     Empty,
-    /// The part behind the slash is no prefix length of that family.
+    /// No address before the slash, or no prefix length of its family behind it.
     #[error(
-        "`{text}` is not a prefix: the part after `/` goes from 0 to 32 for IPv4, 128 for IPv6"
+        "`{text}` is not a prefix: an address (no leading zeros), `/`, and 0 to 32 for IPv4, 128 for IPv6"
     )]
     Prefix {
         /// The target as given.
@@ -71,9 +71,9 @@ pub(super) fn parse(text: &str) -> Result<TargetKind, ParseTargetError> {
     {
         return Err(ParseTargetError::Zone { text: text.to_owned() });
     }
-    if text.contains('/') {
-        let net: IpNet =
-            text.parse().map_err(|_| ParseTargetError::Prefix { text: text.to_owned() })?;
+    if let Some((address, length)) = text.split_once('/') {
+        let net = prefix(address, length)
+            .ok_or_else(|| ParseTargetError::Prefix { text: text.to_owned() })?;
         return Ok(TargetKind::Addresses(AddressSet::from_range(net.network(), net.broadcast())));
     }
     if let Some((first, last)) = text.split_once('-')
@@ -85,6 +85,12 @@ pub(super) fn parse(text: &str) -> Result<TargetKind, ParseTargetError> {
         return octets.and_then(|octets| octet_product(text, octets)).map(TargetKind::Addresses);
     }
     name(text)
+}
+
+/// Stricter than `IpNet`'s own reader, which takes octets with leading zeros.
+fn prefix(address: &str, length: &str) -> Option<IpNet> {
+    let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
+    IpNet::new(address.parse().ok()?, length.parse().ok().filter(|_| is_number)?).ok()
 }
 
 fn address_range(text: &str, first: IpAddr, last: IpAddr) -> Result<TargetKind, ParseTargetError> {
@@ -100,8 +106,7 @@ fn address_range(text: &str, first: IpAddr, last: IpAddr) -> Result<TargetKind, 
 
 type OctetRange = (u8, u8);
 
-/// Four octets, each a number or a range, at least one of them a range; `None` where the text does
-/// not have that shape at all.
+/// Four octets, each a number, a range or `*`; `None` where the text does not have that shape at all.
 fn octet_ranges(text: &str) -> Option<Result<[OctetRange; 4], ParseTargetError>> {
     let numeric = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'*');
     let parts: Vec<&str> = text.split('.').collect();
@@ -111,21 +116,36 @@ fn octet_ranges(text: &str) -> Option<Result<[OctetRange; 4], ParseTargetError>>
     let mut octets = [(0, 0); 4];
     for (octet, part) in octets.iter_mut().zip(parts) {
         let wrong = |reason| ParseTargetError::Range { text: text.to_owned(), reason };
-        let (first, last) = match part {
-            "*" => ("0", "255"),
-            _ => part.split_once('-').unwrap_or((part, part)),
-        };
-        let first = if first.is_empty() { "0" } else { first };
-        let last = if last.is_empty() { "255" } else { last };
-        let (Ok(first), Ok(last)) = (first.parse::<u8>(), last.parse::<u8>()) else {
-            return Some(Err(wrong("an octet goes from 0 to 255")));
-        };
-        if first > last {
-            return Some(Err(wrong("an octet's range ends before it starts")));
+        match octet_range(part) {
+            Ok((first, last)) if first > last => {
+                return Some(Err(wrong("an octet's range ends before it starts")));
+            }
+            Ok(range) => *octet = range,
+            Err(reason) => return Some(Err(wrong(reason))),
         }
-        *octet = (first, last);
     }
     Some(Ok(octets))
+}
+
+fn octet_range(part: &str) -> Result<OctetRange, &'static str> {
+    match part.split_once('-') {
+        None if part == "*" => Ok((0, 255)),
+        None => octet(part).map(|number| (number, number)),
+        Some(("", "")) => Err("a range of octets has at least one end; all of them are `*`"),
+        Some(("", last)) => Ok((0, octet(last)?)),
+        Some((first, "")) => Ok((octet(first)?, 255)),
+        Some((first, last)) => Ok((octet(first)?, octet(last)?)),
+    }
+}
+
+fn octet(text: &str) -> Result<u8, &'static str> {
+    if text.is_empty() {
+        return Err("an octet is missing");
+    }
+    if text.len() > 1 && text.starts_with('0') {
+        return Err("an octet has no leading zero: to some programs it is octal then");
+    }
+    text.parse().map_err(|_| "an octet goes from 0 to 255")
 }
 
 fn octet_product(text: &str, octets: [OctetRange; 4]) -> Result<AddressSet, ParseTargetError> {

@@ -14,7 +14,11 @@ pub enum Family {
     V6,
 }
 
-/// A set of IPv4 and IPv6 addresses. A /8 costs as much memory as one address.
+/// The IPv4-mapped addresses, `::ffff:0:0/96` (RFC 4291 section 2.5.5.2).
+const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
+
+/// A set of IPv4 and IPv6 addresses. A /8 costs as much memory as one address. An IPv4-mapped address
+/// is in it as the IPv4 address that it stands for, and that packets to it go to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AddressSet {
     v4: IntervalSet,
@@ -29,16 +33,7 @@ impl AddressSet {
 
     /// From `first` to `last`; empty where the families differ.
     pub(crate) fn from_range(first: IpAddr, last: IpAddr) -> Self {
-        match (first, last) {
-            (IpAddr::V4(first), IpAddr::V4(last)) => Self::from_v4_runs(IntervalSet::from_runs(
-                vec![(u128::from(u32::from(first)), u128::from(u32::from(last)))],
-            )),
-            (IpAddr::V6(first), IpAddr::V6(last)) => Self {
-                v4: IntervalSet::default(),
-                v6: IntervalSet::from_runs(vec![(u128::from(first), u128::from(last))]),
-            },
-            _ => Self::default(),
-        }
+        Self::from_ranges([(first, last)])
     }
 
     /// Every address of every range `first..=last`; a range whose ends are of two families is empty.
@@ -49,7 +44,18 @@ impl AddressSet {
                 (IpAddr::V4(first), IpAddr::V4(last)) => {
                     v4.push((u32::from(first).into(), u32::from(last).into()));
                 }
-                (IpAddr::V6(first), IpAddr::V6(last)) => v6.push((first.into(), last.into())),
+                (IpAddr::V6(first), IpAddr::V6(last)) => {
+                    let (first, last) = (u128::from(first), u128::from(last));
+                    let mapped = (first.max(MAPPED.0), last.min(MAPPED.1));
+                    if mapped.0 > mapped.1 {
+                        v6.push((first, last));
+                        continue;
+                    }
+                    v4.push((mapped.0 - MAPPED.0, mapped.1 - MAPPED.0));
+                    // Runs that end before they start are left out.
+                    v6.push((first, MAPPED.0 - 1));
+                    v6.push((MAPPED.1 + 1, last));
+                }
                 _ => {}
             }
         }
@@ -117,7 +123,7 @@ impl AddressSet {
 
     /// Whether it has this address.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match address {
+        match address.to_canonical() {
             IpAddr::V4(address) => self.v4.contains(u128::from(u32::from(address))),
             IpAddr::V6(address) => self.v6.contains(u128::from(address)),
         }

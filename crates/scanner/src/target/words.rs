@@ -6,6 +6,8 @@ use std::io::{self, Read};
 const MAX_WORD: usize = 1_024;
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
+/// What some editors begin a file with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Splits what a reader gives at white space; `#` begins a comment, to the end of its line.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(super) struct Words<R> {
     word: Vec<u8>,
     line: u64,
     comment: bool,
+    /// Whether the place of a byte order mark is behind.
+    begun: bool,
 }
 
 /// What is at a place of the text.
@@ -29,8 +33,8 @@ pub(super) enum Word<'a> {
 
 impl<R: Read> Words<R> {
     pub(super) fn new(reader: R) -> Self {
-        let chunk = vec![0; CHUNK];
-        Self { reader, chunk, position: 0, filled: 0, word: Vec::new(), line: 1, comment: false }
+        let (chunk, word) = (vec![0; CHUNK], Vec::new());
+        Self { reader, chunk, position: 0, filled: 0, word, line: 1, comment: false, begun: false }
     }
 
     /// The next word and the number of its line, from 1; `None` at the end.
@@ -56,12 +60,6 @@ impl<R: Read> Words<R> {
             }
             line = self.line;
         }
-        if line == 1
-            && let Some(rest) = self.word.strip_prefix(b"\xef\xbb\xbf")
-        {
-            // A byte order mark, as some editors begin a file with.
-            self.word = rest.to_vec();
-        }
         if self.word.is_empty() {
             return Ok(None);
         }
@@ -74,20 +72,41 @@ impl<R: Read> Words<R> {
     }
 
     fn byte(&mut self) -> io::Result<Option<u8>> {
+        if !self.begun {
+            self.begun = true;
+            self.skip_mark()?;
+        }
         if self.position == self.filled {
-            self.position = 0;
-            self.filled = loop {
-                match self.reader.read(&mut self.chunk) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    read => break read?,
-                }
-            };
-            if self.filled == 0 {
+            (self.position, self.filled) = (0, 0);
+            if self.fill()? == 0 {
                 return Ok(None);
             }
         }
         self.position += 1;
         Ok(Some(self.chunk[self.position - 1]))
+    }
+
+    fn skip_mark(&mut self) -> io::Result<()> {
+        // A pipe may bring it in pieces.
+        while self.filled < BYTE_ORDER_MARK.len() && self.fill()? > 0 {}
+        if self.chunk[..self.filled].starts_with(BYTE_ORDER_MARK) {
+            self.position = BYTE_ORDER_MARK.len();
+        }
+        Ok(())
+    }
+
+    /// Reads behind what is there; how many bytes came.
+    fn fill(&mut self) -> io::Result<usize> {
+        loop {
+            match self.reader.read(&mut self.chunk[self.filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => {
+                    let read = read?;
+                    self.filled += read;
+                    return Ok(read);
+                }
+            }
+        }
     }
 }
 
@@ -97,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    fn words(text: &[u8]) -> Vec<(u64, String)> {
+    fn words(text: impl Read) -> Vec<(u64, String)> {
         let mut words = Words::new(text);
         let mut all = Vec::new();
         while let Some((line, word)) = words.next().unwrap() {
@@ -122,13 +141,27 @@ mod tests {
             (5, "bad: a word that is not UTF-8"),
             (6, "last"),
         ];
-        assert_eq!(words(text), expected.map(|(line, word)| (line, word.to_owned())));
-        assert!(words(b"").is_empty() && words(b"\xef\xbb\xbf\n#").is_empty());
+        assert_eq!(words(&text[..]), expected.map(|(line, word)| (line, word.to_owned())));
+        assert!(words(&b""[..]).is_empty() && words(&b"\xef\xbb\xbf\n#"[..]).is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_ends_no_list() {
+        for first in ["# hosts\n", "\n", " ", "\r\n#\n"] {
+            let text = format!("\u{feff}{first}one\ntwo");
+            let plain = words(text.trim_start_matches('\u{feff}').as_bytes());
+            assert_eq!(plain.len(), 2);
+            assert_eq!(words(text.as_bytes()), plain);
+            let in_pieces = text.as_bytes()[..2].chain(&text.as_bytes()[2..]);
+            assert_eq!(words(in_pieces), plain);
+        }
+        assert_eq!(words("one \u{feff}".as_bytes()).len(), 2, "elsewhere it is part of a word");
+        assert_eq!(words(&b"\xef\xbb"[..]).len(), 1, "half a mark is none");
     }
 
     #[test]
     fn a_word_without_end_is_not_held() {
-        let found = words(&vec![b'a'; 200_000]);
+        let found = words(&vec![b'a'; 200_000][..]);
         assert_eq!(found, [(1, "bad: a word of more than 1,024 bytes".to_owned())]);
     }
 

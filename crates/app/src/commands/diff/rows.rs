@@ -7,6 +7,8 @@ use ports_core::service_by_port;
 use scanner::{ChangeKind, Comparison, PortChange, ScanChange};
 use serde::Serialize;
 
+use crate::output::io_error;
+
 /// What there is to write.
 pub(super) struct Outcome<'a> {
     pub(super) files: [String; 2],
@@ -171,15 +173,6 @@ impl<W: Write> RowWriter for CsvRows<W> {
 
     fn finish(mut self, _: &Outcome<'_>) -> io::Result<()> {
         self.0.flush()
-    }
-}
-
-/// What the writer said: a closed pipe is told by its kind.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        // Every row has as many fields as the header.
-        kind => io::Error::other(format!("{kind:?}")),
     }
 }
 

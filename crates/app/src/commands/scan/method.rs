@@ -38,7 +38,8 @@ fn best(raw: io::Result<()>) -> (Method, String) {
     match raw {
         Ok(()) => (Method::Syn, "raw packets permitted".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            (Method::Connect, format!("no CAP_NET_RAW; `{}` allows syn", grant()))
+            let remedy = grant().map(|grant| format!("; `{grant}` allows syn"));
+            (Method::Connect, format!("no CAP_NET_RAW{}", remedy.unwrap_or_default()))
         }
         Err(error) => (Method::Connect, error.to_string()),
     }
@@ -46,17 +47,23 @@ fn best(raw: io::Result<()>) -> (Method, String) {
 
 fn refusal(error: io::Error) -> anyhow::Error {
     if error.kind() == io::ErrorKind::PermissionDenied {
-        let message = format!("--method syn needs CAP_NET_RAW: run as root, or `{}`", grant());
-        NotPermitted(message).into()
+        let remedy = grant().map(|grant| format!(", or once `{grant}`")).unwrap_or_default();
+        NotPermitted(format!("--method syn needs CAP_NET_RAW: run it as root{remedy}")).into()
     } else {
         anyhow::Error::new(error).context("--method syn is not to be had")
     }
 }
 
-/// The command that lets this program send raw packets from now on.
-fn grant() -> String {
-    let program = std::env::current_exe().unwrap_or_else(|_| "ports".into());
-    format!("sudo setcap cap_net_raw=ep {}", program.display())
+/// The command that lets this program send raw packets from now on, where there is such a thing.
+#[cfg(target_os = "linux")]
+fn grant() -> Option<impl std::fmt::Display> {
+    use sockets_raw::{Capability, Grant};
+    Grant::to_this_program(vec![Capability::NetRaw])
+}
+
+#[cfg(not(target_os = "linux"))]
+fn grant() -> Option<impl std::fmt::Display> {
+    None::<&str>
 }
 
 #[cfg(test)]
@@ -68,8 +75,8 @@ mod tests {
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
         let (method, why) = best(Err(denied()));
         assert_eq!(method, Method::Connect);
-        assert!(why.contains("sudo setcap cap_net_raw=ep /"), "{why}");
-        assert!(refusal(denied()).to_string().contains("sudo setcap cap_net_raw=ep /"));
+        assert!(why.contains("; `sudo setcap cap_net_raw=ep /"), "{why}");
+        assert!(refusal(denied()).to_string().contains(", or once `sudo setcap cap_net_raw=ep /"));
     }
 
     #[test]

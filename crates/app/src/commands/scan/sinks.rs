@@ -1,7 +1,8 @@
 //! Where a scan's events go: standard output, and the files of `-o`.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use scanner::report::{
@@ -18,6 +19,8 @@ pub(super) struct Sinks {
     /// Gone once its reader is.
     stdout: Option<Sink>,
     files: Vec<(PathBuf, Sink)>,
+    /// What is in them is of an earlier scan.
+    unemptied: Vec<(PathBuf, File)>,
     shown: Vec<PortState>,
     /// On the same terminal, perhaps, as standard output.
     bar: Bar,
@@ -30,16 +33,19 @@ struct Sink {
 }
 
 impl Sinks {
-    /// Creates the files.
+    /// Opens the files, and leaves in them what is there.
     pub(super) fn open(args: &ScanArgs, terminal: Terminal, bar: Bar) -> anyhow::Result<Self> {
         let shown = args.shown();
         let command = command_line();
         let sink = |format, writer: Box<dyn Write + Send>, paint| {
             Sink::new(format, writer, paint, &command, &shown)
         };
-        let mut files = Vec::new();
+        let (mut files, mut unemptied) = (Vec::new(), Vec::new());
         for file in &args.output.output {
-            let writer = Box::new(output::create(&file.path)?);
+            let opened = output::open(&file.path)?;
+            let again = opened.try_clone().with_context(|| cannot_write(&file.path))?;
+            unemptied.push((file.path.clone(), again));
+            let writer = Box::new(BufWriter::new(opened));
             let format = file.format(args.output.format);
             files.push((file.path.clone(), sink(format, writer, |_| ("", ""))));
         }
@@ -49,7 +55,15 @@ impl Sinks {
             _ => Box::new(io::stdout()),
         };
         let stdout = sink(args.output.format, stdout, paint);
-        Ok(Self { stdout: Some(stdout), files, shown, bar })
+        Ok(Self { stdout: Some(stdout), files, unemptied, shown, bar })
+    }
+
+    /// The scan can begin: empties the files.
+    pub(super) fn begin(&mut self) -> anyhow::Result<()> {
+        for (path, file) in self.unemptied.drain(..) {
+            output::empty(&file, &path)?;
+        }
+        Ok(())
     }
 
     /// Writes one event everywhere. A closed pipe is an error only where no file is left to write.
@@ -83,7 +97,7 @@ impl Sinks {
         write: impl Fn(&mut Sink) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         for (path, sink) in &mut self.files {
-            write(sink).with_context(|| format!("cannot write `{}`", path.display()))?;
+            write(sink).with_context(|| cannot_write(path))?;
         }
         let Some(stdout) = &mut self.stdout else { return Ok(()) };
         let written = if silent { write(stdout) } else { self.bar.suspend(|| write(stdout)) };
@@ -116,6 +130,10 @@ impl Sink {
         };
         Self { report, counts }
     }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write `{}`", path.display())
 }
 
 /// The command line, for people to read.

@@ -27,7 +27,7 @@ pub(super) fn write<W: Write>(
             ("endtime", &unix_seconds(host.last).to_string()),
         ])
         .write_inner_content(|writer| {
-            status(writer, host, method)?;
+            status(writer, address, host, method)?;
             line_end(writer)?;
             let kind = nmap_words::address_type(address);
             writer
@@ -47,7 +47,7 @@ pub(super) fn write<W: Write>(
             line_end(writer)?;
             writer.create_element("ports").write_inner_content(|writer| {
                 for rest in host.rest() {
-                    extra_ports(writer, &rest, method)?;
+                    extra_ports(writer, address, &rest, method)?;
                 }
                 host.rows.iter().try_for_each(|row| port(writer, row, method))
             })?;
@@ -68,9 +68,14 @@ pub(super) fn write<W: Write>(
     line_end(writer)
 }
 
-fn status<W: Write>(writer: &mut Writer<W>, host: &HostRows, method: Method) -> io::Result<()> {
+fn status<W: Write>(
+    writer: &mut Writer<W>,
+    address: IpAddr,
+    host: &HostRows,
+    method: Method,
+) -> io::Result<()> {
     let (state, reason) = match host.answer {
-        Some(reason) => ("up", nmap_words::reason(reason, method)),
+        Some(reason) => ("up", nmap_words::reason(reason, address, method)),
         None if host.is_up() => ("up", UNKNOWN_ANSWER),
         None => ("unknown", "no-response"),
     };
@@ -79,7 +84,12 @@ fn status<W: Write>(writer: &mut Writer<W>, host: &HostRows, method: Method) -> 
     Ok(())
 }
 
-fn extra_ports<W: Write>(writer: &mut Writer<W>, rest: &Rest, method: Method) -> io::Result<()> {
+fn extra_ports<W: Write>(
+    writer: &mut Writer<W>,
+    address: IpAddr,
+    rest: &Rest,
+    method: Method,
+) -> io::Result<()> {
     writer
         .create_element("extraports")
         .with_attributes([
@@ -91,7 +101,7 @@ fn extra_ports<W: Write>(writer: &mut Writer<W>, rest: &Rest, method: Method) ->
                 writer
                     .create_element("extrareasons")
                     .with_attributes([
-                        ("reason", nmap_words::reason(*reason, method)),
+                        ("reason", nmap_words::reason(*reason, address, method)),
                         ("count", &count.to_string()),
                     ])
                     .write_empty()?;
@@ -111,7 +121,7 @@ fn port<W: Write>(writer: &mut Writer<W>, row: &PortReport, method: Method) -> i
                 .create_element("state")
                 .with_attributes([
                     ("state", nmap_words::state(row.state())),
-                    ("reason", nmap_words::reason(row.reason, method)),
+                    ("reason", nmap_words::reason(row.reason, row.address, method)),
                     ("reason_ttl", "0"),
                 ])
                 .write_empty()?;

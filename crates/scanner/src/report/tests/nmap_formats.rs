@@ -96,6 +96,29 @@ fn a_whole_document() {
 }
 
 #[test]
+fn a_shard_has_as_many_services_as_the_scan() {
+    let mut events = events();
+    if let ScanEvent::Started(info) = &mut events[0] {
+        (info.probes, info.shard) = (1, "2/3".parse().unwrap());
+    }
+    let found = elements(&xml(&events, &PortState::ALL, true));
+    assert!(found[1].contains(r#" numservices="3" services="22,443,49999""#), "{}", found[1]);
+}
+
+#[test]
+fn a_neighbour_answers_in_the_words_of_its_family() {
+    for (address, word) in [("10.0.0.1", "arp-response"), ("fd00::1", "nd-response")] {
+        let mut events = events();
+        if let ScanEvent::Host(host) = &mut events[1] {
+            host.address = address.parse().unwrap();
+            host.reason = Some(Reason::NeighbourReply);
+        }
+        let text = xml(&events[..2], &PortState::ALL, true);
+        assert!(text.contains(&format!("<status state=\"up\" reason=\"{word}\"")), "{text}");
+    }
+}
+
+#[test]
 fn well_formed_wherever_the_scan_ends() {
     for count in 1..events().len() {
         let text = xml(&events()[..count], &PortState::ALL, false);

@@ -24,7 +24,9 @@ fn every_form_of_target() {
     assert_eq!(all(&set("127.0.0.254-127.0.1.1")).len(), 4);
     assert_eq!(all(&set("127.0.0-1.1-2")), ["127.0.0.1", "127.0.0.2", "127.0.1.1", "127.0.1.2"]);
     assert_eq!(set("10.0.0-3.1-254").len(), 4 * 254);
-    assert_eq!(set("127.*.0-.-").len(), 1 << 24);
+    assert_eq!(all(&set("127.0.0.-1")), ["127.0.0.0", "127.0.0.1"]);
+    assert_eq!(all(&set("127.0.0.254-")), ["127.0.0.254", "127.0.0.255"]);
+    assert_eq!(set("127.*.0-.*").len(), 1 << 24);
     assert_eq!("localhost".parse::<TargetSpec>().unwrap().name(), Some("localhost"));
     assert_eq!("web-1.example.".parse::<TargetSpec>().unwrap().name(), Some("web-1.example."));
 }
@@ -39,7 +41,8 @@ fn reserved_addresses_only_by_their_own_name() {
     assert_eq!(set("0.0.0.0"), set("127.0.0.1"), "where a connect to it goes");
     assert_eq!(set("[::]"), set("::1"));
     assert_eq!(set("::ffff:127.0.0.1"), set("127.0.0.1"));
-    assert_eq!(set("::/0").len(), u128::MAX - (1 << 120));
+    // All IPv4 addresses are mapped ones.
+    assert_eq!(set("::/0").len(), u128::MAX - (1 << 120) - (1 << 24) - (1 << 29));
 }
 
 #[test]
@@ -48,6 +51,21 @@ fn an_exclusion_covers_reserved_addresses_too() {
     assert!(set("239.1.1.1").difference(&covered("224.0.0.0/4")).is_empty());
     assert!(set("::ffff:127.0.0.1").difference(&covered("127.0.0.0/8")).is_empty());
     assert!(set("0.0.0.0").difference(&covered("0.0.0.0")).is_empty());
+    assert!(set("::ffff:127.0.0.0/126").difference(&covered("127.0.0.0/8")).is_empty());
+    assert!(set("127.0.0.0/30").difference(&covered("::ffff:127.0.0.0/104")).is_empty());
+}
+
+#[test]
+fn mapped_addresses_are_ipv4_addresses() {
+    assert_eq!(set("::ffff:127.0.0.0/126"), set("127.0.0.0/30"));
+    assert_eq!(set("::ffff:127.0.0.1-::ffff:127.0.0.9"), set("127.0.0.1-127.0.0.9"));
+    assert!(set("::ffff:224.0.0.0/124").is_empty(), "multicast only by its own name");
+    let around = set("::fffe:ffff:fffe-::1:0:0:1");
+    assert_eq!(around.only(Family::V6).len(), 4);
+    assert_eq!(around.only(Family::V4), set("0.0.0.0/0"));
+    let single: AddressSet = ["::ffff:127.0.0.1".parse::<IpAddr>().unwrap()].into_iter().collect();
+    assert_eq!(single, set("127.0.0.1"));
+    assert!(set("127.0.0.1").contains("::ffff:127.0.0.1".parse().unwrap()));
 }
 
 #[test]
@@ -56,10 +74,20 @@ fn bad_targets_say_what_is_wrong() {
         ("", "empty"),
         ("127.0.0.1/33", "0 to 32"),
         ("127.0.0.1/x", "0 to 32"),
+        ("127.0.0.1/+8", "0 to 32"),
         ("127.0.0.9-127.0.0.1", "ends before it starts"),
         ("127.0.0.1-::1", "different families"),
         ("127.0.0.300", "0 to 255"),
         ("127.0.0.9-3", "ends before it starts"),
+        ("127.0.0.", "an octet is missing"),
+        ("...", "an octet is missing"),
+        ("127.0..1-2", "an octet is missing"),
+        ("127.0.0.-", "all of them are `*`"),
+        ("010.0.0.1", "leading zero"),
+        ("10.0.0.1-020", "leading zero"),
+        ("10.0.0.00", "leading zero"),
+        ("10.0.0.1-2-3", "0 to 255"),
+        ("010.0.0.0/8", "0 to 32"),
         ("0-254.0-254.0-254.1", "65536 separate runs"),
         ("fe80::1%lo", "zone"),
         ("a b", "neither an address nor a host name"),
