@@ -37,15 +37,15 @@ impl Lab {
             run("ip", &["-n", host, "link", "set", "veth0", "up"]);
             run("ip", &["-n", host, "link", "set", "lo", "up"]);
         }
-        lab.wait_until_linked();
+        lab.wait_until_linked(THERE);
         lab
     }
 
     /// A link takes a while to come up, IPv6 up to two seconds; until then questions are lost. The
     /// connect scan ends when a question gets through; what the kernel learns by it is forgotten.
-    fn wait_until_linked(&self) {
+    fn wait_until_linked(&self, there: [&str; 2]) {
         let deadline = Instant::now() + Duration::from_mins(1);
-        for there in THERE {
+        for there in there {
             let args = ["scan", "--method", "connect", "--format", "jsonl", there, "-p", "9"];
             let is_up = || {
                 let output = ports_in(&self.here, &args).output().unwrap();
@@ -62,6 +62,22 @@ impl Lab {
     /// Routes to what is behind the other host.
     fn route(&self, prefix: &str, via: &str) {
         run("ip", &["-n", &self.here, "route", "add", prefix, "via", via]);
+    }
+
+    /// Another link, `veth1`. Either host takes packets from any address by either link.
+    fn second_link(&self) {
+        let Self { here, there } = self;
+        let link = ["link", "add", "veth1", "netns", here, "type", "veth"];
+        run("ip", &[&link[..], &["peer", "name", "veth1", "netns", there]].concat());
+        for (host, [v4, v6]) in
+            [(here, ["10.78.0.1", "fd78::1"]), (there, ["10.78.0.2", "fd78::2"])]
+        {
+            run("ip", &["-n", host, "addr", "add", &format!("{v4}/24"), "dev", "veth1"]);
+            run("ip", &["-n", host, "addr", "add", &format!("{v6}/64"), "dev", "veth1", "nodad"]);
+            run("ip", &["-n", host, "link", "set", "veth1", "up"]);
+            shell(host, "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+        }
+        self.wait_until_linked(["10.78.0.2", "fd78::2"]);
     }
 
     fn scan(&self, args: &[&str]) -> Vec<Value> {
@@ -98,6 +114,10 @@ fn in_host(host: &str, program: &str, args: &[&str]) -> Command {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", host, program]).args(args);
     command
+}
+
+fn shell(host: &str, script: &str) {
+    assert!(in_host(host, "sh", &["-c", script]).status().unwrap().success(), "{script}");
 }
 
 fn ports_in(host: &str, args: &[&str]) -> Command {
@@ -212,7 +232,7 @@ fn refusals_on_the_way_are_told_apart() {
     let lab = Lab::new();
     let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; \
                    echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
-    assert!(in_host(&lab.there, "sh", &["-c", forward]).status().unwrap().success());
+    shell(&lab.there, forward);
     lab.route("10.88.0.0/24", THERE[0]);
     lab.route("fd88::/64", THERE[1]);
     for (route, host, reason) in [
@@ -290,6 +310,21 @@ fn the_interface_asked_for_is_the_one_used() {
     let elsewhere = all("error", "neighbour-unresolved", 1);
     assert_eq!(lab.states(&[&args[..], &["veth1"]].concat()), elsewhere);
     assert!(lab.scan(&[&args[..], &["veth9"]].concat()).is_empty());
+}
+
+/// From the address of another interface: that is where the answers come in.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn answers_are_heard_wherever_they_come_in() {
+    let lab = Lab::new();
+    lab.second_link();
+    for (there, source) in [(THERE[0], "10.78.0.1"), (THERE[1], "fd78::1")] {
+        let server = Server::start(&lab.there, there, 3);
+        let lines = lab.scan(&[there, "-p", "1-65535", "--source", source]);
+        assert_eq!(open(&lines), server.ports, "{there} from {source}");
+        let summary = of_type(&lines, "summary")[0];
+        assert_eq!((&summary["closed"], &summary["errors"]), (&65_532.into(), &0.into()));
+    }
 }
 
 #[test]

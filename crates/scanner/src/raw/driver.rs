@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use sockets_raw::ReceiveBatch;
 use sockets_raw::wire::{AddressPair, TcpSynTemplate, parse};
+use sockets_raw::{ReceiveBatch, Received, Source};
 
 use super::Shared;
 use super::answer::{self, Answer};
@@ -176,11 +176,11 @@ impl<'a> RawDriver<'a> {
         for place in 0..self.links.channels.len() {
             loop {
                 let channel = &self.links.channels[place];
-                let (interface, traffic) = (channel.interface, channel.traffic);
+                let traffic = channel.traffic;
                 let count = channel.receive(received).map_err(ProbeError::of("receive packets"))?;
                 let now = Instant::now();
                 for packet in received.iter() {
-                    self.packet(now, interface, traffic, packet.bytes);
+                    self.packet(now, traffic, &packet);
                 }
                 if count < received.capacity() {
                     break;
@@ -194,7 +194,9 @@ impl<'a> RawDriver<'a> {
         Ok(())
     }
 
-    fn packet(&mut self, now: Instant, interface: u32, traffic: Traffic, bytes: &[u8]) {
+    fn packet(&mut self, now: Instant, traffic: Traffic, received: &Received<'_>) {
+        let (bytes, Source::Link(source)) = (received.bytes, received.source) else { return };
+        let interface = source.address.interface;
         if traffic == Traffic::Arp {
             if let Some((address, link)) = question::heard_by_arp(bytes) {
                 self.heard(now, Hop { interface, address }, link);

@@ -13,7 +13,7 @@ use crate::prober::ProbeError;
 pub(super) struct Path {
     /// Where probes say they come from.
     pub(super) source: IpAddr,
-    /// Where answers come in.
+    /// Where they leave.
     pub(super) interface: u32,
     pub(super) way: Way,
 }
