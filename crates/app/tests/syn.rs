@@ -80,6 +80,13 @@ impl Lab {
         self.wait_until_linked(["10.78.0.2", "fd78::2"]);
     }
 
+    /// Packets that have come to the other host.
+    fn arrived(&self) -> u64 {
+        let args = ["/sys/class/net/veth0/statistics/rx_packets"];
+        let output = in_host(&self.there, "cat", &args).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    }
+
     fn scan(&self, args: &[&str]) -> Vec<Value> {
         let args = [&["scan", "--method", "syn", "--format", "jsonl"], args].concat();
         let output = ports_in(&self.here, &args).output().unwrap();
@@ -324,6 +331,26 @@ fn answers_are_heard_wherever_they_come_in() {
         assert_eq!(open(&lines), server.ports, "{there} from {source}");
         let summary = of_type(&lines, "summary")[0];
         assert_eq!((&summary["closed"], &summary["errors"]), (&65_532.into(), &0.into()));
+    }
+}
+
+/// In the middle of a scan the other host gets another address on its link, and tells.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn a_neighbour_that_moves_is_followed() {
+    for (place, moved) in ["02:00:00:00:00:42", "02:00:00:00:00:43"].into_iter().enumerate() {
+        let (lab, there) = (Lab::new(), THERE[place]);
+        shell(&lab.there, "echo 1 > /proc/sys/net/ipv4/conf/veth0/arp_notify");
+        shell(&lab.there, "echo 1 > /proc/sys/net/ipv6/conf/veth0/ndisc_notify");
+        let before = lab.arrived();
+        let args = ["scan", "--method", "syn", "--format", "jsonl", there, "-p", "1-2000"];
+        let scan = ports_in(&lab.here, &[&args[..], &["--rate", "500"]].concat()).spawn().unwrap();
+        while lab.arrived() < before + 300 {}
+        run("ip", &["-n", &lab.there, "link", "set", "veth0", "address", moved]);
+        let text = String::from_utf8(scan.wait_with_output().unwrap().stdout).unwrap();
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(of_type(&lines, "summary")[0]["closed"], 2_000, "{there}");
     }
 }
 

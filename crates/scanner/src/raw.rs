@@ -22,6 +22,7 @@ mod source_ports;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use cookie::Cookie;
 use driver::RawDriver;
@@ -78,7 +79,7 @@ impl SynProber {
         let interface = interface.map(index_of).transpose()?;
         Ok(Self(Shared {
             cookie: Cookie::default(),
-            neighbours: Mutex::new(confirmed_neighbours()),
+            neighbours: Mutex::new(known_neighbours(false)),
             links,
             interface,
             source,
@@ -86,9 +87,10 @@ impl SynProber {
         }))
     }
 
-    /// The same for host discovery. What the kernel knows of neighbours is not used: it may be old.
+    /// The same for host discovery. What the kernel found out of neighbours is not used: it may be old.
     pub(crate) fn for_discovery(self) -> Self {
-        Self(Shared { neighbours: Mutex::default(), discovery: true, ..self.0 })
+        let neighbours = Mutex::new(known_neighbours(true));
+        Self(Shared { neighbours, discovery: true, ..self.0 })
     }
 }
 
@@ -134,16 +136,20 @@ pub(crate) fn permitted() -> io::Result<()> {
     }
 }
 
-/// The neighbours that the kernel is sure of at this moment. Those it only remembers are asked again:
-/// a host that is gone would be called filtered.
-fn confirmed_neighbours() -> Neighbourhood {
+/// The neighbours that the kernel is sure of at this moment, or only those that are `configured`. Those
+/// it only remembers are asked again: a host that is gone would be called filtered.
+fn known_neighbours(configured: bool) -> Neighbourhood {
     let mut neighbours = Neighbourhood::default();
+    let now = Instant::now();
     // Without the kernel's table all are asked.
     let known = Neighbours::load();
     for (interface, address, neighbour) in known.iter().flat_map(Neighbours::iter) {
-        let sure = matches!(neighbour.state, NeighbourState::Reachable | NeighbourState::Permanent);
-        if let Some(link) = neighbour.link_address.filter(|_| sure) {
-            neighbours.learn(Hop { interface, address }, link);
+        let Some(link) = neighbour.link_address else { continue };
+        let hop = Hop { interface, address };
+        match neighbour.state {
+            NeighbourState::Permanent | NeighbourState::NoArp => neighbours.configure(hop, link),
+            NeighbourState::Reachable if !configured => neighbours.learn(now, hop, link),
+            _ => {}
         }
     }
     neighbours

@@ -14,7 +14,7 @@ use super::answer::{self, Answer};
 use super::echo;
 use super::filter::Traffic;
 use super::links::Links;
-use super::neighbours::{EthernetAddress, Hop, Standing};
+use super::neighbours::{EthernetAddress, Hop, Neighbour, Standing};
 use super::parked::Parked;
 use super::paths::{Path, Paths, Way};
 use super::question;
@@ -32,6 +32,8 @@ const SEND_BATCH: usize = 256;
 const RECEIVE_BATCH: usize = 256;
 /// Enough for any answer with its options, and for the quoted part of an ICMP error.
 const RECEIVE_SIZE: usize = 256;
+/// For so long a worker trusts what it knows of a neighbour without looking what the others know.
+const KNOWN_HOLDS: Duration = Duration::from_secs(1);
 /// How often the kernel is asked what it dropped.
 const DROPS_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -43,8 +45,8 @@ pub(super) struct RawDriver<'a> {
     links: Links,
     template: TcpSynTemplate,
     echo: Vec<u8>,
-    /// Neighbours that this worker knows, without a lock.
-    known: HashMap<Hop, EthernetAddress>,
+    /// Neighbours that this worker knows, without a lock, and since when.
+    known: HashMap<Hop, (Instant, Neighbour)>,
     parked: Parked,
     drops: u64,
     drops_asked: Instant,
@@ -109,16 +111,22 @@ impl<'a> RawDriver<'a> {
         let Way::Ethernet { hop, own } = path.way else {
             return self.send(now, &path, None, probe);
         };
-        if let Some(link) = self.known.get(&hop) {
-            return self.reached(now, &path, hop, *link, probe);
+        if let Some((since, neighbour)) = self.known.get(&hop)
+            && now.saturating_duration_since(*since) < KNOWN_HOLDS
+        {
+            return self.reached(now, &path, hop, *neighbour, probe);
         }
         // First to listen, then to look: another worker may hear the answer in between.
         self.links.listen(hop)?;
         let standing = self.shared.neighbours().standing(now, hop);
         match standing {
-            Standing::Resolved(link) => {
-                self.known.insert(hop, link);
-                self.reached(now, &path, hop, link, probe)
+            Standing::Resolved { neighbour, ask } => {
+                self.known.insert(hop, (now, neighbour));
+                if ask {
+                    // Where that fails, it is asked the next time; what is known serves as before.
+                    let _ = self.ask(now, hop, own, path.source);
+                }
+                self.reached(now, &path, hop, neighbour, probe)
             }
             Standing::Silent => Err(LocalError::NeighbourUnresolved),
             Standing::Waiting { ask } => {
@@ -134,14 +142,14 @@ impl<'a> RawDriver<'a> {
         now: Instant,
         path: &Path,
         hop: Hop,
-        link: EthernetAddress,
+        neighbour: Neighbour,
         probe: Probe,
     ) -> Result<(), LocalError> {
-        if self.shared.is_discovered(hop, probe.target) {
+        if neighbour.is_confirmed && self.shared.is_discovered(hop, probe.target) {
             self.engine.handle_reply(now, probe.id, Reply::Neighbour);
             return Ok(());
         }
-        self.send(now, path, Some(link), probe)
+        self.send(now, path, Some(neighbour.address), probe)
     }
 
     fn send(
@@ -235,10 +243,8 @@ impl<'a> RawDriver<'a> {
 
     /// A neighbour said who it is: what waited for that goes.
     fn heard(&mut self, now: Instant, hop: Hop, link: EthernetAddress) {
-        if !self.shared.neighbours().answered(hop, link) {
-            return;
-        }
-        self.known.insert(hop, link);
+        let Some(neighbour) = self.shared.neighbours().answered(now, hop, link) else { return };
+        self.known.insert(hop, (now, neighbour));
         for probe in self.parked.release(hop) {
             if !self.shared.is_discovered(hop, probe.target) {
                 self.engine.note_departed(now, probe.id);
@@ -246,7 +252,7 @@ impl<'a> RawDriver<'a> {
             let sent = self
                 .paths
                 .to(probe.target.ip())
-                .and_then(|path| self.reached(now, &path, hop, link, probe));
+                .and_then(|path| self.reached(now, &path, hop, neighbour, probe));
             if let Err(error) = sent {
                 self.engine.handle_local_error(now, probe.id, error);
             }
