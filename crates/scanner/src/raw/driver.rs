@@ -78,6 +78,7 @@ impl<'a> RawDriver<'a> {
         while !source.is_cancelled() {
             self.receive(&mut received)?;
             self.expire();
+            self.repeat_questions();
             for _ in 0..SEND_BATCH {
                 more_work = more_work && feed(&mut self.engine, source);
                 let now = Instant::now();
@@ -102,6 +103,7 @@ impl<'a> RawDriver<'a> {
     /// Finds the probe's way out; where its neighbour is not known yet, it has to wait.
     fn launch(&mut self, now: Instant, probe: Probe) {
         if let Err(error) = self.try_launch(now, probe) {
+            self.parked.forget(probe.id);
             self.engine.handle_local_error(now, probe.id, error);
         }
     }
@@ -118,7 +120,7 @@ impl<'a> RawDriver<'a> {
         }
         // First to listen, then to look: another worker may hear the answer in between.
         self.links.listen(hop)?;
-        let standing = self.shared.neighbours().standing(now, hop);
+        let standing = self.shared.neighbours().standing(now, hop, probe.target.ip());
         match standing {
             Standing::Resolved { neighbour, ask } => {
                 self.known.insert(hop, (now, neighbour));
@@ -130,7 +132,7 @@ impl<'a> RawDriver<'a> {
             }
             Standing::Silent => Err(LocalError::NeighbourUnresolved),
             Standing::Waiting { ask } => {
-                self.parked.park(hop, probe);
+                self.parked.park(now, hop, probe);
                 if ask { self.ask(now, hop, own, path.source) } else { Ok(()) }
             }
         }
@@ -244,8 +246,15 @@ impl<'a> RawDriver<'a> {
     /// A neighbour said who it is: what waited for that goes.
     fn heard(&mut self, now: Instant, hop: Hop, link: EthernetAddress) {
         let Some(neighbour) = self.shared.neighbours().answered(now, hop, link) else { return };
+        self.release(now, hop, neighbour);
+    }
+
+    fn release(&mut self, now: Instant, hop: Hop, neighbour: Neighbour) {
         self.known.insert(hop, (now, neighbour));
         for probe in self.parked.release(hop) {
+            if !is_live(&self.engine, &probe) {
+                continue;
+            }
             if !self.shared.is_discovered(hop, probe.target) {
                 self.engine.note_departed(now, probe.id);
             }
@@ -276,6 +285,28 @@ impl<'a> RawDriver<'a> {
         let engine = &mut self.engine;
         let unsent = |id, error| engine.handle_local_error(now, id, error);
         self.links.ask(hop, own, source, unsent)
+    }
+
+    /// Asks again for the hops that probes have waited for long enough.
+    fn repeat_questions(&mut self) {
+        let now = Instant::now();
+        while let Some((hop, probe)) =
+            self.parked.poll_repeat(now, |probe| is_live(&self.engine, probe))
+        {
+            let target = probe.target.ip();
+            let Ok(Path { source, way: Way::Ethernet { own, .. }, .. }) = self.paths.to(target)
+            else {
+                continue;
+            };
+            let standing = self.shared.neighbours().standing(now, hop, target);
+            match standing {
+                // Where that fails, there is a next time.
+                Standing::Waiting { ask: true } => drop(self.ask(now, hop, own, source)),
+                // Another worker heard it.
+                Standing::Resolved { neighbour, .. } => self.release(now, hop, neighbour),
+                Standing::Waiting { ask: false } | Standing::Silent => {}
+            }
+        }
     }
 
     fn expire(&mut self) {
@@ -320,4 +351,9 @@ impl<'a> RawDriver<'a> {
             Err(error) => Err(ProbeError::of("wait for packets")(error.into())),
         }
     }
+}
+
+/// Whether the engine still waits for what `probe` may bring.
+fn is_live(engine: &Engine, probe: &Probe) -> bool {
+    engine.find(probe.id.index(), probe.target, probe.id.attempt()) == Some(probe.id)
 }

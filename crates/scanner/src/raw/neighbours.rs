@@ -22,8 +22,10 @@ const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
 const ANSWER_HOLDS: Duration = Duration::from_secs(30);
 /// Questions about a neighbour that goes on being used meanwhile are this far apart.
 const BETWEEN_CONFIRMATIONS: Duration = Duration::from_secs(1);
-/// For this long a neighbour that did not answer is not asked again.
+/// For this long a neighbour that did not answer is not asked again for its own sake.
 const SILENCE_HOLDS: Duration = Duration::from_mins(1);
+/// And for this long where it is a router: all that is behind it hangs on it.
+const ROUTER_SILENCE_HOLDS: Duration = Duration::from_secs(1);
 /// Silent neighbours remembered; past that the oldest knowledge goes.
 const MOST_SILENT: usize = 1 << 18;
 
@@ -81,8 +83,10 @@ impl Neighbourhood {
         self.set(hop, Entry::Configured(address));
     }
 
-    /// Where a packet for `hop` stands. Whoever is told to ask must ask.
-    pub(super) fn standing(&mut self, now: Instant, hop: Hop) -> Standing {
+    /// Where a packet to `target` by way of `hop` stands. Whoever is told to ask must ask.
+    pub(super) fn standing(&mut self, now: Instant, hop: Hop, target: IpAddr) -> Standing {
+        let silence_holds =
+            if hop.address == target { SILENCE_HOLDS } else { ROUTER_SILENCE_HOLDS };
         match self.entries.get_mut(&hop) {
             Some(Entry::Configured(address)) => {
                 let neighbour = Neighbour { address: *address, is_confirmed: false };
@@ -98,7 +102,7 @@ impl Neighbourhood {
                 return Standing::Resolved { neighbour, ask };
             }
             Some(Entry::Silent { since })
-                if now.saturating_duration_since(*since) < SILENCE_HOLDS =>
+                if now.saturating_duration_since(*since) < silence_holds =>
             {
                 return Standing::Silent;
             }
@@ -168,6 +172,11 @@ mod tests {
         Hop { interface: 3, address: IpAddr::from([192, 0, 2, last]) }
     }
 
+    /// Of a packet to the neighbour itself.
+    fn standing(neighbours: &mut Neighbourhood, now: Instant, hop: Hop) -> Standing {
+        neighbours.standing(now, hop, hop.address)
+    }
+
     fn resolved(address: EthernetAddress, ask: bool) -> Standing {
         Standing::Resolved { neighbour: Neighbour { address, is_confirmed: true }, ask }
     }
@@ -176,12 +185,12 @@ mod tests {
     fn one_question_for_all_who_wait() {
         let mut neighbours = Neighbourhood::default();
         let now = Instant::now();
-        assert_eq!(neighbours.standing(now, hop(1)), Standing::Waiting { ask: true });
-        assert_eq!(neighbours.standing(now, hop(1)), Standing::Waiting { ask: false });
+        assert_eq!(standing(&mut neighbours, now, hop(1)), Standing::Waiting { ask: true });
+        assert_eq!(standing(&mut neighbours, now, hop(1)), Standing::Waiting { ask: false });
         let later = now + BETWEEN_QUESTIONS;
-        assert_eq!(neighbours.standing(later, hop(1)), Standing::Waiting { ask: true });
+        assert_eq!(standing(&mut neighbours, later, hop(1)), Standing::Waiting { ask: true });
         assert!(neighbours.answered(later, hop(1), LINK).is_some());
-        assert_eq!(neighbours.standing(later, hop(1)), resolved(LINK, false));
+        assert_eq!(standing(&mut neighbours, later, hop(1)), resolved(LINK, false));
         assert!(!neighbours.is_silent_at_last(later, hop(1)));
     }
 
@@ -189,13 +198,26 @@ mod tests {
     fn the_silent_are_left_alone_for_a_while() {
         let mut neighbours = Neighbourhood::default();
         let now = Instant::now();
-        neighbours.standing(now, hop(1));
+        standing(&mut neighbours, now, hop(1));
         assert!(neighbours.is_silent_at_last(now, hop(1)));
-        assert_eq!(neighbours.standing(now, hop(1)), Standing::Silent);
+        assert_eq!(standing(&mut neighbours, now, hop(1)), Standing::Silent);
         assert!(neighbours.is_silent_at_last(now, hop(1)), "the next port of the same host");
         let later = now + SILENCE_HOLDS;
-        assert_eq!(neighbours.standing(later, hop(1)), Standing::Waiting { ask: true });
+        assert_eq!(standing(&mut neighbours, later, hop(1)), Standing::Waiting { ask: true });
         assert_eq!(neighbours.silent, 0);
+    }
+
+    #[test]
+    fn a_silent_router_is_asked_again_soon() {
+        let mut neighbours = Neighbourhood::default();
+        let (now, behind) = (Instant::now(), hop(200).address);
+        neighbours.standing(now, hop(1), behind);
+        assert!(neighbours.is_silent_at_last(now, hop(1)));
+        assert_eq!(neighbours.standing(now, hop(1), behind), Standing::Silent);
+        let later = now + ROUTER_SILENCE_HOLDS;
+        assert_eq!(standing(&mut neighbours, later, hop(1)), Standing::Silent, "for itself");
+        let asked = neighbours.standing(later, hop(1), behind);
+        assert_eq!(asked, Standing::Waiting { ask: true });
     }
 
     #[test]
@@ -203,10 +225,10 @@ mod tests {
         let mut neighbours = Neighbourhood::default();
         let now = Instant::now();
         assert_eq!(neighbours.answered(now, hop(1), LINK), None);
-        neighbours.standing(now, hop(2));
+        standing(&mut neighbours, now, hop(2));
         neighbours.is_silent_at_last(now, hop(2));
         assert!(neighbours.answered(now, hop(2), LINK).is_some());
-        assert_eq!(neighbours.standing(now, hop(2)), resolved(LINK, false));
+        assert_eq!(standing(&mut neighbours, now, hop(2)), resolved(LINK, false));
         assert!(!neighbours.is_silent_at_last(now, hop(9)), "never asked: no statement");
     }
 
@@ -216,14 +238,14 @@ mod tests {
         let now = Instant::now();
         neighbours.learn(now, hop(1), LINK);
         let old = now + ANSWER_HOLDS;
-        assert_eq!(neighbours.standing(old, hop(1)), resolved(LINK, true));
-        assert_eq!(neighbours.standing(old, hop(1)), resolved(LINK, false), "asked just now");
+        assert_eq!(standing(&mut neighbours, old, hop(1)), resolved(LINK, true));
+        assert_eq!(standing(&mut neighbours, old, hop(1)), resolved(LINK, false), "asked just now");
         let later = old + BETWEEN_CONFIRMATIONS;
-        assert_eq!(neighbours.standing(later, hop(1)), resolved(LINK, true));
+        assert_eq!(standing(&mut neighbours, later, hop(1)), resolved(LINK, true));
         assert!(!neighbours.is_silent_at_last(later, hop(1)));
         let moved = [2, 0, 0, 0, 0, 8];
         assert!(neighbours.answered(later, hop(1), moved).is_some());
-        assert_eq!(neighbours.standing(later, hop(1)), resolved(moved, false));
+        assert_eq!(standing(&mut neighbours, later, hop(1)), resolved(moved, false));
     }
 
     #[test]
@@ -233,7 +255,7 @@ mod tests {
         neighbours.configure(hop(1), LINK);
         assert_eq!(neighbours.answered(now, hop(1), [2, 0, 0, 0, 0, 8]), None);
         let neighbour = Neighbour { address: LINK, is_confirmed: false };
-        let standing = neighbours.standing(now + ANSWER_HOLDS, hop(1));
+        let standing = standing(&mut neighbours, now + ANSWER_HOLDS, hop(1));
         assert_eq!(standing, Standing::Resolved { neighbour, ask: false });
     }
 
@@ -243,7 +265,7 @@ mod tests {
         let now = Instant::now();
         for number in 0..(MOST_SILENT as u32 + 10) {
             let hop = Hop { interface: 3, address: IpAddr::from(number.to_be_bytes()) };
-            neighbours.standing(now, hop);
+            standing(&mut neighbours, now, hop);
             neighbours.is_silent_at_last(now, hop);
         }
         assert!(neighbours.entries.len() <= MOST_SILENT);
