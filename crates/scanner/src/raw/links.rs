@@ -59,14 +59,14 @@ impl Links {
             if outbox.is_full() {
                 outbox.flush(|batch| socket.send(batch), unsent);
             }
-            outbox.push(packet, SocketAddr::new(target, 0), Some(probe));
+            outbox.push(packet, SocketAddr::new(target, 0), Some(probe))?;
         } else {
             let Channel { socket, outbox, .. } = channel;
             if outbox.is_full() {
                 outbox.flush(|batch| socket.send(batch), unsent);
             }
             let to = destination(path.interface, traffic, link);
-            outbox.push(packet, to, Some(probe));
+            outbox.push(packet, to, Some(probe))?;
         }
         self.waiting = true;
         Ok(())
@@ -95,8 +95,7 @@ impl Links {
             if outbox.is_full() {
                 outbox.flush(|batch| socket.send(batch), unsent);
             }
-            outbox.push(&packet, destination(hop.interface, traffic, Some(to)), None);
-            Ok(())
+            outbox.push(&packet, destination(hop.interface, traffic, Some(to)), None)
         });
         self.waiting |= result.is_ok();
         self.question = packet;
