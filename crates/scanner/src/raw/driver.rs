@@ -30,6 +30,10 @@ const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
 const SEND_BATCH: usize = 256;
 /// Packets received in one system call.
 const RECEIVE_BATCH: usize = 256;
+/// System calls for one channel before other things are looked at.
+const MOST_RECEIVES: usize = 16;
+/// After so many turns all that was waiting before has been read: more than a receive buffer holds.
+const MOST_TURNS_BEHIND: u32 = 8;
 /// Enough for any answer with its options, and for the quoted part of an ICMP error.
 const RECEIVE_SIZE: usize = 256;
 /// For so long a worker trusts what it knows of a neighbour without looking what the others know.
@@ -48,6 +52,8 @@ pub(super) struct RawDriver<'a> {
     /// Neighbours that this worker knows, without a lock, and since when.
     known: HashMap<Hop, (Instant, Neighbour)>,
     parked: Parked,
+    /// Turns one after the other in which there was more to receive than one turn takes.
+    turns_behind: u32,
     drops: u64,
     drops_asked: Instant,
 }
@@ -66,6 +72,7 @@ impl<'a> RawDriver<'a> {
             echo: Vec::new(),
             known: HashMap::new(),
             parked: Parked::default(),
+            turns_behind: 0,
             drops: 0,
             drops_asked: Instant::now(),
         })
@@ -77,7 +84,11 @@ impl<'a> RawDriver<'a> {
         let mut more_work = true;
         while !source.is_cancelled() {
             self.receive(&mut received)?;
-            self.expire();
+            // Every answer is looked at before a probe is given up; a flood only puts that off.
+            if self.turns_behind == 0 || self.turns_behind >= MOST_TURNS_BEHIND {
+                self.turns_behind = 0;
+                self.expire();
+            }
             self.repeat_questions();
             for _ in 0..SEND_BATCH {
                 more_work = more_work && feed(&mut self.engine, source);
@@ -183,8 +194,9 @@ impl<'a> RawDriver<'a> {
     }
 
     fn receive(&mut self, received: &mut ReceiveBatch) -> Result<(), ProbeError> {
+        let mut is_behind = false;
         for place in 0..self.links.channels.len() {
-            loop {
+            for turn in 1..=MOST_RECEIVES {
                 let channel = &self.links.channels[place];
                 let traffic = channel.traffic;
                 let count = channel.receive(received).map_err(ProbeError::of("receive packets"))?;
@@ -195,8 +207,10 @@ impl<'a> RawDriver<'a> {
                 if count < received.capacity() {
                     break;
                 }
+                is_behind |= turn == MOST_RECEIVES;
             }
         }
+        self.turns_behind = if is_behind { self.turns_behind + 1 } else { 0 };
         let now = Instant::now();
         if now.saturating_duration_since(self.drops_asked) >= DROPS_INTERVAL {
             self.note_drops(now);
