@@ -133,6 +133,13 @@ fn ports_in(host: &str, args: &[&str]) -> Command {
     command
 }
 
+/// Puts nftables rules in force.
+fn filter(host: &str, rules: &str) {
+    let mut nft = in_host(host, "nft", &["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    nft.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
+    assert!(nft.wait().unwrap().success(), "nft is installed");
+}
+
 /// A server that is ended when dropped.
 struct Server {
     child: Child,
@@ -261,9 +268,7 @@ fn filters_drop_refuse_and_reset() {
                  tcp dport 100-199 drop\n tcp dport 200 reject with icmpx type admin-prohibited\n \
                  tcp dport 201 reject with icmpx type port-unreachable\n \
                  tcp dport 202 reject with tcp reset\n }\n}\n";
-    let mut nft = in_host(&lab.there, "nft", &["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    nft.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
-    assert!(nft.wait().unwrap().success(), "nft is installed");
+    filter(&lab.there, rules);
     for there in THERE {
         for (ports, state, reason, count) in [
             ("100-199", "filtered", "no-response", 100),
@@ -273,6 +278,24 @@ fn filters_drop_refuse_and_reset() {
         ] {
             assert_eq!(lab.states(&[there, "-p", ports]), all(state, reason, count), "{there}");
         }
+    }
+}
+
+/// What this machine's own filter refuses is no state of another host. Packets made here pass it by, so
+/// this is seen by connecting.
+#[test]
+#[ignore = "needs root: network namespaces, nft"]
+fn what_this_machine_refuses_is_its_own_finding() {
+    let lab = Lab::new();
+    let rules = "table inet f {\n chain o {\n type filter hook output priority 0;\n \
+                 tcp dport 200 reject with icmpx type admin-prohibited\n \
+                 tcp dport 201 reject with icmpx type port-unreachable\n }\n}\n";
+    filter(&lab.here, rules);
+    for there in THERE {
+        let args = ["scan", "--method", "connect", "--format", "jsonl", "--show", "all", there];
+        let scan = ports_in(&lab.here, &[&args[..], &["-p", "200,201"]].concat()).output().unwrap();
+        let text = String::from_utf8(scan.stdout).unwrap();
+        assert_eq!(text.matches(r#""reason":"not-permitted""#).count(), 2, "{text}");
     }
 }
 
@@ -351,6 +374,61 @@ fn a_neighbour_that_moves_is_followed() {
         let lines: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(of_type(&lines, "summary")[0]["closed"], 2_000, "{there}");
+    }
+}
+
+/// Both ends have the same address on the link, which is where the kernel sends then.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn where_no_neighbour_is_asked_none_is_needed() {
+    let lab = Lab::new();
+    for host in [&lab.here, &lab.there] {
+        let same = ["address", "02:00:00:00:00:44", "arp", "off"];
+        run("ip", &[&["-n", host, "link", "set", "veth0"][..], &same].concat());
+    }
+    for there in THERE {
+        assert_eq!(lab.states(&[there, "-p", "1-50"]), all("closed", "reset", 50), "{there}");
+    }
+}
+
+/// The other host does not answer who it is: it is known by configuration, and up where it answers.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn a_configured_neighbour_is_not_asked_and_not_up_for_that() {
+    let lab = Lab::new();
+    shell(&lab.there, "echo 8 > /proc/sys/net/ipv4/conf/veth0/arp_ignore");
+    let link = in_host(&lab.there, "cat", &["/sys/class/net/veth0/address"]).output().unwrap();
+    let link = String::from_utf8(link.stdout).unwrap();
+    for configured in [THERE[0], NOBODY[0]] {
+        let entry = ["replace", configured, "lladdr", link.trim(), "dev", "veth0"];
+        run("ip", &[&["-n", &lab.here, "neigh"][..], &entry].concat());
+    }
+    for (host, up) in [(THERE[0], 1), (NOBODY[0], 0)] {
+        let lines = lab.scan(&[host, "-p", "9", "--discover"]);
+        assert_eq!(of_type(&lines, "summary")[0]["hosts_up"], up, "{host}");
+    }
+    assert_eq!(lab.states(&[THERE[0], "-p", "9"]), all("closed", "reset", 1));
+}
+
+/// The router comes up only after it was asked once, and nothing else is sent to make it be asked.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn a_router_is_asked_until_it_answers() {
+    for (target, router, length) in [("10.88.0.1", "10.77.0.77", 24), ("fd88::1", "fd77::77", 64)] {
+        let lab = Lab::new();
+        lab.route(target, router);
+        run("ip", &["-n", &lab.there, "addr", "add", target, "dev", "lo"]);
+        let before = lab.arrived();
+        let args = ["scan", "--method", "syn", "--format", "jsonl", target, "-p", "9"];
+        let patient = ["--show", "all", "--retries", "0", "--timeout", "1m"];
+        let scan = ports_in(&lab.here, &[&args[..], &patient].concat()).spawn().unwrap();
+        while lab.arrived() == before {}
+        let router = format!("{router}/{length}");
+        let late: &[&str] = if length == 64 { &["nodad"] } else { &[] };
+        let add = ["-n", &lab.there, "addr", "add", &router, "dev", "veth0"];
+        run("ip", &[&add[..], late].concat());
+        let text = String::from_utf8(scan.wait_with_output().unwrap().stdout).unwrap();
+        assert!(text.contains(r#""reason":"reset""#), "{text}");
     }
 }
 

@@ -245,15 +245,9 @@ impl<'a> RawDriver<'a> {
             attempt += SourcePorts::RUN;
             id = later;
         }
-        let own_failure = self.shared.links.is_local(sender)
-            && !self.shared.links.is_local(target.ip())
-            && !matches!(reply, Reply::Open | Reply::Closed | Reply::Echo);
-        if own_failure {
-            // The kernel tells its own failure to reach a neighbour in the form of a message from
-            // itself.
-            self.engine.handle_local_error(now, id, LocalError::NeighbourUnresolved);
-        } else {
-            self.engine.handle_reply(now, id, reply);
+        match self.shared.links.own_failure(sender, target.ip(), reply) {
+            Some(error) => self.engine.handle_local_error(now, id, error),
+            None => self.engine.handle_reply(now, id, reply),
         }
     }
 
