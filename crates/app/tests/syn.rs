@@ -39,15 +39,15 @@ impl Lab {
             run("ip", &["-n", host, "link", "set", "veth0", "up"]);
             run("ip", &["-n", host, "link", "set", "lo", "up"]);
         }
-        lab.wait_until_linked();
+        lab.wait_until_linked(THERE);
         lab
     }
 
     /// A link takes a while to come up, IPv6 up to two seconds; until then questions are lost. The
     /// connect scan ends when a question gets through; what the kernel learns by it is forgotten.
-    fn wait_until_linked(&self) {
+    fn wait_until_linked(&self, there: [&str; 2]) {
         let deadline = Instant::now() + Duration::from_mins(1);
-        for there in THERE {
+        for there in there {
             let args = ["scan", "--method", "connect", "--format", "jsonl", there, "-p", "9"];
             let is_up = || {
                 let output = ports_in(&self.here, &args).output().unwrap();
@@ -64,6 +64,29 @@ impl Lab {
     /// Routes to what is behind the other host.
     fn route(&self, prefix: &str, via: &str) {
         run("ip", &["-n", &self.here, "route", "add", prefix, "via", via]);
+    }
+
+    /// Another link, `veth1`. Either host takes packets from any address by either link.
+    fn second_link(&self) {
+        let Self { here, there } = self;
+        let link = ["link", "add", "veth1", "netns", here, "type", "veth"];
+        run("ip", &[&link[..], &["peer", "name", "veth1", "netns", there]].concat());
+        for (host, [v4, v6]) in
+            [(here, ["10.78.0.1", "fd78::1"]), (there, ["10.78.0.2", "fd78::2"])]
+        {
+            run("ip", &["-n", host, "addr", "add", &format!("{v4}/24"), "dev", "veth1"]);
+            run("ip", &["-n", host, "addr", "add", &format!("{v6}/64"), "dev", "veth1", "nodad"]);
+            run("ip", &["-n", host, "link", "set", "veth1", "up"]);
+            shell(host, "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+        }
+        self.wait_until_linked(["10.78.0.2", "fd78::2"]);
+    }
+
+    /// Packets that have come to the other host.
+    fn arrived(&self) -> u64 {
+        let args = ["/sys/class/net/veth0/statistics/rx_packets"];
+        let output = in_host(&self.there, "cat", &args).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
     }
 
     fn scan(&self, args: &[&str]) -> Vec<Value> {
@@ -102,10 +125,21 @@ fn in_host(host: &str, program: &str, args: &[&str]) -> Command {
     command
 }
 
+fn shell(host: &str, script: &str) {
+    assert!(in_host(host, "sh", &["-c", script]).status().unwrap().success(), "{script}");
+}
+
 fn ports_in(host: &str, args: &[&str]) -> Command {
     let mut command = in_host(host, env!("CARGO_BIN_EXE_ports"), args);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command
+}
+
+/// Puts nftables rules in force.
+fn filter(host: &str, rules: &str) {
+    let mut nft = in_host(host, "nft", &["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    nft.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
+    assert!(nft.wait().unwrap().success(), "nft is installed");
 }
 
 /// A server that is ended when dropped.
@@ -214,7 +248,7 @@ fn refusals_on_the_way_are_told_apart() {
     let lab = Lab::new();
     let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; \
                    echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
-    assert!(in_host(&lab.there, "sh", &["-c", forward]).status().unwrap().success());
+    shell(&lab.there, forward);
     lab.route("10.88.0.0/24", THERE[0]);
     lab.route("fd88::/64", THERE[1]);
     for (route, host, reason) in [
@@ -236,9 +270,7 @@ fn filters_drop_refuse_and_reset() {
                  tcp dport 100-199 drop\n tcp dport 200 reject with icmpx type admin-prohibited\n \
                  tcp dport 201 reject with icmpx type port-unreachable\n \
                  tcp dport 202 reject with tcp reset\n }\n}\n";
-    let mut nft = in_host(&lab.there, "nft", &["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    nft.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
-    assert!(nft.wait().unwrap().success(), "nft is installed");
+    filter(&lab.there, rules);
     for there in THERE {
         for (ports, state, reason, count) in [
             ("100-199", "filtered", "no-response", 100),
@@ -248,6 +280,24 @@ fn filters_drop_refuse_and_reset() {
         ] {
             assert_eq!(lab.states(&[there, "-p", ports]), all(state, reason, count), "{there}");
         }
+    }
+}
+
+/// What this machine's own filter refuses is no state of another host. Packets made here pass it by, so
+/// this is seen by connecting.
+#[test]
+#[ignore = "needs root: network namespaces, nft"]
+fn what_this_machine_refuses_is_its_own_finding() {
+    let lab = Lab::new();
+    let rules = "table inet f {\n chain o {\n type filter hook output priority 0;\n \
+                 tcp dport 200 reject with icmpx type admin-prohibited\n \
+                 tcp dport 201 reject with icmpx type port-unreachable\n }\n}\n";
+    filter(&lab.here, rules);
+    for there in THERE {
+        let args = ["scan", "--method", "connect", "--format", "jsonl", "--show", "all", there];
+        let scan = ports_in(&lab.here, &[&args[..], &["-p", "200,201"]].concat()).output().unwrap();
+        let text = String::from_utf8(scan.stdout).unwrap();
+        assert_eq!(text.matches(r#""reason":"not-permitted""#).count(), 2, "{text}");
     }
 }
 
@@ -292,6 +342,96 @@ fn the_interface_asked_for_is_the_one_used() {
     let elsewhere = all("error", "neighbour-unresolved", 1);
     assert_eq!(lab.states(&[&args[..], &["veth1"]].concat()), elsewhere);
     assert!(lab.scan(&[&args[..], &["veth9"]].concat()).is_empty());
+}
+
+/// From the address of another interface: that is where the answers come in.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn answers_are_heard_wherever_they_come_in() {
+    let lab = Lab::new();
+    lab.second_link();
+    for (there, source) in [(THERE[0], "10.78.0.1"), (THERE[1], "fd78::1")] {
+        let server = Server::start(&lab.there, there, 3);
+        let lines = lab.scan(&[there, "-p", "1-65535", "--source", source]);
+        assert_eq!(open(&lines), server.ports, "{there} from {source}");
+        let summary = of_type(&lines, "summary")[0];
+        assert_eq!((&summary["closed"], &summary["errors"]), (&65_532.into(), &0.into()));
+    }
+}
+
+/// In the middle of a scan the other host gets another address on its link, and tells.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn a_neighbour_that_moves_is_followed() {
+    for (place, moved) in ["02:00:00:00:00:42", "02:00:00:00:00:43"].into_iter().enumerate() {
+        let (lab, there) = (Lab::new(), THERE[place]);
+        shell(&lab.there, "echo 1 > /proc/sys/net/ipv4/conf/veth0/arp_notify");
+        shell(&lab.there, "echo 1 > /proc/sys/net/ipv6/conf/veth0/ndisc_notify");
+        let before = lab.arrived();
+        let args = ["scan", "--method", "syn", "--format", "jsonl", there, "-p", "1-2000"];
+        let scan = ports_in(&lab.here, &[&args[..], &["--rate", "500"]].concat()).spawn().unwrap();
+        while lab.arrived() < before + 300 {}
+        run("ip", &["-n", &lab.there, "link", "set", "veth0", "address", moved]);
+        let text = String::from_utf8(scan.wait_with_output().unwrap().stdout).unwrap();
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(of_type(&lines, "summary")[0]["closed"], 2_000, "{there}");
+    }
+}
+
+/// Both ends have the same address on the link, which is where the kernel sends then.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn where_no_neighbour_is_asked_none_is_needed() {
+    let lab = Lab::new();
+    for host in [&lab.here, &lab.there] {
+        let same = ["address", "02:00:00:00:00:44", "arp", "off"];
+        run("ip", &[&["-n", host, "link", "set", "veth0"][..], &same].concat());
+    }
+    for there in THERE {
+        assert_eq!(lab.states(&[there, "-p", "1-50"]), all("closed", "reset", 50), "{there}");
+    }
+}
+
+/// The other host does not answer who it is: it is known by configuration, and up where it answers.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn a_configured_neighbour_is_not_asked_and_not_up_for_that() {
+    let lab = Lab::new();
+    shell(&lab.there, "echo 8 > /proc/sys/net/ipv4/conf/veth0/arp_ignore");
+    let link = in_host(&lab.there, "cat", &["/sys/class/net/veth0/address"]).output().unwrap();
+    let link = String::from_utf8(link.stdout).unwrap();
+    for configured in [THERE[0], NOBODY[0]] {
+        let entry = ["replace", configured, "lladdr", link.trim(), "dev", "veth0"];
+        run("ip", &[&["-n", &lab.here, "neigh"][..], &entry].concat());
+    }
+    for (host, up) in [(THERE[0], 1), (NOBODY[0], 0)] {
+        let lines = lab.scan(&[host, "-p", "9", "--discover"]);
+        assert_eq!(of_type(&lines, "summary")[0]["hosts_up"], up, "{host}");
+    }
+    assert_eq!(lab.states(&[THERE[0], "-p", "9"]), all("closed", "reset", 1));
+}
+
+/// The router comes up only after it was asked once, and nothing else is sent to make it be asked.
+#[test]
+#[ignore = "needs root: raw packets, network namespaces"]
+fn a_router_is_asked_until_it_answers() {
+    for (target, router, length) in [("10.88.0.1", "10.77.0.77", 24), ("fd88::1", "fd77::77", 64)] {
+        let lab = Lab::new();
+        lab.route(target, router);
+        run("ip", &["-n", &lab.there, "addr", "add", target, "dev", "lo"]);
+        let before = lab.arrived();
+        let args = ["scan", "--method", "syn", "--format", "jsonl", target, "-p", "9"];
+        let patient = ["--show", "all", "--retries", "0", "--timeout", "1m"];
+        let scan = ports_in(&lab.here, &[&args[..], &patient].concat()).spawn().unwrap();
+        while lab.arrived() == before {}
+        let router = format!("{router}/{length}");
+        let late: &[&str] = if length == 64 { &["nodad"] } else { &[] };
+        let add = ["-n", &lab.there, "addr", "add", &router, "dev", "veth0"];
+        run("ip", &[&add[..], late].concat());
+        let text = String::from_utf8(scan.wait_with_output().unwrap().stdout).unwrap();
+        assert!(text.contains(r#""reason":"reset""#), "{text}");
+    }
 }
 
 #[test]

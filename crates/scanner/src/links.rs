@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use if_addrs::IfAddr;
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::engine::{LocalError, Reply};
 use crate::target::AddressSet;
 
 /// The addresses and networks of the interfaces, as they were when asked.
@@ -37,6 +38,22 @@ impl Links {
     /// Whether packets to `address` stay on this machine.
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
         address.is_loopback() || self.own.contains(&address)
+    }
+
+    /// What it means for a probe to `target` that `sender` says `reply` of it by ICMP, where `sender` is
+    /// this machine and the target is not. The kernel tells its own failure to reach a neighbour in that
+    /// form (`ipv4_link_failure` in `net/ipv4/route.c`), and its filter that it does not let a probe out.
+    pub(crate) fn own_failure(
+        &self,
+        sender: IpAddr,
+        target: IpAddr,
+        reply: Reply,
+    ) -> Option<LocalError> {
+        let own = self.is_local(sender) && !self.is_local(target);
+        own.then_some(match reply {
+            Reply::HostUnreachable => LocalError::NeighbourUnresolved,
+            _ => LocalError::NotPermitted,
+        })
     }
 
     /// The network and the broadcast address of each IPv4 network on a link. A network of one or two
@@ -83,6 +100,21 @@ mod tests {
         // TEST-NET-3 (RFC 5737): on no machine's interface.
         assert!(!links.is_local("203.0.113.77".parse().unwrap()));
         assert!(links.own_addresses().any(|address| address.is_loopback()));
+    }
+
+    #[test]
+    fn what_this_machine_says_of_others_is_its_own_failure() {
+        let links = Links::read().unwrap();
+        let [own, router, host] =
+            ["127.0.0.1", "203.0.113.1", "203.0.113.77"].map(|text| text.parse().unwrap());
+        let said = |sender, target, reply| links.own_failure(sender, target, reply);
+        let unresolved = Some(LocalError::NeighbourUnresolved);
+        assert_eq!(said(own, host, Reply::HostUnreachable), unresolved);
+        for refused in [Reply::AdminProhibited, Reply::PortUnreachable] {
+            assert_eq!(said(own, host, refused), Some(LocalError::NotPermitted));
+            assert_eq!(said(router, host, refused), None);
+            assert_eq!(said(own, own, refused), None);
+        }
     }
 
     #[test]

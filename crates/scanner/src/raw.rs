@@ -22,11 +22,13 @@ mod source_ports;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use cookie::Cookie;
 use driver::RawDriver;
 use neighbours::{Hop, Neighbourhood};
 use sockets_raw::{Interface, NeighbourState, Neighbours, OpenError, RawConfig, RawSocket};
+use source_ports::SourcePorts;
 
 use crate::engine::Engine;
 use crate::event::Method;
@@ -36,6 +38,12 @@ use crate::scan::ScanError;
 
 /// `IPPROTO_RAW`: the packet's own header says its protocol (raw(7)).
 const ANY_PROTOCOL: u8 = 255;
+
+/// Descriptors that a worker may hold: its source ports, two sockets to receive by and two of the
+/// kernel's own IP, one to ask for routes, and four for the neighbours on as many interfaces. With less it
+/// runs, or fails with [`LocalError::Resources`](crate::engine::LocalError::Resources) on the way.
+#[expect(dead_code, reason = "for whoever decides how many workers there are")]
+pub(crate) const DESCRIPTORS_PER_WORKER: usize = SourcePorts::RUN as usize + 2 + 2 + 1 + 4;
 
 /// Asks by SYN.
 #[derive(Debug)]
@@ -78,7 +86,7 @@ impl SynProber {
         let interface = interface.map(index_of).transpose()?;
         Ok(Self(Shared {
             cookie: Cookie::default(),
-            neighbours: Mutex::new(confirmed_neighbours()),
+            neighbours: Mutex::new(known_neighbours(false)),
             links,
             interface,
             source,
@@ -86,9 +94,10 @@ impl SynProber {
         }))
     }
 
-    /// The same for host discovery. What the kernel knows of neighbours is not used: it may be old.
+    /// The same for host discovery. What the kernel found out of neighbours is not used: it may be old.
     pub(crate) fn for_discovery(self) -> Self {
-        Self(Shared { neighbours: Mutex::default(), discovery: true, ..self.0 })
+        let neighbours = Mutex::new(known_neighbours(true));
+        Self(Shared { neighbours, discovery: true, ..self.0 })
     }
 }
 
@@ -134,16 +143,20 @@ pub(crate) fn permitted() -> io::Result<()> {
     }
 }
 
-/// The neighbours that the kernel is sure of at this moment. Those it only remembers are asked again:
-/// a host that is gone would be called filtered.
-fn confirmed_neighbours() -> Neighbourhood {
+/// The neighbours that the kernel is sure of at this moment, or only those that are `configured`. Those
+/// it only remembers are asked again: a host that is gone would be called filtered.
+fn known_neighbours(configured: bool) -> Neighbourhood {
     let mut neighbours = Neighbourhood::default();
+    let now = Instant::now();
     // Without the kernel's table all are asked.
     let known = Neighbours::load();
     for (interface, address, neighbour) in known.iter().flat_map(Neighbours::iter) {
-        let sure = matches!(neighbour.state, NeighbourState::Reachable | NeighbourState::Permanent);
-        if let Some(link) = neighbour.link_address.filter(|_| sure) {
-            neighbours.learn(Hop { interface, address }, link);
+        let Some(link) = neighbour.link_address else { continue };
+        let hop = Hop { interface, address };
+        match neighbour.state {
+            NeighbourState::Permanent | NeighbourState::NoArp => neighbours.configure(hop, link),
+            NeighbourState::Reachable if !configured => neighbours.learn(now, hop, link),
+            _ => {}
         }
     }
     neighbours

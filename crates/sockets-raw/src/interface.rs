@@ -28,6 +28,9 @@ pub struct Interface {
     pub link_address: Option<[u8; 6]>,
     /// The largest packet it takes, in bytes, from the network header on.
     pub mtu: u32,
+    /// Whether neighbours on it are asked for their link address; where they are not (`IFF_NOARP`), the
+    /// kernel knows how to reach them.
+    pub resolves_neighbours: bool,
     /// Whether it is up, and its link has a carrier.
     pub is_up: bool,
     /// Its IP addresses, in the kernel's order.

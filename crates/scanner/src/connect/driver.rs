@@ -254,14 +254,10 @@ impl ConnectDriver {
     /// What the ICMP message says that failed a connect, where it was one and no reset.
     fn by_icmp(&self, socket: &ProbeSocket, target: SocketAddr) -> Option<Outcome> {
         let error = socket.icmp_error(target)?;
-        let own = error.sender.is_some_and(|sender| self.config.links.is_local(sender));
-        Some(if own && !self.config.links.is_local(target.ip()) {
-            // The kernel tells its own failure to resolve a neighbour in the form of a message from
-            // itself (`ipv4_link_failure` in `net/ipv4/route.c`).
-            Outcome::Local(LocalError::NeighbourUnresolved)
-        } else {
-            Outcome::Answered(error.reply)
-        })
+        let own_failure = error
+            .sender
+            .and_then(|sender| self.config.links.own_failure(sender, target.ip(), error.reply));
+        Some(own_failure.map_or(Outcome::Answered(error.reply), Outcome::Local))
     }
 
     /// Tells a service from a socket of our own.

@@ -1,4 +1,4 @@
-//! The sockets of one interface: answers come in there, and probes leave there.
+//! The sockets that answers come in by, and probes leave by.
 
 use std::io;
 
@@ -13,7 +13,10 @@ use crate::engine::LocalError;
 /// Half a second of answers at 50,000 a second, with the kernel's bookkeeping of 768 bytes each.
 const RECEIVE_BUFFER: usize = 20 * 1024 * 1024;
 
-/// One kind of traffic on one interface, from the network header on.
+/// The interface of a channel that hears all of them: packet(7).
+pub(super) const ALL_INTERFACES: u32 = 0;
+
+/// One kind of traffic, on one interface or on all, from the network header on.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) interface: u32,

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use sockets_raw::ReceiveBatch;
 use sockets_raw::wire::{AddressPair, TcpSynTemplate, parse};
+use sockets_raw::{ReceiveBatch, Received, Source};
 
 use super::Shared;
 use super::answer::{self, Answer};
 use super::echo;
 use super::filter::Traffic;
 use super::links::Links;
-use super::neighbours::{EthernetAddress, Hop, Standing};
+use super::neighbours::{EthernetAddress, Hop, Neighbour, Standing};
 use super::parked::Parked;
 use super::paths::{Path, Paths, Way};
 use super::question;
@@ -30,8 +30,14 @@ const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
 const SEND_BATCH: usize = 256;
 /// Packets received in one system call.
 const RECEIVE_BATCH: usize = 256;
+/// System calls for one channel before other things are looked at.
+const MOST_RECEIVES: usize = 16;
+/// After so many turns all that was waiting before has been read: more than a receive buffer holds.
+const MOST_TURNS_BEHIND: u32 = 8;
 /// Enough for any answer with its options, and for the quoted part of an ICMP error.
 const RECEIVE_SIZE: usize = 256;
+/// For so long a worker trusts what it knows of a neighbour without looking what the others know.
+const KNOWN_HOLDS: Duration = Duration::from_secs(1);
 /// How often the kernel is asked what it dropped.
 const DROPS_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -43,9 +49,11 @@ pub(super) struct RawDriver<'a> {
     links: Links,
     template: TcpSynTemplate,
     echo: Vec<u8>,
-    /// Neighbours that this worker knows, without a lock.
-    known: HashMap<Hop, EthernetAddress>,
+    /// Neighbours that this worker knows, without a lock, and since when.
+    known: HashMap<Hop, (Instant, Neighbour)>,
     parked: Parked,
+    /// Turns one after the other in which there was more to receive than one turn takes.
+    turns_behind: u32,
     drops: u64,
     drops_asked: Instant,
 }
@@ -64,6 +72,7 @@ impl<'a> RawDriver<'a> {
             echo: Vec::new(),
             known: HashMap::new(),
             parked: Parked::default(),
+            turns_behind: 0,
             drops: 0,
             drops_asked: Instant::now(),
         })
@@ -75,7 +84,12 @@ impl<'a> RawDriver<'a> {
         let mut more_work = true;
         while !source.is_cancelled() {
             self.receive(&mut received)?;
-            self.expire();
+            // Every answer is looked at before a probe is given up; a flood only puts that off.
+            if self.turns_behind == 0 || self.turns_behind >= MOST_TURNS_BEHIND {
+                self.turns_behind = 0;
+                self.expire();
+            }
+            self.repeat_questions();
             for _ in 0..SEND_BATCH {
                 more_work = more_work && feed(&mut self.engine, source);
                 let now = Instant::now();
@@ -100,6 +114,7 @@ impl<'a> RawDriver<'a> {
     /// Finds the probe's way out; where its neighbour is not known yet, it has to wait.
     fn launch(&mut self, now: Instant, probe: Probe) {
         if let Err(error) = self.try_launch(now, probe) {
+            self.parked.forget(probe.id);
             self.engine.handle_local_error(now, probe.id, error);
         }
     }
@@ -109,20 +124,26 @@ impl<'a> RawDriver<'a> {
         let Way::Ethernet { hop, own } = path.way else {
             return self.send(now, &path, None, probe);
         };
-        if let Some(link) = self.known.get(&hop) {
-            return self.reached(now, &path, hop, *link, probe);
+        if let Some((since, neighbour)) = self.known.get(&hop)
+            && now.saturating_duration_since(*since) < KNOWN_HOLDS
+        {
+            return self.reached(now, &path, hop, *neighbour, probe);
         }
         // First to listen, then to look: another worker may hear the answer in between.
         self.links.listen(hop)?;
-        let standing = self.shared.neighbours().standing(now, hop);
+        let standing = self.shared.neighbours().standing(now, hop, probe.target.ip());
         match standing {
-            Standing::Resolved(link) => {
-                self.known.insert(hop, link);
-                self.reached(now, &path, hop, link, probe)
+            Standing::Resolved { neighbour, ask } => {
+                self.known.insert(hop, (now, neighbour));
+                if ask {
+                    // Where that fails, it is asked the next time; what is known serves as before.
+                    let _ = self.ask(now, hop, own, path.source);
+                }
+                self.reached(now, &path, hop, neighbour, probe)
             }
             Standing::Silent => Err(LocalError::NeighbourUnresolved),
             Standing::Waiting { ask } => {
-                self.parked.park(hop, probe);
+                self.parked.park(now, hop, probe);
                 if ask { self.ask(now, hop, own, path.source) } else { Ok(()) }
             }
         }
@@ -134,14 +155,14 @@ impl<'a> RawDriver<'a> {
         now: Instant,
         path: &Path,
         hop: Hop,
-        link: EthernetAddress,
+        neighbour: Neighbour,
         probe: Probe,
     ) -> Result<(), LocalError> {
-        if self.shared.is_discovered(hop, probe.target) {
+        if neighbour.is_confirmed && self.shared.is_discovered(hop, probe.target) {
             self.engine.handle_reply(now, probe.id, Reply::Neighbour);
             return Ok(());
         }
-        self.send(now, path, Some(link), probe)
+        self.send(now, path, Some(neighbour.address), probe)
     }
 
     fn send(
@@ -173,20 +194,23 @@ impl<'a> RawDriver<'a> {
     }
 
     fn receive(&mut self, received: &mut ReceiveBatch) -> Result<(), ProbeError> {
+        let mut is_behind = false;
         for place in 0..self.links.channels.len() {
-            loop {
+            for turn in 1..=MOST_RECEIVES {
                 let channel = &self.links.channels[place];
-                let (interface, traffic) = (channel.interface, channel.traffic);
+                let traffic = channel.traffic;
                 let count = channel.receive(received).map_err(ProbeError::of("receive packets"))?;
                 let now = Instant::now();
                 for packet in received.iter() {
-                    self.packet(now, interface, traffic, packet.bytes);
+                    self.packet(now, traffic, &packet);
                 }
                 if count < received.capacity() {
                     break;
                 }
+                is_behind |= turn == MOST_RECEIVES;
             }
         }
+        self.turns_behind = if is_behind { self.turns_behind + 1 } else { 0 };
         let now = Instant::now();
         if now.saturating_duration_since(self.drops_asked) >= DROPS_INTERVAL {
             self.note_drops(now);
@@ -194,7 +218,9 @@ impl<'a> RawDriver<'a> {
         Ok(())
     }
 
-    fn packet(&mut self, now: Instant, interface: u32, traffic: Traffic, bytes: &[u8]) {
+    fn packet(&mut self, now: Instant, traffic: Traffic, received: &Received<'_>) {
+        let (bytes, Source::Link(source)) = (received.bytes, received.source) else { return };
+        let interface = source.address.interface;
         if traffic == Traffic::Arp {
             if let Some((address, link)) = question::heard_by_arp(bytes) {
                 self.heard(now, Hop { interface, address }, link);
@@ -219,32 +245,31 @@ impl<'a> RawDriver<'a> {
             attempt += SourcePorts::RUN;
             id = later;
         }
-        let own_failure = self.shared.links.is_local(sender)
-            && !self.shared.links.is_local(target.ip())
-            && !matches!(reply, Reply::Open | Reply::Closed | Reply::Echo);
-        if own_failure {
-            // The kernel tells its own failure to reach a neighbour in the form of a message from
-            // itself.
-            self.engine.handle_local_error(now, id, LocalError::NeighbourUnresolved);
-        } else {
-            self.engine.handle_reply(now, id, reply);
+        match self.shared.links.own_failure(sender, target.ip(), reply) {
+            Some(error) => self.engine.handle_local_error(now, id, error),
+            None => self.engine.handle_reply(now, id, reply),
         }
     }
 
     /// A neighbour said who it is: what waited for that goes.
     fn heard(&mut self, now: Instant, hop: Hop, link: EthernetAddress) {
-        if !self.shared.neighbours().answered(hop, link) {
-            return;
-        }
-        self.known.insert(hop, link);
+        let Some(neighbour) = self.shared.neighbours().answered(now, hop, link) else { return };
+        self.release(now, hop, neighbour);
+    }
+
+    fn release(&mut self, now: Instant, hop: Hop, neighbour: Neighbour) {
+        self.known.insert(hop, (now, neighbour));
         for probe in self.parked.release(hop) {
+            if !is_live(&self.engine, &probe) {
+                continue;
+            }
             if !self.shared.is_discovered(hop, probe.target) {
                 self.engine.note_departed(now, probe.id);
             }
             let sent = self
                 .paths
                 .to(probe.target.ip())
-                .and_then(|path| self.reached(now, &path, hop, link, probe));
+                .and_then(|path| self.reached(now, &path, hop, neighbour, probe));
             if let Err(error) = sent {
                 self.engine.handle_local_error(now, probe.id, error);
             }
@@ -268,6 +293,28 @@ impl<'a> RawDriver<'a> {
         let engine = &mut self.engine;
         let unsent = |id, error| engine.handle_local_error(now, id, error);
         self.links.ask(hop, own, source, unsent)
+    }
+
+    /// Asks again for the hops that probes have waited for long enough.
+    fn repeat_questions(&mut self) {
+        let now = Instant::now();
+        while let Some((hop, probe)) =
+            self.parked.poll_repeat(now, |probe| is_live(&self.engine, probe))
+        {
+            let target = probe.target.ip();
+            let Ok(Path { source, way: Way::Ethernet { own, .. }, .. }) = self.paths.to(target)
+            else {
+                continue;
+            };
+            let standing = self.shared.neighbours().standing(now, hop, target);
+            match standing {
+                // Where that fails, there is a next time.
+                Standing::Waiting { ask: true } => drop(self.ask(now, hop, own, source)),
+                // Another worker heard it.
+                Standing::Resolved { neighbour, .. } => self.release(now, hop, neighbour),
+                Standing::Waiting { ask: false } | Standing::Silent => {}
+            }
+        }
     }
 
     fn expire(&mut self) {
@@ -312,4 +359,9 @@ impl<'a> RawDriver<'a> {
             Err(error) => Err(ProbeError::of("wait for packets")(error.into())),
         }
     }
+}
+
+/// Whether the engine still waits for what `probe` may bring.
+fn is_live(engine: &Engine, probe: &Probe) -> bool {
+    engine.find(probe.id.index(), probe.target, probe.id.attempt()) == Some(probe.id)
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use ports_core::PortRange;
 use sockets_raw::{Destination, LinkAddress, RawConfig, RawSocket};
 
-use super::channel::{Channel, open_error};
+use super::channel::{ALL_INTERFACES, Channel, open_error};
 use super::filter::Traffic;
 use super::neighbours::{EthernetAddress, Hop};
 use super::outbox::Outbox;
@@ -14,7 +14,8 @@ use super::paths::{Path, Way};
 use super::{ANY_PROTOCOL, question};
 use crate::engine::{LocalError, ProbeId};
 
-/// One channel for each protocol and interface in use, and the kernel's own IP. Opened when needed.
+/// A channel for each family, one for the ARP of each interface in use, and the kernel's own IP. Opened
+/// when needed.
 #[derive(Debug)]
 pub(super) struct Links {
     ports: PortRange,
@@ -52,20 +53,20 @@ impl Links {
     ) -> Result<(), LocalError> {
         let traffic = if target.is_ipv4() { Traffic::Ipv4 } else { Traffic::Ipv6 };
         // That is where answers come in, whichever way the question goes.
-        let channel = self.channel(path.interface, traffic)?;
+        let channel = self.channel(listened_on(path.interface, traffic), traffic)?;
         if path.way == Way::Kernel {
             let (socket, outbox) = self.kernel(target.is_ipv4())?;
             if outbox.is_full() {
                 outbox.flush(|batch| socket.send(batch), unsent);
             }
-            outbox.push(packet, SocketAddr::new(target, 0), Some(probe));
+            outbox.push(packet, SocketAddr::new(target, 0), Some(probe))?;
         } else {
             let Channel { socket, outbox, .. } = channel;
             if outbox.is_full() {
                 outbox.flush(|batch| socket.send(batch), unsent);
             }
             let to = destination(path.interface, traffic, link);
-            outbox.push(packet, to, Some(probe));
+            outbox.push(packet, to, Some(probe))?;
         }
         self.waiting = true;
         Ok(())
@@ -73,7 +74,8 @@ impl Links {
 
     /// Makes sure that what `hop` says of itself is heard.
     pub(super) fn listen(&mut self, hop: Hop) -> Result<(), LocalError> {
-        self.channel(hop.interface, spoken_by(hop)).map(|_| ())
+        let traffic = spoken_by(hop);
+        self.channel(listened_on(hop.interface, traffic), traffic).map(|_| ())
     }
 
     /// Asks who `hop` is, from an address of ours on its link.
@@ -87,14 +89,13 @@ impl Links {
         let mut packet = std::mem::take(&mut self.question);
         let to = question::write(&mut packet, own, source, hop.address);
         let traffic = spoken_by(hop);
-        let channel = self.channel(hop.interface, traffic);
+        let channel = self.channel(listened_on(hop.interface, traffic), traffic);
         let result = channel.and_then(|Channel { socket, outbox, .. }| {
             let to = to.ok_or(LocalError::NoSourceAddress)?;
             if outbox.is_full() {
                 outbox.flush(|batch| socket.send(batch), unsent);
             }
-            outbox.push(&packet, destination(hop.interface, traffic, Some(to)), None);
-            Ok(())
+            outbox.push(&packet, destination(hop.interface, traffic, Some(to)), None)
         });
         self.waiting |= result.is_ok();
         self.question = packet;
@@ -151,6 +152,16 @@ impl Links {
             *place = Some((socket, Outbox::new()));
         }
         place.as_mut().ok_or(LocalError::Resources)
+    }
+}
+
+/// Where to hear what is about packets that leave by `interface`. An answer need not come back by it:
+/// the route of the other side, or the source address, may be another interface's. Its port and its
+/// sequence number prove that it is one. What is said on a link is true of that link only.
+const fn listened_on(interface: u32, traffic: Traffic) -> u32 {
+    match traffic {
+        Traffic::Ipv4 | Traffic::Ipv6 => ALL_INTERFACES,
+        Traffic::Arp => interface,
     }
 }
 

@@ -35,18 +35,20 @@ impl Outbox {
         self.batch.is_full()
     }
 
-    /// Adds a packet; `false` where it has no room.
+    /// Adds a packet.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalError::Resources`] where it has no room.
     pub(super) fn push(
         &mut self,
         packet: &[u8],
         destination: impl Into<Destination>,
         probe: Option<ProbeId>,
-    ) -> bool {
-        let pushed = self.batch.push(packet, destination.into()).is_ok();
-        if pushed {
-            self.probes.push(probe);
-        }
-        pushed
+    ) -> Result<(), LocalError> {
+        self.batch.push(packet, destination.into()).map_err(|_| LocalError::Resources)?;
+        self.probes.push(probe);
+        Ok(())
     }
 
     /// Hands everything to `send`, and tells `unsent` of each probe that did not leave. Nothing is
@@ -140,7 +142,7 @@ mod tests {
     fn filled(ids: &[ProbeId]) -> Outbox {
         let mut outbox = Outbox::new();
         for id in ids {
-            assert!(outbox.push(b"packet", Destination::Connected, Some(*id)));
+            outbox.push(b"packet", Destination::Connected, Some(*id)).unwrap();
         }
         outbox
     }
@@ -151,7 +153,7 @@ mod tests {
         let mut outbox = filled(&ids);
         let unsent = flush(&mut outbox, vec![Ok(2), Err(Errno::PERM), Ok(2)]);
         assert_eq!(unsent, [(ids[2], LocalError::NotPermitted)]);
-        outbox.push(b"packet", Destination::Connected, Some(ids[0]));
+        outbox.push(b"packet", Destination::Connected, Some(ids[0])).unwrap();
         assert_eq!(flush(&mut outbox, vec![Err(Errno::NETDOWN)]), [(ids[0], LocalError::NoRoute)]);
     }
 
@@ -165,11 +167,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_room_is_said_and_kept_nowhere() {
+        let ids = ids(1);
+        let mut outbox = Outbox::new();
+        let large = [0; PACKET_SIZE + 1];
+        let refused = outbox.push(&large, Destination::Connected, Some(ids[0]));
+        assert_eq!(refused, Err(LocalError::Resources));
+        for _ in 0..BATCH {
+            outbox.push(b"packet", Destination::Connected, None).unwrap();
+        }
+        let refused = outbox.push(b"packet", Destination::Connected, Some(ids[0]));
+        assert_eq!(refused, Err(LocalError::Resources));
+        assert_eq!(flush(&mut outbox, vec![Err(Errno::NOBUFS)]), []);
+    }
+
+    #[test]
     fn a_lost_question_is_nobodys_probe() {
         let ids = ids(1);
         let mut outbox = Outbox::new();
-        outbox.push(b"who has", Destination::Connected, None);
-        outbox.push(b"packet", Destination::Connected, Some(ids[0]));
+        outbox.push(b"who has", Destination::Connected, None).unwrap();
+        outbox.push(b"packet", Destination::Connected, Some(ids[0])).unwrap();
         let unsent = flush(&mut outbox, vec![Err(Errno::AGAIN)]);
         assert_eq!(unsent, [(ids[0], LocalError::Resources)]);
     }

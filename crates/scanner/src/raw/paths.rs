@@ -13,7 +13,7 @@ use crate::prober::ProbeError;
 pub(super) struct Path {
     /// Where probes say they come from.
     pub(super) source: IpAddr,
-    /// Where answers come in.
+    /// Where they leave.
     pub(super) interface: u32,
     pub(super) way: Way,
 }
@@ -22,7 +22,7 @@ pub(super) struct Path {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// To the kernel's own IP: an address of this machine, which the loopback interface takes only
-    /// from there, or a link that is not understood here.
+    /// from there, or a link that is not understood here or where nobody is asked.
     Kernel,
     /// To an interface whose link has no addresses.
     LinkLess,
@@ -93,7 +93,7 @@ impl Paths {
         let interface = self.interface(route.interface).ok_or(LocalError::NoRoute)?;
         Ok(match (interface.kind, interface.link_address) {
             (InterfaceKind::LinkLess, _) => Way::LinkLess,
-            (InterfaceKind::Ethernet, Some(own)) => {
+            (InterfaceKind::Ethernet, Some(own)) if interface.resolves_neighbours => {
                 let hop = Hop { interface: route.interface, address: route.link_target() };
                 Way::Ethernet { hop, own }
             }

@@ -34,18 +34,26 @@ pub(super) fn write(
     }
 }
 
-/// Who an ARP packet says that its sender is.
+/// Who an ARP packet says that its sender is: a question says so, too, and is how a host tells that its
+/// address on the link has changed (RFC 5227 section 3).
 pub(super) fn heard_by_arp(bytes: &[u8]) -> Option<(IpAddr, EthernetAddress)> {
     let arp = ArpPacket::parse(bytes)?;
-    let valid = arp.operation == ArpOperation::Reply && is_unicast(arp.sender_link);
+    let speaks = matches!(arp.operation, ArpOperation::Reply | ArpOperation::Request);
+    // Whether an address is free is asked from none (RFC 5227 section 2.1.1).
+    let valid = speaks && is_unicast(arp.sender_link) && !arp.sender.is_unspecified();
     valid.then_some((arp.sender.into(), arp.sender_link))
 }
 
-/// Who a neighbour advertisement says has an address.
+/// Who a neighbour advertisement says has an address, or a solicitation says that its sender is (RFC
+/// 4861 section 7.2.3).
 pub(super) fn heard_by_ipv6(packet: &Packet<'_>) -> Option<(IpAddr, EthernetAddress)> {
-    let Payload::NeighbourAdvertisement(advertisement) = packet.payload else { return None };
-    let link = advertisement.link_address.filter(|link| is_unicast(*link))?;
-    (packet.hop_limit() == UNROUTED).then_some((advertisement.target.into(), link))
+    let (address, link) = match packet.payload {
+        Payload::NeighbourAdvertisement(said) => (said.target.into(), said.link_address?),
+        Payload::NeighbourSolicitation(asked) => (packet.source(), asked.link_address?),
+        _ => return None,
+    };
+    let valid = is_unicast(link) && !address.is_unspecified() && packet.hop_limit() == UNROUTED;
+    valid.then_some((address, link))
 }
 
 /// The group bit is off (IEEE 802), and there is an address.
@@ -68,7 +76,9 @@ mod tests {
         assert_eq!(write(&mut packet, OWN, v4, other), Some(BROADCAST));
         let arp = ArpPacket::parse(&packet).unwrap();
         assert_eq!((arp.operation, IpAddr::from(arp.target)), (ArpOperation::Request, other));
-        assert_eq!(heard_by_arp(&packet), None, "a question is no answer");
+        assert_eq!(heard_by_arp(&packet), Some((v4, OWN)), "who asks says who it is");
+        write(&mut packet, OWN, IpAddr::from([0; 4]), other);
+        assert_eq!(heard_by_arp(&packet), None, "from no address");
 
         let (v6, other): (IpAddr, IpAddr) =
             ("fe80::1".parse().unwrap(), "2001:db8::a1b2:c3d4".parse().unwrap());
@@ -78,7 +88,7 @@ mod tests {
         assert!(
             matches!(solicitation.payload, Payload::NeighbourSolicitation(s) if s.target == other)
         );
-        assert_eq!(heard_by_ipv6(&solicitation), None);
+        assert_eq!(heard_by_ipv6(&solicitation), Some((v6, OWN)));
         assert_eq!(write(&mut packet, OWN, v4, other), None);
     }
 

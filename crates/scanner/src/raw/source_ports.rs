@@ -25,8 +25,9 @@ pub(super) struct SourcePorts {
 }
 
 impl SourcePorts {
-    /// How many ports are in a run. Attempts past that begin again with the first.
-    pub(super) const RUN: u32 = 16;
+    /// How many ports are in a run: the engine makes no more attempts at a port than that. Were there
+    /// more, they would begin again with the first.
+    pub(super) const RUN: u32 = 12;
 
     /// Finds and holds a run.
     ///
@@ -35,7 +36,7 @@ impl SourcePorts {
     /// The last run's error where none could be held.
     pub(super) fn reserve() -> io::Result<Self> {
         let random = RandomState::new();
-        let runs = u64::from(u32::from(u16::MAX - LOWEST) / Self::RUN + 1);
+        let runs = u64::from((u32::from(u16::MAX - LOWEST) + 1) / Self::RUN);
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for number in 0..TRIES {
             let run = (random.hash_one(number) % runs) as u16;
@@ -112,15 +113,15 @@ mod tests {
     #[test]
     fn the_port_says_the_attempt() {
         let ports = SourcePorts {
-            range: PortRange::new(u16::MAX - 15, u16::MAX).unwrap(),
+            range: PortRange::new(u16::MAX - 11, u16::MAX).unwrap(),
             _held: Vec::new(),
         };
-        assert_eq!(ports.of_attempt(1), u16::MAX - 15);
-        assert_eq!(ports.of_attempt(16), u16::MAX);
-        assert_eq!(ports.of_attempt(17), ports.of_attempt(1));
-        for attempt in 1..=16 {
+        assert_eq!(ports.of_attempt(1), u16::MAX - 11);
+        assert_eq!(ports.of_attempt(12), u16::MAX);
+        assert_eq!(ports.of_attempt(13), ports.of_attempt(1));
+        for attempt in 1..=12 {
             assert_eq!(ports.attempt_of(ports.of_attempt(attempt)), Some(attempt));
         }
-        assert_eq!(ports.attempt_of(u16::MAX - 16), None);
+        assert_eq!(ports.attempt_of(u16::MAX - 12), None);
     }
 }

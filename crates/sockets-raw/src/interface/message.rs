@@ -22,6 +22,8 @@ const FLAGS: u16 = 8;
 /// `IFF_UP` and `IFF_LOWER_UP`
 const UP: u32 = 1;
 const LOWER_UP: u32 = 1 << 16;
+/// `IFF_NOARP`
+const NO_ARP: u32 = 1 << 7;
 /// `IFA_F_DADFAILED`, `IFA_F_DEPRECATED`, `IFA_F_TENTATIVE`, `IFA_F_OPTIMISTIC`
 const DUPLICATE: u32 = 0x08;
 const DEPRECATED: u32 = 0x20;
@@ -44,6 +46,7 @@ pub(super) fn interface(message: &Message<'_>) -> Option<Interface> {
         kind: kind_of(u16::from_ne_bytes([header[2], header[3]])),
         link_address: None,
         mtu: 0,
+        resolves_neighbours: flags & NO_ARP == 0,
         is_up: flags & UP != 0 && flags & LOWER_UP != 0,
         addresses: Vec::new(),
     };
