@@ -247,7 +247,13 @@ impl<'a> RawDriver<'a> {
         }
         match self.shared.links.own_failure(sender, target.ip(), reply) {
             Some(error) => self.engine.handle_local_error(now, id, error),
-            None => self.engine.handle_reply(now, id, reply),
+            None => {
+                if sender == target.ip() {
+                    // Also where what it says is a refusal.
+                    self.engine.note_host(id);
+                }
+                self.engine.handle_reply(now, id, reply);
+            }
         }
     }
 

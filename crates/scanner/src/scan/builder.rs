@@ -192,6 +192,15 @@ impl ScanBuilder {
         self
     }
 
+    /// A raw worker holds descriptors for as long as it works; all others take what there is.
+    fn workers_that_fit(&self) -> usize {
+        match self.method {
+            #[cfg(all(feature = "raw", target_os = "linux"))]
+            Method::Syn => socket_budget() / crate::raw::DESCRIPTORS_PER_WORKER,
+            _ => usize::MAX,
+        }
+    }
+
     /// Checks the description.
     ///
     /// # Errors
@@ -250,7 +259,7 @@ impl ScanBuilder {
         // One worker keeps up with such a ceiling, and none of it is lost when others are done.
         let paced = self.engine.rate.is_some_and(|rate| rate <= ONE_WORKER_RATE);
         let wanted = if paced { 1 } else { self.workers.unwrap_or_else(processors) };
-        let workers = wanted.min(useful).min(budget).max(1);
+        let workers = wanted.min(useful).min(budget).min(self.workers_that_fit()).max(1);
         engine.max_in_flight = (budget / workers).max(1);
         let ports = self.ports.to_string();
         let open = |path: PathBuf| {
