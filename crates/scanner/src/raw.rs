@@ -42,7 +42,6 @@ const ANY_PROTOCOL: u8 = 255;
 /// Descriptors that a worker may hold: its source ports, two sockets to receive by and two of the
 /// kernel's own IP, one to ask for routes, and four for the neighbours on as many interfaces. With less it
 /// runs, or fails with [`LocalError::Resources`](crate::engine::LocalError::Resources) on the way.
-#[expect(dead_code, reason = "for whoever decides how many workers there are")]
 pub(crate) const DESCRIPTORS_PER_WORKER: usize = SourcePorts::RUN as usize + 2 + 2 + 1 + 4;
 
 /// Asks by SYN.

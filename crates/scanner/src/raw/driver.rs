@@ -245,16 +245,14 @@ impl<'a> RawDriver<'a> {
             attempt += SourcePorts::RUN;
             id = later;
         }
-        match self.shared.links.own_failure(sender, target.ip(), reply) {
-            Some(error) => self.engine.handle_local_error(now, id, error),
-            None => {
-                if sender == target.ip() {
-                    // Also where what it says is a refusal.
-                    self.engine.note_host(id);
-                }
-                self.engine.handle_reply(now, id, reply);
-            }
+        if let Some(error) = self.shared.links.own_failure(sender, target.ip(), reply) {
+            return self.engine.handle_local_error(now, id, error);
         }
+        if sender == target.ip() {
+            // Also where what it says is a refusal.
+            self.engine.note_host(id);
+        }
+        self.engine.handle_reply(now, id, reply);
     }
 
     /// A neighbour said who it is: what waited for that goes.
