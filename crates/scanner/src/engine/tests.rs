@@ -1,6 +1,8 @@
 //! The engine against a simulated network, at virtual time.
 
 use super::model::{Behaviour, MS, Network, Outcome, Work, simulate as run};
+use std::net::IpAddr;
+
 use super::*;
 use crate::state::PortState;
 use crate::target::AddressSet;

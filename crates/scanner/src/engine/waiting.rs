@@ -1,15 +1,79 @@
 //! How long and how often the engine waits for a port, and what it learns of the host meanwhile.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::slots::Slot;
-use super::{Engine, EngineConfig, EngineEvent};
+use super::{Engine, EngineConfig, EngineEvent, LocalError, ProbeId, Silence};
+use crate::state::Reason;
 
 /// Attempts that follow each other at once, and how much longer than the last each further one waits.
 const CLOSE_ATTEMPTS: u32 = 2;
 const SPACING: f64 = 1.5;
 
 impl Engine {
+    /// The time has come to `now`: probes that waited long enough expire. Before the silence of a
+    /// host becomes a verdict, `local_cause` may say that it is this machine's own failure.
+    pub fn handle_timeout(
+        &mut self,
+        now: Instant,
+        mut local_cause: impl FnMut(IpAddr) -> Option<LocalError>,
+    ) {
+        self.handle_silence(now, |target| match local_cause(target.ip()) {
+            Some(error) => Silence::Local(error),
+            None => Silence::Remote(Reason::NoResponse),
+        });
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout), where the driver has more to say of a port that
+    /// stayed silent: `meaning` is asked at the last attempt only.
+    pub fn handle_silence(&mut self, now: Instant, mut meaning: impl FnMut(SocketAddr) -> Silence) {
+        self.attempts.update();
+        self.timers.expire(now, &mut self.due);
+        while let Some(index) = self.due.pop() {
+            let attempts = self.slots.at(index, 0).map_or(0, |(_, slot)| slot.attempts);
+            let Some((id, _)) = self.slots.at(index, attempts) else { continue };
+            self.starved_since = None;
+            self.silent(now, id, &mut meaning);
+        }
+    }
+
+    fn silent(
+        &mut self,
+        now: Instant,
+        id: ProbeId,
+        meaning: &mut impl FnMut(SocketAddr) -> Silence,
+    ) {
+        let Some(slot) = self.end_attempt(id) else { return };
+        self.note_silence(now, &slot);
+        let rounds = self.worth(now, &slot);
+        if slot.attempts < rounds.saturating_mul(self.questions_for(slot.target)) {
+            self.widen();
+            self.expired.push_back(id);
+            self.ready.push_back(id);
+            return;
+        }
+        if let Some(left) = self.patience_left(now, &slot)
+            && let Some(slot) = self.slots.find(id)
+        {
+            (slot.in_flight, slot.as_last) = (true, true);
+            self.outstanding += 1;
+            self.timers.arm(id.index(), now + left);
+            return;
+        }
+        self.widen();
+        self.expired.push_back(id);
+        let reason = match (slot.soft, meaning(slot.target)) {
+            (_, Silence::Local(error)) => {
+                self.uncount_unsent(&slot, error);
+                error.reason()
+            }
+            (Some(soft), _) => soft,
+            (None, Silence::Remote(reason)) => reason,
+        };
+        self.conclude(id, reason, None);
+    }
+
     /// One more attempt at the port was not answered.
     pub(super) fn note_silence(&mut self, now: Instant, slot: &Slot) {
         if slot.attempts == 1 {

@@ -171,10 +171,10 @@ fn collect(
         }
         // Only now: what a worker says of hosts comes before it says that it is done with them.
         oldest_groups.insert(batch.worker, batch.oldest_group);
-        if oldest_groups.len() == workers {
-            if let Some(oldest) = oldest_groups.values().min() {
-                collector.forget_groups_before(*oldest);
-            }
+        if oldest_groups.len() == workers
+            && let Some(oldest) = oldest_groups.values().min()
+        {
+            collector.forget_groups_before(*oldest);
         }
     }
 }
