@@ -222,13 +222,14 @@ fn what_cannot_be_asked_is_an_error_with_its_cause() {
 #[test]
 #[ignore = "needs root and iproute2"]
 fn a_routers_refusals_are_told_apart() {
-    let lab = Lab::new();
-    lab.run_here(&["ip", "route", "add", "10.88.0.0/16", "via", THERE]);
-    lab.run_there(&["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
     for (route, host, reason) in [
         ("unreachable", "10.88.0.1", "host-unreachable"),
         ("prohibit", "10.88.0.2", "admin-prohibited"),
     ] {
+        // A router of its own for each: it limits how often it refuses anybody anything.
+        let lab = Lab::new();
+        lab.run_here(&["ip", "route", "add", "10.88.0.0/16", "via", THERE]);
+        lab.run_there(&["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
         lab.run_there(&["ip", "route", "add", route, host]);
         let lines = lab.scan(&["--udp", host, "-p", "9", "--show", "all"]);
         assert_eq!(verdicts(&lines)[&9], ("filtered".to_owned(), reason.to_owned()));
