@@ -151,8 +151,8 @@ impl Engine {
             self.ready.extend(self.paused.pop_front().map(|(_, id)| id));
         }
         // A port in `ready` may have been answered meanwhile, late.
-        let waiting =
-            std::iter::from_fn(|| self.ready.pop_front()).find(|id| self.slots.find(*id).is_some());
+        let waiting = std::iter::from_fn(|| self.ready.pop_front())
+            .find(|id| self.slots.find(*id).is_some_and(|slot| !slot.in_flight));
         let index = match waiting {
             Some(id) => id.index(),
             None if self.paused.len() < MAX_PAUSED => self.start_next_port(now)?,

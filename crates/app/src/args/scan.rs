@@ -52,7 +52,7 @@ pub(crate) struct ScanArgs {
     /// Wait at most this long for an answer, such as 500ms or 2s; at most 1h
     #[arg(long, value_name = "TIME", value_parser = probe_timeout)]
     pub(crate) timeout: Option<Duration>,
-    /// Ask again at most this often where no answer comes
+    /// Ask again this often where no answer comes [default: as the loss asks for]
     #[arg(long, value_name = "N")]
     pub(crate) retries: Option<u16>,
     /// Which ports to show

@@ -10,7 +10,7 @@ const PRIOR_ASKED: f64 = 20.0;
 /// Open ports that have answered before their loss alone is believed: a limit on resets touches only
 /// the closed ones.
 const ENOUGH_OPEN: u64 = 50;
-/// Never less, where `retries` allows: one packet may always be lost.
+/// Never less by itself: one packet may always be lost.
 const LEAST: u32 = 2;
 /// Never more, however bad the loss: past that the path is down rather than lossy.
 const MOST: u32 = 12;
@@ -49,8 +49,8 @@ impl Answers {
 /// Decides how many attempts silence is worth.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
-    cap: u32,
-    least: u32,
+    /// As the user asked for.
+    asked: Option<u32>,
     /// What this engine may miss.
     may_miss: f64,
     /// Ports of the scan that fall to this engine.
@@ -70,10 +70,8 @@ pub(super) struct Attempts {
 impl Attempts {
     /// For a scan of `hosts` hosts in which `ports` ports fall to this engine.
     pub(super) fn new(config: &EngineConfig, hosts: u64, ports: f64) -> Self {
-        let cap = config.retries.map_or(MOST, |retries| u32::from(retries) + 1);
         let mut attempts = Self {
-            cap,
-            least: LEAST.min(cap),
+            asked: config.retries.map(|retries| u32::from(retries) + 1),
             may_miss: MAY_MISS * config.share,
             ports,
             tried: 0,
@@ -83,7 +81,11 @@ impl Attempts {
             up: 0,
             up_answered: 0,
             up_silent: 0,
-            dead_after: if hosts >= WIDE { SILENT_IN_WIDE } else { u16::MAX },
+            dead_after: if hosts >= WIDE && config.retries.is_none() {
+                SILENT_IN_WIDE
+            } else {
+                u16::MAX
+            },
         };
         attempts.update();
         attempts
@@ -145,8 +147,8 @@ impl Attempts {
         let any = self.wanted(self.any, self.any.loss());
         let loss = if self.open.ports >= ENOUGH_OPEN { self.open } else { self.any }.loss();
         let wanted = any.max(self.wanted(self.open, loss));
-        self.needed = wanted.clamp(self.least, MOST).min(self.cap);
-        if self.up >= ENOUGH_HOSTS {
+        self.needed = self.asked.unwrap_or(wanted.clamp(LEAST, MOST));
+        if self.asked.is_none() && self.up >= ENOUGH_HOSTS {
             let answers = self.up_answered as f64;
             let share = answers / (answers + self.up_silent as f64);
             let silent = (MAY_MISJUDGE.ln() / (1.0 - share).max(1e-9).ln()).ceil();

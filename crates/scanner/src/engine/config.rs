@@ -11,8 +11,8 @@ pub struct EngineConfig {
     pub timeout: Duration,
     /// How much longer than the round-trip time to wait at least, however steady it is.
     pub min_timeout: Duration,
-    /// How often an unanswered probe is repeated at most. `None`: until the open ports that this scan
-    /// misses are fewer than 0.001 by an estimate from those that answered, at most 11 times.
+    /// How often an unanswered probe is repeated. `None`: until the open ports that this scan misses are
+    /// fewer than 0.001 by an estimate from those that answered, at most 11 times.
     pub retries: Option<u16>,
     /// Whether an answer to an attempt that has timed out still arrives. Where it does, an estimate of
     /// the round-trip time that is too low corrects itself; where it is lost with its socket, each

@@ -41,7 +41,7 @@ const MOST_CUTS: u32 = 3;
 /// A ceiling that has grown this far above what is sent holds nothing back.
 const IDLE: f64 = 4.0;
 /// Never slower than this by evidence of loss alone, per second.
-const LEAST_RATE: f64 = 500.0;
+const LEAST_RATE: f64 = 100.0;
 
 /// What a measurement says, per second.
 #[derive(Clone, Copy, Debug, Default)]

@@ -96,6 +96,12 @@ fn table() -> String {
     add("the same, a path of 10,000 probes/s", &one, &narrow);
     add("the same, 10,000 probes/s and 5 % loss", &one, &Network { loss: 0.05, ..narrow });
     add("the same, 2,000 resets/s", &one, &Network { resets: Some(2_000.0), ..lan.clone() });
+    let few = Work { ports: "1-5000", ..one_host() };
+    add(
+        "5,000 ports, a path of 300 probes/s",
+        &few,
+        &Network { capacity: Some(300.0), ..lan.clone() },
+    );
     let filter = Network { behaviour: prohibited, ..lan.clone() };
     add("half of the closed ones prohibited, 5 % loss", &one, &Network { loss: 0.05, ..filter });
     let dropped = Network { behaviour: open_20, ..lan.clone() };

@@ -40,14 +40,15 @@ impl TimerWheel {
         }
     }
 
-    /// Arms timer `id` for `deadline`; it must not be armed.
+    /// Arms timer `id` for `deadline`, instead of the one before if it was armed.
     pub(super) fn arm(&mut self, id: u32, deadline: Instant) {
         let index = id as usize;
         if index >= self.timers.len() {
             let idle = Timer { deadline: 0, next: NONE, previous: NONE, armed: false };
             self.timers.resize(index + 1, idle);
         }
-        debug_assert!(!self.timers[index].armed, "timer {id} is armed already");
+        // Twice in a list would make the list endless.
+        self.disarm(id);
         // Rounded up: a timer never goes off early. What is due already waits for the next look.
         let deadline = self.tick_after(deadline).max(self.current);
         let slot = (deadline % SLOTS as u64) as usize;

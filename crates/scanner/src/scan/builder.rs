@@ -111,7 +111,7 @@ impl ScanBuilder {
         self
     }
 
-    /// How often an unanswered probe is repeated at most; by default as often as the loss that the scan
+    /// How often an unanswered probe is repeated; by default as often as the loss that the scan
     /// meets asks for, see [`EngineConfig::retries`].
     pub const fn retries(mut self, retries: u16) -> Self {
         self.engine.retries = Some(retries);
