@@ -9,8 +9,8 @@ use crate::state::Reason;
 /// How long a probe waits that found no descriptor, port or buffer.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(5);
 /// How long the machine may be out of resources, with no probe of ours in flight to give some back,
-/// before the engine gives up.
-const RESOURCE_PATIENCE: Duration = Duration::from_secs(2);
+/// before the engine gives up: a link may be away for some seconds, or its reader busy.
+const RESOURCE_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// A probe could not be sent or judged, by no fault of the target. Ignored for an attempt that is

@@ -148,7 +148,7 @@ fn a_lasting_lack_of_everything_ends_the_scan_with_its_cause() {
         }
         assert!(engine.paused.len() <= MAX_PAUSED);
         now = engine.poll_timeout().map_or(now, |at| at.max(now));
-        assert!(now - start < Duration::from_secs(10));
+        assert!(now - start < Duration::from_secs(30));
     }
     let events: Vec<_> = std::iter::from_fn(|| engine.poll_event()).collect();
     assert!(matches!(

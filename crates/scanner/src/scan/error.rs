@@ -78,7 +78,7 @@ pub enum ScanError {
     },
     /// No descriptor, port or buffer was to be had for too long.
     #[error(
-        "out of descriptors, local ports or buffers for 2 s: the scan was cut short \
+        "out of descriptors, local ports or buffers for 10 s: the scan was cut short \
          (raise the descriptor limit with `ulimit -n`, or close other programs)"
     )]
     OutOfResources,
