@@ -135,3 +135,24 @@ fn an_interrupted_scan_is_a_whole_document() {
     Run::from(child.wait_with_output().unwrap()).assert_code(143);
     assert!(text.contains("exit=\"interrupted\"") && text.ends_with("</nmaprun>\n"), "{text}");
 }
+
+#[test]
+fn a_file_that_the_scan_reads_is_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (list, kept) = (path("list.txt"), path("kept"));
+    std::fs::write(&list, "127.0.0.1\n").unwrap();
+    let at_list = format!("@{list}");
+    let roundabout = path("./list.txt");
+    for arguments in [
+        &["scan", &at_list, "-p", "1", "-o", &list][..],
+        &["scan", "::1", "--exclude-file", &list, "-p", "1", "-o", &roundabout],
+        &["scan", "127.0.0.1", "-p", "1", "--resume", &kept, "-o", &kept],
+    ] {
+        let refused = run(arguments);
+        refused.assert_code(2);
+        assert!(refused.stderr.contains("is read by this scan"), "{}", refused.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), "127.0.0.1\n");
+    assert!(!std::path::Path::new(&kept).exists());
+}

@@ -11,7 +11,8 @@ use scanner::report::{
 use scanner::{PortState, ScanEvent};
 
 use super::progress::Bar;
-use crate::args::{ScanArgs, ScanFormat};
+use crate::args::{ScanArgs, ScanFormat, TargetArg};
+use crate::exit::UsageError;
 use crate::output::{self, Terminal};
 
 /// All outputs of one command.
@@ -35,6 +36,7 @@ struct Sink {
 impl Sinks {
     /// Opens the files, and leaves in them what is there.
     pub(super) fn open(args: &ScanArgs, terminal: Terminal, bar: Bar) -> anyhow::Result<Self> {
+        spare_inputs(args)?;
         let shown = args.shown();
         let command = command_line();
         let sink = |format, writer: Box<dyn Write + Send>, paint| {
@@ -134,6 +136,32 @@ impl Sink {
 
 fn cannot_write(path: &Path) -> String {
     format!("cannot write `{}`", path.display())
+}
+
+/// Refuses to write where this very command reads: the list would be lost, or the kept scan.
+fn spare_inputs(args: &ScanArgs) -> Result<(), UsageError> {
+    let lists = args.targets.iter().filter_map(|target| match target {
+        TargetArg::File(path) => Some(path),
+        _ => None,
+    });
+    let inputs: Vec<&PathBuf> = lists.chain(&args.exclude_file).chain(&args.resume).collect();
+    for file in &args.output.output {
+        if inputs.iter().any(|input| is_same_file(input, &file.path)) {
+            let path = file.path.display();
+            return Err(UsageError(format!(
+                "`{path}` is read by this scan: write to another file"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether both paths lead to one file, also where it does not exist yet.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into())
+    };
+    place(one) == place(other)
 }
 
 /// The command line, for people to read.
