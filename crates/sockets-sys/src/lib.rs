@@ -2,6 +2,11 @@
 //!
 //! - [`SendBatch`], [`ReceiveBatch`]: many datagrams or packets in one system call, with no
 //!   allocation per packet, true lengths, and the one packet that failed named by its place.
+//! - [`BatchSender`]: the same for datagrams that stay in the caller's memory, each with its source,
+//!   its interface, or the length that the kernel cuts it into (`UDP_SEGMENT`): [`SendControl`].
+//!   What the kernel tells of a received one is its [`ReceivedControl`].
+//! - [`dropped_datagrams`]: what the kernel dropped, without a datagram to tell it.
+//! - [`join_source`], [`leave_source`]: source-specific multicast of both families, by index.
 //! - [`PacketFd`]: an `AF_PACKET` socket, at the link or at the network header.
 //! - [`PacketRing`]: the same, received through memory shared with the kernel.
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
@@ -69,10 +74,12 @@
 #![cfg(target_os = "linux")]
 
 mod address;
+mod batch_sender;
 mod control;
 mod filter;
 mod headers;
 mod link;
+mod memory;
 mod netlink;
 mod option;
 mod packet;
@@ -80,10 +87,15 @@ mod readiness;
 mod receive_batch;
 mod ring;
 mod send_batch;
+mod send_control;
+mod source_group;
 mod tun;
 
+pub use batch_sender::{BatchSender, OutgoingMessage};
+pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
 pub use link::{LinkAddress, LinkSource, PacketType};
+pub use memory::dropped_datagrams;
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
     NetlinkReceiveError, NetlinkRequest, NetlinkSocket,
@@ -94,4 +106,6 @@ pub use readiness::wait_readable;
 pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
+pub use send_control::SendControl;
+pub use source_group::{join_source, leave_source};
 pub use tun::TunDevice;

@@ -86,7 +86,8 @@ pub struct ServeReport {
 
 impl UdpSocket {
     /// Receives, and sends what `service` answers to whoever sent, until the socket is closed. An
-    /// answer that cannot be sent is counted, and the service goes on.
+    /// answer comes from the address that the question was sent to, [`Datagram::local`]. One that
+    /// cannot be sent is counted, and the service goes on.
     ///
     /// # Errors
     ///
@@ -146,9 +147,13 @@ impl UdpSocket {
         report: &mut ServeReport,
     ) {
         report.received += 1;
-        let source = datagram.source;
+        let (source, local) = (datagram.source, datagram.local);
         let Some(answer) = service.answer(datagram) else { return };
-        match self.send_to(&answer, source).await {
+        let sent = match local {
+            Some(local) => self.send_from(&answer, source, local).await,
+            None => self.send_to(&answer, source).await,
+        };
+        match sent {
             Ok(()) => report.answered += 1,
             Err(error) => {
                 report.failed += 1;

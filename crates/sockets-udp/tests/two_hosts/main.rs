@@ -1,0 +1,8 @@
+//! Two hosts with kernels of their own, a cable between them: broadcast, multicast, the MTU.
+#![cfg(test)]
+#![forbid(unsafe_code)]
+
+mod broadcast;
+mod hosts;
+mod mtu;
+mod multicast;
