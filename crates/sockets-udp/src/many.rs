@@ -170,7 +170,7 @@ impl UdpSocket {
     pub(crate) fn send_error(&self, source: io::Error, message: &Message<'_>) -> SendError {
         let error = SendError::from_kernel(source, message, self.inner.broadcast);
         match &*self.open() {
-            Some(open) => error.with_limit(&open.socket, message.kernel_target),
+            Some(open) => error.explained(&open.socket, message),
             None => error,
         }
     }

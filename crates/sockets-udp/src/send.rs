@@ -205,12 +205,6 @@ impl SendError {
             Some(Errno::EMSGSIZE) => {
                 Self::ExceedsMtu { target, size, limit: None, dont_fragment: false, source }
             }
-            // The kernel says of an address that is not here that the argument is invalid.
-            Some(Errno::EINVAL | Errno::EADDRNOTAVAIL)
-                if let Some(from) = message.control.source =>
-            {
-                Self::SourceNotAvailable { target, from, source }
-            }
             // The interface to send from is gone.
             Some(Errno::ENODEV | Errno::ENXIO) => Self::Unreachable { target, source },
             // ip(7): EACCES is a broadcast without SO_BROADCAST; EPERM is a firewall's.
@@ -225,17 +219,22 @@ impl SendError {
         }
     }
 
-    /// The same, with what is known of the path's MTU if it is about that.
-    pub(crate) fn with_limit(self, socket: &impl AsFd, kernel_target: SocketAddr) -> Self {
-        match self {
-            Self::ExceedsMtu { target, size, source, .. } => Self::ExceedsMtu {
+    /// The same, with what this machine knows of the cause: the path's MTU, or that the address to
+    /// send from is not here, for which kernels have several names.
+    pub(crate) fn explained(self, socket: &impl AsFd, message: &Message<'_>) -> Self {
+        match (self, message.control.source) {
+            (Self::ExceedsMtu { target, size, source, .. }, _) => Self::ExceedsMtu {
                 target,
                 size,
                 limit: mtu::payload_limit(target).filter(|limit| *limit < size),
-                dont_fragment: mtu::forbids_fragments(socket, kernel_target),
+                dont_fragment: mtu::forbids_fragments(socket, message.kernel_target),
                 source,
             },
-            other => other,
+            (
+                Self::Io { target, source, .. } | Self::Unreachable { target, source },
+                Some(from),
+            ) if !is_here(from) => Self::SourceNotAvailable { target, from, source },
+            (other, _) => other,
         }
     }
 
@@ -254,6 +253,12 @@ impl SendError {
             | Self::Io { source, .. } => source.kind(),
         }
     }
+}
+
+/// Whether an address is one of this machine's, as far as `bind` knows.
+fn is_here(address: IpAddr) -> bool {
+    let bound = std::net::UdpSocket::bind((address, 0));
+    !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
 struct Limit(Option<usize>);
@@ -372,7 +377,7 @@ mod tests {
     fn the_kernels_refusals_get_names() {
         use nix::errno::Errno;
         let target = "127.255.255.255:7".parse().unwrap();
-        let mut message = Message {
+        let message = Message {
             data: &[0; 10],
             target,
             kernel_target: target,
@@ -389,12 +394,24 @@ mod tests {
         assert!(named(Errno::ENODEV, false).contains("no way there"));
         assert!(named(Errno::ENOBUFS, false).contains("127.255.255.255:7"));
         assert!(named(Errno::EINVAL, false).ends_with("127.255.255.255:7"));
-        message.control.source = Some("192.0.2.1".parse().unwrap());
-        let error = SendError::from_kernel(Errno::EINVAL.into(), &message, false);
-        assert_eq!(
-            error.to_string(),
-            "cannot send to udp 127.255.255.255:7 from 192.0.2.1: not an address of this machine"
-        );
+    }
+
+    #[test]
+    fn an_address_that_is_not_here_is_named_whatever_the_kernel_says() {
+        use nix::errno::Errno;
+        let target = "127.0.0.1:7".parse().unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for (from, here) in [("192.0.2.1", false), ("127.0.0.9", true)] {
+            for errno in [Errno::EINVAL, Errno::ENETUNREACH, Errno::EADDRNOTAVAIL] {
+                let source = Some(from.parse().unwrap());
+                let control = SendControl { source, ..SendControl::default() };
+                let message = Message { data: b"x", target, kernel_target: target, control };
+                let error = SendError::from_kernel(errno.into(), &message, false);
+                let text = error.explained(&socket, &message).to_string();
+                let named = "from 192.0.2.1: not an address of this machine";
+                assert_eq!(text.ends_with(named), !here, "{text}");
+            }
+        }
     }
 
     #[test]
