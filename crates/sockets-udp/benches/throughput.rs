@@ -25,10 +25,17 @@ const PAYLOAD: usize = 1200;
 /// What the kernel takes as one message of this payload.
 const BURST: usize = 54;
 const PEERS: usize = 100;
-/// How many pairs of runs a ratio is the median of.
-const PAIRS: usize = 31;
-/// How long one run takes, about.
-const RUN: Duration = Duration::from_millis(60);
+/// How many pairs of runs a ratio is the median of, and how long one run takes, about. Runs of one
+/// thread are so short that most pass between two turns of whatever else the machine does.
+const SHORT: Runs = Runs { pairs: 401, length: Duration::from_millis(3) };
+/// Of two threads, which have to get going.
+const LONG: Runs = Runs { pairs: 31, length: Duration::from_millis(60) };
+
+#[derive(Clone, Copy)]
+struct Runs {
+    pairs: usize,
+    length: Duration,
+}
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap()
@@ -44,10 +51,10 @@ fn open(gro: bool) -> UdpSocket {
 }
 
 /// Repeats `work`, which says how much it did, for a run; how much a second.
-fn rate(mut work: impl FnMut() -> u64) -> f64 {
+fn rate(runs: Runs, mut work: impl FnMut() -> u64) -> f64 {
     let started = Instant::now();
     let mut done = 0;
-    while started.elapsed() < RUN {
+    while started.elapsed() < runs.length {
         done += work();
     }
     done as f64 / started.elapsed().as_secs_f64()
@@ -58,9 +65,20 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Runs both in turn and prints the ratio.
-fn compare(name: &str, unit: &str, mut plain: impl FnMut() -> f64, mut other: impl FnMut() -> f64) {
-    let pairs: Vec<_> = (0..PAIRS)
+/// Runs both in turn and prints the ratio, unless the arguments name other comparisons.
+fn compare(
+    runs: Runs,
+    name: &str,
+    unit: &str,
+    mut plain: impl FnMut() -> f64,
+    mut other: impl FnMut() -> f64,
+) {
+    let wanted: Vec<_> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part)) {
+        return;
+    }
+    let pairs: Vec<_> = (0..runs.pairs)
         .map(|pair| {
             // Who is first changes, so that neither always finds what the other left.
             if pair % 2 == 0 {
@@ -86,7 +104,7 @@ fn plain_turns() -> impl FnMut() -> f64 {
     let target = there.local_addr().unwrap();
     let (payload, mut buffer) = ([7; PAYLOAD], [0; 2048]);
     move || {
-        let bytes = rate(|| {
+        let bytes = rate(SHORT, || {
             for _ in 0..BURST {
                 here.send_to(&payload, target).unwrap();
             }
@@ -133,7 +151,7 @@ fn turns(way: Way) -> impl FnMut() -> f64 {
     let data = vec![7; BURST * PAYLOAD];
     let mut batch = RecvBatch::new(64, buffer_size(way));
     move || {
-        let bytes = rate(|| {
+        let bytes = rate(SHORT, || {
             runtime.block_on(async {
                 send_burst(way, &here, there.local_addr(), &data).await;
                 let (mut received, mut bytes) = (0, 0);
@@ -173,7 +191,8 @@ fn plain_stream() -> impl FnMut() -> f64 {
                 }
             });
             let mut buffer = [0; 2048];
-            let bytes = rate(|| there.recv_from(&mut buffer).map_or(0, |(bytes, _)| bytes as u64));
+            let bytes =
+                rate(LONG, || there.recv_from(&mut buffer).map_or(0, |(bytes, _)| bytes as u64));
             stop.store(true, Ordering::Relaxed);
             bytes / MEBI
         })
@@ -197,7 +216,7 @@ fn stream(way: Way) -> impl FnMut() -> f64 {
                     }
                 });
             });
-            let bytes = rate(|| {
+            let bytes = rate(LONG, || {
                 receiving.block_on(async {
                     there.recv_many(&mut batch).await.unwrap();
                     batch.iter().map(|datagram| datagram.data.len() as u64).sum()
@@ -213,7 +232,7 @@ fn stream(way: Way) -> impl FnMut() -> f64 {
 fn fan_out(peers: &[Plain], mut send: impl FnMut()) -> f64 {
     let mut buffer = [0; 2048];
     let (started, mut spent, mut sent) = (Instant::now(), Duration::ZERO, 0);
-    while started.elapsed() < RUN {
+    while started.elapsed() < SHORT.length {
         let begin = Instant::now();
         send();
         spent += begin.elapsed();
@@ -230,21 +249,21 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    println!("1,200 B datagrams on loopback, {PAIRS} pairs of {} ms", RUN.as_millis());
+    println!("1,200 B datagrams on loopback");
     for (name, way) in [
         ("turns: send_to, recv", Way::Single),
         ("turns: send_to_each, recv_many", Way::Batched),
         ("turns: send_bulk, recv_many", Way::Segmented),
         ("turns: send_bulk, recv_many with gro", Way::SegmentedAndJoined),
     ] {
-        compare(name, "MiB/s", plain_turns(), turns(way));
+        compare(SHORT, name, "MiB/s", plain_turns(), turns(way));
     }
     for (name, way) in [
         ("stream: send_to_each, recv_many", Way::Batched),
         ("stream: send_bulk, recv_many", Way::Segmented),
         ("stream: send_bulk, recv_many with gro", Way::SegmentedAndJoined),
     ] {
-        compare(name, "MiB/s", plain_stream(), stream(way));
+        compare(LONG, name, "MiB/s", plain_stream(), stream(way));
     }
 
     let peers: Vec<_> = (0..PEERS).map(|_| plain()).collect();
@@ -274,6 +293,6 @@ fn main() {
             assert_eq!(report.sent, PEERS);
         })
     };
-    compare("fan-out: send_to_each, to std's send_to", "k/s  ", looped, each);
-    compare("fan-out: send_to_each, to our send_to", "k/s  ", single, each);
+    compare(SHORT, "fan-out: send_to_each, to std's send_to", "k/s  ", looped, each);
+    compare(SHORT, "fan-out: send_to_each, to our send_to", "k/s  ", single, each);
 }
