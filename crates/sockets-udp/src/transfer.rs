@@ -33,7 +33,8 @@ impl UdpSocket {
 
     /// Sends one datagram from an address of this machine, whatever the routes would choose: an
     /// answer should come from where the question went to, [`Datagram::local`]. The port is the
-    /// socket's own.
+    /// socket's own. A link-local address is known by its link only: give the target a zone, or name
+    /// the interface by [`Outgoing::interface`](crate::Outgoing::interface).
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![forbid(unsafe_code)]
 
+mod answers;
 mod broadcast;
 mod hosts;
 mod mtu;
