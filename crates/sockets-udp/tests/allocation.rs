@@ -1,4 +1,5 @@
 //! Batches allocate nothing for a datagram, once they have been used.
+#![cfg(test)]
 #![forbid(unsafe_code)]
 
 use std::net::{Ipv4Addr, SocketAddr};
