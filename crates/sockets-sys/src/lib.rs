@@ -7,6 +7,7 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
+//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
@@ -72,6 +73,7 @@ mod address;
 mod control;
 mod filter;
 mod headers;
+mod inherit;
 mod link;
 mod netlink;
 mod option;
@@ -83,6 +85,7 @@ mod send_batch;
 mod tun;
 
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
+pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
