@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     /// `ports lease` did not become its command.
     #[cfg(target_os = "linux")]
     Lease(LeaseFailure),
-    /// Stopped by a signal, SIGINT or SIGTERM.
+    /// Stopped by a signal.
     Interrupted(Signal),
 }
 
@@ -43,6 +43,7 @@ pub(crate) enum LeaseFailure {
 /// The signals that stop the program in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
+    Hangup,
     Interrupt,
     Terminate,
 }
@@ -58,6 +59,7 @@ impl Exit {
             Self::Failed => 4,
             #[cfg(target_os = "linux")]
             Self::Lease(failure) => failure as u8,
+            Self::Interrupted(Signal::Hangup) => 128 + 1,
             Self::Interrupted(Signal::Interrupt) => 128 + 2,
             Self::Interrupted(Signal::Terminate) => 128 + 15,
         }
@@ -157,6 +159,7 @@ mod tests {
     fn codes_are_those_of_the_documentation() {
         let all = [Exit::Done, Exit::No, Exit::Usage, Exit::NotPermitted, Exit::Failed];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4]);
+        assert_eq!(Exit::Interrupted(Signal::Hangup).code(), 129);
         assert_eq!(Exit::Interrupted(Signal::Interrupt).code(), 130);
         assert_eq!(Exit::Interrupted(Signal::Terminate).code(), 143);
     }

@@ -1,6 +1,6 @@
 //! The real binary: `ports lease`, `ports leases`, `ports free`.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "driver/ports.rs"]
 mod driver;
@@ -29,7 +29,8 @@ fn port_of(ports: &Ports) -> u16 {
 
 #[test]
 fn the_command_finds_its_ports_in_its_environment() {
-    let ended = run(&["lease", "--", "sh", "-c", "echo $PORT $PORT1 ${PORT2-none} ${LISTEN_FDS-none}"]);
+    let ended =
+        run(&["lease", "--", "sh", "-c", "echo $PORT $PORT1 ${PORT2-none} ${LISTEN_FDS-none}"]);
     let words = words(&ended);
     assert_eq!(words[0], words[1]);
     assert_eq!(words[2..], ["none", "none"]);
@@ -47,7 +48,10 @@ fn a_range_a_port_and_a_transport() {
     let port: u16 = words(&range)[0].parse().unwrap();
     assert!((3000..3020).contains(&port));
     let exact = port.to_string();
-    assert_eq!(words(&run(&["lease", "--port", &exact, "--udp", "--", "printenv", "PORT"])), [exact]);
+    assert_eq!(
+        words(&run(&["lease", "--port", &exact, "--udp", "--", "printenv", "PORT"])),
+        [exact]
+    );
 }
 
 #[test]
@@ -127,7 +131,8 @@ fn passed_sockets_listen_at_the_port_and_leave_no_others_open() {
 fn what_stood_at_descriptor_three_is_overwritten_only_with_fd() {
     let ports = env!("CARGO_BIN_EXE_ports");
     let run = |flag: &str| {
-        let script = format!("exec 3</dev/null; exec {ports} lease {flag} -- readlink /proc/self/fd/3");
+        let script =
+            format!("exec 3</dev/null; exec {ports} lease {flag} -- readlink /proc/self/fd/3");
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };

@@ -10,7 +10,8 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use ports_lease::{LeaseError, Request, lease, leases};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, test_kill_process};
 
 use crate::processes::copy::{self, Copy};
 
@@ -54,14 +55,17 @@ fn a_lease_outlives_the_parent_of_its_holder() {
     let mut parent = Copy::under_a_shell("hold", "2240-2259");
     let holder = parent.holder();
     assert_ne!(holder, parent.pid());
+    // Kept: waiting would close it, and with it the input of the holder.
+    let input = parent.child.stdin.take();
     kill(parent.pid());
     parent.child.wait().unwrap();
     let error = lease(&Request::tcp().exact(parent.port)).unwrap_err();
     assert!(matches!(error, LeaseError::Leased { .. }), "{error}");
     let port = parent.port;
-    // Its end is seen by the end of its output.
-    drop(parent.child.stdin.take());
-    parent.wait_for_output_end();
+    let process = pidfd_open(Pid::from_raw(holder.cast_signed()).unwrap(), PidfdFlags::empty());
+    drop(input);
+    // It has no descriptor left once it has ended.
+    poll(&mut [PollFd::new(&process.unwrap(), PollFlags::IN)], None).unwrap();
     assert_eq!(lease(&Request::tcp().exact(port)).unwrap().number(), port);
 }
 
@@ -97,10 +101,11 @@ fn a_started_program_keeps_what_is_passed_to_it_and_others_do_not() {
 #[test]
 fn a_program_that_the_process_becomes_holds_the_lease() {
     let mut holder = Copy::start("exec", "2280-2299");
+    holder.child.stdin.as_mut().unwrap().write_all(b"is it cat?\n").unwrap();
+    holder.line_with("is it cat?");
     let error = lease(&Request::tcp().exact(holder.port)).unwrap_err();
     let LeaseError::Leased { holder: Some(record), .. } = error else { panic!("{error}") };
     assert_eq!((record.processes[0].pid, &*record.processes[0].name), (holder.pid(), "cat"));
-    holder.child.stdin.as_mut().unwrap().write_all(b"still there\n").unwrap();
     let port = holder.port;
     assert!(holder.end().success());
     assert_eq!(lease(&Request::tcp().exact(port)).unwrap().number(), port);

@@ -9,9 +9,11 @@ use super::{Format, OutputArgs};
 
 /// Arguments of `ports lease`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "CMD has the ports in its environment: PORT is the first, PORT1, PORT2 and so on are \
+#[command(
+    after_help = "CMD has the ports in its environment: PORT is the first, PORT1, PORT2 and so on are \
     all of them. The lease ends with CMD and with all that CMD started.\n\n\
-    Exit code: that of CMD; 125 ports lease itself failed; 126 CMD cannot be run; 127 there is no CMD.")]
+    Exit code: that of CMD; 125 ports lease itself failed; 126 CMD cannot be run; 127 there is no CMD."
+)]
 pub(crate) struct LeaseArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,
@@ -21,8 +23,8 @@ pub(crate) struct LeaseArgs {
     /// This port or none; of several, the first
     #[arg(long, value_name = "PORT", conflicts_with = "range")]
     pub(crate) port: Option<Port>,
-    /// Bind the ports, and pass the sockets as systemd does: from descriptor 3, with LISTEN_FDS,
-    /// LISTEN_PID and LISTEN_FDNAMES; at 127.0.0.1 (with -6, ::1) unless --address says otherwise
+    /// Bind the ports and pass the sockets from descriptor 3 on, as systemd does; at the loopback
+    /// address of IPv4, or with -6 of IPv6, unless --address says otherwise
     #[arg(long)]
     pub(crate) fd: bool,
     /// The command, and its arguments
@@ -32,6 +34,7 @@ pub(crate) struct LeaseArgs {
 
 /// Which ports.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct PortArgs {
     /// How many neighbouring ports
     #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]

@@ -7,7 +7,7 @@ use ports_core::{Port, Transport};
 use serde::Serialize;
 
 use super::lease::request;
-use crate::args::{FreeArgs, Format};
+use crate::args::{Format, FreeArgs};
 use crate::exit::Exit;
 use crate::output::{Terminal, io_error};
 
@@ -25,7 +25,8 @@ pub(crate) fn run(args: &FreeArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let transports = lease.transports();
     let free: Vec<Free> = lease.ports().map(|port| Free { port, transports }).collect();
     lease.release();
-    write(args.format, io::BufWriter::new(stdout), &free).context("cannot write to standard output")?;
+    write(args.format, io::BufWriter::new(stdout), &free)
+        .context("cannot write to standard output")?;
     terminal.warn(
         "only a hint: anybody may take it before you do (`ports lease -- CMD` holds it for CMD)",
     );

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::driver::{Ports, run};
 use super::port_of;
@@ -17,6 +18,22 @@ fn lease_again(port: u16) -> Result<(), String> {
         Some(0) => Ok(()),
         Some(125) => Err(ended.stderr),
         code => panic!("{code:?}: {}", ended.stderr),
+    }
+}
+
+/// A process that is no child of this one.
+struct Stranger(std::os::fd::OwnedFd);
+
+impl Stranger {
+    fn open(pid: &str) -> Self {
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        Self(pidfd_open(pid, PidfdFlags::empty()).unwrap())
+    }
+
+    /// Waits until it has ended, and all of its descriptors are closed.
+    fn wait(&self) {
+        let mut end = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut end, None).unwrap();
     }
 }
 
@@ -50,16 +67,16 @@ fn it_is_held_when_the_parent_of_the_command_is_killed() {
     let binary = env!("CARGO_BIN_EXE_ports");
     // The shell takes its own number out of the way: it is the one that is killed.
     let script = format!(
-        "exec 3<&0; {binary} lease --range 3240-3259 -- sh -c '{HOLD}' <&3 & exec 3<&-; wait"
+        "exec 3<&0; {binary} lease --range 3240-3259 -- sh -c 'echo $$; {HOLD}' <&3 & exec 3<&-; wait"
     );
     let mut parent = Ports::spawn(Command::new("sh").args(["-c", &script]));
-    let port = port_of(&parent);
+    let holder = Stranger::open(&parent.stdout.line("", 0));
+    let port: u16 = parent.stdout.line("", 1).parse().unwrap();
     parent.signal(Signal::KILL);
     parent.child.wait().unwrap();
     lease_again(port).unwrap_err();
     parent.end_input();
-    // The end of its output is that of the command.
-    parent.stdout.whole();
+    holder.wait();
     lease_again(port).unwrap();
 }
 
@@ -69,14 +86,15 @@ fn it_is_held_as_long_as_what_the_command_started() {
     let mut ports = Ports::start(&["lease", "--range", "3260-3279", "--", "sh", "-c", script]);
     ports.end_input();
     let port = port_of(&ports);
-    let sleeper: i32 = ports.stdout.line("", 1).trim().parse().unwrap();
+    let sleeper = ports.stdout.line("", 1);
+    let process = Stranger::open(&sleeper);
     assert_eq!(ports.end().code, Some(0));
     let told = lease_again(port).unwrap_err();
     assert!(told.contains(&format!("(process {sleeper})")), "{told}");
     let ended = run(&["leases", "--format", "jsonl"]);
     let listed = String::from_utf8(ended.stdout).unwrap();
     assert!(listed.contains(&format!("\"pid\":{sleeper}")), "{listed}");
-    kill_process(Pid::from_raw(sleeper).unwrap(), Signal::KILL).unwrap();
-    // Nobody here is its parent: it is gone when its lease is.
-    while lease_again(port).is_err() {}
+    pidfd_send_signal(&process.0, Signal::KILL).unwrap();
+    process.wait();
+    lease_again(port).unwrap();
 }

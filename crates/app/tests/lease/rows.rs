@@ -58,7 +58,12 @@ fn a_squatted_name_is_skipped_and_said() {
         let name = format!("n{number}");
         let ended =
             run(&["lease", "--range", "3330-3331", "--name", &name, "--", "printenv", "PORT"]);
-        assert_eq!((ended.code, ended.stdout.as_slice()), (Some(0), &b"3331\n"[..]), "{}", ended.stderr);
+        assert_eq!(
+            (ended.code, ended.stdout.as_slice()),
+            (Some(0), &b"3331\n"[..]),
+            "{}",
+            ended.stderr
+        );
         if ended.stderr.contains("tcp port 3330 was skipped") {
             assert!(ended.stderr.contains(&who), "{}", ended.stderr);
             said += 1;
@@ -84,7 +89,10 @@ fn a_free_port_is_a_bare_number_and_a_hint() {
 
     let json = run(&["free", "--tcp", "--udp", "--format", "jsonl"]).stdout;
     let row: Value = serde_json::from_slice(&json).unwrap();
-    assert_eq!((&row["type"], &row["transports"]), (&"free".into(), &serde_json::json!(["tcp", "udp"])));
+    assert_eq!(
+        (&row["type"], &row["transports"]),
+        (&"free".into(), &serde_json::json!(["tcp", "udp"]))
+    );
     let csv = String::from_utf8(run(&["free", "--format", "csv"]).stdout).unwrap();
     assert!(csv.starts_with("port,transports\n") && csv.ends_with(",tcp\n"), "{csv}");
     let none = run(&["free", "--range", "3340-3341", "--count", "3"]);

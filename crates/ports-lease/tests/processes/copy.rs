@@ -49,17 +49,24 @@ impl Copy {
 
     fn watch(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut copy = Self { child, port: 0, holder: 0, output };
+        let line = copy.line_with("holding ");
+        // The test harness writes before it, on the same line.
+        let (_, numbers) = line.split_once("holding ").unwrap();
+        let (port, holder) = numbers.trim().split_once(' ').unwrap();
+        (copy.port, copy.holder) = (port.parse().unwrap(), holder.parse().unwrap());
+        copy
+    }
+
+    /// The next line that has this in it.
+    pub(crate) fn line_with(&mut self, part: &str) -> String {
         let mut so_far = String::new();
         loop {
             let start = so_far.len();
-            assert!(output.read_line(&mut so_far).unwrap() > 0, "holds nothing: {so_far}");
-            // The test harness writes before it, on the same line.
-            if let Some((_, numbers)) = so_far[start..].split_once("holding ") {
-                let mut numbers = numbers.split_whitespace().map(|n| n.parse::<u32>().unwrap());
-                let port = u16::try_from(numbers.next().unwrap()).unwrap();
-                let holder = numbers.next().unwrap();
-                return Self { child, port, holder, output };
+            assert!(self.output.read_line(&mut so_far).unwrap() > 0, "no `{part}`: {so_far}");
+            if so_far[start..].contains(part) {
+                return so_far[start..].to_owned();
             }
         }
     }
@@ -79,10 +86,6 @@ impl Copy {
         let mut text = String::new();
         self.output.read_to_string(&mut text).unwrap();
         text
-    }
-
-    pub(crate) fn wait_for_output_end(mut self) {
-        self.rest();
     }
 
     /// Lets it come to its end.

@@ -4,7 +4,9 @@ use std::path::Path;
 
 /// The directory or the nearest one above it that is under version control, else the directory.
 pub(super) fn of(directory: &Path) -> &Path {
-    of_marked(directory, |directory| [".git", ".hg", ".jj"].iter().any(|mark| directory.join(mark).exists()))
+    of_marked(directory, |directory| {
+        [".git", ".hg", ".jj"].iter().any(|mark| directory.join(mark).exists())
+    })
 }
 
 fn of_marked(directory: &Path, is_marked: impl Fn(&Path) -> bool) -> &Path {
@@ -18,7 +20,8 @@ mod tests {
     #[test]
     fn the_nearest_mark_counts() {
         let project = |directory, marked: &[&str]| {
-            let is_marked = |directory: &Path| marked.iter().any(|mark| directory == Path::new(mark));
+            let is_marked =
+                |directory: &Path| marked.iter().any(|mark| directory == Path::new(mark));
             of_marked(Path::new(directory), is_marked).to_str().unwrap().to_owned()
         };
         assert_eq!(project("/src/shop/api", &["/src/shop"]), "/src/shop");

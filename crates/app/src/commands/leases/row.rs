@@ -1,5 +1,6 @@
 //! A lease, as a row.
 
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use ports_lease::{HolderProcess, LeaseRecord};
@@ -62,7 +63,16 @@ impl LeaseRow {
 
 impl Row for LeaseRow {
     const FIELDS: &'static [&'static str] = &[
-        "port", "transport", "lease", "name", "uid", "user", "taken_by", "since_ms", "pids", "process",
+        "port",
+        "transport",
+        "lease",
+        "name",
+        "uid",
+        "user",
+        "taken_by",
+        "since_ms",
+        "pids",
+        "process",
     ];
     const HEADINGS: &'static [&'static str] = &["PORT", "NAME", "PID", "PROCESS", "USER", "SINCE"];
 
@@ -70,13 +80,13 @@ impl Row for LeaseRow {
         fields.push(self.port);
         fields.push(self.transport);
         fields.push(self.lease);
-        fields.push_some(self.name.as_deref(), "");
-        fields.push_some(self.uid, "");
-        fields.push_some(self.user.as_deref(), "");
-        fields.push_some(self.taken_by, "");
-        fields.push_some(self.since_ms, "");
+        push_or(fields, self.name.as_deref(), "");
+        push_or(fields, self.uid, "");
+        push_or(fields, self.user.as_deref(), "");
+        push_or(fields, self.taken_by, "");
+        push_or(fields, self.since_ms, "");
         fields.push(self.pids());
-        fields.push_some(self.processes.first().map(|process| process.name.as_str()), "");
+        push_or(fields, self.processes.first().map(|process| process.name.as_str()), "");
     }
 
     fn cells(&self, cells: &mut Cells) {
@@ -89,7 +99,7 @@ impl Row for LeaseRow {
         match self.processes.as_slice() {
             // Not to be looked into: what the lease says.
             [] => {
-                cells.push_some(self.taken_by, "?");
+                push_or(cells, self.taken_by, "?");
                 cells.push("?");
             }
             [process] => {
@@ -103,11 +113,19 @@ impl Row for LeaseRow {
         }
         match (&self.user, self.uid) {
             (Some(user), _) => cells.push(user),
-            (None, uid) => cells.push_some(uid, "?"),
+            (None, uid) => push_or(cells, uid, "?"),
         }
         let since = self.since_ms.and_then(|since_ms| {
             SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since_ms))
         });
-        cells.push_some(since.map(humantime::format_rfc3339_seconds), "-");
+        push_or(cells, since.map(humantime::format_rfc3339_seconds), "-");
+    }
+}
+
+/// The value, or what stands for none.
+fn push_or(cells: &mut Cells, value: Option<impl Display>, none: &str) {
+    match value {
+        Some(value) => cells.push(value),
+        None => cells.push(none),
     }
 }
