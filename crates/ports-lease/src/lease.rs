@@ -11,7 +11,8 @@ use crate::protocols::Protocols;
 ///
 /// It ends when the value is dropped, or the process ends in whatever way; where it was passed on
 /// ([`pass_to`](Self::pass_to)), with the last process that keeps it open. It takes a descriptor for
-/// each port and transport, and one more.
+/// each port and transport, and one more. While another thread starts a program, the copies of them
+/// in the new process count too, for the moment until that runs.
 ///
 /// The ports are not bound: that is for the program that they are meant for.
 #[must_use = "the ports are let go when the lease is dropped"]
