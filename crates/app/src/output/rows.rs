@@ -84,7 +84,7 @@ enum Sink {
     Table(Table<Writer>),
     Jsonl(BufWriter<Writer>),
     /// With the cells of the row before, for their room.
-    Csv(csv::Writer<Writer>, Cells),
+    Csv(Box<csv::Writer<Writer>>, Cells),
 }
 
 impl Sink {
@@ -95,10 +95,12 @@ impl Sink {
             Format::Jsonl => Self::Jsonl(BufWriter::new(writer)),
             Format::Csv => {
                 let mut header = Cells::default();
-                R::FIELDS.iter().for_each(|name| header.push(name));
+                for name in R::FIELDS {
+                    header.push(name);
+                }
                 let mut writer = csv::Writer::from_writer(writer);
                 writer.write_record(header.iter()).map_err(io_error)?;
-                Self::Csv(writer, header)
+                Self::Csv(Box::new(writer), header)
             }
         })
     }
@@ -161,7 +163,9 @@ mod tests {
     fn written(format: Format, rows: &[Fruit]) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut sink = Sink::new::<Fruit>(format, file.reopen().unwrap()).unwrap();
-        rows.iter().for_each(|row| sink.row(row).unwrap());
+        for row in rows {
+            sink.row(row).unwrap();
+        }
         sink.finish().unwrap();
         std::fs::read_to_string(file.path()).unwrap()
     }

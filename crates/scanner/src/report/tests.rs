@@ -134,12 +134,12 @@ fn table_is_in_order_and_sums_up() {
     let text = written(|out| Box::new(TableReport::new(out)));
     let expected = "\
 localhost (127.0.0.1)
-  PORT       STATE         SERVICE            CLASS    REASON                     RTT
-  22/tcp     open          ssh                system   syn-ack               0.085 ms
-  443/tcp    open          https              system   syn-ack               1.200 ms
-  49999/tcp  error         -                  dynamic  no-route                     -
+  PORT      STATE SERVICE         CLASS   REASON                     RTT
+  22/tcp    open  ssh             system  syn-ack               0.085 ms
+  443/tcp   open  https           system  syn-ack               1.200 ms
+  49999/tcp error -               dynamic no-route                     -
 
-1 host, 1 up: 2 open, 0 closed, 0 filtered, 1 not asked (local errors); 4 probes in 0.83 s (connect)
+1 host, 1 up: 2 open, 0 closed, 0 filtered, 1 not asked (local errors); 3 probes, 4 sent, in 0.83 s (connect)
 ";
     assert_eq!(text, expected);
 }

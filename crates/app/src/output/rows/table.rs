@@ -84,7 +84,9 @@ mod tests {
 
     fn cells(texts: [&str; 2]) -> Cells {
         let mut cells = Cells::default();
-        texts.iter().for_each(|text| cells.push(text));
+        for text in texts {
+            cells.push(text);
+        }
         cells
     }
 
