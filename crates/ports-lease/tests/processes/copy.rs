@@ -4,7 +4,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::Ipv4Addr;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
@@ -26,10 +27,20 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    pub(crate) fn command(role: &str, range: &str) -> Command {
+    fn command(role: &str, range: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "act", "--nocapture"]).env(ROLE, role).env(RANGE, range);
         command
+    }
+
+    /// Runs a copy to its end, without input.
+    pub(crate) fn output(role: &str, range: &str) -> Output {
+        let mut command = Self::command(role, range);
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let nobody_else = starting();
+        let child = piped.spawn().unwrap();
+        drop(nobody_else);
+        child.wait_with_output().unwrap()
     }
 
     /// Starts a copy and waits until it holds its port.
@@ -48,7 +59,9 @@ impl Copy {
     }
 
     fn watch(mut command: Command) -> Self {
+        let nobody_else = starting();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        drop(nobody_else);
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut copy = Self { child, port: 0, holder: 0, output };
         let line = copy.line_with("holding ");
@@ -94,6 +107,13 @@ impl Copy {
         self.rest();
         self.child.wait().unwrap()
     }
+}
+
+/// While this is held, no other test starts a program: a program that is being started has copies of
+/// all descriptors of this process for a moment, and so holds its leases.
+pub(crate) fn starting() -> MutexGuard<'static, ()> {
+    static STARTING: Mutex<()> = Mutex::new(());
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does what the environment says, if this is a copy.
