@@ -1,6 +1,5 @@
 //! Leases in a tokio program.
 #![cfg(all(target_os = "linux", feature = "tokio"))]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::Ipv4Addr;
 
