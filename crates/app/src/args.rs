@@ -25,7 +25,7 @@ pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, Slow
 #[command(name = "ports", version, arg_required_else_help = true, propagate_version = true)]
 #[command(
     after_help = "Exit code: 0 done; 1 done, and the answer is \"no\" or \"different\"; 2 wrong usage; \
-    3 not permitted; 4 failed; 130 / 143 interrupted."
+    3 not permitted; 4 failed; 129 / 130 / 143 interrupted."
 )]
 pub(crate) struct Args {
     /// What to do

@@ -21,13 +21,14 @@ pub(crate) enum Exit {
     NotPermitted,
     /// It failed.
     Failed,
-    /// Stopped by a signal, SIGINT or SIGTERM.
+    /// Stopped by a signal.
     Interrupted(Signal),
 }
 
 /// The signals that stop the program in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
+    Hangup,
     Interrupt,
     Terminate,
 }
@@ -41,6 +42,7 @@ impl Exit {
             Self::Usage => 2,
             Self::NotPermitted => 3,
             Self::Failed => 4,
+            Self::Interrupted(Signal::Hangup) => 128 + 1,
             Self::Interrupted(Signal::Interrupt) => 128 + 2,
             Self::Interrupted(Signal::Terminate) => 128 + 15,
         }
@@ -129,6 +131,7 @@ mod tests {
     fn codes_are_those_of_the_documentation() {
         let all = [Exit::Done, Exit::No, Exit::Usage, Exit::NotPermitted, Exit::Failed];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4]);
+        assert_eq!(Exit::Interrupted(Signal::Hangup).code(), 129);
         assert_eq!(Exit::Interrupted(Signal::Interrupt).code(), 130);
         assert_eq!(Exit::Interrupted(Signal::Terminate).code(), 143);
     }

@@ -30,12 +30,15 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
+    signals::outlive_file_size_limit()?;
     // Commands that only print need no runtime.
     let command = match args.command {
         Command::Diff(diff) => return commands::diff::run(&diff, terminal),
         Command::Lookup(lookup) => return commands::lookup::run(&lookup, terminal),
-        Command::Completions(completions) => return commands::completions::run(&completions),
-        Command::Man => return commands::man::run(),
+        Command::Completions(completions) => {
+            return commands::completions::run(&completions, terminal);
+        }
+        Command::Man => return commands::man::run(terminal),
         command => command,
     };
     exit::raise_descriptor_limit();

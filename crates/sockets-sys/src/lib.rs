@@ -7,6 +7,8 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
+//! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
+//!   program was started with.
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
@@ -80,6 +82,8 @@ mod readiness;
 mod receive_batch;
 mod ring;
 mod send_batch;
+mod signal;
+mod startup;
 mod tun;
 
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
@@ -94,4 +98,6 @@ pub use readiness::wait_readable;
 pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
+pub use signal::{hangup_is_ignored, outlive_file_size_limit};
+pub use startup::standard_output_was_closed;
 pub use tun::TunDevice;
