@@ -85,8 +85,11 @@ impl<W: Write> TableReport<W> {
         self.began = Some(Instant::now());
         self.hosts = info.hosts;
         self.streaming = false;
-        self.state_width =
-            info.shown.iter().map(|state| state.name().len()).max().unwrap_or_default();
+        let comes = |state: &PortState| {
+            *state != PortState::OpenFiltered || info.transport == Transport::Udp
+        };
+        let states = info.shown.iter().copied().filter(comes);
+        self.state_width = states.map(|state| state.name().len()).max().unwrap_or_default();
         self.heading = None;
     }
 

@@ -179,6 +179,11 @@ fn rows_of_many_hosts_name_their_host() {
     }
     let text = out.text();
     assert!(text.contains("\n  localhost (127.0.0.1) 22/tcp "), "{text}");
+    let rtt_ends = |line: &&str| line.ends_with(" ms") || line.ends_with("RTT");
+    let list = text.split("  HOST").nth(1).unwrap();
+    let widths: Vec<_> = list.lines().skip(1).filter(rtt_ends).map(str::len).collect();
+    let heading = "  HOST".len() + list.lines().next().unwrap().len();
+    assert!(!widths.is_empty() && widths.iter().all(|width| *width == heading), "{text}");
     assert_eq!(text.matches("PORT").count(), 2, "a section, then a list: {text}");
 }
 
