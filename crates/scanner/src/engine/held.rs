@@ -68,7 +68,9 @@ impl Engine {
         meaning: &mut impl FnMut(SocketAddr) -> Silence,
     ) {
         let Some(slot) = self.slots.find(id).copied() else { return };
-        let (waits, needed) = (u32::from(slot.held), self.worth(now, &slot));
+        // What was asked before counts, too.
+        let asked = self.round_of(slot.target, slot.attempts).saturating_sub(1);
+        let (waits, needed) = (asked + u32::from(slot.held), self.worth(now, &slot));
         if waits < needed {
             let wait = self.wait_for(&slot, waits + 1, waits + 1 == needed);
             if let Some(slot) = self.slots.find(id) {
