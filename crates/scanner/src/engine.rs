@@ -184,7 +184,7 @@ impl Engine {
         let ready = std::iter::from_fn(|| self.ready.pop_front());
         let mut waiting =
             ready.filter(|id| self.slots.find(*id).is_some_and(|slot| !slot.in_flight));
-        waiting.next().map(|id| id.index())
+        waiting.next().map(ProbeId::index)
     }
 
     fn start_next_port(&mut self, now: Instant) -> Option<u32> {

@@ -81,9 +81,18 @@ impl Paths {
 
     /// Sees whether an interface has come or gone, if it is time to; then the routes are read again.
     pub(crate) fn look(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.looked) < self.look_every {
-            return;
+        if now.saturating_duration_since(self.looked) >= self.look_every {
+            self.look_at_once(now);
         }
+    }
+
+    /// When it was looked last.
+    pub(crate) const fn looked(&self) -> Instant {
+        self.looked
+    }
+
+    /// The same, without waiting until it is time to.
+    pub(crate) fn look_at_once(&mut self, now: Instant) {
         self.looked = now;
         // Where the kernel does not tell, what was known before holds.
         if let Ok(interfaces) = Interface::all() {

@@ -120,10 +120,22 @@ impl Neighbours {
             Ok(_) => return None,
         };
         self.read(now, FRESH);
+        if self.was_found(hop)? {
+            return None;
+        }
+        // Where a link goes down its neighbours are forgotten: that is the cause then.
+        let known = self.known.as_mut()?;
+        if known.paths.looked() < known.read {
+            known.paths.look_at_once(now);
+        }
+        Some(known.paths.failure(now, target).err().unwrap_or(LocalError::NeighbourUnresolved))
+    }
+
+    fn was_found(&self, hop: Hop) -> Option<bool> {
         let state = self.known.as_ref()?.table.find(hop.interface, hop.address);
         let mut places = self.places(hop);
         let places = places.as_mut()?;
-        let found = match state.map(|neighbour| fate_of(neighbour.state)) {
+        Some(match state.map(|neighbour| fate_of(neighbour.state)) {
             Some(Fate::Found) => {
                 places.find(hop);
                 true
@@ -133,8 +145,7 @@ impl Neighbours {
                 false
             }
             None => places.is_found(hop),
-        };
-        (!found).then_some(LocalError::NeighbourUnresolved)
+        })
     }
 
     fn path_to(&mut self, target: IpAddr) -> Option<Result<Path, LocalError>> {

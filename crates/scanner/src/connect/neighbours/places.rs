@@ -83,7 +83,9 @@ impl Places {
             }
             fate != Fate::Given
         });
-        found.into_iter().for_each(|hop| self.find(hop));
+        for hop in found {
+            self.find(hop);
+        }
     }
 
     /// The neighbour answered.
