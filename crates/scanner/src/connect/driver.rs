@@ -295,11 +295,12 @@ impl ConnectDriver {
     }
 
     /// What the ICMP message says that failed a connect, where it was one and no reset.
-    fn by_icmp(&self, socket: &ProbeSocket, target: SocketAddr) -> Option<Outcome> {
+    fn by_icmp(&mut self, socket: &ProbeSocket, target: SocketAddr) -> Option<Outcome> {
         let error = socket.icmp_error(target)?;
         let own_failure = error
             .sender
-            .and_then(|sender| self.config.links.own_failure(sender, target.ip(), error.reply));
+            .and_then(|sender| self.config.links.own_failure(sender, target.ip(), error.reply))
+            .map(|error| self.neighbours.cause(Instant::now(), target.ip(), error));
         Some(own_failure.map_or(Outcome::Answered(error.reply), Outcome::Local))
     }
 

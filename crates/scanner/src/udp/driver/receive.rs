@@ -51,14 +51,17 @@ impl UdpDriver {
 
     fn error(&mut self, name: SocketName, target: SocketAddr, error: IcmpError) {
         let Some(id) = self.answered_attempt(name, target) else { return };
-        let Self { engine, config, asked, .. } = self;
+        let Self { engine, config, asked, neighbours, .. } = self;
         let now = Instant::now();
         match meaning(error, target.ip(), &config.links) {
             Ok(reply) => {
                 asked.note_answer(target, id.attempt(), reply == Reply::PortUnreachable);
                 engine.handle_reply(now, id, reply);
             }
-            Err(error) => engine.handle_local_error(now, id, error),
+            Err(error) => {
+                let cause = neighbours.cause(now, target.ip(), error);
+                engine.handle_local_error(now, id, cause);
+            }
         }
     }
 
