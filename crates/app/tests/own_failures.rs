@@ -208,7 +208,7 @@ fn a_broadcast_address_is_asked_by_datagram_only() {
 #[ignore = "needs root: raw packets"]
 fn with_few_descriptors_the_kernel_connects() {
     let script = format!(
-        "ulimit -n 24 && exec {} scan -v 127.0.0.1 -p 1-100 --show all --format jsonl",
+        "ulimit -n 16 && exec {} scan -v 127.0.0.1 -p 1-100 --show all --format jsonl",
         env!("CARGO_BIN_EXE_ports")
     );
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();

@@ -16,14 +16,16 @@ pub(crate) use netlink::{Neighbours, Shared};
 
 /// What is to be done with a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(all(feature = "raw", target_os = "linux")),
+    expect(dead_code, reason = "without netlink every probe goes")
+)]
 pub(crate) enum Admission {
     /// It may leave.
     Go,
     /// The kernel's table of neighbours is full of those it looks for: the probe would be dropped there
     /// without a word. It has to wait.
-    #[cfg_attr(not(all(feature = "raw", target_os = "linux")), expect(dead_code))]
     Wait,
     /// It cannot arrive.
-    #[cfg_attr(not(all(feature = "raw", target_os = "linux")), expect(dead_code))]
     Refused(LocalError),
 }
