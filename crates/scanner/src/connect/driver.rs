@@ -186,7 +186,11 @@ impl ConnectDriver {
 
     fn admit(&mut self, probe: &Probe) -> Admission {
         let host = probe.target.ip();
-        if self.config.links.is_local(host) || self.config.own.has_address(host) {
+        // Another lock for each probe would be felt.
+        if self.neighbours.is_admitted(host)
+            || self.config.links.is_local(host)
+            || self.config.own.has_address(host)
+        {
             return Admission::Go;
         }
         self.neighbours.admit(Instant::now(), host)

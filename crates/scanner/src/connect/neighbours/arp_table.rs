@@ -40,6 +40,12 @@ impl Neighbours {
         Admission::Go
     }
 
+    /// There is nothing to ask about.
+    #[expect(clippy::unused_self, reason = "as where there is netlink")]
+    pub(crate) fn is_admitted(&self, _target: IpAddr) -> bool {
+        true
+    }
+
     /// Nothing is looked at ahead of time here.
     #[expect(clippy::unused_self, reason = "as where there is netlink")]
     pub(crate) fn look(&mut self, _now: Instant) {}

@@ -1,6 +1,7 @@
 //! By the kernel's tables of neighbours, routes and interfaces (rtnetlink(7)): both families, and routers
 //! too.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use crate::raw::paths::{Path, Paths, Way};
 /// reading takes: the table may have been made a large one.
 const FRESH: Duration = Duration::from_millis(100);
 const READING_COSTS_AT_MOST: u32 = 20;
+/// Hosts remembered between two readings.
+const MOST_ADMITTED: usize = 1 << 16;
 /// What is found leaves the table after five seconds at the earliest: so it is seen.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 /// Room for neighbours, where the system does not say (`neigh_default` in `net/ipv4/arp.c`): as in a
@@ -46,8 +49,9 @@ pub(crate) struct Neighbours {
     shared: Shared,
     known: Option<Known>,
     is_asked: bool,
-    /// It was found: nothing is locked for the next probe to the same one.
-    last: Option<Hop>,
+    /// Hosts that probes may go to until the neighbours are read again: nothing is looked up or locked for
+    /// their further ports.
+    admitted: HashSet<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -60,11 +64,30 @@ struct Known {
 
 impl Neighbours {
     pub(crate) fn new(shared: &Shared) -> Self {
-        Self { shared: shared.clone(), known: None, is_asked: false, last: None }
+        Self { shared: shared.clone(), known: None, is_asked: false, admitted: HashSet::new() }
     }
 
     /// Whether a probe to `target`, another machine, may leave now.
     pub(crate) fn admit(&mut self, now: Instant, target: IpAddr) -> Admission {
+        if self.admitted.contains(&target) {
+            return Admission::Go;
+        }
+        let admission = self.admit_anew(now, target);
+        if admission == Admission::Go {
+            if self.admitted.len() >= MOST_ADMITTED {
+                self.admitted.clear();
+            }
+            self.admitted.insert(target);
+        }
+        admission
+    }
+
+    /// Whether that was said of `target` not long ago.
+    pub(crate) fn is_admitted(&self, target: IpAddr) -> bool {
+        self.admitted.contains(&target)
+    }
+
+    fn admit_anew(&mut self, now: Instant, target: IpAddr) -> Admission {
         let hop = match self.path_to(target) {
             // Without the tables the kernel is left to find out.
             None | Some(Err(LocalError::Resources)) => return Admission::Go,
@@ -72,22 +95,15 @@ impl Neighbours {
             Some(Ok(Path { way: Way::Ethernet { hop, .. }, .. })) => hop,
             Some(Ok(_)) => return Admission::Go,
         };
-        if self.last == Some(hop) || self.take_place(now, hop) {
+        if self.take_place(now, hop) {
             return Admission::Go;
         }
         self.read(now, FRESH);
         if self.take_place(now, hop) { Admission::Go } else { Admission::Wait }
     }
 
-    fn take_place(&mut self, now: Instant, hop: Hop) -> bool {
-        let (found, admitted) = match &mut *self.places(hop) {
-            Some(places) => (places.is_found(hop), places.admit(now, hop)),
-            None => (false, true),
-        };
-        if found {
-            self.last = Some(hop);
-        }
-        admitted
+    fn take_place(&self, now: Instant, hop: Hop) -> bool {
+        self.places(hop).as_mut().is_none_or(|places| places.admit(now, hop))
     }
 
     /// Looks at what has changed, if it is time to, once there was anybody to look for.
@@ -178,12 +194,12 @@ impl Neighbours {
             return;
         }
         known.read = now;
+        self.admitted.clear();
         // After an error, what was known before holds.
         if known.table.refresh().is_err() {
             return;
         }
         known.fresh = FRESH.max(now.elapsed() * READING_COSTS_AT_MOST);
-        self.last = None;
         for places in &*self.shared.places {
             if let Some(places) = &mut *lock(places) {
                 places.learn(|hop| {
