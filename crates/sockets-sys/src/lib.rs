@@ -12,6 +12,9 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
+//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
+//! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
+//!   program was started with.
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
@@ -78,6 +81,7 @@ mod batch_sender;
 mod control;
 mod filter;
 mod headers;
+mod inherit;
 mod link;
 mod memory;
 mod netlink;
@@ -88,12 +92,15 @@ mod receive_batch;
 mod ring;
 mod send_batch;
 mod send_control;
+mod signal;
 mod source_group;
+mod startup;
 mod tun;
 
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
+pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use memory::dropped_datagrams;
 pub use netlink::{
@@ -107,5 +114,7 @@ pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
 pub use send_control::SendControl;
+pub use signal::{hangup_is_ignored, outlive_file_size_limit};
 pub use source_group::{join_source, leave_source};
+pub use startup::standard_output_was_closed;
 pub use tun::TunDevice;

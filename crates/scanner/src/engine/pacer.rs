@@ -69,6 +69,11 @@ impl Pacer {
         self.congestion.unsent();
     }
 
+    /// A probe that was held back leaves only now; it had its credit.
+    pub(super) fn departed(&mut self) {
+        self.congestion.sent();
+    }
+
     /// When a probe may go, where it may not now.
     pub(super) fn next_at(&self) -> Instant {
         if self.has_credit() {

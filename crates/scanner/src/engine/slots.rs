@@ -47,6 +47,9 @@ pub(super) struct Slot {
     pub(super) sent_before: Instant,
     /// Whether the last attempt is waited for.
     pub(super) in_flight: bool,
+    /// 0, or which of its waits this is: the last attempt has not left yet, see
+    /// [`Engine::hold_for_neighbour`](super::Engine::hold_for_neighbour).
+    pub(super) held: u16,
     /// Whether it is waited for as long as a last one is.
     pub(super) as_last: bool,
     /// What the network said of it that may be true of one path or one moment only.
@@ -66,9 +69,15 @@ impl Slot {
             sent_at: now,
             sent_before: now,
             in_flight: false,
+            held: 0,
             as_last: false,
             soft: None,
         }
+    }
+
+    /// Whether the last attempt has not left yet.
+    pub(super) const fn is_held(&self) -> bool {
+        self.held > 0
     }
 
     /// The attempt of this number leaves.
@@ -106,6 +115,10 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
     }
 
     pub(super) fn insert(&mut self, slot: Slot) -> u32 {

@@ -44,6 +44,9 @@ impl Engine {
         id: ProbeId,
         meaning: &mut impl FnMut(SocketAddr) -> Silence,
     ) {
+        if self.slots.find(id).is_some_and(|slot| slot.is_held()) {
+            return self.held_long(now, id, meaning);
+        }
         let Some(slot) = self.end_attempt(id) else { return };
         self.note_silence(now, &slot);
         let rounds = self.worth(now, &slot);
@@ -139,7 +142,7 @@ impl Engine {
         (self.wait_for(slot, attempt, last), last)
     }
 
-    fn wait_for(&mut self, slot: &Slot, attempt: u32, last: bool) -> Duration {
+    pub(super) fn wait_for(&mut self, slot: &Slot, attempt: u32, last: bool) -> Duration {
         let EngineConfig { min_timeout, timeout, late_answers, .. } = self.config;
         let host = *self.groups.host(slot.group, slot.host);
         let round = self.round_of(slot.target, attempt);
