@@ -9,6 +9,7 @@ mod pacer;
 mod rtt;
 mod shortage;
 mod slots;
+mod void;
 mod waiting;
 mod wheel;
 
@@ -51,6 +52,8 @@ pub struct Engine {
     /// How many different questions a port is asked, see [`Self::ask_in_turn`].
     questions: fn(Port) -> u32,
     pacer: Pacer,
+    /// See [`Pacer::slowdowns`], as the attempts know it.
+    slowdowns: u32,
     work: VecDeque<Range<u64>>,
     slots: Slots,
     groups: Groups,
@@ -81,6 +84,7 @@ impl Engine {
             groups: Groups::default(),
             questions: |_| 1,
             pacer: Pacer::new(now, config.rate, config.share),
+            slowdowns: 0,
             work: VecDeque::new(),
             slots: Slots::default(),
             timers: TimerWheel::new(now),
@@ -160,10 +164,13 @@ impl Engine {
         };
         let attempt = self.slots.at(index, 0)?.1.attempts.saturating_add(1);
         let (id, slot) = self.slots.at(index, attempt)?;
-        let (wait, as_last) = self.timeout_of(&{ *slot }, attempt);
+        let mut begun = *slot;
+        self.forget_void(&mut begun, attempt);
+        let (wait, as_last) = self.timeout_of(&begun, attempt);
+        begun.begin_attempt(now, attempt);
+        begun.as_last = as_last;
         let slot = self.slots.find(id)?;
-        slot.begin_attempt(now, attempt);
-        slot.as_last = as_last;
+        *slot = begun;
         let target = slot.target;
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
@@ -245,11 +252,11 @@ impl Engine {
             let fate = Fate { answered: slot.asked_at(id.attempt()), lost: lost.flatten() };
             self.pacer.answered(now, fate);
             let open = matches!(reply, Reply::Open | Reply::Datagram | Reply::Echo);
-            self.attempts.answered(round, open);
+            self.attempts.answered(self.counted(&slot, round), open);
         }
         if reply == Reply::Neighbour {
             // All attempts waited for it; each was a question of its own.
-            self.attempts.answered(slot.attempts, false);
+            self.attempts.answered(Some(slot.attempts), false);
             self.pacer.unsent();
             self.tally.sent -= u64::from(slot.attempts);
         }

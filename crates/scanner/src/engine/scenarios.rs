@@ -35,6 +35,16 @@ fn open_20(target: SocketAddr) -> Behaviour {
     if target.port() % 3_277 == 1 { Behaviour::Open } else { Behaviour::Silent }
 }
 
+/// 14 open of 1,000, the rest closed.
+fn open_14(target: SocketAddr) -> Behaviour {
+    if target.port() % 72 == 1 { Behaviour::Open } else { Behaviour::Closed }
+}
+
+/// The same with a silent rest.
+fn open_14_dropped(target: SocketAddr) -> Behaviour {
+    if target.port() % 72 == 1 { Behaviour::Open } else { Behaviour::Silent }
+}
+
 /// Like [`open_200`], and a filter that says so in front of half of the rest.
 fn prohibited(target: SocketAddr) -> Behaviour {
     match open_200(target) {
@@ -92,16 +102,14 @@ fn table() -> String {
     let jitter = Network { delay: |_| 20 * MS, jitter: 180 * MS, ..lan.clone() };
     add("the same, 20 to 200 ms, reordered", &one, &jitter);
     add("the same, half of the answers twice", &one, &Network { duplicates: 0.5, ..lan.clone() });
-    let narrow = Network { capacity: Some(10_000.0), ..lan.clone() };
+    let narrow = Network { limit: Some((10_000.0, 100.0)), ..lan.clone() };
     add("the same, a path of 10,000 probes/s", &one, &narrow);
     add("the same, 10,000 probes/s and 5 % loss", &one, &Network { loss: 0.05, ..narrow });
     add("the same, 2,000 resets/s", &one, &Network { resets: Some(2_000.0), ..lan.clone() });
     let few = Work { ports: "1-5000", ..one_host() };
-    add(
-        "5,000 ports, a path of 300 probes/s",
-        &few,
-        &Network { capacity: Some(300.0), ..lan.clone() },
-    );
+    let limit = Some((300.0, 100.0));
+    add("5,000 ports, a path of 300 probes/s", &few, &Network { limit, ..lan.clone() });
+    limited(&mut add);
     let filter = Network { behaviour: prohibited, ..lan.clone() };
     add("half of the closed ones prohibited, 5 % loss", &one, &Network { loss: 0.05, ..filter });
     let dropped = Network { behaviour: open_20, ..lan.clone() };
@@ -119,6 +127,28 @@ fn table() -> String {
     add("256 hosts x 1,000 ports, 1 of 16 up", &thousand, &wide);
     add("256 hosts x 1,000 ports, 2 % loss", &thousand, &Network { loss: 0.02, ..wide });
     table
+}
+
+/// A limiter or a narrow path in front of few ports.
+fn limited(add: &mut impl FnMut(&str, &Work, &Network)) {
+    let work = |ports, config| Work { ports, config, ..one_host() };
+    let (some, few) = (work("1-1000", raw()), work("1-16", raw()));
+    let connects = EngineConfig::default();
+    let host = |limit| Network { limit: Some(limit), delay: |_| MS, ..Network::new(open_14) };
+    for (rate, burst) in [(100.0, 5.0), (300.0, 1.0), (300.0, 5.0), (300.0, 100.0), (1_000.0, 5.0)]
+    {
+        let name = format!("1,000 ports, {rate} probes/s, {burst} at once");
+        add(&name, &some, &host((rate, burst)));
+    }
+    let limit = (300.0, 5.0);
+    add("the same, 300/s, by connect", &work("1-1000", connects), &host(limit));
+    add("the same, 300/s, 5 % loss", &some, &Network { loss: 0.05, ..host(limit) });
+    add("the same, 300/s, 200 ms away", &some, &Network { delay: |_| 200 * MS, ..host(limit) });
+    let dropped = Network { behaviour: open_14_dropped, ..host(limit) };
+    add("the same, 300/s, rest silent", &some, &dropped);
+    add("the same, 1,000/s, rest silent", &some, &Network { limit: Some((1e3, 5.0)), ..dropped });
+    add("16 ports, 100 probes/s, 1 at once", &few, &host((100.0, 1.0)));
+    add("the same, by connect", &work("1-16", connects), &host((100.0, 1.0)));
 }
 
 #[test]
@@ -147,6 +177,36 @@ fn twenty_seeds_find_every_open_port_through_5_percent_loss() {
         let outcome = simulate(&work, network);
         let open = (1..=16_384).filter(|port| open_200(([0; 4], *port).into()) == Behaviour::Open);
         assert_eq!(outcome.count(PortState::Open), open.count(), "seed {seed}");
+    }
+}
+
+/// Whatever the limit, and wherever in the order of the ports the open ones are.
+#[test]
+fn fifty_seeds_find_every_open_port_behind_a_limiter() {
+    let open = |ports: u16| (1..=ports).filter(|port| port % 72 == 1).count();
+    for config in [raw(), EngineConfig::default()] {
+        for (ports, number, seeds) in [("1", 1, 1), ("1-16", 16, 50), ("1-1000", 1_000, 50)] {
+            for rate in [100.0, 300.0, 1_000.0] {
+                for burst in [1.0, 5.0, 100.0] {
+                    for seed in 1..=seeds {
+                        let limit = Some((rate, burst));
+                        let (delay, jitter): (fn(_) -> _, _) = (|_| MS, MS);
+                        let network =
+                            Network { limit, seed, delay, jitter, ..Network::new(open_14) };
+                        let outcome = simulate(&Work { ports, config, ..one_host() }, network);
+                        let found = outcome.count(PortState::Open);
+                        let late = config.late_answers;
+                        let case = format!("{ports} {rate} {burst} {seed} {late}");
+                        assert_eq!(found, open(number), "{case}");
+                        assert_eq!(
+                            found + outcome.count(PortState::Closed),
+                            usize::from(number),
+                            "{case}"
+                        );
+                    }
+                }
+            }
+        }
     }
 }
 
