@@ -83,6 +83,11 @@ impl Pace {
         let chance = 2.0 * self.deviation.hypot(now.deviation);
         as_many || now.loss < (self.loss * HELPED).min(self.loss - chance)
     }
+
+    /// Whether a slower pace `now` even lost notably more.
+    fn lost_less(self, now: Self) -> bool {
+        now.loss > self.loss * ALIKE + NOTABLE_LOSS
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -244,13 +249,16 @@ impl Congestion {
         // Silence is no reason to be slow.
         let mute = measured.answered + measured.lost < LEAST_ANSWERS;
         match self.phase {
-            Phase::Trial { before, .. } => {
+            Phase::Trial { before, back, .. } => {
                 self.phase = Phase::Steady;
                 if mute {
                     // Nothing was learned: as before.
                 } else if before.was_too_fast(pace) {
                     self.slowdowns += 1;
                     self.hold(before.carried.max(pace.carried));
+                } else if before.lost_less(pace) {
+                    // Something else has changed, and nothing was learned.
+                    self.ceiling = back;
                 } else {
                     self.tolerated = pace.loss;
                     self.ceiling = None;
