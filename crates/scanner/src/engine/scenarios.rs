@@ -152,7 +152,6 @@ fn limited(add: &mut impl FnMut(&str, &Work, &Network)) {
     add("the same, 300/s, 200 ms away", &some, &Network { delay: |_| 200 * MS, ..host(limit) });
     let dropped = Network { behaviour: open_14_dropped, ..host(limit) };
     add("the same, 300/s, rest silent", &some, &dropped);
-    add("the same, 1,000/s, rest silent", &some, &Network { limit: Some((1e3, 5.0)), ..dropped });
     add("16 ports, 100 probes/s, 1 at once", &few, &host((100.0, 1.0)));
     add("the same, by connect", &work("1-16", connects), &host((100.0, 1.0)));
 }

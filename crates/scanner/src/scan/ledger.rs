@@ -14,7 +14,7 @@ use crate::state::{PortReport, PortState};
 /// How long what is done may stay unwritten; half of the second that is promised.
 pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// Ports that could not be asked are kept one by one, up to so many, for the next run to ask them
-/// again. What is more stays an error. As one line they are as long as a line may be, at most.
+/// again. What is more stays an error. All in one line are far from the longest that is read.
 const MAX_FAILED: usize = 1 << 18;
 /// How many hosts and findings may stay unwritten.
 const MAX_ROWS: usize = 16_384;

@@ -25,6 +25,8 @@ struct Network {
     lost_every: Option<u16>,
     /// To every so many ports there is no route.
     unroutable_every: Option<u16>,
+    /// It is not of this machine: no socket of our own is met there.
+    remote: bool,
 }
 
 impl Prober for Network {
@@ -45,7 +47,7 @@ impl Prober for Network {
                 let lost = one_of(self.lost_every);
                 if one_of(self.unroutable_every) {
                     engine.handle_local_error(now, probe.id, LocalError::NoRoute);
-                } else if lost || (first && port % 5 == 0) {
+                } else if lost || (first && !self.remote && port % 5 == 0) {
                     engine.handle_local_error(now, probe.id, LocalError::OwnSocket);
                 } else {
                     let reply = if port % 7 == 0 { Reply::Open } else { Reply::Closed };
@@ -64,7 +66,7 @@ impl Prober for Network {
     }
 
     fn may_defer(&self, _address: IpAddr) -> bool {
-        true
+        !self.remote
     }
 }
 
@@ -114,6 +116,35 @@ fn run(scan: &Scan, network: &Network, crash_at: usize, left: &Path) -> (Told, S
         std::fs::copy(&file, left).unwrap();
     }
     (told, summary.unwrap())
+}
+
+/// Of every host of two groups one port is asked again after all others: the hosts are known by then.
+#[test]
+fn a_host_that_is_met_again_is_told_once() {
+    let folder = tempdir().unwrap();
+    let scan = |file: &str| {
+        let target: crate::TargetSpec = "127.0.0.0/17".parse().unwrap();
+        let mut scan = Scan::builder()
+            .targets(crate::resolve(&[target], None).unwrap(), Vec::new())
+            .ports(&"1-2".parse().unwrap())
+            .resume(folder.path().join(file))
+            .build()
+            .unwrap();
+        scan.workers = 2;
+        scan
+    };
+    let left = folder.path().join("left");
+    let failing = Network { remote: true, unroutable_every: Some(2), ..Network::default() };
+    let (told, summary) = run(&scan("left.begun"), &failing, usize::MAX, &left);
+    let hosts = 1 << 15;
+    assert_eq!(
+        (told.hosts.len(), summary.hosts_up, summary.tally.errors),
+        (hosts, 1 << 15, 1 << 15)
+    );
+    let again = Network { remote: true, ..Network::default() };
+    let (told, summary) = run(&scan("left.begun"), &again, usize::MAX, &left);
+    assert!(told.hosts.len() == hosts && told.hosts.values().all(|times| *times == 1));
+    assert_eq!((summary.hosts_up, summary.tally.closed, summary.unfinished), (1 << 15, 1 << 16, 0));
 }
 
 proptest! {
