@@ -5,11 +5,17 @@
 //! one packet in ten answers less often then. So where more is lost than is known to be lost anyway,
 //! the pace is cut for a moment, and what becomes of those probes tells the two apart (the idea of
 //! comparing two rates is that of PCC: Dong et al., NSDI 2015).
+//!
+//! Where answers are too few for that, ports that run out of attempts ask for the same: the pace is
+//! cut to what got through, again as long as that helps. Each time a pace turns out too fast, attempts
+//! that left at it count for nothing (see `void.rs`).
 
+mod pace;
 mod rounds;
 
 use std::time::Instant;
 
+use pace::Pace;
 pub(super) use rounds::Fate;
 use rounds::{ROUND, Round, Rounds};
 
@@ -26,9 +32,7 @@ const SIGMAS: f64 = 3.0;
 /// What a trial leaves of the pace, and how many rounds it takes at least.
 const TRIAL: f64 = 0.6;
 const LEAST_TRIAL: u32 = 2;
-/// What has to be left of the loss, for a slower pace to have helped.
-const HELPED: f64 = 0.6;
-/// The same where attempts ran out, which takes so long that little is enough.
+/// What has to be left of the loss where attempts ran out, which takes so long that little is enough.
 const HELPED_LITTLE: f64 = 0.9;
 /// What is left of a ceiling then, at most.
 const MOST_KEPT: f64 = 0.5;
@@ -48,47 +52,6 @@ const MOST_CUTS: u32 = 3;
 const IDLE: f64 = 4.0;
 /// Never slower than this by evidence of loss alone, per second.
 const LEAST_RATE: f64 = 100.0;
-
-/// What a measurement says, per second.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pace {
-    sent: f64,
-    answered: f64,
-    /// What the path carried: probes and answers that were not lost.
-    carried: f64,
-    /// The part of the probes that was lost, and by how much chance alone may change it.
-    loss: f64,
-    deviation: f64,
-}
-
-impl Pace {
-    fn of(round: &Round) -> Self {
-        let seconds = round.span.as_secs_f64().max(1e-3);
-        let (sent, loss) = (round.sent as f64 / seconds, round.loss());
-        Self {
-            sent,
-            answered: round.answered as f64 / seconds,
-            carried: sent * (1.0 - loss),
-            loss,
-            deviation: round.deviation(loss),
-        }
-    }
-
-    /// Whether a slower pace `now` lost less, or the path still answered as often.
-    fn was_too_fast(self, now: Self) -> bool {
-        let sent_share = now.sent / self.sent.max(1.0);
-        let answered_share = now.answered / self.answered.max(1.0);
-        // Halfway between "as many answers as before" and "as many for each probe".
-        let as_many = sent_share < 0.9 && answered_share > f64::midpoint(1.0, sent_share);
-        let chance = 2.0 * self.deviation.hypot(now.deviation);
-        as_many || now.loss < (self.loss * HELPED).min(self.loss - chance)
-    }
-
-    /// Whether a slower pace `now` even lost notably more.
-    fn lost_less(self, now: Self) -> bool {
-        now.loss > self.loss * ALIKE + NOTABLE_LOSS
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
