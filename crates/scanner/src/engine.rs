@@ -10,6 +10,7 @@ mod pacer;
 mod rtt;
 mod shortage;
 mod slots;
+mod void;
 mod waiting;
 mod wheel;
 
@@ -53,6 +54,8 @@ pub struct Engine {
     questions: fn(Port) -> u32,
     in_turn: bool,
     pacer: Pacer,
+    /// See [`Pacer::slowdowns`], as the attempts know it.
+    slowdowns: u32,
     work: VecDeque<Range<u64>>,
     slots: Slots,
     groups: Groups,
@@ -84,6 +87,7 @@ impl Engine {
             questions: |_| 1,
             in_turn: false,
             pacer: Pacer::new(now, config.rate, config.share),
+            slowdowns: 0,
             work: VecDeque::new(),
             slots: Slots::default(),
             timers: TimerWheel::new(now),
@@ -162,10 +166,13 @@ impl Engine {
         };
         let attempt = self.slots.at(index, 0)?.1.attempts.saturating_add(1);
         let (id, slot) = self.slots.at(index, attempt)?;
-        let (wait, as_last) = self.timeout_of(&{ *slot }, attempt);
+        let mut begun = *slot;
+        self.forget_void(&mut begun, attempt);
+        let (wait, as_last) = self.timeout_of(&begun, attempt);
+        begun.begin_attempt(now, attempt);
+        begun.as_last = as_last;
         let slot = self.slots.find(id)?;
-        slot.begin_attempt(now, attempt);
-        slot.as_last = as_last;
+        *slot = begun;
         let target = slot.target;
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
@@ -244,11 +251,11 @@ impl Engine {
             let fate = Fate { answered: slot.asked_at(id.attempt()), lost: lost.flatten() };
             self.pacer.answered(now, fate);
             let open = matches!(reply, Reply::Open | Reply::Datagram | Reply::Echo);
-            self.attempts.answered(round, open);
+            self.attempts.answered(self.counted(&slot, round), open);
         }
         if reply == Reply::Neighbour {
             // Each wait was for a question of its own.
-            self.attempts.answered(u32::from(slot.held).max(1), false);
+            self.attempts.answered(Some(u32::from(slot.held).max(1)), false);
             self.uncount_unsent(&slot, LocalError::NeighbourUnresolved);
         }
         if voice != Voice::Network {

@@ -93,6 +93,18 @@ impl Pacer {
         self.congestion.learn(now, fate);
     }
 
+    /// See [`Congestion::slowdowns`].
+    pub(super) fn slowdowns(&self) -> u32 {
+        self.congestion.slowdowns()
+    }
+
+    /// See [`Congestion::slow_down`].
+    pub(super) fn slow_down(&mut self, loss: f64) -> bool {
+        let slowed = self.congestion.slow_down(loss);
+        self.set_ceiling();
+        slowed
+    }
+
     /// This machine had no room for what it was to send or to receive.
     pub(super) fn overrun(&mut self) {
         self.congestion.overrun();

@@ -40,6 +40,10 @@ pub(super) struct Slot {
     pub(super) target: SocketAddr,
     /// Attempts sent.
     pub(super) attempts: u32,
+    /// How often the pace had turned out too fast when it was last asked, and how often it had been
+    /// asked its question before that: those attempts count for nothing.
+    pub(super) slowdowns: u32,
+    pub(super) void: u32,
     /// When the first attempt was sent.
     pub(super) first_sent: Instant,
     /// When the last attempt was sent, and the one before.
@@ -65,6 +69,8 @@ impl Slot {
             host: place.host,
             target: place.target,
             attempts: 0,
+            slowdowns: 0,
+            void: 0,
             first_sent: now,
             sent_at: now,
             sent_before: now,

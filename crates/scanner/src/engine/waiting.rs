@@ -28,6 +28,7 @@ impl Engine {
     /// As [`handle_timeout`](Self::handle_timeout), where the driver has more to say of a port that
     /// stayed silent: `meaning` is asked at the last attempt only.
     pub fn handle_silence(&mut self, now: Instant, mut meaning: impl FnMut(SocketAddr) -> Silence) {
+        self.note_slowdown();
         self.attempts.update();
         self.timers.expire(now, &mut self.due);
         while let Some(index) = self.due.pop() {
@@ -50,10 +51,8 @@ impl Engine {
         let Some(slot) = self.end_attempt(id) else { return };
         self.note_silence(now, &slot);
         let rounds = self.worth(now, &slot);
-        if slot.attempts < rounds.saturating_mul(self.questions_for(slot.target)) {
-            self.widen();
-            self.expired.push_back(id);
-            self.ready.push_back(id);
+        if !self.was_asked(&slot, rounds) {
+            self.ask_again(id);
             return;
         }
         if let Some(left) = self.patience_left(now, &slot)
@@ -62,6 +61,10 @@ impl Engine {
             (slot.in_flight, slot.as_last) = (true, true);
             self.outstanding += 1;
             self.timers.arm(id.index(), now + left);
+            return;
+        }
+        if self.may_be_lost(&slot) {
+            self.ask_again(id);
             return;
         }
         self.widen();
@@ -75,6 +78,13 @@ impl Engine {
             (None, Silence::Remote(reason)) => reason,
         };
         self.conclude(id, reason, None);
+    }
+
+    /// What waits for the answer to the last attempt may go; the next one follows.
+    fn ask_again(&mut self, id: ProbeId) {
+        self.widen();
+        self.expired.push_back(id);
+        self.ready.push_back(id);
     }
 
     /// One more attempt at the port was not answered.
@@ -138,7 +148,8 @@ impl Engine {
     pub(super) fn timeout_of(&mut self, slot: &Slot, attempt: u32) -> (Duration, bool) {
         let host = *self.groups.host(slot.group, slot.host);
         let dead = !host.up && host.silent > self.attempts.dead_after();
-        let last = dead || self.round_of(slot.target, attempt) >= self.attempts.needed();
+        let round = self.counted(slot, self.round_of(slot.target, attempt));
+        let last = dead || round.is_some_and(|round| round >= self.attempts.needed());
         (self.wait_for(slot, attempt, last), last)
     }
 
