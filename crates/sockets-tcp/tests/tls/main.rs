@@ -1,0 +1,3 @@
+//! TLS over real sockets on loopback.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
