@@ -79,6 +79,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod buffer;
 mod client;
 mod close_reason;
 mod connection;
@@ -106,9 +107,11 @@ pub use failure::{Failure, Operation};
 pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handler_fn};
 pub use options::Keepalive;
 pub use server::{
-    BindError, BroadcastReport, ClientId, ClientInfo, CutOff, SendError, ServerEvent, ServerInfo,
-    ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
+    BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
+    ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
 };
+#[cfg(target_os = "linux")]
+pub use server::{InheritError, InheritedListener, inherited_listeners};
 /// The connection's numbers as the kernel has them.
 #[cfg(target_os = "linux")]
 pub use sockets_sys::TcpInfo;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use stats::{ErrorKind, Inbound};
 
@@ -144,6 +145,34 @@ impl Link {
                 self.note_read_failure(guard, &error);
                 Poll::Ready(Err(error))
             }
+        }
+    }
+
+    /// Until a read may return something.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut receiving = lock(&self.receiving);
+        let Some(stream) = &receiving.stream else { return Poll::Ready(()) };
+        if receiving.phase != Phase::Open || stream.poll_read_ready(context).is_ready() {
+            return Poll::Ready(());
+        }
+        remember(&mut receiving.reader, context);
+        Poll::Pending
+    }
+
+    /// Whether the peer has sent anything, read or not, or has come to its end.
+    fn has_heard(&self) -> bool {
+        let receiving = lock(&self.receiving);
+        let unread = |stream: &Arc<Stream>| rustix::io::ioctl_fionread(stream.tcp()).unwrap_or(0);
+        receiving.bytes_in > 0
+            || receiving.phase == Phase::Ended
+            || receiving.stream.as_ref().is_some_and(|stream| unread(stream) > 0)
+    }
+
+    /// Resolves where the peer has sent nothing for `timeout` since the connection was made.
+    pub(crate) async fn silent(&self, timeout: Duration) {
+        tokio::time::sleep(timeout.saturating_sub(self.age())).await;
+        if self.has_heard() {
+            std::future::pending::<()>().await;
         }
     }
 
