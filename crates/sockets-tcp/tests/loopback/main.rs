@@ -4,8 +4,11 @@
 
 mod broken;
 mod client;
+mod connecting;
 mod ends;
 mod fairness;
+mod frames;
+mod queue;
 mod server;
 mod shutdown;
 mod slow;
