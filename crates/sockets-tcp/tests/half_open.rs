@@ -1,54 +1,75 @@
-//! A server that vanishes without a word. Alone in its process and its network namespace: it takes
-//! the loopback interface down.
+//! A peer that is gone without a word, in a network namespace of the test's own.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::process::Command;
 use std::time::Duration;
 
-use sockets_tcp::{ClientEvent, Events, Keepalive, Received, TcpClient, TcpClientBuilder};
-use tokio::net::{TcpListener, TcpStream};
+use bytes::Bytes;
+use nix::sched::{CloneFlags, unshare};
+use sockets_tcp::{CloseReason, Discard, Keepalive, Received, ServerEvent, TcpServer};
+use tokio::net::TcpStream;
 
-/// Only there to turn a hang into a failure.
-const HANG: Duration = Duration::from_mins(1);
+/// Runs a test on a thread in a network namespace that nobody else has, and that goes with it.
+fn alone(test: impl Future<Output = ()> + Send + 'static) {
+    std::thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        loopback("up");
+        // All on this thread: no other one is in the namespace.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test);
+    })
+    .join()
+    .unwrap();
+}
 
+/// Down, it loses every packet, and tells nobody.
 fn loopback(state: &str) {
     let status = Command::new("ip").args(["link", "set", "lo", state]).status().unwrap();
     assert!(status.success(), "ip link set lo {state}");
 }
 
-async fn pair(set_up: impl FnOnce(TcpClientBuilder) -> TcpClientBuilder) -> (TcpClient, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let builder = set_up(TcpClient::builder(listener.local_addr().unwrap()));
-    let (client, accepted) = tokio::join!(builder.connect(), listener.accept());
-    (client.unwrap(), accepted.unwrap().0)
-}
-
-async fn failure(events: &mut Events<ClientEvent>) -> std::io::ErrorKind {
-    tokio::time::timeout(HANG, async {
-        loop {
-            let received = events.recv().await.unwrap();
-            if let Received::Event(ClientEvent::Error { failure }) = received {
-                return failure.kind().unwrap();
-            }
+async fn reason(server: &TcpServer) -> CloseReason {
+    let mut events = server.events();
+    loop {
+        match events.recv().await.unwrap() {
+            Received::Event(ServerEvent::Disconnected { reason, .. }) => return reason,
+            Received::Event(_) => {}
+            Received::Lagged(missed) => panic!("{missed} events missed"),
         }
-    })
-    .await
-    .unwrap()
+    }
 }
 
-#[tokio::test]
-#[ignore = "needs root and a network namespace of its own: it takes `lo` down"]
-async fn a_server_that_vanishes_is_noticed_by_probes_and_by_the_user_timeout() {
-    let second = Duration::from_secs(1);
-    let keepalive = Keepalive::new().idle(second).interval(second).count(1);
-    let (silent, _peer) = pair(|builder| builder.keepalive(keepalive)).await;
-    let (sender, _other) = pair(|builder| builder.user_timeout(second)).await;
-    let (mut silent_events, mut sender_events) = (silent.events(), sender.events());
-    loopback("down");
-    sender.send("is anybody there?".into()).await.unwrap();
-    let failures = tokio::join!(failure(&mut silent_events), failure(&mut sender_events));
-    loopback("up");
-    let expected = std::io::ErrorKind::TimedOut;
-    assert_eq!(failures, (expected, expected));
+#[test]
+#[ignore = "needs root and ip: takes the link of a namespace of its own down"]
+fn keepalive_notices_a_silent_peer_that_is_gone() {
+    alone(async {
+        let second = Duration::from_secs(1);
+        let keepalive = Keepalive::new().idle(second).interval(second).count(2);
+        let builder = TcpServer::builder().bind("127.0.0.1:0".parse().unwrap()).handler(Discard);
+        let server = builder.keepalive(keepalive).start().await.unwrap();
+        let _peer = TcpStream::connect(server.local_addr()).await.unwrap();
+        while server.info().active == 0 {
+            tokio::task::yield_now().await;
+        }
+        loopback("down");
+        assert_eq!(reason(&server).await, CloseReason::Reset);
+    });
+}
+
+#[test]
+#[ignore = "needs root and ip: takes the link of a namespace of its own down"]
+fn the_user_timeout_bounds_how_long_bytes_stay_unacknowledged() {
+    alone(async {
+        let builder = TcpServer::builder().bind("127.0.0.1:0".parse().unwrap()).handler(Discard);
+        let server = builder.user_timeout(Duration::from_millis(500)).start().await.unwrap();
+        let _peer = TcpStream::connect(server.local_addr()).await.unwrap();
+        while server.info().active == 0 {
+            tokio::task::yield_now().await;
+        }
+        loopback("down");
+        let client = server.clients()[0].id;
+        server.send(client, Bytes::from_static(b"into the void")).await.unwrap();
+        assert_eq!(reason(&server).await, CloseReason::Reset);
+    });
 }

@@ -82,8 +82,8 @@ impl<H: Handler> Service<H> {
             let connections = service.connections.clone();
             connections.spawn(async move {
                 // In the heap, and gone when it is over: it is larger than all the rest.
-                let handshake = service.settings.handshake.accept(stream, &service.clients, peer);
-                let done = Box::pin(handshake).await;
+                let handshake = &service.settings.handshake;
+                let done = Box::pin(handshake.accept(stream, &service.clients, peer)).await;
                 if let Some(stream) = done {
                     Served::open(service, stream, tuple, places).run().await;
                 }

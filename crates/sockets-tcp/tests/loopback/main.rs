@@ -9,6 +9,7 @@ mod ends;
 mod fairness;
 mod frames;
 mod queue;
+mod limits;
 mod server;
 mod shutdown;
 mod slow;
