@@ -177,15 +177,9 @@ async fn who_waits_for_room_goes_over_to_the_next_connection() {
         client.finish().await.unwrap();
     };
     let serving = async {
-        // Until the sender waits: nothing reads.
-        let bytes_sent = || client.stats().snapshot().totals().bytes_sent;
-        let mut before = 0;
-        loop {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            match bytes_sent() {
-                now if now == before && now > 0 => break,
-                now => before = now,
-            }
+        // Nothing reads, so that the sender is somewhere in its middle, and waits now or soon.
+        while client.stats().snapshot().totals().bytes_sent < 1 << 20 {
+            tokio::task::yield_now().await;
         }
         reset(first);
         let (mut second, _) = listener.accept().await.unwrap();
