@@ -36,12 +36,9 @@ impl Observer {
     }
 
     pub(crate) fn cut(&self, cut: Option<Cut>) {
-        match (self, cut) {
-            (Self::Client(events), Some(Cut { sent, unsent })) => {
-                events.publish(ClientEvent::Cut { sent, unsent });
-            }
-            // A server's messages are told by their loss alone.
-            _ => {}
+        // A server's messages are told by their loss alone.
+        if let (Self::Client(events), Some(Cut { sent, unsent })) = (self, cut) {
+            events.publish(ClientEvent::Cut { sent, unsent });
         }
     }
 

@@ -106,7 +106,7 @@ fn crowding(returns: &[Duration]) -> f64 {
         .map(|from| returns[from..].partition_point(|at| *at <= returns[from] + window))
         .max()
         .unwrap();
-    let windows = ((last - first).as_secs_f64() / window.as_secs_f64()).max(1.0);
+    let windows = (last.saturating_sub(first).as_secs_f64() / window.as_secs_f64()).max(1.0);
     fullest as f64 * windows / returns.len() as f64
 }
 

@@ -132,7 +132,11 @@ impl Dialing {
         address: SocketAddr,
         accepted: Arc<AtomicBool>,
     ) -> Result<Dialed, ConnectError> {
-        let socket = self.open(address)?;
+        let socket = self.open(address).map_err(|(operation, source)| ConnectError::Local {
+            operation,
+            address,
+            source,
+        })?;
         let begun = Instant::now();
         let failed = |source| ConnectError::of_io(address, self.timeout, source);
         let tcp = socket.connect(address).await.map_err(failed)?;
@@ -155,11 +159,9 @@ impl Dialing {
         Ok(Dialed { stream: tcp.into(), tuple, took })
     }
 
-    /// A socket that connects from where it was asked to.
-    fn open(&self, address: SocketAddr) -> Result<TcpSocket, ConnectError> {
-        let local = |operation: &'static str| {
-            move |source| ConnectError::Local { operation, address, source }
-        };
+    /// A socket that connects from where it was asked to; or what failed, and how.
+    fn open(&self, address: SocketAddr) -> Result<TcpSocket, (&'static str, std::io::Error)> {
+        let local = |operation: &'static str| move |source| (operation, source);
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),

@@ -50,7 +50,7 @@ fn a_line_over_the_limit_is_an_error_and_so_is_what_follows_it() {
     let error = failed("a line of 4 bytes or more exceeds the limit of 3 bytes");
     assert_eq!(frames(codec(), ["abc\r\nabc\n"]), ok(&["abc", "abc"]));
     for too_long in ["abcd\nx\n", "abcd", "abc\rd\n", "abcde\r\n", "abcdefghi"] {
-        assert_eq!(frames(codec(), [too_long]), [error.clone()], "{too_long:?}");
+        assert_eq!(frames(codec(), [too_long]), std::slice::from_ref(&error), "{too_long:?}");
     }
 }
 
@@ -183,9 +183,10 @@ proptest! {
         for message in &messages {
             prefixed.encode(message, &mut as_prefixed).unwrap();
             let before = as_lines.len();
-            match lines.encode(message, &mut as_lines) {
-                Ok(()) => sent_as_lines.push(Ok(Bytes::from(message.clone()))),
-                Err(_) => prop_assert_eq!(as_lines.len(), before, "a refused line leaves nothing"),
+            if lines.encode(message, &mut as_lines).is_ok() {
+                sent_as_lines.push(Ok(Bytes::from(message.clone())));
+            } else {
+                prop_assert_eq!(as_lines.len(), before, "a refused line leaves nothing");
             }
         }
         let sent: Vec<_> = messages.into_iter().map(|message| Ok(Bytes::from(message))).collect();

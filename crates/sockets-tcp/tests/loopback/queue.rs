@@ -66,7 +66,7 @@ fn cut(event: &ClientEvent) -> Option<(usize, usize)> {
     }
 }
 
-async fn listener_at(address: std::net::SocketAddr) -> TcpListener {
+fn listener_at(address: std::net::SocketAddr) -> TcpListener {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
     socket.bind(address).unwrap();
@@ -84,7 +84,7 @@ async fn what_is_sent_before_there_is_a_connection_waits_for_it() {
     let mut fourth = pin!(client.send("four".into()));
     let full = poll_fn(|context| Poll::Ready(fourth.as_mut().poll(context).is_pending())).await;
     assert!(full, "three messages are the bound");
-    let listener = listener_at(address).await;
+    let listener = listener_at(address);
     let (mut peer, _) = listener.accept().await.unwrap();
     fourth.await.unwrap();
     client.finish().await.unwrap();
@@ -186,7 +186,7 @@ async fn who_waits_for_room_goes_over_to_the_next_connection() {
         read_to_end(&mut second).await.unwrap()
     };
     let ((), received) = tokio::join!(sending, serving);
-    assert_eq!(received.len() % MESSAGE, 0, "whole messages only");
+    assert!(received.len().is_multiple_of(MESSAGE), "whole messages only");
     let first = MESSAGES - received.len() / MESSAGE;
     for (place, piece) in received.chunks(MESSAGE).enumerate() {
         assert!(piece == message(first + place), "message {place} of the second connection");
@@ -231,7 +231,7 @@ async fn finishing_waits_for_the_connection_that_takes_what_was_kept() {
     client.send("kept".into()).await.unwrap();
     let finishing = client.finish();
     let serving = async {
-        let listener = listener_at(address).await;
+        let listener = listener_at(address);
         let (mut peer, _): (TcpStream, _) = listener.accept().await.unwrap();
         read_to_end(&mut peer).await.unwrap()
     };
