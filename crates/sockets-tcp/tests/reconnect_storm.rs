@@ -57,7 +57,7 @@ async fn a_thousand_clients_come_back_spread_out() {
     let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
     reserved.bind(&any.into()).unwrap();
     let address = reserved.local_addr().unwrap().as_socket().unwrap();
-    let mut seen = Vec::new();
+    let (mut seen, mut worst) = (Vec::new(), 0.0);
     for outage in [0, 1000, 3000].map(Duration::from_millis) {
         let server = serve(&reserved).await;
         let mut events = server.events();
@@ -76,8 +76,9 @@ async fn a_thousand_clients_come_back_spread_out() {
         let span = arrivals[arrivals.len() - 1] - arrivals[0];
         let crowding = crowding(&arrivals);
         seen.push(format!("{crowding:.1} times the mean after {outage:?}, over {span:?}"));
-        assert!(crowding <= MOST, "{seen:?}");
+        worst = crowding.max(worst);
         drop(clients);
         server.shutdown(Duration::from_secs(5)).await;
     }
+    assert!(worst <= MOST, "{seen:?}");
 }
