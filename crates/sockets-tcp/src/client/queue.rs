@@ -4,7 +4,8 @@
 ///
 /// Sent means handed to the kernel. What the kernel had and did not deliver is lost with the
 /// connection under either policy, and neither end is told how much that is: who must know that a
-/// message arrived needs an answer to it. A message of which a part is sent is never sent again
+/// message arrived needs an answer to it. What TLS had taken and the kernel had not is dropped and
+/// told, not sent again. A message of which a part is sent is never sent again
 /// and never continued on another connection:
 /// [`ClientEvent::Cut`](crate::ClientEvent::Cut) tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
