@@ -58,6 +58,10 @@ impl Connection {
         ClientInfo::new(self.id(), &self.reader.shared.link)
     }
 
+    pub(crate) fn halves(&mut self) -> (&mut ConnectionReader, &mut ConnectionWriter) {
+        (&mut self.reader, &mut self.writer)
+    }
+
     /// Whether the server is shutting down: [`read`](Self::read) gives what is there, then 0.
     pub fn shutdown_requested(&self) -> bool {
         self.reader.shared.clients.stopping().is_cancelled()
@@ -187,6 +191,10 @@ impl ConnectionReader {
         poll_fn(|context| self.shared.link.poll_read(context, buffer)).await
     }
 
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.shared.link.tuple().remote
+    }
+
     /// As [`read`](Self::read), into a buffer of this crate's, which is taken when there is
     /// something to read: a client that is idle costs none. At most [`Chunk::SIZE`] bytes; empty at
     /// the end. Drop it before waiting for anything long.
@@ -216,6 +224,10 @@ pub struct ConnectionWriter {
 }
 
 impl ConnectionWriter {
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.shared.link.tuple().remote
+    }
+
     /// Writes all of `data` to the socket, without a copy, after what was queued before. Waits as
     /// long as the client does not read: this is the back-pressure; the server's slow policy is
     /// for what others send to this client.
