@@ -96,9 +96,7 @@ fn words(command: &[u8]) -> Vec<String> {
 
 /// Lines of `number:controllers:path`; version 2 has the number 0 and no controllers.
 fn cgroup_of(text: &str) -> Option<String> {
-    let lines = || {
-        text.lines().filter_map(|line| line.splitn(3, ':').nth(1).zip(line.splitn(3, ':').nth(2)))
-    };
+    let lines = || text.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
     let of = |wanted: &str| {
         lines().find(|(name, path)| *name == wanted && *path != "/").map(|(_, path)| path)
     };

@@ -15,7 +15,7 @@ fn inode(socket: &UdpSocket) -> u64 {
 }
 
 fn found_in(parts: &[Part]) -> Vec<Found> {
-    let mut all = Vec::new();
+    let mut all: Vec<Found> = Vec::new();
     for part in parts {
         let Seen::Sockets { found, .. } = &part.seen else { panic!("{part:?}") };
         assert!(found.iter().all(|found| (part.from..part.end).contains(&found.descriptor)));
