@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use sockets_sys::{Message, Messages};
+
 use self::cgroup_tree::CgroupTree;
 use self::diag::{DiagError, Diagnosis};
 use self::owners::Owners;
@@ -45,6 +47,11 @@ impl Dump {
         inet.chain(query.wants(Protocol::UnixStream).then_some(Self::Unix))
     }
 
+    /// A dump that tells of sockets of this protocol.
+    const fn of(protocol: Protocol) -> Self {
+        if protocol.is_unix() { Self::Unix } else { Self::Inet { protocol, is_ipv6: false } }
+    }
+
     const fn protocol(self) -> Protocol {
         match self {
             Self::Inet { protocol, .. } => protocol,
@@ -74,6 +81,7 @@ impl Backend {
         for dump in Dump::all(query) {
             self.read(dump, query, &mut snapshot)?;
         }
+        unix::name_peers(&mut snapshot);
         if query.wants_cgroups() {
             snapshot.cgroups = self.cgroups.of(&snapshot);
         }
@@ -83,6 +91,7 @@ impl Backend {
         Ok(snapshot)
     }
 
+    /// Adds the sockets of one dump, by whichever way the query allows.
     fn read(
         &mut self,
         dump: Dump,
@@ -114,3 +123,30 @@ impl Backend {
         diagnosis.dump(dump, query, snapshot)
     }
 }
+
+impl Snapshot {
+    /// The sockets in datagrams that the kernel has sent in answer to a question about `protocol`
+    /// (any of the three stands for UNIX sockets), one after the other. Total: what is no socket is
+    /// counted in [`Coverage::malformed`](super::Coverage::malformed).
+    pub fn from_netlink(protocol: Protocol, datagrams: &[u8]) -> Self {
+        let mut snapshot = Self::new();
+        let mut messages = Messages::new(datagrams);
+        for message in messages.by_ref().filter(|message| message.kind != Message::DONE) {
+            diag::read(Dump::of(protocol), &message, &Query::any(), &mut snapshot);
+        }
+        snapshot.coverage.malformed += usize::from(!messages.rest().is_empty());
+        snapshot
+    }
+
+    /// The sockets in a file of `/proc/net` that lists those of `protocol`. Total, as
+    /// [`from_netlink`](Self::from_netlink).
+    pub fn from_proc_net(protocol: Protocol, text: &[u8]) -> Self {
+        let mut snapshot = Self::new();
+        snapshot.coverage.from_proc = true;
+        proc_net::parse(Dump::of(protocol), text, &Query::any(), &mut snapshot);
+        snapshot
+    }
+}
+
+#[cfg(test)]
+mod tests;

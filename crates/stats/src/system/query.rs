@@ -77,6 +77,12 @@ impl Query {
         }
     }
 
+    /// Whatever there is.
+    #[cfg(target_os = "linux")]
+    pub(super) const fn any() -> Self {
+        Self::all().with_raw()
+    }
+
     /// TCP, UDP and UNIX sockets.
     pub const fn all() -> Self {
         Self::none().with_tcp().with_udp().with_unix()

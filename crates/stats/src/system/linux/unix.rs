@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use sockets_sys::{Attributes, NetlinkRequest};
 
 use crate::system::address::UnixNames;
+use crate::system::number_map::NumberMap;
 use crate::system::row::Row;
 use crate::system::{Protocol, Query, Snapshot, State};
 
@@ -72,6 +73,15 @@ pub(super) fn read(payload: &[u8], query: &Query, snapshot: &mut Snapshot) {
         }
     }
     push(row, names, snapshot);
+}
+
+/// Gives each socket the name of its peer, which only the peer's own row has.
+pub(super) fn name_peers(snapshot: &mut Snapshot) {
+    let named = snapshot.unix.iter().filter(|names| names.local.0 != names.local.1);
+    let by_inode: NumberMap<(u32, u32)> = named.map(|names| (names.inode, names.local)).collect();
+    for names in &mut snapshot.unix {
+        names.peer = by_inode.get(&names.peer_inode).copied().unwrap_or_default();
+    }
 }
 
 /// Adds a row with its names.

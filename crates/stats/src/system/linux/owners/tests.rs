@@ -32,7 +32,7 @@ fn parts_of_a_process_make_it_whole_in_any_order() {
 
 #[test]
 fn what_is_held_by_nobody_is_not_looked_for_again() {
-    let mut owners = Owners::new(Duration::from_secs(3600));
+    let mut owners = Owners::new(Duration::from_hours(1));
     let wanted: Wanted = [(u64::MAX, 0)].into_iter().collect();
     assert!(owners.read(&wanted, &[]).unwrap() > 0);
     assert!(owners.unheld.contains(&u64::MAX));
