@@ -33,6 +33,17 @@ fn states(snapshot: &Snapshot) -> Vec<State> {
     states
 }
 
+/// The first snapshot with these states: the kernel acknowledges when it finds the time.
+fn snapshot_when(query: &Query, expected: &[State]) -> Snapshot {
+    loop {
+        let seen = snapshot(query);
+        if states(&seen) == expected {
+            return seen;
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn both_sources_show_the_states_of_a_connection() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
@@ -75,14 +86,12 @@ fn a_half_closed_connection_and_what_is_left_of_it() {
     drop(listener);
     let query = Query::tcp().ports(port(local)).processes(true);
     drop(server);
-    let seen = snapshot(&query);
-    assert_eq!(states(&seen), [State::FinWait2, State::CloseWait]);
+    let seen = snapshot_when(&query, &[State::FinWait2, State::CloseWait]);
     let closed = find(&seen, local, Some(peer));
     assert_eq!((closed.inode(), closed.uid()), (None, None));
     assert_eq!(closed.no_process(), Some(NoProcess::Released));
     drop(client);
-    let seen = snapshot(&query);
-    assert_eq!(states(&seen), [State::TimeWait]);
+    let seen = snapshot_when(&query, &[State::TimeWait]);
     assert!(seen.row(0).unwrap().timer().is_some());
 }
 
@@ -126,6 +135,7 @@ fn datagram_and_unix_sockets_are_seen() {
     let connected = UdpSocket::bind("127.0.0.1:0").unwrap();
     connected.connect(udp.local_addr().unwrap()).unwrap();
     connected.send(&[0; 100]).unwrap();
+    udp.peek(&mut [0; 1]).unwrap();
     let name = format!("stats-system-{}", std::process::id());
     let abstract_name = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
     let unix = UnixListener::bind_addr(&abstract_name).unwrap();

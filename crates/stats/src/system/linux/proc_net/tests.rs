@@ -77,7 +77,9 @@ proptest! {
         for dump in [TCP, Dump::Unix] {
             let snapshot = parsed(dump, text.as_bytes());
             let lines = text.lines().skip(1).filter(|line| !line.is_empty()).count();
-            prop_assert_eq!(snapshot.len() + snapshot.coverage().malformed, lines);
+            let read = snapshot.len() + snapshot.coverage().malformed;
+            // UNIX sockets that are not accepted yet are left out.
+            prop_assert!(read == lines || dump == Dump::Unix && read < lines);
         }
     }
 }
