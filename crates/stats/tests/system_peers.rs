@@ -145,6 +145,17 @@ fn zoo(directory: &std::path::Path) -> Zoo {
     }
 }
 
+/// Waits until the kernel has acknowledged all that it will: then only the one that cannot send its
+/// data waits for that.
+fn settle() {
+    let is_waiting = |row: &SocketRow<'_>| row.state() == State::FinWait1;
+    while SystemSockets::new().snapshot(&Query::tcp()).unwrap().iter().filter(is_waiting).count()
+        != 1
+    {
+        std::thread::yield_now();
+    }
+}
+
 /// The lines of `ss`, each with single blanks, sorted.
 fn ss(arguments: &str) -> Vec<String> {
     let output = Command::new("ss").arg(arguments).output().expect("needs ss, of iproute2");
@@ -227,6 +238,7 @@ fn every_row_is_that_of_ss_and_proc() {
     leave_the_others();
     let directory = tempfile::tempdir().unwrap();
     let _zoo = zoo(directory.path());
+    settle();
     let mut sockets = SystemSockets::new();
     let by_netlink = |query: Query| query.source(Source::Netlink);
 
@@ -264,6 +276,7 @@ fn every_process_is_that_of_ss() {
     leave_the_others();
     let directory = tempfile::tempdir().unwrap();
     let _zoo = zoo(directory.path());
+    settle();
     let held = |row: SocketRow<'_>| {
         let line = inet_line(row);
         let one = |holding: stats::system::Holding<'_>| {
