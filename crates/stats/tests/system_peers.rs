@@ -1,6 +1,7 @@
 //! The machine's sockets row for row as `ss` and `/proc/net` have them, in a namespace of its own
 //! where nothing else moves; and the ends of sockets as the kernel tells them.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test: what it needs, it has")]
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
@@ -54,7 +55,7 @@ fn pair(listener: &Socket, to: SocketAddr) -> (TcpStream, TcpStream) {
 fn fill(stream: &mut TcpStream) {
     stream.set_nonblocking(true).unwrap();
     loop {
-        match stream.write(&[0; 65536]) {
+        match stream.write(&[0; 16384]) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
             Err(error) => panic!("{error}"),
