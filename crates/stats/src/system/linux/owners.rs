@@ -63,7 +63,7 @@ impl Owners {
         };
         let wanted = wanted(&mut snapshot.rows);
         let (read, held) = self.held(&wanted, &snapshot.rows).map_err(failed)?;
-        self.write(held, wanted.len(), snapshot).map_err(failed)?;
+        self.write(&held, wanted.len(), snapshot).map_err(failed)?;
         let unreadable = self.entries.values().filter(|entry| entry.is_unreadable).count();
         let seen = self.entries.len() - unreadable;
         snapshot.coverage.processes = Some(ProcessCoverage {
@@ -222,7 +222,7 @@ impl Owners {
     /// Writes the holders of each socket into its row.
     fn write(
         &mut self,
-        held: Vec<Held>,
+        held: &[Held],
         places: usize,
         snapshot: &mut Snapshot,
     ) -> Result<(), Errno> {
