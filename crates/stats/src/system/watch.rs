@@ -254,5 +254,5 @@ pub enum WatchError {
     Endings(#[from] EndingsError),
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
