@@ -254,5 +254,6 @@ pub enum WatchError {
     Endings(#[from] EndingsError),
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
