@@ -36,8 +36,10 @@ pub(crate) struct Control([u8; Control::SIZE]);
 
 impl Control {
     /// A timestamp takes 32 bytes, packet info 32 and 40 (both on a dual-stack socket), the drop
-    /// counter and the segment size 24 each; the rest is for options a caller set beside them.
-    pub(crate) const SIZE: usize = 192;
+    /// counter and the segment size 24 each; the rest is for options a caller set beside them. The
+    /// kernel writes the segment size, without which datagrams cannot be told apart, before all
+    /// that a peer can make long (`udp_recvmsg` in net/ipv4/udp.c).
+    pub(crate) const SIZE: usize = 256;
     pub(crate) const EMPTY: Self = Self([0; Self::SIZE]);
 
     /// The kernel's timestamp, and the rest of what the first `size` bytes say.
@@ -213,7 +215,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(
-            bytes in prop::array::uniform32(any::<u8>()), size in 0_usize..300,
+            bytes in prop::array::uniform32(any::<u8>()), size in 0_usize..400,
         ) {
             let mut control = Control::EMPTY;
             control.0[..32].copy_from_slice(&bytes);

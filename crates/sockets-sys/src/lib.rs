@@ -5,6 +5,7 @@
 //! - [`BatchSender`]: the same for datagrams that stay in the caller's memory, each with its source,
 //!   its interface, or the length that the kernel cuts it into (`UDP_SEGMENT`): [`SendControl`].
 //!   What the kernel tells of a received one is its [`ReceivedControl`].
+//! - [`receive_message`]: one datagram, into the caller's memory.
 //! - [`dropped_datagrams`]: what the kernel dropped, without a datagram to tell it.
 //! - [`join_source`], [`leave_source`]: source-specific multicast of both families, by index.
 //! - [`PacketFd`]: an `AF_PACKET` socket, at the link or at the network header.
@@ -92,6 +93,7 @@ mod option;
 mod packet;
 mod readiness;
 mod receive_batch;
+mod receive_message;
 mod ring;
 mod send_batch;
 mod send_control;
@@ -116,6 +118,7 @@ pub use option::{set_receive_buffer, set_timestamps};
 pub use packet::{PacketFd, PacketLevel, PacketStatistics};
 pub use readiness::wait_readable;
 pub use receive_batch::{ReceiveBatch, Received, Source};
+pub use receive_message::{ReceivedMessage, receive_message};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
 pub use send_control::SendControl;

@@ -54,6 +54,8 @@ pub struct ReceiveBatch {
     names: Box<[Name]>,
     controls: Box<[Control]>,
     headers: Headers,
+    /// What the control messages of each received packet say, read once.
+    told: Vec<(Option<SystemTime>, ReceivedControl)>,
     received: usize,
 }
 
@@ -74,6 +76,7 @@ impl ReceiveBatch {
             names: vec![Name::EMPTY; buffers].into(),
             controls: vec![Control::EMPTY; buffers].into(),
             headers: Headers::new(buffers),
+            told: Vec::with_capacity(buffers),
             received: 0,
         }
     }
@@ -116,6 +119,13 @@ impl ReceiveBatch {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
+        self.told.clear();
+        self.told.extend((0..self.received).map(|index| {
+            let filled = self.headers.filled(index);
+            let (timestamp, mut control) = self.controls[index].read(filled.control_size);
+            control.truncated = filled.control_truncated;
+            (timestamp, control)
+        }));
         Ok(self.received)
     }
 
@@ -135,8 +145,7 @@ impl ReceiveBatch {
             let filled = self.headers.filled(index);
             let start = index * self.buffer_size;
             let kept = filled.length.min(self.buffer_size);
-            let (timestamp, mut control) = self.controls[index].read(filled.control_size);
-            control.truncated = filled.control_truncated;
+            let (timestamp, control) = self.told[index];
             Received {
                 bytes: &self.arena[start..start + kept],
                 length: filled.length,

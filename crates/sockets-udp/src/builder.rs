@@ -212,7 +212,8 @@ impl UdpSocketBuilder {
         let option = |option| move |source| BindError::Option { address: local, option, source };
         let receive_buffer = socket.recv_buffer_size().map_err(option("SO_RCVBUF"))?;
         let send_buffer = socket.send_buffer_size().map_err(option("SO_SNDBUF"))?;
-        let gro = self.gro && crate::arrival::join_datagrams(&socket);
+        let gro = crate::arrival::join_datagrams(&socket, self.gro);
+        crate::arrival::cut_nothing(&socket);
         socket.set_nonblocking(true).map_err(option("O_NONBLOCK"))?;
         let socket = tokio::net::UdpSocket::from_std(socket.into()).map_err(|source| {
             BindError::Io { address: local, operation: "register with the runtime", source }

@@ -8,7 +8,7 @@ use crate::outgoing::{MESSAGES_PER_CALL, Message, SEND_ATTEMPTS};
 use crate::segmentation::{Refusal, SegmentationOffload};
 use crate::segments::segments_per_message;
 use crate::send::{MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Outgoing, SendError};
-use crate::socket::{Stopped, UdpSocket};
+use crate::socket::{Cost, Stopped, UdpSocket};
 
 /// How many messages of up to 64 datagrams go to the kernel in one call: half a megabyte, so that
 /// the other tasks of the thread are not held up for long.
@@ -142,7 +142,9 @@ impl UdpSocket {
             let (datagrams, most) =
                 if cut { (together, CUT_MESSAGES_PER_CALL) } else { (1, MESSAGES_PER_CALL) };
             let run = bulk.messages(template, datagrams).take(most);
-            let error = match self.send_run(run.clone()).await {
+            let left = bulk.rest().len().div_ceil(bulk.size.get().into());
+            let cost = Cost::of(left.min(datagrams * most));
+            let error = match self.send_run(cost, run.clone()).await {
                 Ok(taken) => {
                     bulk.note(run.take(taken));
                     failures = 0;

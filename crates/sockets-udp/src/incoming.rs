@@ -18,11 +18,14 @@ use crate::open_socket::{Blame, OpenSocket, blame};
 /// datagram is never cut.
 const RECEIVE_BUFFER_BYTES: usize = RecvBatch::WHOLE;
 
+/// How often one receive is tried while the kernel reports errors of earlier datagrams instead. It
+/// hands out each once; more in a row than a busy socket can have is an error that stays.
+const RECEIVE_ATTEMPTS: usize = 64;
+
 /// What one `recvmsg` at a time needs.
 #[derive(Debug)]
 pub(crate) struct Receiver {
     buffer: Box<[u8]>,
-    control: Vec<u8>,
     /// Several datagrams may come as one (`UDP_GRO`).
     joined: bool,
     /// The datagrams of `buffer` that nobody has had yet: what came, and where they begin.
@@ -35,7 +38,6 @@ impl Receiver {
     pub(crate) fn new(joined: bool) -> Self {
         Self {
             buffer: vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice(),
-            control: arrival::control_buffer(),
             joined,
             rest: None,
             drops_seen: 0,
@@ -83,11 +85,10 @@ impl OpenSocket {
                 received
             });
         }
-        let Receiver { control, drops_seen, .. } = &mut *receiver;
-        let Poll::Ready(arrival) = self.take(Ask::WhenReady, buffer, control, events)? else {
+        let Poll::Ready(arrival) = self.take(Ask::WhenReady, buffer, events)? else {
             return Ok(Poll::Pending);
         };
-        self.note_drops(arrival.kernel_drops, drops_seen, events);
+        self.note_drops(arrival.kernel_drops, &mut receiver.drops_seen, events);
         self.note_arrival(arrival.length, arrival.source, room, events);
         Ok(Poll::Ready(received(&arrival)))
     }
@@ -148,11 +149,11 @@ impl OpenSocket {
         events: &EventSource,
         finish: impl FnOnce(&Arrival, &[u8]) -> T,
     ) -> io::Result<Poll<T>> {
-        let Receiver { buffer, control, rest, drops_seen, .. } = receiver;
+        let Receiver { buffer, rest, drops_seen, .. } = receiver;
         let (whole, start) = if let Some(rest) = rest.take() {
             rest
         } else {
-            let Poll::Ready(arrival) = self.take(ask, buffer, control, events)? else {
+            let Poll::Ready(arrival) = self.take(ask, buffer, events)? else {
                 return Ok(Poll::Pending);
             };
             self.note_drops(arrival.kernel_drops, drops_seen, events);
@@ -167,15 +168,9 @@ impl OpenSocket {
     }
 
     /// What the kernel holds next, if it holds anything.
-    fn take(
-        &self,
-        ask: Ask,
-        buffer: &mut [u8],
-        control: &mut [u8],
-        events: &EventSource,
-    ) -> io::Result<Poll<Arrival>> {
+    fn take(&self, ask: Ask, buffer: &mut [u8], events: &EventSource) -> io::Result<Poll<Arrival>> {
         self.repeat_peer_errors(events, || {
-            let mut receive = || arrival::receive(&self.socket, buffer, control);
+            let mut receive = || arrival::receive(&self.socket, buffer);
             match ask {
                 Ask::AtOnce => receive(),
                 Ask::WhenReady => self.socket.try_io(Interest::READABLE, receive),
@@ -189,7 +184,9 @@ impl OpenSocket {
         events: &EventSource,
         mut receive: impl FnMut() -> io::Result<T>,
     ) -> io::Result<Poll<T>> {
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             let error = match receive() {
                 Ok(received) => return Ok(Poll::Ready(received)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -198,6 +195,7 @@ impl OpenSocket {
                 Err(error) => error,
             };
             match blame(&error) {
+                _ if attempts >= RECEIVE_ATTEMPTS => return Err(error),
                 // A `recvmsg` that finds no datagram has no network error of its own.
                 Blame::Peer | Blame::Unclear => self.note_peer_error(error.kind(), events),
                 Blame::Nobody => {}

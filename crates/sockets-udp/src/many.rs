@@ -10,7 +10,7 @@ use crate::datagram::RecvError;
 use crate::open_socket::{Blame, blame};
 use crate::outgoing::{MESSAGES_PER_CALL, Message};
 use crate::send::{FailedSend, Outgoing, SendError, SendReport};
-use crate::socket::{Stopped, UdpSocket};
+use crate::socket::{Cost, Stopped, UdpSocket};
 
 impl UdpSocket {
     /// Receives what the kernel holds, as many datagrams as the batch has buffers for, in one
@@ -26,7 +26,9 @@ impl UdpSocket {
     /// Cancel safe: datagrams are taken from the kernel only when this returns.
     pub async fn recv_many(&self, batch: &mut RecvBatch) -> Result<usize, RecvError> {
         let events = &self.inner.events;
-        self.receive(|open| open.receive_many(batch, events)).await
+        // How many will come is not known: those of the last time are paid for.
+        let cost = Cost::of(batch.len());
+        self.receive(cost, |open| open.receive_many(batch, events)).await
     }
 
     /// Sends datagrams, each to its own target, in few system calls. One that cannot be sent does not
@@ -65,7 +67,8 @@ impl UdpSocket {
                 .take(MESSAGES_PER_CALL)
                 .map_while(|index| self.check(&outgoing(index)).ok());
             let mut unclear = None;
-            match self.send_run(run).await {
+            let cost = Cost::of(MESSAGES_PER_CALL.min(count - next));
+            match self.send_run(cost, run).await {
                 Ok(taken) => {
                     next += taken;
                     report.sent += taken;
@@ -89,13 +92,14 @@ impl UdpSocket {
     /// Gives the first messages to the kernel, in one call, when it has room; how many it took.
     pub(crate) async fn send_run<'a>(
         &self,
+        cost: Cost,
         messages: impl Iterator<Item = Message<'a>> + Clone,
     ) -> Result<usize, Stopped> {
         if messages.clone().next().is_none() {
             return Ok(0);
         }
         let inner = &*self.inner;
-        self.drive(&inner.writable, TokioSocket::poll_send_ready, |open| {
+        self.drive(cost, &inner.writable, TokioSocket::poll_send_ready, |open| {
             open.send_run(messages.clone(), &inner.events)
         })
         .await
@@ -152,11 +156,11 @@ impl UdpSocket {
     ) -> Result<(), SendError> {
         let inner = &*self.inner;
         let target = outgoing.target;
-        if self.is_closed() {
-            return Err(SendError::Closed { target });
-        }
-        let message = self.check(outgoing)?;
-        self.drive(&inner.writable, TokioSocket::poll_send_ready, |open| {
+        let message = match self.check(outgoing) {
+            Err(_) if self.is_closed() => return Err(SendError::Closed { target }),
+            checked => checked?,
+        };
+        self.drive(Cost::ONE, &inner.writable, TokioSocket::poll_send_ready, |open| {
             open.send(&message, &mut unclear, &inner.events)
         })
         .await

@@ -11,7 +11,7 @@ use crate::event::{Event, Operation};
 use crate::incoming::Ask;
 use crate::open_socket::OpenSocket;
 use crate::send::{Outgoing, SendError};
-use crate::socket::{Stopped, UdpSocket};
+use crate::socket::{Cost, Stopped, UdpSocket};
 
 impl UdpSocket {
     /// Sends one datagram. The kernel has all of it when this returns; whether it arrives, nobody
@@ -94,7 +94,7 @@ impl UdpSocket {
     /// Cancel safe: a datagram is taken from the kernel only when it is returned.
     pub async fn recv(&self) -> Result<Datagram, RecvError> {
         let events = &self.inner.events;
-        self.receive(|open| open.receive(Ask::WhenReady, events)).await
+        self.receive(Cost::ONE, |open| open.receive(Ask::WhenReady, events)).await
     }
 
     /// Receives one datagram into `buffer`, without allocating. What does not fit is lost, and
@@ -109,7 +109,7 @@ impl UdpSocket {
     /// Cancel safe: a datagram is taken from the kernel only when this returns.
     pub async fn recv_into(&self, buffer: &mut [u8]) -> Result<Received, RecvError> {
         let events = &self.inner.events;
-        self.receive(|open| open.receive_into(buffer, events)).await
+        self.receive(Cost::ONE, |open| open.receive_into(buffer, events)).await
     }
 
     /// Receives one datagram if the kernel holds one now.
@@ -120,7 +120,11 @@ impl UdpSocket {
     pub fn try_recv(&self) -> Result<Option<Datagram>, RecvError> {
         let open = self.open();
         let result = match &*open {
-            Some(open) => open.receive(Ask::AtOnce, &self.inner.events).map_err(Stopped::Failed),
+            Some(open) => {
+                let result = open.receive(Ask::AtOnce, &self.inner.events);
+                self.share_rest(open);
+                result.map_err(Stopped::Failed)
+            }
             None => Err(Stopped::Closed),
         };
         drop(open);
@@ -133,20 +137,24 @@ impl UdpSocket {
 
     pub(crate) async fn receive<T>(
         &self,
+        cost: Cost,
         mut attempt: impl FnMut(&OpenSocket) -> std::io::Result<Poll<T>>,
     ) -> Result<T, RecvError> {
-        let inner = &*self.inner;
         let attempt = |open: &OpenSocket| {
             let result = attempt(open);
-            // The kernel wakes nobody for what came along with this datagram.
-            if inner.gro && open.has_rest() {
-                inner.readable.wake();
-            }
+            self.share_rest(open);
             result
         };
-        self.drive(&inner.readable, TokioSocket::poll_recv_ready, attempt)
+        self.drive(cost, &self.inner.readable, TokioSocket::poll_recv_ready, attempt)
             .await
             .map_err(|stopped| self.receive_error(stopped))
+    }
+
+    /// Wakes who waits for a datagram that came along with another: the kernel does not.
+    fn share_rest(&self, open: &OpenSocket) {
+        if self.inner.gro && open.has_rest() {
+            self.inner.readable.wake();
+        }
     }
 
     fn receive_error(&self, stopped: Stopped) -> RecvError {

@@ -150,6 +150,43 @@ async fn of_what_came_as_one_each_waiting_task_gets_its_own() {
     assert_eq!(data, ["aa", "bb", "cc"]);
 }
 
+/// `try_recv` asks the kernel before the runtime has seen anything, and then nobody else hears of it.
+#[tokio::test]
+async fn who_waits_gets_what_came_along_with_a_datagram_taken_at_once() {
+    let (here, there) = (open(V4), on(V4).gro(true).open().unwrap());
+    let mut waiting = pin!(there.recv());
+    assert_waits(waiting.as_mut()).await;
+    let mut taken = None;
+    // The piece comes while this task runs; loopback may take a moment.
+    here.send_bulk(there.local_addr(), b"aabb", 2).await.unwrap();
+    while taken.is_none() {
+        taken = there.try_recv().unwrap();
+    }
+    assert_eq!(taken.unwrap().data, "aa");
+    assert_eq!(waiting.await.unwrap().data, "bb");
+}
+
+/// What was set on a socket before it was handed in neither joins nor cuts datagrams.
+#[tokio::test]
+async fn a_socket_handed_in_forgets_to_cut_and_to_join() {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let (first, second) = [(); 2].map(|()| std::net::UdpSocket::bind((V4, 0)).unwrap()).into();
+    setsockopt(&first, sockopt::UdpGsoSegment, &100).unwrap();
+    setsockopt(&second, sockopt::UdpGroSegment, &true).unwrap();
+    let here = UdpSocket::builder().socket(first).open().unwrap();
+    let there = UdpSocket::builder().socket(second).open().unwrap();
+    assert!(!there.gro());
+    let data = bytes(350);
+    here.send_to(&data, there.local_addr()).await.unwrap();
+    assert_eq!(there.recv().await.unwrap().data, data);
+    here.send_bulk(there.local_addr(), &data, 100).await.unwrap();
+    let mut buffer = [0; 400];
+    for chunk in data.chunks(100) {
+        let received = there.recv_into(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..received.length], chunk);
+    }
+}
+
 #[tokio::test]
 async fn a_buffer_too_small_for_what_came_as_one_tells_each_loss() {
     let (here, there) = (open(V4), on(V4).gro(true).open().unwrap());

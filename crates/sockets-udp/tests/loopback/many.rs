@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use sockets_udp::{Event, MAX_PAYLOAD_V4, Outgoing, RecvBatch, RecvError, SendError, UdpSocket};
 use stats::SocketStats;
@@ -164,6 +166,36 @@ async fn closing_ends_a_receive_of_many_and_fails_what_was_to_be_sent() {
     assert!(report.failed.iter().all(|failed| matches!(failed.error, SendError::Closed { .. })));
     let error = socket.send_bulk(socket.local_addr(), b"xyz", 1).await.unwrap_err();
     assert!(matches!(error.source, SendError::Closed { .. }), "{error}");
+}
+
+/// A task whose batches are always ready lets the others run by the datagrams it moves, not by the
+/// calls it makes.
+#[tokio::test]
+async fn batches_that_never_wait_do_not_starve_other_tasks() {
+    const ROUNDS: u32 = 256;
+    const EACH: usize = 64;
+    let turns = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let socket = open(V4);
+    let peers = [socket.local_addr(); EACH];
+    let mut batch = RecvBatch::new(EACH, 16);
+    for _ in 0..ROUNDS {
+        assert!(socket.send_to_each(&peers, b"x").await.is_complete());
+        let mut received = 0;
+        while received < EACH {
+            received += socket.recv_many(&mut batch).await.unwrap();
+        }
+    }
+    other.abort();
+    // Each datagram is moved twice; 2,048 moves are a turn.
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns >= ROUNDS * EACH as u32 * 2 / 2048, "{turns} turns");
 }
 
 /// The errors of earlier datagrams stop no batch: everything is sent, and they are told.
