@@ -149,7 +149,7 @@ fn users_exclude_each_other() {
         let listed = leases().unwrap();
         let record = listed.iter().find(|record| record.port.number() == holder.port).unwrap();
         assert_eq!(record.uid, Some(uid));
-        let who = format!("held by process {} of user {uid}", holder.pid());
+        let who = format!("held by a process (taken by process {}) of user {uid}", holder.pid());
         assert!(said.contains(&who), "{said}");
         assert!(holder.end().success());
     }

@@ -7,7 +7,8 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
-//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
+//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become; [`as_started`]: with the signals
+//!   and streams that this one was started with.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
@@ -102,5 +103,5 @@ pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
 pub use signal::{hangup_is_ignored, outlive_file_size_limit};
-pub use startup::standard_output_was_closed;
+pub use startup::{as_started, standard_output_was_closed};
 pub use tun::TunDevice;
