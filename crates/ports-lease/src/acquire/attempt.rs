@@ -99,7 +99,12 @@ impl<'a> Attempt<'a> {
         // Where it ends early, the locks go before the label: without it they would be taken for a
         // stranger's.
         let (label, locks) = self.lock(first)?;
-        let sockets = if self.binds { self.bind(first)? } else { self.probe(first)? };
+        let mut sockets = Vec::new();
+        if self.binds {
+            self.bind(first, |bound| sockets.push(bound))?;
+        } else {
+            self.probe(first)?;
+        }
         Ok(Taken { first, locks, label, claims, sockets })
     }
 
@@ -174,30 +179,30 @@ impl<'a> Attempt<'a> {
     }
 
     /// Looks whether the run can be bound, and leaves it unbound.
-    fn probe(&self, first: Port) -> Result<Vec<Bound>, Obstacle> {
+    fn probe(&self, first: Port) -> Result<(), Obstacle> {
         let (transport, place) = (self.request.protocols.transports()[0], self.places[0]);
         let address = place.address;
         let failed = |source| {
             Obstacle::Failure(LeaseError::Bind { transport, port: first, address, source })
         };
         let copies = Copies::watch().map_err(failed)?;
-        drop(self.bind(first)?);
+        // One after the other, so that a long run takes one descriptor.
+        self.bind(first, drop)?;
         if copies.are_gone().map_err(failed)? {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let reason = Reason::InUse { address, source: io::ErrorKind::AddrInUse.into() };
         Err(Obstacle::Port { transport, port: first, reason })
     }
 
     /// Binds the run at every address of the request.
-    fn bind(&self, first: Port) -> Result<Vec<Bound>, Obstacle> {
-        let mut sockets = Vec::new();
+    fn bind(&self, first: Port, mut bound: impl FnMut(Bound)) -> Result<(), Obstacle> {
         for port in self.run(first) {
             for transport in self.request.protocols.transports().iter().copied() {
                 for place in self.places.iter().copied() {
                     let address = place.address;
                     match place.bind(transport, port) {
-                        Ok(socket) => sockets.push(Bound { socket, transport, port, place }),
+                        Ok(socket) => bound(Bound { socket, transport, port, place }),
                         Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                             let reason = Reason::InUse { address, source };
                             return Err(Obstacle::Port { transport, port, reason });
@@ -217,7 +222,7 @@ impl<'a> Attempt<'a> {
                 }
             }
         }
-        Ok(sockets)
+        Ok(())
     }
 
     /// The ports of the run. The claims were made for all of them, so none is past the last.
