@@ -179,3 +179,23 @@ fn a_machine_without_ipv6_and_with_a_wide_ephemeral_range_can_lease() {
     assert!(text.contains("both families: 1 listener"), "{text}");
     assert!(text.contains("ephemeral: true"), "{text}");
 }
+
+#[test]
+#[ignore = "needs root: unshare(2) of the network"]
+fn long_lists_of_reserved_ports_are_read_whole() {
+    let said = Copy::output("reserved", "2380-2389");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text} {}", String::from_utf8_lossy(&said.stderr));
+    for count in [1, 100, 27_768] {
+        assert!(text.contains(&format!("{count}: {count}\n")), "{text}");
+    }
+}
+
+#[test]
+#[ignore = "needs root: unshare(2) of the user and setresuid(2)"]
+fn a_capability_over_another_namespace_binds_no_privileged_port() {
+    let said = Copy::output("elsewhere-as-nobody", "1020-1030");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text} {}", String::from_utf8_lossy(&said.stderr));
+    assert!(text.contains("leased above the floor: true"), "{text}");
+}

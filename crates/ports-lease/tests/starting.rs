@@ -1,6 +1,5 @@
 //! Leases beside threads that start programs, which have copies of all descriptors for a moment.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::TcpListener;
 use std::process::Command;

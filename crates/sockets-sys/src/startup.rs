@@ -4,13 +4,17 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// A bit for each standard stream that was closed, by number.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 /// A bit for each signal that was blocked, by number less 1.
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
-static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+/// A bit for each of [`CHANGED`] that was ignored, by its place there.
+static IGNORED: AtomicU8 = AtomicU8::new(0);
+
+/// What the runtime ignores, and what [`outlive_file_size_limit`](crate::outlive_file_size_limit) handles.
+const CHANGED: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 
 /// Signals of Linux: 1 to 64.
 const LAST_SIGNAL: libc::c_int = 64;
@@ -24,7 +28,7 @@ pub fn standard_output_was_closed() -> bool {
 }
 
 /// Lets the program that this process becomes by `command` start as this process did, in what Rust's
-/// runtime changes: SIGPIPE ignored, signals blocked, standard streams closed.
+/// runtime and this crate change: SIGPIPE and SIGXFSZ ignored, signals blocked, standard streams closed.
 pub fn as_started(command: &mut Command) {
     // SAFETY: the closure calls only sigaction, pthread_sigmask and close, which are
     // async-signal-safe (signal-safety(7)), and functions that fill a set of signals in its own
@@ -35,9 +39,10 @@ pub fn as_started(command: &mut Command) {
 }
 
 fn restore() -> io::Result<()> {
-    if PIPE_WAS_IGNORED.load(Ordering::Relaxed) {
+    let ignored = IGNORED.load(Ordering::Relaxed);
+    for (_, signal) in (0..).zip(CHANGED).filter(|(place, _)| ignored & (1 << place) != 0) {
         // SAFETY: no handler is installed.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
     let blocked = BLOCKED.load(Ordering::Relaxed);
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
@@ -71,13 +76,17 @@ extern "C" fn look() {
     }
     CLOSED.store(closed, Ordering::Relaxed);
 
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: nothing is changed, and there is room for what is told; all of it may be zero.
-    let action = unsafe {
-        libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr());
-        action.assume_init()
-    };
-    PIPE_WAS_IGNORED.store(action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    let mut ignored = 0;
+    for (place, signal) in (0..).zip(CHANGED) {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: nothing is changed, and there is room for what is told; all of it may be zero.
+        let action = unsafe {
+            libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+            action.assume_init()
+        };
+        ignored |= u8::from(action.sa_sigaction == libc::SIG_IGN) << place;
+    }
+    IGNORED.store(ignored, Ordering::Relaxed);
 
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     let mut blocked = 0;
