@@ -139,3 +139,52 @@ fn what_stood_at_descriptor_three_is_overwritten_only_with_fd() {
     assert_eq!(run(""), "/dev/null\n");
     assert!(run("--fd").starts_with("socket:["));
 }
+
+/// What a script prints, with the program as `$0`.
+fn script(text: &str) -> String {
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", text, env!("CARGO_BIN_EXE_ports")]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_command_starts_with_the_signals_and_streams_of_its_caller() {
+    let ignored = |trap: &str| {
+        let line = script(&format!("{trap} exec \"$0\" lease -- grep SigIgn /proc/self/status"));
+        u64::from_str_radix(line.trim_start_matches("SigIgn:").trim(), 16).unwrap()
+    };
+    // SIGPIPE is 13, SIGXFSZ 25. Whoever runs the tests may ignore others.
+    assert_eq!(ignored("trap '' PIPE;") & (1 << 12), 1 << 12);
+    assert_eq!(ignored("trap '' XFSZ;") & (1 << 24), 1 << 24);
+    assert_eq!(ignored(""), script_status("SigIgn"));
+    let closed = "exec \"$0\" lease -- sh -c 'test -e /proc/$$/fd/0 || echo closed' <&-";
+    assert_eq!(script(closed), "closed\n");
+}
+
+/// A mask of signals that programs have that are started from here.
+fn script_status(field: &str) -> u64 {
+    let line = script(&format!("exec grep {field} /proc/self/status"));
+    u64::from_str_radix(line.rsplit(':').next().unwrap().trim(), 16).unwrap()
+}
+
+#[test]
+fn ports_of_an_outer_lease_are_not_taken_for_its_own() {
+    let inner = "'echo ${PORT1-none} ${PORT2-none} ${PORT3-none} ${PORTAL-none}'";
+    let line = format!(
+        "PORTAL=kept exec \"$0\" lease --count 3 -- \"$0\" lease --count 2 -- sh -c {inner}"
+    );
+    let said = script(&line);
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let number = |word: &str| word.parse::<u16>().unwrap();
+    assert_eq!(number(words[0]) + 1, number(words[1]));
+    assert_eq!(words[2..], ["none", "kept"]);
+    // A handover to the caller is none to the command; with `--fd` there is a new one.
+    let stale = "LISTEN_PIDFDID=7 exec \"$0\" lease --fd -- sh -c 'echo ${LISTEN_PIDFDID-none}'";
+    assert_eq!(script(stale), "none\n");
+}
+
+#[test]
+fn a_long_run_takes_a_descriptor_for_each_port() {
+    assert_eq!(script("ulimit -n 64; exec \"$0\" lease --count 50 -- echo done"), "done\n");
+}

@@ -30,7 +30,7 @@ const BACKLOG: i32 = 1024;
 ///
 /// [`LeaseError`]: of a port asked for by its number, who holds it.
 pub fn lease(request: &Request) -> Result<Lease, LeaseError> {
-    acquire(request).map(|(lease, _)| lease)
+    acquire(request, false).map(|(lease, _)| lease)
 }
 
 /// Leases ports and binds them: TCP sockets listen, with a backlog of up to 1,024 connections.
@@ -41,7 +41,7 @@ pub fn lease(request: &Request) -> Result<Lease, LeaseError> {
 ///
 /// [`LeaseError`]: of a port asked for by its number, who holds it.
 pub fn bind(request: &Request) -> Result<BoundLease, LeaseError> {
-    let (lease, sockets) = acquire(request)?;
+    let (lease, sockets) = acquire(request, true)?;
     let (mut listeners, mut udp_sockets) = (Vec::new(), Vec::new());
     for Bound { socket, transport, port, place } in sockets {
         if transport == Transport::Udp {
@@ -63,12 +63,12 @@ struct Bound {
     place: Place,
 }
 
-fn acquire(request: &Request) -> Result<(Lease, Vec<Bound>), LeaseError> {
+fn acquire(request: &Request, binds: bool) -> Result<(Lease, Vec<Bound>), LeaseError> {
     if request.count == 0 {
         return Err(LeaseError::NoPorts);
     }
     let kernel = KernelPorts::read()?;
-    let mut attempt = Attempt::new(request, &kernel);
+    let mut attempt = Attempt::new(request, &kernel, binds);
     let finish = |taken: Taken, is_ephemeral, passed| {
         let lease = Lease {
             first: taken.first,
@@ -92,10 +92,12 @@ fn acquire(request: &Request) -> Result<(Lease, Vec<Bound>), LeaseError> {
     }
 
     let pool = Pool::new(request.range, request.count, &kernel);
-    let start = match &request.name {
+    let range = request.range.unwrap_or_else(default_range);
+    let number = match &request.name {
         Some(name) => preference::of_name(request.project.as_deref(), name),
         None => preference::anywhere(),
     };
+    let start = preference::port(number, range, &pool.ports);
     let mut search = Search::new(&pool.ports, request.count, start);
     let mut passed = PassedPorts::default();
     while let Some(first) = search.next_run() {
@@ -111,11 +113,23 @@ fn acquire(request: &Request) -> Result<(Lease, Vec<Bound>), LeaseError> {
             },
         }
     }
+    let mut squatters = Vec::new();
+    if passed.locked > 0 {
+        // Where they cannot be listed nothing is known against them.
+        squatters = record::squatters().unwrap_or_default();
+        squatters.retain(|record| {
+            pool.ports.contains(record.port) && request.protocols.contains(record.transport)
+        });
+    }
+    // Not more than were in the way: of two transports of a port, one is met first.
+    let squatted = u32::try_from(squatters.len()).unwrap_or(u32::MAX).min(passed.locked);
     Err(LeaseError::Exhausted {
         transports: request.protocols.words(),
-        range: request.range.unwrap_or_else(default_range),
+        range,
         count: request.count,
-        leased: passed.locked,
+        leased: passed.locked - squatted,
+        squatted,
+        squatter: squatters.into_iter().next().map(Box::new),
         in_use: passed.in_use,
         privileged: passed.privileged,
     })
@@ -135,6 +149,9 @@ fn explain(obstacle: Obstacle) -> LeaseError {
             }
             holder => LeaseError::Leased { transport, port, holder },
         },
+        Reason::NotPermitted { address, source } => {
+            LeaseError::Bind { transport, port, address, source }
+        }
         Reason::InUse { address, source } => {
             let user = port_user::find(transport, port).map(Box::new);
             LeaseError::InUse { transport, port, address, user, source }

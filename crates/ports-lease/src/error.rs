@@ -70,7 +70,7 @@ pub enum LeaseError {
         source: io::Error,
     },
     /// No port, or no run of neighbouring ports, of the range can be had.
-    #[error("{}", NoneLeft { transports, range: *range, count: *count, passed: [*leased, *in_use, *privileged] })]
+    #[error("{}", NoneLeft { transports, range: *range, count: *count, passed: [*leased, *squatted, *in_use, *privileged], squatter: squatter.as_deref() })]
     Exhausted {
         /// The transports asked for, for people.
         transports: &'static str,
@@ -78,8 +78,12 @@ pub enum LeaseError {
         range: PortRange,
         /// The length of the run.
         count: u16,
-        /// How many ports were in the way because they are leased, or their lock is held.
+        /// How many ports were in the way because they are leased.
         leased: u32,
+        /// How many because a program that is no lease holds the name of their lock.
+        squatted: u32,
+        /// One of those, by the lowest port.
+        squatter: Option<Box<LeaseRecord>>,
         /// How many because they are bound.
         in_use: u32,
         /// How many because they need a privilege.
@@ -176,26 +180,33 @@ impl fmt::Display for WhoHolds<'_> {
     }
 }
 
-struct NoneLeft {
+const SQUATTED: &str = "with a lock that is held by a program that is no lease";
+
+struct NoneLeft<'a> {
     transports: &'static str,
     range: PortRange,
     count: u16,
-    passed: [u32; 3],
+    passed: [u32; 4],
+    squatter: Option<&'a LeaseRecord>,
 }
 
-impl fmt::Display for NoneLeft {
+impl fmt::Display for NoneLeft<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { transports, range, count, passed } = self;
+        let Self { transports, range, count, passed, squatter } = self;
         match count {
             1 => write!(f, "no {transports} port of {range} can be leased")?,
             _ => write!(f, "no {count} neighbouring {transports} ports of {range} can be leased")?,
         }
         let mut separator = ": ";
-        for (number, what) in passed.iter().zip(["leased", "in use", "privileged"]) {
+        for (number, what) in passed.iter().zip(["leased", SQUATTED, "in use", "privileged"]) {
             if *number > 0 {
                 write!(f, "{separator}{number} {what}")?;
                 separator = ", ";
             }
+        }
+        if let Some(LeaseRecord { transport, port, .. }) = squatter {
+            let holder = WhoHolds(*squatter);
+            write!(f, " (`@ports-lease/{transport}/{port}` by {holder})")?;
         }
         Ok(())
     }
@@ -212,6 +223,8 @@ mod tests {
             range: "20000-20003".parse().unwrap(),
             count,
             leased: 3,
+            squatted: 0,
+            squatter: None,
             in_use,
             privileged: 0,
         };

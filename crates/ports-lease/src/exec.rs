@@ -1,6 +1,9 @@
 //! Leases for programs that are started, or that this process becomes.
 
+use std::env;
+use std::ffi::OsStr;
 use std::io;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
@@ -11,7 +14,8 @@ use crate::lease::Lease;
 
 impl Lease {
     /// Tells the program that `command` starts its ports, and lets it hold the lease: in its
-    /// environment `PORT` is the first port, `PORT1`, `PORT2` and so on are all of them.
+    /// environment `PORT` is the first port, `PORT1`, `PORT2` and so on are all of them. Others of that
+    /// pattern that this process was started with are not handed on.
     ///
     /// The lease then ends with the last process that keeps its descriptors open: this value, the
     /// command, the program, and what that starts in turn, unless it closes descriptors that it does
@@ -31,18 +35,21 @@ impl Lease {
     ///
     /// # Errors
     ///
-    /// Returns only where that failed, and the lease has ended then: `NotFound` where there is no
-    /// such program.
+    /// Returns only where that failed, and the lease ends with `command` then: `NotFound` where there
+    /// is no such program.
     #[must_use = "there is a value only where it failed"]
     pub fn exec(self, command: &mut Command) -> io::Error {
         self.tell(command);
-        match self.descriptors() {
-            Ok(kept) => sockets_sys::exec_with(command, &kept, &[]),
-            Err(error) => error,
-        }
+        sockets_sys::exec_with(command, self.into_descriptors(), Vec::new())
     }
 
     fn tell(&self, command: &mut Command) {
+        // Of an outer lease of more ports: not of this one.
+        for (left_over, _) in env::vars_os().filter(|(name, _)| is_numbered(name)) {
+            if command.get_envs().all(|(name, _)| name != left_over) {
+                command.env_remove(left_over);
+            }
+        }
         command.env("PORT", self.number().to_string());
         for (index, port) in (1..).zip(self.ports()) {
             command.env(format!("PORT{index}"), port.to_string());
@@ -50,8 +57,22 @@ impl Lease {
     }
 
     fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
-        self.locks.iter().chain([&self.label]).map(OwnedFd::try_clone).collect()
+        self.locks.0.iter().chain([&self.label]).map(OwnedFd::try_clone).collect()
     }
+
+    /// No duplicates: where descriptors are short, there would be none left for them.
+    fn into_descriptors(self) -> Vec<OwnedFd> {
+        let Self { mut locks, label, .. } = self;
+        let mut descriptors = mem::take(&mut locks.0);
+        descriptors.push(label);
+        descriptors
+    }
+}
+
+/// `PORT1` and so on.
+fn is_numbered(name: &OsStr) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix("PORT"));
+    digits.is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl BoundLease {
@@ -63,8 +84,8 @@ impl BoundLease {
     ///
     /// # Errors
     ///
-    /// Returns only where that failed, and the lease has ended then: `NotFound` where there is no
-    /// such program.
+    /// Returns only where that failed, and the lease ends with `command` then: `NotFound` where there
+    /// is no such program.
     #[must_use = "there is a value only where it failed"]
     pub fn exec(self, command: &mut Command) -> io::Error {
         let names = self.names();
@@ -78,11 +99,10 @@ impl BoundLease {
         command
             .env("LISTEN_FDS", passed.len().to_string())
             .env("LISTEN_PID", std::process::id().to_string())
-            .env("LISTEN_FDNAMES", names.join(":"));
-        match lease.descriptors() {
-            Ok(kept) => sockets_sys::exec_with(command, &kept, &passed),
-            Err(error) => error,
-        }
+            .env("LISTEN_FDNAMES", names.join(":"))
+            // Tells two processes of one number apart, and would be of another handover.
+            .env_remove("LISTEN_PIDFDID");
+        sockets_sys::exec_with(command, lease.into_descriptors(), passed)
     }
 
     fn names(&self) -> Vec<String> {

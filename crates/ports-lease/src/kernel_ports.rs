@@ -1,7 +1,8 @@
 //! What the kernel does with ports by itself.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use ports_core::{Port, PortRange, PortSet};
 
@@ -10,6 +11,11 @@ use crate::error::KernelPortsError;
 const EPHEMERAL: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 const PRIVILEGED: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+
+/// What a setting is read into: what is usual, and what the longest list takes, each second port with
+/// a comma.
+const USUAL_ROOM: usize = 1024;
+const LARGEST_ROOM: usize = 256 * 1024;
 
 /// Which ports the kernel gives to sockets that ask for none, and which need a privilege, in the
 /// network namespace of the caller (`ip-sysctl.rst` in the kernel's documentation).
@@ -51,13 +57,29 @@ fn setting<T>(
     default: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, KernelPortsError> {
-    let text = match fs::read_to_string(path) {
+    let text = match read_at_once(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => default.to_owned(),
         Err(source) => return Err(KernelPortsError::Read { path, source }),
     };
     let text = text.trim();
     parse(text).ok_or_else(|| KernelPortsError::Parse { path, text: text.to_owned() })
+}
+
+/// A setting, in one read: of a list of ports the kernel writes as much as fits into the first, be that
+/// in the middle of a number, and nothing into a second (`proc_do_large_bitmap` of kernel/sysctl.c).
+fn read_at_once(path: &str) -> io::Result<String> {
+    let file = File::open(path)?;
+    let mut text = Vec::new();
+    for room in [USUAL_ROOM, LARGEST_ROOM] {
+        text.resize(room, 0);
+        let length = file.read_at(&mut text, 0)?;
+        text.truncate(length);
+        if length < room {
+            break;
+        }
+    }
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Two numbers with a tab between.

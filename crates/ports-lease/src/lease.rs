@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use ports_core::{Port, PortClaim, Transport};
 
+use crate::lock::Locks;
 use crate::protocols::Protocols;
 
 /// A port, or a run of neighbouring ones, that no other lease in this network namespace holds.
@@ -24,7 +25,7 @@ pub struct Lease {
     pub(crate) is_ephemeral: bool,
     pub(crate) passed: PassedPorts,
     // In this order: a lock without its label would be taken for a stranger's.
-    pub(crate) locks: Vec<OwnedFd>,
+    pub(crate) locks: Locks,
     pub(crate) label: OwnedFd,
     pub(crate) claims: Vec<PortClaim>,
 }
@@ -95,7 +96,7 @@ impl fmt::Display for Lease {
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let claims = self.claims.len();
-        write!(f, "Lease({self}, {} locks, {claims} claims, {:?})", self.locks.len(), self.label)
+        write!(f, "Lease({self}, {} locks, {claims} claims, {:?})", self.locks.0.len(), self.label)
     }
 }
 

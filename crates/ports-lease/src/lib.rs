@@ -11,12 +11,13 @@
 //!   network namespace, it is shared by all users, and it leaves no file.
 //! - A port is handed out only if it can be bound without `SO_REUSEADDR`, and lies outside the range
 //!   that the kernel takes ports of outgoing connections from (see [`Request::within`]).
-//! - [`leases`] lists who holds what.
+//! - [`leases`] lists who holds what, [`squatters`] who holds a lock without a lease.
 //! - [`Lease::pass_to`] and [`Lease::exec`] let a program that is started hold it.
 //!
 //! What it is not for: a program that does not lease is not kept away. It may bind a leased number
 //! before the program that it is meant for; only a bound socket holds a port against everybody. A
-//! server that may listen at any port needs no lease: it binds port 0.
+//! server that may listen at any port needs no lease: it binds port 0. Nor is it a defence: a user who
+//! means harm may hold the names of all locks, as he may bind all ports; errors say who does.
 //!
 //! It is for Linux, and empty elsewhere.
 //!
@@ -58,7 +59,9 @@
 //!
 //! # From async code
 //!
-//! A lease takes some tens of microseconds and waits for nobody: call it as it is. Only where nearly
+//! A lease takes some tens of microseconds and waits for nobody: call it as it is. (Only while another
+//! thread starts a program that copied the socket that tried a port, is that waited for, 100 ms at
+//! most; then another port is taken.) Only where nearly
 //! every port of a wide range is taken does it take long, for it then tries them all (some 100 ms for
 //! all 65,535); the feature `tokio` has `lease_on_pool` and `bind_on_pool` for that, and turns the
 //! sockets into tokio's.
@@ -67,6 +70,7 @@
 
 mod acquire;
 mod bound;
+mod copies;
 mod error;
 mod exec;
 mod for_tests;
@@ -96,7 +100,7 @@ pub use kernel_ports::KernelPorts;
 pub use lease::{Lease, PassedOver, PassedOverReason};
 pub use port_user::PortUser;
 pub use process::HolderProcess;
-pub use record::{LeaseLabel, LeaseRecord, leases};
+pub use record::{LeaseLabel, LeaseRecord, leases, squatters};
 pub use request::{Family, Request};
 #[cfg(feature = "tokio")]
 pub use tokio_sockets::{PoolError, bind_on_pool, lease_on_pool};

@@ -14,6 +14,18 @@ pub(crate) fn socket() -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
 }
 
+/// The locks of a lease. They are let go from the last to the first, the one that the label speaks of:
+/// the others belong to a lease as long as that is there. (So does Linux where a process ends: the
+/// highest descriptor goes first.)
+#[derive(Debug, Default)]
+pub(crate) struct Locks(pub(crate) Vec<OwnedFd>);
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        while self.0.pop().is_some() {}
+    }
+}
+
 /// The number that the kernel lists the socket under.
 pub(crate) fn inode(socket: &OwnedFd) -> io::Result<u64> {
     Ok(fstat(socket)?.st_ino)

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::OnceLock;
 
 use ports_core::{Port, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -24,7 +23,9 @@ impl Place {
 
     /// Where a request wants its ports, given whether there is IPv6 to be had.
     pub(crate) fn of(request: &Request) -> Vec<Self> {
-        Self::of_reach(request.reach, request.family, has_ipv6())
+        let is_asked =
+            request.family == Family::Both && !matches!(request.reach, Reach::Address(_));
+        Self::of_reach(request.reach, request.family, is_asked && has_ipv6())
     }
 
     fn of_reach(reach: Reach, family: Family, has_ipv6: bool) -> Vec<Self> {
@@ -63,20 +64,18 @@ impl Place {
     }
 }
 
-/// Whether this machine has IPv6, with its loopback address. Asked once.
+/// Whether there is IPv6 here, with its loopback address. Asked each time: a thread may have gone to
+/// another network namespace.
 fn has_ipv6() -> bool {
-    static HAS_IPV6: OnceLock<bool> = OnceLock::new();
-    *HAS_IPV6.get_or_init(|| {
-        let loopback = Place::only(Ipv6Addr::LOCALHOST.into());
-        match loopback.bind(Transport::Udp, Port::ANY) {
-            Ok(_) => true,
-            // No room for a socket says nothing of IPv6; what follows will fail by itself.
-            Err(error) => !matches!(
-                error.raw_os_error().map(rustix::io::Errno::from_raw_os_error),
-                Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL)
-            ),
-        }
-    })
+    let loopback = Place::only(Ipv6Addr::LOCALHOST.into());
+    match loopback.bind(Transport::Udp, Port::ANY) {
+        Ok(_) => true,
+        // No room for a socket says nothing of IPv6; what follows will fail by itself.
+        Err(error) => !matches!(
+            error.raw_os_error().map(rustix::io::Errno::from_raw_os_error),
+            Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL)
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ impl fmt::Display for LeaseRecord {
             ([process, more @ ..], _) => write!(f, "{process} and {} more", more.len()),
             ([], lease) => {
                 match lease {
-                    Some(lease) => write!(f, "process {}", lease.taken_by)?,
+                    // It may have left it to another.
+                    Some(lease) => write!(f, "a process (taken by process {})", lease.taken_by)?,
                     None => f.write_str("a process")?,
                 }
                 match self.uid {
@@ -72,17 +73,56 @@ impl fmt::Display for LeaseRecord {
 ///
 /// [`ListError`] where the kernel does not tell which names are held.
 pub fn leases() -> Result<Vec<LeaseRecord>, ListError> {
-    let mut locks = locks(named_socket::all()?);
-    locks.sort_unstable_by_key(|lock| (lock.port, lock.transport));
-    Ok(with_processes(locks))
+    look(|_| true)
+}
+
+/// Every port of this network namespace whose lock is held by a program that is no lease, by port, then
+/// by transport. Processes are looked through only where there is one.
+///
+/// # Errors
+///
+/// [`ListError`] where the kernel does not tell which names are held.
+pub fn squatters() -> Result<Vec<LeaseRecord>, ListError> {
+    look(|lock| lock.label.is_none())
 }
 
 /// Who holds the lock of a port; none where nobody does, or it cannot be known.
 pub(crate) fn holder_of(transport: Transport, port: Port) -> Option<LeaseRecord> {
-    let sockets = named_socket::all().inspect_err(|error| tracing::debug!(%error)).ok()?;
-    let mut locks = locks(sockets);
-    locks.retain(|lock| (lock.transport, lock.port) == (transport, port));
-    with_processes(locks).pop()
+    let found = look(|lock| (lock.transport, lock.port) == (transport, port));
+    found.inspect_err(|error| tracing::debug!(%error)).ok()?.pop()
+}
+
+/// The locks that are meant, by port, then by transport.
+fn look(is_meant: impl Fn(&Lock) -> bool) -> Result<Vec<LeaseRecord>, ListError> {
+    let mut found = confirmed(|| named_socket::all().map(locks))?;
+    found.retain(is_meant);
+    found.sort_unstable_by_key(|lock| (lock.port, lock.transport));
+    Ok(with_processes(found))
+}
+
+/// How often a lock is looked at before it is said to be no lease.
+const LOOKS: usize = 3;
+
+/// The locks of a first look. The kernel lists one socket after the other: a lease may be made after
+/// its label was gone by, and end before it is come to. So what seems to be none is looked at again;
+/// then it has its label, or is gone.
+fn confirmed<E>(mut list: impl FnMut() -> Result<Vec<Lock>, E>) -> Result<Vec<Lock>, E> {
+    let mut found = list()?;
+    for _ in 1..LOOKS {
+        if found.iter().all(|lock| lock.label.is_some()) {
+            break;
+        }
+        let mut again: HashMap<u64, Lock> =
+            list()?.into_iter().map(|lock| (lock.inode, lock)).collect();
+        found = found
+            .into_iter()
+            .filter_map(|lock| match lock.label {
+                Some(_) => Some(lock),
+                None => again.remove(&lock.inode),
+            })
+            .collect();
+    }
+    Ok(found)
 }
 
 /// A lock that is held, and the label it belongs to.

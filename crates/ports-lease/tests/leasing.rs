@@ -5,10 +5,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ports_core::{Port, PortRange, Transport};
 use ports_lease::{
     Family, KernelPorts, Lease, LeaseError, PassedOverReason, Request, bind, lease, leases,
+    squatters,
 };
 
 /// Each test looks in a range of its own, so that none takes what another expects to be free.
@@ -188,8 +190,8 @@ fn a_squatted_name_is_passed_over_and_told_from_a_lease() {
     assert!(held.iter().all(|lease| lease.number() != port), "{held:?}");
     let passed = held.iter().flat_map(Lease::passed_over).filter(|over| over.port.number() == port);
     assert!(passed.clone().all(|over| over.reason == PassedOverReason::Locked));
-    let LeaseError::Exhausted { leased, .. } = error else { panic!("{error}") };
-    assert_eq!(leased as usize, held.len() + 1);
+    let LeaseError::Exhausted { leased, squatted, .. } = error else { panic!("{error}") };
+    assert_eq!((leased as usize, squatted), (held.len(), 1));
     let listed = leases().unwrap();
     let record = listed.iter().find(|record| record.port.number() == port).unwrap();
     assert_eq!((record.transport, &record.lease), (Transport::Tcp, &None));
@@ -229,4 +231,45 @@ fn helpers_for_tests_take_one_line() {
     assert_eq!(listener.local_addr().unwrap().port(), tcp.number());
     assert_eq!(socket.local_addr().unwrap().port(), udp.number());
     assert_ne!(port.number(), tcp.number());
+}
+
+#[test]
+fn what_is_leased_meanwhile_is_never_listed_as_no_lease() {
+    let (done, other) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for within in ["2600-2604", "2605-2609"] {
+            let request = Request::tcp_and_udp().within(range(within)).count(2);
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    drop(lease(&request));
+                }
+            });
+        }
+        let own = range("2600-2609");
+        for _ in 0..200 {
+            let listed = squatters().unwrap();
+            if listed.iter().any(|record| own.contains(record.port)) {
+                other.store(true, Ordering::Relaxed);
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(!other.into_inner());
+}
+
+#[test]
+fn where_all_is_squatted_it_is_said_by_whom() {
+    let names = (2190..2194).map(|port| {
+        let address = SocketAddr::from_abstract_name(format!("ports-lease/tcp/{port}")).unwrap();
+        UnixListener::bind_addr(&address).unwrap()
+    });
+    let _squatters: Vec<_> = names.collect();
+    let error = lease(&Request::tcp().within(range("2190-2193"))).unwrap_err();
+    let text = error.to_string();
+    let LeaseError::Exhausted { leased: 0, squatted: 4, squatter: Some(_), .. } = error else {
+        panic!("{error:?}")
+    };
+    assert!(text.contains("4 with a lock that is held by a program that is no lease"), "{text}");
+    assert!(text.contains("(`@ports-lease/tcp/2190` by "), "{text}");
 }

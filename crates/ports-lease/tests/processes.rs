@@ -149,7 +149,7 @@ fn users_exclude_each_other() {
         let listed = leases().unwrap();
         let record = listed.iter().find(|record| record.port.number() == holder.port).unwrap();
         assert_eq!(record.uid, Some(uid));
-        let who = format!("held by process {} of user {uid}", holder.pid());
+        let who = format!("held by a process (taken by process {}) of user {uid}", holder.pid());
         assert!(said.contains(&who), "{said}");
         assert!(holder.end().success());
     }
@@ -178,4 +178,24 @@ fn a_machine_without_ipv6_and_with_a_wide_ephemeral_range_can_lease() {
     assert!(said.status.success(), "{text} {}", String::from_utf8_lossy(&said.stderr));
     assert!(text.contains("both families: 1 listener"), "{text}");
     assert!(text.contains("ephemeral: true"), "{text}");
+}
+
+#[test]
+#[ignore = "needs root: unshare(2) of the network"]
+fn long_lists_of_reserved_ports_are_read_whole() {
+    let said = Copy::output("reserved", "2380-2389");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text} {}", String::from_utf8_lossy(&said.stderr));
+    for count in [1, 100, 27_768] {
+        assert!(text.contains(&format!("{count}: {count}\n")), "{text}");
+    }
+}
+
+#[test]
+#[ignore = "needs root: unshare(2) of the user and setresuid(2)"]
+fn a_capability_over_another_namespace_binds_no_privileged_port() {
+    let said = Copy::output("elsewhere-as-nobody", "1020-1030");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text} {}", String::from_utf8_lossy(&said.stderr));
+    assert!(text.contains("leased above the floor: true"), "{text}");
 }

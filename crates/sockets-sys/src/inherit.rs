@@ -26,15 +26,18 @@ pub fn keep_open(command: &mut Command, kept: Vec<OwnedFd>) {
 /// Becomes the program of `command` (execve(2)), which keeps `kept` open under any number, and has
 /// `passed` as 3, 4 and so on, whatever was there before: that is where `sd_listen_fds(3)` looks.
 ///
-/// Returns only where that failed; the descriptors 3, 4 and so on are then again what they were.
-/// Meanwhile they are not, so no other thread should be using any. `command` is of no use after.
+/// It takes no further descriptors, but for those at numbers that `passed` goes to.
+///
+/// Returns only where that failed; what else stood at 3, 4 and so on is there again. Meanwhile it is
+/// not, so no other thread should be using any. `command` is of no use after, and until it is dropped
+/// keeps `kept` and `passed` open.
 ///
 /// # Errors
 ///
 /// The value returned is the error: `NotFound` where there is no such program, any other of
 /// execve(2) or of the duplication of descriptors.
 #[must_use = "there is a value only where it failed"]
-pub fn exec_with(command: &mut Command, kept: &[OwnedFd], passed: &[OwnedFd]) -> io::Error {
+pub fn exec_with(command: &mut Command, kept: Vec<OwnedFd>, passed: Vec<OwnedFd>) -> io::Error {
     match Handover::prepare(kept, passed) {
         Ok((handover, saved)) => {
             // SAFETY: as in `keep_open`; dup2 is async-signal-safe, too. What it puts aside is
@@ -50,18 +53,22 @@ pub fn exec_with(command: &mut Command, kept: &[OwnedFd], passed: &[OwnedFd]) ->
     }
 }
 
-/// Duplicates beyond the numbers that `passed` goes to, so that none is overwritten before its turn.
+/// All beyond the numbers that `passed` goes to, so that none is overwritten before its turn.
 struct Handover {
     kept: Vec<OwnedFd>,
     passed: Vec<OwnedFd>,
 }
 
 impl Handover {
-    fn prepare(kept: &[OwnedFd], passed: &[OwnedFd]) -> io::Result<(Self, Saved)> {
+    fn prepare(kept: Vec<OwnedFd>, passed: Vec<OwnedFd>) -> io::Result<(Self, Saved)> {
         let count = RawFd::try_from(passed.len()).unwrap_or(RawFd::MAX);
         let end = FIRST_PASSED_DESCRIPTOR.saturating_add(count);
-        let above = |fds: &[OwnedFd]| -> io::Result<Vec<OwnedFd>> {
-            fds.iter().map(|fd| duplicate(fd.as_raw_fd(), end)).collect()
+        let above = |fds: Vec<OwnedFd>| -> io::Result<Vec<OwnedFd>> {
+            let above = |fd: OwnedFd| match fd.as_raw_fd() {
+                number if number < end => duplicate(number, end),
+                _ => Ok(fd),
+            };
+            fds.into_iter().map(above).collect()
         };
         let handover = Self { kept: above(kept)?, passed: above(passed)? };
         let saved = (FIRST_PASSED_DESCRIPTOR..end).map(Place::look).collect::<io::Result<_>>()?;
@@ -185,7 +192,7 @@ mod tests {
             let mut command = Command::new("sh");
             let kind = |number: i32| format!("readlink /proc/self/fd/{number}");
             command.args(["-c", &format!("{} && {} && echo both", kind(3), kind(4))]);
-            let error = exec_with(&mut command, &[kept.into()], &[first, second.into()]);
+            let error = exec_with(&mut command, vec![kept.into()], vec![first, second.into()]);
             eprintln!("{error}");
             std::process::exit(9);
         }
@@ -200,13 +207,14 @@ mod tests {
     fn what_stood_there_is_back_where_there_is_no_such_program() {
         if std::env::var_os(CHILD).is_some() {
             let target = |number| std::fs::read_link(format!("/proc/self/fd/{number}")).ok();
-            let before: Vec<_> = (3..8).map(target).collect();
-            let passed: Vec<OwnedFd> =
-                (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap().into()).collect();
-            // Those that were made since stand among the numbers, too.
-            let held: Vec<_> = (3..8).map(target).collect();
-            let error = exec_with(&mut Command::new("/no/such/program"), &[], &passed);
-            let same = (3..8).map(target).collect::<Vec<_>>() == held && held != before;
+            // Of what is passed, one is below and one above a number that something else has.
+            let mut passed: Vec<OwnedFd> = vec![UdpSocket::bind("127.0.0.1:0").unwrap().into()];
+            let other = std::fs::File::open("/dev/null").unwrap();
+            let number = other.as_raw_fd();
+            let meant = usize::try_from(number - FIRST_PASSED_DESCRIPTOR).unwrap() + 1;
+            passed.resize_with(meant, || UdpSocket::bind("127.0.0.1:0").unwrap().into());
+            let error = exec_with(&mut Command::new("/no/such/program"), Vec::new(), passed);
+            let same = target(number) == Some("/dev/null".into());
             let not_found = error.kind() == io::ErrorKind::NotFound;
             std::process::exit(if same && not_found { 7 } else { 8 });
         }

@@ -13,7 +13,8 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
-//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
+//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become;
+//!   [`as_started`]: with the signals and streams that this one was started with.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
 //! - [`tcp_info`]: what the kernel knows of a TCP connection.
@@ -124,6 +125,6 @@ pub use send_batch::{Destination, PushError, SendBatch};
 pub use send_control::SendControl;
 pub use signal::{hangup_is_ignored, outlive_file_size_limit};
 pub use source_group::{join_source, leave_source};
-pub use startup::standard_output_was_closed;
+pub use startup::{as_started, standard_output_was_closed};
 pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;

@@ -7,7 +7,7 @@ use std::io;
 use std::process::Command;
 
 use anyhow::Context;
-use ports_lease::{Lease, PassedOverReason, bind, lease, leases};
+use ports_lease::{Lease, PassedOverReason, bind, lease, squatters};
 
 pub(super) use self::request::request;
 use crate::args::LeaseArgs;
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &LeaseArgs, terminal: Terminal) -> Exit {
     };
     let mut command = Command::new(program);
     command.args(arguments);
+    sockets_sys::as_started(&mut command);
     let (error, failure) = match become_it(args, &mut command, terminal) {
         Ok(error) => {
             let failure = match error.kind() {
@@ -79,7 +80,7 @@ fn say(lease: &Lease, is_bound: bool, terminal: Terminal) {
         return;
     }
     // Where they cannot be listed nothing is known against them.
-    for record in leases().unwrap_or_default().iter().filter(|record| record.lease.is_none()) {
+    for record in squatters().unwrap_or_default() {
         let was_passed = |over: &ports_lease::PassedOver| {
             (over.transport, over.port) == (record.transport, record.port)
         };

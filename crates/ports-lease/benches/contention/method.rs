@@ -4,12 +4,44 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use ports_core::PortRange;
 use ports_lease::{Lease, Request, lease};
+
+/// What is leased.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Any,
+    Run,
+    BothTransports,
+    OneName,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Any, Self::Run, Self::BothTransports, Self::OneName];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "lease",
+            Self::Run => "lease of three in a row",
+            Self::BothTransports => "lease in tcp and udp",
+            Self::OneName => "lease, all by one name",
+        }
+    }
+
+    fn request(self) -> Request {
+        match self {
+            Self::Any => Request::tcp(),
+            Self::Run => Request::tcp().count(3),
+            Self::BothTransports => Request::tcp_and_udp(),
+            Self::OneName => Request::tcp().name("web"),
+        }
+    }
+}
 
 /// A way to get a port.
 pub(crate) enum Method {
-    /// A lease.
-    Lease,
+    /// A lease, of this kind, in this range if any.
+    Lease(Kind, Option<PortRange>),
     /// Bind port 0, close it, and hope: what most programs and libraries do.
     BindToZero,
     /// Draw a number from 15,000 to 24,999 and look whether it can be bound.
@@ -19,6 +51,11 @@ pub(crate) enum Method {
 }
 
 impl Method {
+    /// The ways that are compared unless there is more said.
+    pub(crate) fn usual() -> Vec<Self> {
+        vec![Self::Lease(Kind::Any, None), Self::BindToZero, Self::Probe]
+    }
+
     pub(crate) fn peer(text: &str) -> Self {
         let (name, program) = text.split_once('=').unwrap();
         Self::Peer { name: name.to_owned(), program: program.to_owned() }
@@ -26,7 +63,7 @@ impl Method {
 
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Lease => "lease",
+            Self::Lease(kind, _) => kind.name(),
             Self::BindToZero => "bind port 0 and close it",
             Self::Probe => "draw one and try to bind it",
             Self::Peer { name, .. } => name,
@@ -37,20 +74,33 @@ impl Method {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Peer { name, program } => format!("{name}={program}"),
+            Self::Lease(kind, Some(range)) => format!("{}@{range}", kind.name()),
             _ => self.name().to_owned(),
         }
     }
 
     pub(crate) fn read(text: &str) -> Self {
-        [Self::Lease, Self::BindToZero, Self::Probe]
+        let (name, range) = match text.split_once('@') {
+            Some((name, range)) => (name, Some(range.parse().unwrap())),
+            None => (text, None),
+        };
+        Kind::ALL
+            .map(|kind| Self::Lease(kind, range))
             .into_iter()
-            .find(|method| method.name() == text)
+            .chain([Self::BindToZero, Self::Probe])
+            .find(|method| method.name() == name)
             .unwrap_or_else(|| Self::peer(text))
     }
 
     pub(crate) fn start(&self) -> Picker {
         match self {
-            Self::Lease => Picker::Lease,
+            Self::Lease(kind, range) => {
+                let request = kind.request();
+                Picker::Lease(match range {
+                    Some(range) => request.within(*range),
+                    None => request,
+                })
+            }
             Self::BindToZero => Picker::BindToZero,
             Self::Probe => Picker::Probe(u64::from(std::process::id())),
             Self::Peer { program, .. } => {
@@ -67,7 +117,7 @@ impl Method {
 
 /// Gets ports.
 pub(crate) enum Picker {
-    Lease,
+    Lease(Request),
     BindToZero,
     Probe(u64),
     Peer(Child, BufReader<ChildStdout>),
@@ -77,8 +127,8 @@ impl Picker {
     /// A port, and what holds it; none where there is none to be had.
     pub(crate) fn pick(&mut self) -> Option<(u16, Option<Lease>)> {
         match self {
-            Self::Lease => {
-                let held = lease(&Request::tcp()).ok()?;
+            Self::Lease(request) => {
+                let held = lease(request).ok()?;
                 Some((held.number(), Some(held)))
             }
             Self::BindToZero => {

@@ -1,9 +1,12 @@
 //! One process that takes ports, and what it writes of it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, UdpSocket};
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime};
+
+use ports_core::Transport;
+use ports_lease::Lease;
 
 use super::method::{Method, draw};
 
@@ -36,8 +39,10 @@ impl Log {
             })
             .collect();
         assert!(worker.wait().unwrap().success());
-        let none = ports - uses.len();
-        Self { uses, none }
+        // A run has a line for each of its ports.
+        let mut asked: Vec<u128> = uses.iter().map(|one| one.from).collect();
+        asked.dedup();
+        Self { none: ports - asked.len(), uses }
     }
 }
 
@@ -58,15 +63,43 @@ pub(crate) fn run(args: &[String]) {
         let took = asked.elapsed().as_nanos();
         let from = now();
         std::thread::sleep(between(0, start_up_ms));
-        let listener = TcpListener::bind(("127.0.0.1", port));
+        let sockets = match &held {
+            Some(lease) => bind_all(lease),
+            None => TcpListener::bind(("127.0.0.1", port)).map(|one| (vec![one], Vec::new())),
+        };
         std::thread::sleep(between(1, 20));
-        let bound = u8::from(listener.is_ok());
+        let bound = u8::from(sockets.is_ok());
         let until = now();
-        drop((listener, held));
-        writeln!(log, "{port} {from} {until} {bound} {took}").unwrap();
+        let count = held.as_ref().map_or(1, |lease| lease.ports().len() as u16);
+        drop((sockets, held));
+        for port in port..port + count {
+            writeln!(log, "{port} {from} {until} {bound} {took}").unwrap();
+        }
     }
     picker.end();
     std::io::stdout().write_all(&log).unwrap();
+}
+
+/// Leases, binds and holds until it is killed.
+pub(crate) fn hold(args: &[String]) {
+    let mut picker = Method::read(&args[0]).start();
+    loop {
+        let held = picker.pick();
+        let sockets = held.as_ref().and_then(|(_, lease)| bind_all(lease.as_ref()?).ok());
+        std::thread::sleep(Duration::from_millis(1));
+        drop((sockets, held));
+    }
+}
+
+fn bind_all(lease: &Lease) -> io::Result<(Vec<TcpListener>, Vec<UdpSocket>)> {
+    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
+    for address in lease.ports().map(|port| ("127.0.0.1", port.number())) {
+        listeners.push(TcpListener::bind(address)?);
+        if lease.transports().contains(&Transport::Udp) {
+            sockets.push(UdpSocket::bind(address)?);
+        }
+    }
+    Ok((listeners, sockets))
 }
 
 fn now() -> u128 {

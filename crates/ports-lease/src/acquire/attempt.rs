@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use ports_core::{ClaimError, ClaimRequest, Owner, Port, PortClaim, PortRegistry, Transport};
 
 use super::Bound;
+use crate::copies::Copies;
 use crate::error::LeaseError;
 use crate::kernel_ports::KernelPorts;
 use crate::lease::{PassedOver, PassedOverReason};
-use crate::lock;
+use crate::lock::{self, Locks};
 use crate::lock_name::{self, Label};
 use crate::place::Place;
 use crate::registry;
@@ -24,14 +25,16 @@ pub(super) struct Attempt<'a> {
     owner: Owner,
     places: Vec<Place>,
     since_ms: u64,
-    /// A first lock that has no name yet, and the label that already speaks of it.
+    /// A label, and the first lock that it speaks of, which has no name yet.
     spare: Option<(OwnedFd, OwnedFd)>,
+    /// Whether the ports stay bound.
+    binds: bool,
 }
 
 /// A run of ports, all held.
 pub(super) struct Taken {
     pub(super) first: Port,
-    pub(super) locks: Vec<OwnedFd>,
+    pub(super) locks: Locks,
     pub(super) label: OwnedFd,
     pub(super) claims: Vec<PortClaim>,
     pub(super) sockets: Vec<Bound>,
@@ -48,7 +51,15 @@ pub(super) enum Obstacle {
 pub(super) enum Reason {
     Claim(ClaimError),
     Locked,
-    InUse { address: IpAddr, source: io::Error },
+    InUse {
+        address: IpAddr,
+        source: io::Error,
+    },
+    /// A capability that is not one over this network namespace does not count.
+    NotPermitted {
+        address: IpAddr,
+        source: io::Error,
+    },
 }
 
 impl Obstacle {
@@ -57,7 +68,9 @@ impl Obstacle {
         let Self::Port { transport, port, reason } = self else { return None };
         let reason = match reason {
             Reason::Claim(ClaimError::Held { .. }) | Reason::Locked => PassedOverReason::Locked,
-            Reason::Claim(ClaimError::Privileged { .. }) => PassedOverReason::Privileged,
+            Reason::Claim(ClaimError::Privileged { .. }) | Reason::NotPermitted { .. } => {
+                PassedOverReason::Privileged
+            }
             Reason::Claim(_) => return None,
             Reason::InUse { .. } => PassedOverReason::InUse,
         };
@@ -66,7 +79,7 @@ impl Obstacle {
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(request: &'a Request, kernel: &KernelPorts) -> Self {
+    pub(super) fn new(request: &'a Request, kernel: &KernelPorts, binds: bool) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             request,
@@ -75,6 +88,7 @@ impl<'a> Attempt<'a> {
             places: Place::of(request),
             since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
             spare: None,
+            binds,
         }
     }
 
@@ -82,8 +96,15 @@ impl<'a> Attempt<'a> {
     /// nobody else who leases, nobody at all.
     pub(super) fn take(&mut self, first: Port) -> Result<Taken, Obstacle> {
         let claims = self.claim(first)?;
-        let (locks, label) = self.lock(first)?;
-        let sockets = self.bind(first)?;
+        // Where it ends early, the locks go before the label: without it they would be taken for a
+        // stranger's.
+        let (label, locks) = self.lock(first)?;
+        let mut sockets = Vec::new();
+        if self.binds {
+            self.bind(first, |bound| sockets.push(bound))?;
+        } else {
+            self.probe(first)?;
+        }
         Ok(Taken { first, locks, label, claims, sockets })
     }
 
@@ -107,13 +128,13 @@ impl<'a> Attempt<'a> {
         Ok(claims)
     }
 
-    fn lock(&mut self, first: Port) -> Result<(Vec<OwnedFd>, OwnedFd), Obstacle> {
-        let (first_lock, label) = match self.spare.take() {
+    fn lock(&mut self, first: Port) -> Result<(OwnedFd, Locks), Obstacle> {
+        let (label, first_lock) = match self.spare.take() {
             Some(spare) => spare,
             None => self.label()?,
         };
         let mut unused = Some(first_lock);
-        let mut locks = Vec::new();
+        let mut locks = Locks::default();
         for port in self.run(first) {
             for transport in self.request.protocols.transports().iter().copied() {
                 let name = lock_name::lock(transport, port.number());
@@ -123,21 +144,22 @@ impl<'a> Attempt<'a> {
                     None => lock::socket().map_err(failed)?,
                 };
                 if !lock::take(&socket, &name).map_err(failed)? {
-                    if locks.is_empty() {
+                    if locks.0.is_empty() {
                         // Neither has a name of this port: both serve the next try.
-                        self.spare = Some((socket, label));
+                        self.spare = Some((label, socket));
                     }
                     return Err(Obstacle::Port { transport, port, reason: Reason::Locked });
                 }
-                locks.push(socket);
+                locks.0.push(socket);
             }
         }
-        Ok((locks, label))
+        Ok((label, locks))
     }
 
-    /// A socket for the first lock, and the label that says whose it is.
+    /// A label, and the socket for the first lock that it speaks of.
     fn label(&self) -> Result<(OwnedFd, OwnedFd), Obstacle> {
         let unnamed = |source| failure("ports-lease", source);
+        let socket = lock::socket().map_err(unnamed)?;
         let first_lock = lock::socket().map_err(unnamed)?;
         let label = Label {
             inode: lock::inode(&first_lock).map_err(unnamed)?,
@@ -148,26 +170,48 @@ impl<'a> Attempt<'a> {
             name: self.request.name.as_deref().map(lock_name::shown).unwrap_or_default(),
         };
         let name = label.abstract_name();
-        let socket = lock::socket().map_err(unnamed)?;
         match lock::take(&socket, &name) {
-            Ok(true) => Ok((first_lock, socket)),
+            Ok(true) => Ok((socket, first_lock)),
             // It has the inode of our socket in it.
             Ok(false) => Err(failure(&name, io::ErrorKind::AddrInUse.into())),
             Err(source) => Err(failure(&name, source)),
         }
     }
 
+    /// Looks whether the run can be bound, and leaves it unbound.
+    fn probe(&self, first: Port) -> Result<(), Obstacle> {
+        let (transport, place) = (self.request.protocols.transports()[0], self.places[0]);
+        let address = place.address;
+        let failed = |source| {
+            Obstacle::Failure(LeaseError::Bind { transport, port: first, address, source })
+        };
+        let copies = Copies::watch().map_err(failed)?;
+        // One after the other, so that a long run takes one descriptor.
+        self.bind(first, drop)?;
+        if copies.are_gone().map_err(failed)? {
+            return Ok(());
+        }
+        let reason = Reason::InUse { address, source: io::ErrorKind::AddrInUse.into() };
+        Err(Obstacle::Port { transport, port: first, reason })
+    }
+
     /// Binds the run at every address of the request.
-    fn bind(&self, first: Port) -> Result<Vec<Bound>, Obstacle> {
-        let mut sockets = Vec::new();
+    fn bind(&self, first: Port, mut bound: impl FnMut(Bound)) -> Result<(), Obstacle> {
         for port in self.run(first) {
             for transport in self.request.protocols.transports().iter().copied() {
                 for place in self.places.iter().copied() {
                     let address = place.address;
                     match place.bind(transport, port) {
-                        Ok(socket) => sockets.push(Bound { socket, transport, port, place }),
+                        Ok(socket) => bound(Bound { socket, transport, port, place }),
                         Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                             let reason = Reason::InUse { address, source };
+                            return Err(Obstacle::Port { transport, port, reason });
+                        }
+                        Err(source)
+                            if source.kind() == io::ErrorKind::PermissionDenied
+                                && port < self.registry.privileged_below() =>
+                        {
+                            let reason = Reason::NotPermitted { address, source };
                             return Err(Obstacle::Port { transport, port, reason });
                         }
                         Err(source) => {
@@ -178,7 +222,7 @@ impl<'a> Attempt<'a> {
                 }
             }
         }
-        Ok(sockets)
+        Ok(())
     }
 
     /// The ports of the run. The claims were made for all of them, so none is past the last.

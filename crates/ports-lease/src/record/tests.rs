@@ -90,7 +90,7 @@ fn records_say_who() {
     assert_eq!(record(&[(5, "sh"), (6, "node")], None, true), "sh (process 5) and 1 more");
     assert_eq!(
         record(&[], Some("web"), true),
-        "`web`, held by process 5 of user 1000, which cannot be looked into"
+        "`web`, held by a process (taken by process 5) of user 1000, which cannot be looked into"
     );
     assert_eq!(record(&[], None, false), "a process of user 1000, which cannot be looked into");
 }
@@ -112,4 +112,36 @@ proptest! {
             .count();
         prop_assert_eq!(locks(sockets).len(), expected);
     }
+}
+
+#[test]
+fn what_a_list_caught_in_between_is_looked_at_again() {
+    let listed = |sockets| locks(sockets);
+    let stranger = lock(Transport::Tcp, 20003, 4, 0);
+    let mut looks = vec![
+        // The second label was gone by before it was made; the third lease is ending.
+        listed(vec![
+            lock(Transport::Tcp, 20000, 1, 0),
+            label(1, Protocols::Tcp, 1, "first", 0),
+            lock(Transport::Tcp, 20001, 2, 0),
+            lock(Transport::Tcp, 20002, 3, 0),
+            stranger.clone(),
+        ]),
+        // Another has the port of the third now, and is no part of the first look.
+        listed(vec![
+            label(2, Protocols::Tcp, 1, "second", 0),
+            lock(Transport::Tcp, 20001, 2, 0),
+            lock(Transport::Tcp, 20002, 5, 0),
+            stranger.clone(),
+        ]),
+        listed(vec![stranger]),
+    ]
+    .into_iter();
+    let found = confirmed(|| looks.next().ok_or(())).unwrap();
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|lock| (lock.port.number(), lock.label.map(|label| label.name)))
+        .collect();
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(found, [(20000, named("first")), (20001, named("second")), (20003, None)]);
 }

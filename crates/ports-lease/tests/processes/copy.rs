@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
-use ports_lease::{Lease, Request, bind, lease};
+use ports_lease::{KernelPorts, Lease, Request, bind, lease};
 
 /// What a copy is to do, and where it looks for ports.
 const ROLE: &str = "PORTS_LEASE_TEST_ROLE";
@@ -124,7 +124,7 @@ pub(crate) fn act() {
         setresgid(Gid::from_raw(NOBODY), Gid::from_raw(NOBODY), Gid::from_raw(NOBODY)).unwrap();
         setresuid(Uid::from_raw(NOBODY), Uid::from_raw(NOBODY), Uid::from_raw(NOBODY)).unwrap();
     }
-    if role == "hold-in-a-namespace" || role == "without-ipv6" {
+    if ["hold-in-a-namespace", "without-ipv6", "reserved"].contains(&role.as_str()) {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
     }
     let request = Request::tcp().within(range.parse().unwrap()).name(role.as_str());
@@ -150,6 +150,19 @@ pub(crate) fn act() {
             panic!("{}", held.exec(shell.args(["-c", script])));
         }
         "without-ipv6" => without_ipv6(&request),
+        "reserved" => reserved(),
+        "elsewhere-as-nobody" => {
+            // The test harness has threads: unshare(2) of the user is for a process with one.
+            let mut shell = Command::new("unshare");
+            let script = "\"$0\" --exact act --nocapture";
+            shell.args(["--user", "--map-root-user", "sh", "-c", script]);
+            shell.arg(std::env::current_exe().unwrap()).env(ROLE, "privileged-elsewhere");
+            assert!(shell.status().unwrap().success());
+        }
+        "privileged-elsewhere" => {
+            let held = lease(&request).unwrap();
+            println!("leased above the floor: {}", held.number() >= 1024);
+        }
         other => panic!("no such role: {other}"),
     }
 }
@@ -160,6 +173,16 @@ fn without_ipv6(request: &Request) {
     let everywhere = bind(request).unwrap();
     println!("both families: {} listener", everywhere.listeners().len());
     println!("ephemeral: {}", everywhere.lease().is_ephemeral());
+}
+
+/// More than a page of single ports, which the kernel writes into one read or cuts.
+fn reserved() {
+    let ports: Vec<String> = (10_000..=65_534).step_by(2).map(|port| port.to_string()).collect();
+    for count in [1, 100, ports.len()] {
+        let text = ports[..count].join(",");
+        std::fs::write("/proc/sys/net/ipv4/ip_local_reserved_ports", text).unwrap();
+        println!("{count}: {}", KernelPorts::read().unwrap().reserved.len());
+    }
 }
 
 fn port(text: &str) -> u16 {
