@@ -7,6 +7,8 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
+//! - [`tcp_info`]: what the kernel knows of a TCP connection.
+//! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
@@ -72,6 +74,7 @@ mod address;
 mod control;
 mod filter;
 mod headers;
+mod inherited;
 mod link;
 mod netlink;
 mod option;
@@ -80,9 +83,11 @@ mod readiness;
 mod receive_batch;
 mod ring;
 mod send_batch;
+mod tcp_info;
 mod tun;
 
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
+pub use inherited::{InheritError, Inherited, inherited_descriptors};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
@@ -94,4 +99,5 @@ pub use readiness::wait_readable;
 pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
+pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;

@@ -10,7 +10,7 @@ use ports_core::FiveTuple;
 use tokio_util::sync::CancellationToken;
 
 use crate::link::Link;
-use crate::server::{BroadcastReport, ClientId, Clients};
+use crate::server::{BroadcastReport, ClientId, ClientInfo, Clients};
 
 /// One client's connection, given to the [`Handler`](crate::Handler).
 ///
@@ -51,6 +51,11 @@ impl Connection {
         self.reader.shared.link.tuple()
     }
 
+    /// The connection as it is now, with its counts and the kernel's.
+    pub fn info(&self) -> ClientInfo {
+        ClientInfo::new(self.id(), &self.reader.shared.link)
+    }
+
     /// Whether the server is shutting down: [`read`](Self::read) gives what is there, then 0.
     pub fn shutdown_requested(&self) -> bool {
         self.reader.shared.clients.stopping().is_cancelled()
@@ -65,6 +70,15 @@ impl Connection {
     /// The two directions apart, to be used at the same time.
     pub fn into_split(self) -> (ConnectionReader, ConnectionWriter) {
         (self.reader, self.writer)
+    }
+
+    /// See [`ConnectionReader::readable`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn readable(&mut self) {
+        self.reader.readable().await;
     }
 
     /// See [`ConnectionReader::read`].
@@ -152,6 +166,17 @@ pub struct ConnectionReader {
 }
 
 impl ConnectionReader {
+    /// Waits until [`read`](Self::read) has something to say: data, the end, or an error. Nothing
+    /// is read, so that a handler needs no buffer while its client is idle. Over TLS a part of a
+    /// record counts already, and the read may have to wait for the rest.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn readable(&mut self) {
+        poll_fn(|context| self.shared.link.poll_readable(context)).await;
+    }
+
     /// Reads what is there into `buffer`, at least one byte; waits for it. `Ok(0)` is the end: the
     /// client's end of input or, once the server shuts down, the end of what had arrived by then.
     ///

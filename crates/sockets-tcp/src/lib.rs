@@ -79,6 +79,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod buffer;
 mod client;
 mod close_reason;
 mod connection;
@@ -88,8 +89,12 @@ mod failure;
 mod handler;
 mod link;
 mod observer;
+mod options;
 mod outbox;
 mod server;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use backoff::{Backoff, Reconnect, Retry};
 pub use client::{
@@ -100,7 +105,16 @@ pub use connection::{Connection, ConnectionReader, ConnectionWriter};
 pub use events::{Events, Received};
 pub use failure::{Failure, Operation};
 pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handler_fn};
+pub use options::Keepalive;
 pub use server::{
-    BindError, BroadcastReport, ClientId, ClientInfo, CutOff, SendError, ServerEvent, ServerInfo,
-    ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
+    BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
+    ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
 };
+#[cfg(target_os = "linux")]
+pub use server::{InheritError, InheritedListener, inherited_listeners};
+/// The connection's numbers as the kernel has them.
+#[cfg(target_os = "linux")]
+pub use sockets_sys::TcpInfo;
+/// TLS is rustls: its configurations are what the builders take.
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;

@@ -201,7 +201,7 @@ impl TcpClientBuilder {
             dialing: self.dialing,
             reconnect: self.reconnect,
             limits: self.limits,
-            patience: Patience { idle: None, linger: self.linger },
+            patience: Patience { idle: None, first_byte: None, linger: self.linger },
             incoming,
             first: Some(first),
         };

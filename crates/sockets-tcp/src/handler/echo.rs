@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Handler, HandlerError};
+use crate::buffer::{self, ReadBuffer};
 use crate::connection::Connection;
 
 /// Sends back what it receives, byte for byte (RFC 862).
@@ -16,7 +17,7 @@ pub struct Echo {
 
 impl Echo {
     /// The size of a read, and so of a write: 64 KiB.
-    pub const BUFFER: usize = 64 * 1024;
+    pub const BUFFER: usize = buffer::SIZE;
 
     /// An echo without a prefix.
     pub const fn new() -> Self {
@@ -33,9 +34,10 @@ impl Echo {
 
 impl Handler for Echo {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        let mut buffer = vec![0; Self::BUFFER];
         let mut lines = LinePrefix::new(&self.prefix);
         loop {
+            connection.readable().await;
+            let mut buffer = ReadBuffer::take();
             let read = connection.read(&mut buffer).await?;
             if read == 0 {
                 return Ok(());

@@ -6,6 +6,7 @@ mod broken;
 mod client;
 mod ends;
 mod fairness;
+mod limits;
 mod server;
 mod shutdown;
 mod slow;
