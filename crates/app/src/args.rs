@@ -2,6 +2,7 @@
 
 mod demo;
 mod diff;
+mod forward;
 mod lookup;
 mod output;
 mod scan;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use demo::DemoArgs;
 pub(crate) use diff::{DiffArgs, SavedScan};
+pub(crate) use forward::ForwardArgs;
 pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Connect, and move standard input there and what comes back to standard output
     Connect(ConnectArgs),
+    /// Pass on what comes to one endpoint to another, and back
+    Forward(ForwardArgs),
     /// Show packets as they pass the interfaces of this machine
     #[cfg(target_os = "linux")]
     Sniff(SniffArgs),
@@ -116,6 +120,8 @@ mod tests {
                 &["listen", "::1:0", "--slow"],
                 &["listen", "::1:0", "--idle-timeout"],
                 &["connect"],
+                &["forward"],
+                &["forward", "::1:0"],
                 &["sniff"],
                 &["sniff", "--count"],
                 &["demo", "--tcp-port"],

@@ -4,9 +4,11 @@ pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod forward;
 pub(crate) mod listen;
 pub(crate) mod lookup;
 pub(crate) mod man;
+mod metrics;
 pub(crate) mod scan;
 #[cfg(target_os = "linux")]
 pub(crate) mod sniff;

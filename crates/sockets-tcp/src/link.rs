@@ -134,6 +134,12 @@ impl Link {
         }
     }
 
+    /// Ends the connection by a reset, so that the peer does not take its stream for whole.
+    pub(crate) fn abort(&self, reason: CloseReason) {
+        lock(&self.sending).truncated = true;
+        self.close(Closing::Abort(reason));
+    }
+
     /// How the connection was asked to end, if it was.
     pub(crate) fn closing(&self) -> Option<Closing> {
         lock(&self.sending).closing

@@ -1,6 +1,7 @@
 //! Arguments of `ports listen` and `ports connect`.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub(crate) struct ListenArgs {
     /// Write events as JSON lines to FILE; - is standard output, where that carries no data
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<EventTarget>,
+    /// Serve statistics for Prometheus at http://ADDR/metrics; ADDR is a loopback address
+    #[arg(long, value_name = "ADDR", value_parser = loopback)]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Print statistics to standard error at the end
     #[arg(long)]
     pub(crate) stats: bool,
@@ -101,6 +105,17 @@ impl FromStr for SlowArg {
 
 fn unknown_policy() -> String {
     "expected block, block=TIME, drop-newest, drop-oldest or disconnect".to_owned()
+}
+
+/// An address that only this machine reaches: whoever reads the statistics is not asked who it is.
+pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:9100".to_owned())?;
+    if address.ip().to_canonical().is_loopback() {
+        Ok(address)
+    } else {
+        Err("not a loopback address: anybody on the network could read them".to_owned())
+    }
 }
 
 /// Where events go.

@@ -1,16 +1,17 @@
 //! `ports listen`: open listening sockets and serve them.
 
-mod bind;
+pub(in crate::commands) mod bind;
 pub(in crate::commands) mod events;
 mod pipe;
 mod pipe_udp;
 mod plan;
 mod relay_udp;
-mod services;
+pub(in crate::commands) mod services;
 
 use self::bind::Bound;
 use crate::args::{ListenArgs, ServiceKind};
 use crate::commands::connect::session::Session;
+use crate::commands::metrics::Metrics;
 use crate::exit::Exit;
 use crate::output::{EventLine, Terminal};
 use crate::signals::Signals;
@@ -27,6 +28,7 @@ pub(crate) async fn run(
 }
 
 async fn serve(args: &ListenArgs, session: &Session) -> anyhow::Result<()> {
+    let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
     let opening = bind::open(&args.endpoints, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let bound = bound?;

@@ -12,17 +12,17 @@ use crate::commands::connect::resolve::{addresses, interface};
 use crate::commands::connect::session::Session;
 
 /// The sockets, all open.
-pub(super) struct Bound {
-    pub(super) tcp: Vec<TcpListener>,
-    pub(super) udp: Vec<UdpSocket>,
+pub(in crate::commands) struct Bound {
+    pub(in crate::commands) tcp: Vec<TcpListener>,
+    pub(in crate::commands) udp: Vec<UdpSocket>,
     /// Where they listen, with the kernel's ports.
-    pub(super) endpoints: Vec<Endpoint>,
+    pub(in crate::commands) endpoints: Vec<Endpoint>,
 }
 
 /// Why an endpoint cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum ListenError {
+pub(in crate::commands) enum ListenError {
     #[error("cannot listen on {endpoint}: the port is in use; take another one, or 0 for any")]
     InUse { endpoint: Endpoint, source: io::Error },
     #[error(
@@ -63,7 +63,10 @@ impl ListenError {
 }
 
 /// All of them or none; of a name, every address that this machine has.
-pub(super) async fn open(endpoints: &[Endpoint], session: &Session) -> anyhow::Result<Bound> {
+pub(in crate::commands) async fn open(
+    endpoints: &[Endpoint],
+    session: &Session,
+) -> anyhow::Result<Bound> {
     let mut bound = Bound { tcp: Vec::new(), udp: Vec::new(), endpoints: Vec::new() };
     for endpoint in endpoints {
         let mut elsewhere = None;

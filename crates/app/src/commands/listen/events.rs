@@ -6,7 +6,10 @@ use sockets_udp::{Event, Operation};
 use crate::output::{EventLine, EventSender};
 
 /// Writes a server's events until its last.
-pub(super) async fn tell_tcp(mut events: sockets_tcp::Events<ServerEvent>, log: EventSender) {
+pub(in crate::commands) async fn tell_tcp(
+    mut events: sockets_tcp::Events<ServerEvent>,
+    log: EventSender,
+) {
     while let Some(received) = events.recv().await {
         if let Some(line) = tcp_line(received) {
             log.send(line).await;

@@ -111,7 +111,7 @@ async fn serve(
     Ok(failed)
 }
 
-async fn shut_down(server: &TcpServer, terminal: Terminal) {
+pub(in crate::commands) async fn shut_down(server: &TcpServer, terminal: Terminal) {
     let report = server.shutdown(GRACE).await;
     for cut in &report.cut_off {
         terminal.warn(&format!(
