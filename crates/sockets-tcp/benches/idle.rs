@@ -93,7 +93,7 @@ fn clients(server: SocketAddr) {
         output.flush().unwrap();
     };
     let mut streams: Vec<TcpStream> = Vec::new();
-    let mut connect = |count: usize, streams: &mut Vec<TcpStream>| {
+    let connect = |count: usize, streams: &mut Vec<TcpStream>| {
         while streams.len() < count {
             let mut stream = TcpStream::connect(server).unwrap();
             // An answer, so that the server has it in its books.

@@ -50,16 +50,13 @@ async fn run(policy: SlowPolicy, with_stalled: bool) -> (f64, u64) {
                 stream.read_exact(&mut message).await.unwrap();
                 let (stamp, rest) = message.split_first_chunk().unwrap();
                 let sent = Duration::from_nanos(u64::from_le_bytes(*stamp));
-                delays.push((begun.elapsed() - sent).as_nanos() as f64 / 1000.0);
+                delays.push(begun.elapsed().saturating_sub(sent).as_nanos() as f64 / 1000.0);
                 assert_eq!(rest[..4], number.to_le_bytes(), "all of them, in order");
             }
             delays
         });
     }
-    let silent = match with_stalled {
-        true => Some(stalled(address).await),
-        false => None,
-    };
+    let silent = if with_stalled { Some(stalled(address).await) } else { None };
     let mut speaker = TcpStream::connect(address).await.unwrap();
     speaker.set_nodelay(true).unwrap();
     while server.info().active < LISTENERS + 1 + usize::from(with_stalled) {

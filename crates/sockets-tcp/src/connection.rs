@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use ports_core::FiveTuple;
@@ -55,6 +56,10 @@ impl Connection {
     /// The connection as it is now, with its counts and the kernel's.
     pub fn info(&self) -> ClientInfo {
         ClientInfo::new(self.id(), &self.reader.shared.link)
+    }
+
+    pub(crate) fn halves(&mut self) -> (&mut ConnectionReader, &mut ConnectionWriter) {
+        (&mut self.reader, &mut self.writer)
     }
 
     /// Whether the server is shutting down: [`read`](Self::read) gives what is there, then 0.
@@ -190,7 +195,19 @@ impl ConnectionReader {
     ///
     /// Safe: where the future is dropped, nothing was read.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|context| self.shared.link.poll_read(context, buffer)).await
+        poll_fn(|context| self.poll_read(context, buffer)).await
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.shared.link.poll_read(context, buffer)
+    }
+
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.shared.link.tuple().remote
     }
 }
 
@@ -201,6 +218,10 @@ pub struct ConnectionWriter {
 }
 
 impl ConnectionWriter {
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.shared.link.tuple().remote
+    }
+
     /// Writes all of `data` to the socket, without a copy, after what was queued before. Waits as
     /// long as the client does not read: this is the back-pressure; the server's slow policy is
     /// for what others send to this client.

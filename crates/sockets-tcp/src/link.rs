@@ -4,6 +4,7 @@
 //! connection's own task waits for the socket; everybody else only leaves work for it.
 
 mod flushing;
+mod keeping;
 mod line;
 mod receiving;
 mod sending;
@@ -159,11 +160,13 @@ impl Link {
     /// stream that lost bytes ends in a reset, never in what looks like its proper end.
     pub(crate) fn bury(&self) {
         let mut sending = lock(&self.sending);
+        let cut = sending.outbox.cut();
         let loss = sending.bury();
         let truncated = sending.truncated;
         let stream = sending.stream.take();
         drop(sending);
         self.progress.notify_waiters();
+        self.observer.cut(cut);
         self.observer.dropped(loss);
         if let Some(stream) = &stream
             && truncated

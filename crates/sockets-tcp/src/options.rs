@@ -18,7 +18,7 @@ pub struct Keepalive {
 
 impl Keepalive {
     /// How long nothing moves before the first probe, unless set: 60 s.
-    pub const DEFAULT_IDLE: Duration = Duration::from_secs(60);
+    pub const DEFAULT_IDLE: Duration = Duration::from_mins(1);
     /// The time between probes, unless set: 10 s.
     pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
     /// How many unanswered probes end the connection, unless set: 6. With the other defaults a peer

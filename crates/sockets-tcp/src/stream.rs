@@ -150,6 +150,10 @@ impl Stream {
     }
 
     /// Hands over what waits here; `WouldBlock` where the kernel does not take all of it.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unnecessary_wraps, reason = "plain TCP has nothing that could fail")
+    )]
     pub(crate) fn try_flush(&self) -> io::Result<()> {
         match self {
             Self::Plain(_) => Ok(()),

@@ -40,7 +40,6 @@ pub(crate) async fn accept(
 }
 
 /// The client's side of a handshake.
-#[allow(dead_code, reason = "the client is about to use it")]
 pub(crate) async fn connect(
     tcp: TcpStream,
     config: Arc<ClientConfig>,

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use nix::sched::{CloneFlags, unshare};
-use sockets_tcp::{CloseReason, Discard, Keepalive, Received, ServerEvent, TcpServer};
-use tokio::net::TcpStream;
+use sockets_tcp::{
+    ClientEvent, CloseReason, Discard, Keepalive, Received, ServerEvent, TcpClient,
+    TcpClientBuilder, TcpServer,
+};
+use tokio::net::{TcpListener, TcpStream};
 
 /// Runs a test on a thread in a network namespace that nobody else has, and that goes with it.
 fn alone(test: impl Future<Output = ()> + Send + 'static) {
@@ -71,5 +74,51 @@ fn the_user_timeout_bounds_how_long_bytes_stay_unacknowledged() {
         let client = server.clients()[0].id;
         server.send(client, Bytes::from_static(b"into the void")).await.unwrap();
         assert_eq!(reason(&server).await, CloseReason::Reset);
+    });
+}
+
+/// Why a client's connection ended whose server vanished, and how reading or writing failed.
+async fn vanished(
+    set_up: impl FnOnce(TcpClientBuilder) -> TcpClientBuilder,
+    message: &'static str,
+) -> (std::io::ErrorKind, CloseReason) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let builder = set_up(TcpClient::builder(listener.local_addr().unwrap()));
+    let (client, accepted) = tokio::join!(builder.connect(), listener.accept());
+    let (client, _peer) = (client.unwrap(), accepted.unwrap().0);
+    let mut events = client.events();
+    loopback("down");
+    client.send(message.into()).await.unwrap();
+    let mut failed = None;
+    loop {
+        match events.recv().await.unwrap() {
+            Received::Event(ClientEvent::Error { failure }) => failed = failure.kind(),
+            Received::Event(ClientEvent::Disconnected { reason, .. }) => {
+                return (failed.unwrap(), reason);
+            }
+            Received::Event(_) => {}
+            Received::Lagged(missed) => panic!("{missed} events missed"),
+        }
+    }
+}
+
+const GONE: (std::io::ErrorKind, CloseReason) = (std::io::ErrorKind::TimedOut, CloseReason::Reset);
+
+#[test]
+#[ignore = "needs root and ip: takes the link of a namespace of its own down"]
+fn a_clients_probes_notice_a_server_that_is_gone() {
+    alone(async {
+        let second = Duration::from_secs(1);
+        let keepalive = Keepalive::new().idle(second).interval(second).count(1);
+        assert_eq!(vanished(|builder| builder.keepalive(keepalive), "").await, GONE);
+    });
+}
+
+#[test]
+#[ignore = "needs root and ip: takes the link of a namespace of its own down"]
+fn a_clients_user_timeout_notices_a_server_that_is_gone() {
+    alone(async {
+        let timeout = Duration::from_millis(500);
+        assert_eq!(vanished(|builder| builder.user_timeout(timeout), "lost").await, GONE);
     });
 }

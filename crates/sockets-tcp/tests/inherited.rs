@@ -2,7 +2,7 @@
 //! is both: it starts itself, by a shell that sets the variables, since only the child knows its
 //! own process id.
 
-#![expect(clippy::unwrap_used, clippy::exit, reason = "a test stops where it fails")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 #[cfg(not(target_os = "linux"))]
 fn main() {}

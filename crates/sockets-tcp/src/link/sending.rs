@@ -1,5 +1,6 @@
 //! The sending direction of a connection: whose turn it is, what waits, what was lost.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
@@ -52,6 +53,8 @@ pub(super) struct Sending {
     /// Missing from the stream: lost with the connection, or with a `write_all` that was given up
     /// in its middle.
     pub(super) lost: Loss,
+    /// Whole messages that the next connection is to send; `None` where there is no next one.
+    pub(super) kept: Option<VecDeque<Bytes>>,
     /// Never part of the stream: dropped under the slow policy, or given up before its beginning.
     pub(super) dropped: Loss,
     /// Bytes are missing from the stream, and nothing may follow them.
@@ -75,6 +78,7 @@ impl Sending {
             taken: 0,
             bytes_out: 0,
             lost: Loss::default(),
+            kept: None,
             dropped: Loss::default(),
             truncated: false,
             closing: None,
@@ -141,7 +145,14 @@ impl Sending {
 
     /// Drops all that waits, in a way that the peer will notice; says what it was.
     pub(super) fn lose_all(&mut self) -> Loss {
-        let mut loss = self.outbox.clear();
+        let mut loss = match &mut self.kept {
+            None => self.outbox.clear(),
+            Some(kept) => {
+                let loss = self.outbox.clear_into(kept);
+                self.truncated |= !kept.is_empty();
+                loss
+            }
+        };
         loss += self.in_flight();
         self.taken = self.bytes_out;
         if let Some(turn) = self.turn.take() {
@@ -149,6 +160,15 @@ impl Sending {
         }
         self.lose(loss);
         self.line.refuse_all();
+        loss
+    }
+
+    /// See [`Link::lose_kept`].
+    pub(super) fn lose_kept(&mut self) -> Loss {
+        let kept = self.kept.take().unwrap_or_default();
+        let bytes = kept.iter().map(Bytes::len).sum();
+        let loss = Loss { messages: kept.len(), bytes };
+        self.lose(loss);
         loss
     }
 
@@ -229,7 +249,7 @@ impl Link {
             }
             let rest = written < message.len();
             if rest {
-                sending.outbox.push_rest(message.slice(written..), written > 0);
+                sending.outbox.push_rest(message.slice(written..), written);
             }
             return (Offer::Accepted { dropped: 0 }, rest || unsent);
         }
@@ -296,8 +316,10 @@ impl Link {
 
     fn fail_locked(&self, sending: &mut Sending, kind: io::ErrorKind) {
         sending.failed = Some(kind);
+        let cut = sending.outbox.cut();
         let loss = sending.lose_all();
         self.progress.notify_waiters();
+        self.observer.cut(cut);
         self.observer.dropped(loss);
     }
 }

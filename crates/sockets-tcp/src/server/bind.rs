@@ -221,12 +221,13 @@ impl Listener {
     /// Closes the socket behind those who wait in its backlog: they come first. No more come than
     /// the backlog is long, however fast others connect.
     pub(super) fn into_waiting(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
-        let Self { socket, backlog, _claim, .. } = self;
+        let Self { socket, backlog, _claim: claim, .. } = self;
         // It fails only where the runtime is going, and then nobody can be served.
         let socket = socket.into_std().ok();
         let mut left = backlog.saturating_add(1);
         std::iter::from_fn(move || {
-            let _held = &_claim;
+            // Held as long as the socket is bound.
+            let _held = &claim;
             let socket = socket.as_ref()?;
             while left > 0 {
                 left -= 1;

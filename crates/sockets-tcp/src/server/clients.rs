@@ -87,10 +87,6 @@ impl Clients {
         self.events.subscribe()
     }
 
-    pub(super) fn max_connections(&self) -> usize {
-        self.max_connections
-    }
-
     pub(super) fn slow_policy(&self) -> SlowPolicy {
         self.slow
     }

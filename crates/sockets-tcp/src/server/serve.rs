@@ -56,6 +56,7 @@ pub(super) struct Arrival {
 
 impl<H: Handler> Service<H> {
     /// Whether a connection does not begin with its data.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "there is none"))]
     pub(super) fn has_handshake(&self) -> bool {
         #[cfg(feature = "tls")]
         {

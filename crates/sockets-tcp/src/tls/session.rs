@@ -37,8 +37,9 @@ impl TlsStream {
     pub(super) fn new(tcp: TcpStream, tls: Connection) -> Self {
         let mut session =
             Session { tls, in_flight: 0, closed: false, unread: 0, ended: false, left: None };
-        // Data may have come with the last of the handshake. What is wrong with it, a read tells.
-        session.note_state();
+        // Data may have come with the last of the handshake. What is wrong with it, a read tells:
+        // rustls repeats its errors.
+        let _ = session.note_state();
         Self { tcp, session: Mutex::new(session) }
     }
 
@@ -131,6 +132,9 @@ impl Session {
                     return Ok(read);
                 }
                 Err(error) => return Err(error),
+            }
+            if self.ended {
+                self.note_state()?;
             }
             self.fetch(source)?;
             let outcome = self.note_state();

@@ -292,7 +292,7 @@ async fn a_relay_waits_for_nobody_under_the_policies_that_drop() {
 
 #[tokio::test]
 async fn a_broadcast_to_many_holds_its_bytes_once() {
-    struct Counted(std::sync::Arc<()>, Vec<u8>);
+    struct Counted(#[expect(dead_code, reason = "it is counted")] std::sync::Arc<()>, Vec<u8>);
     impl AsRef<[u8]> for Counted {
         fn as_ref(&self) -> &[u8] {
             &self.1
