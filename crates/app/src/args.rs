@@ -3,6 +3,8 @@
 mod demo;
 mod diff;
 mod forward;
+#[cfg(target_os = "linux")]
+mod lease;
 mod lookup;
 mod output;
 mod scan;
@@ -15,6 +17,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use demo::DemoArgs;
 pub(crate) use diff::{DiffArgs, SavedScan};
 pub(crate) use forward::ForwardArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use lease::{FreeArgs, LeaseArgs, LeasesArgs, PortArgs, is_lease};
 pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
@@ -27,7 +31,7 @@ pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, Slow
 #[command(name = "ports", version, arg_required_else_help = true, propagate_version = true)]
 #[command(
     after_help = "Exit code: 0 done; 1 done, and the answer is \"no\" or \"different\"; 2 wrong usage; \
-    3 not permitted; 4 failed; 130 / 143 interrupted."
+    3 not permitted; 4 failed; 129 / 130 / 143 interrupted."
 )]
 pub(crate) struct Args {
     /// What to do
@@ -70,6 +74,15 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Pass on what comes to one endpoint to another, and back
     Forward(ForwardArgs),
+    /// Run a command with ports that nobody else leases, as long as it lives
+    #[cfg(target_os = "linux")]
+    Lease(LeaseArgs),
+    /// Which ports are leased, and who holds them?
+    #[cfg(target_os = "linux")]
+    Leases(LeasesArgs),
+    /// A port that is free now; only a hint
+    #[cfg(target_os = "linux")]
+    Free(FreeArgs),
     /// Show packets as they pass the interfaces of this machine
     #[cfg(target_os = "linux")]
     Sniff(SniffArgs),
@@ -125,6 +138,9 @@ mod tests {
                 &["sniff"],
                 &["sniff", "--count"],
                 &["demo", "--tcp-port"],
+                &["lease", "--range"],
+                &["lease", "--count"],
+                &["free", "--address"],
             ] {
                 let line = ["ports"].iter().chain(before).copied().chain([text.as_str()]);
                 if let Err(error) = Args::try_parse_from(line) {

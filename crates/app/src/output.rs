@@ -5,7 +5,8 @@ mod events;
 mod file;
 #[cfg(target_os = "linux")]
 mod packets;
-mod services;
+mod rows;
+mod standard_output;
 mod terminal;
 
 pub(crate) use csv_error::io_error;
@@ -15,5 +16,6 @@ pub(crate) use file::{create, empty, open};
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
-pub(crate) use services::{CsvServices, JsonlServices, ServiceWriter, TableServices};
+pub(crate) use rows::{Cells, Row, RowOutputs};
+pub(crate) use standard_output::{StandardOutput, has_no_reader};
 pub(crate) use terminal::Terminal;

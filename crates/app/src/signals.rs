@@ -1,10 +1,13 @@
-//! Ctrl-C and SIGTERM: the first stops in order, the second at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first stops in order, the second at once.
 
+use std::future::pending;
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+#[cfg(target_os = "linux")]
+use anyhow::Context;
+use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Signal};
@@ -20,10 +23,13 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on SIGINT and SIGTERM ask the command to stop instead of ending the process.
+    /// From now on SIGINT, SIGTERM and SIGHUP ask the command to stop instead of ending the process. A
+    /// SIGHUP that is ignored stays so: the command was started to outlive its terminal.
     pub(crate) fn listen() -> io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup =
+            if hangup_is_ignored()? { None } else { Some(signal(SignalKind::hangup())?) };
         let signals = Self { stop: CancellationToken::new(), first: Arc::default() };
         let told = signals.clone();
         tokio::spawn(async move {
@@ -32,6 +38,7 @@ impl Signals {
                 let signal = tokio::select! {
                     Some(()) = interrupt.recv() => Signal::Interrupt,
                     Some(()) = terminate.recv() => Signal::Terminate,
+                    Some(()) = next(&mut hangup) => Signal::Hangup,
                     else => return,
                 };
                 let first = *told_at.get_or_insert_with(Instant::now);
@@ -58,4 +65,34 @@ impl Signals {
 #[expect(clippy::exit, reason = "the user asked twice: stopping in order takes too long for them")]
 fn exit_at_once(signal: Signal) {
     std::process::exit(i32::from(Exit::Interrupted(signal).code()));
+}
+
+/// The next one; never where none is listened to.
+async fn next(arrivals: &mut Option<Arrivals>) -> Option<()> {
+    match arrivals {
+        Some(arrivals) => arrivals.recv().await,
+        None => pending().await,
+    }
+}
+
+/// From now on a file that grows past the limit of the process is a write error, which says which
+/// file, and not the end of the process.
+#[cfg(target_os = "linux")]
+pub(crate) fn outlive_file_size_limit() -> anyhow::Result<()> {
+    sockets_sys::outlive_file_size_limit().context("cannot handle SIGXFSZ")
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn outlive_file_size_limit() -> anyhow::Result<()> {
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn hangup_is_ignored() -> io::Result<bool> {
+    sockets_sys::hangup_is_ignored()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hangup_is_ignored() -> io::Result<bool> {
+    Ok(false)
 }

@@ -9,6 +9,8 @@ mod cli {
     mod program;
     mod scan;
     mod scan_formats;
+    #[cfg(target_os = "linux")]
+    mod streams;
     mod targets;
     mod usage;
 }

@@ -1,6 +1,8 @@
 //! The real binary: `ports listen`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "listen/datagrams.rs"]
+mod datagrams;
 #[path = "driver/ports.rs"]
 mod driver;
 #[path = "listen/errors.rs"]
@@ -9,25 +11,14 @@ mod errors;
 mod events;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, UdpSocket};
+use std::net::Shutdown;
 
-use driver::{DEADLINE, Ports, client, noise, read_exactly, read_to_end};
+use datagrams::{receive, udp_client};
+use driver::{Ports, client, noise, read_exactly, read_to_end};
 use rustix::process::Signal;
 use serde_json::Value;
 
 const ANY: &str = "tcp://127.0.0.1:0";
-
-fn udp_client() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    socket
-}
-
-fn receive(socket: &UdpSocket) -> Vec<u8> {
-    let mut buffer = vec![0; 65_535];
-    let len = socket.recv(&mut buffer).unwrap();
-    buffer[..len].to_vec()
-}
 
 #[test]
 fn pipe_carries_both_ways_and_ends_with_its_peer() {
@@ -160,24 +151,6 @@ fn pipe_idle_timeout() {
 }
 
 #[test]
-fn udp_pipe_answers_the_latest_sender() {
-    let mut ports = Ports::start(&["listen", "udp://127.0.0.1:0"]);
-    let address = ports.listening(0);
-    // Read before anybody sent, it would be lost.
-    ports.write(b"early");
-    let (first, second) = (udp_client(), udp_client());
-    first.send_to(b"one\n", address).unwrap();
-    assert_eq!(receive(&first), b"early");
-    second.send_to(b"two \xff\n", address).unwrap();
-    ports.stdout.until(b"two \xff\n");
-    ports.write(b"late");
-    assert_eq!(receive(&second), b"late");
-    ports.signal(Signal::INT);
-    let ended = ports.end();
-    assert_eq!((ended.code, &ended.stdout[..]), (Some(130), &b"one\ntwo \xff\n"[..]));
-}
-
-#[test]
 fn echo_of_several_endpoints_with_a_prefix_however_cut() {
     let echo = ["--service", "echo", "--prefix", "> "];
     let args = [&["listen", ANY, ANY, "udp://127.0.0.1:0"], &echo[..]].concat();
@@ -228,21 +201,6 @@ fn relay_among_three() {
         ports.signal(Signal::INT);
         assert_eq!(ports.end().code, Some(130));
     }
-}
-
-#[test]
-fn udp_relay_among_three() {
-    let ports =
-        Ports::start(&["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "]);
-    let address = ports.listening(0);
-    let (first, second, third) = (udp_client(), udp_client(), udp_client());
-    first.send_to(b"1", address).unwrap();
-    second.send_to(b"2", address).unwrap();
-    assert_eq!(receive(&first), b"# 2");
-    third.send_to(b"3", address).unwrap();
-    assert_eq!((receive(&first), receive(&second)), (b"# 3".to_vec(), b"# 3".to_vec()));
-    ports.signal(Signal::INT);
-    assert_eq!(ports.end().code, Some(130));
 }
 
 #[test]
@@ -320,19 +278,6 @@ fn what_a_stop_cuts_off_is_said() {
         "{}",
         ended.stderr
     );
-}
-
-#[test]
-fn multicast_on_loopback() {
-    let ports = Ports::start(&["listen", "udp://239.255.77.77:0?iface=lo", "--service", "echo"]);
-    let said = ports.stderr.line("note: listening on ", 0);
-    assert!(said.ends_with("?iface=lo"), "{said}");
-    let group = ports.listening(0);
-    let mut sender = Ports::start(&["connect", &format!("udp://{group}?iface=lo&ttl=0")]);
-    sender.write(b"to the group");
-    sender.stdout.until(b"to the group");
-    sender.end_input();
-    assert_eq!(sender.end().code, Some(0));
 }
 
 #[test]

@@ -175,6 +175,27 @@ fn a_closed_pipe_ends_it_quietly() {
     });
 }
 
+/// First it goes down, which may pass; then it is taken away.
+#[test]
+#[ignore = "needs root: a network namespace"]
+fn an_interface_that_is_taken_away_ends_it() {
+    in_own_network(|| {
+        let ip = |args: &[&str]| assert!(Command::new("ip").args(args).status().unwrap().success());
+        ip(&["link", "add", "va", "type", "veth", "peer", "name", "vb"]);
+        ip(&["link", "set", "va", "up"]);
+        let args = ["sniff", "udp", "port", "9", "--interface", "va", "--format", "jsonl"];
+        let sniff = Ports::start(&args);
+        sniff.stdout.event("sniff");
+        ip(&["link", "set", "va", "down"]);
+        sniff.stderr.until(b"the interface `va` is down\n");
+        ip(&["link", "del", "va"]);
+        let ended = sniff.end();
+        assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+        assert!(ended.stderr.contains("error: the interface `va` is gone"), "{}", ended.stderr);
+        assert_eq!(lines(&ended.stdout).last().unwrap()["type"], "summary");
+    });
+}
+
 #[test]
 #[ignore = "needs root, to give it up: setpriv"]
 fn without_permission_it_says_what_to_do() {

@@ -1,8 +1,11 @@
 //! The real binary asking UDP ports: on loopback, and of another kernel with its limits on ICMP errors.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-#[path = "udp_scan/lab.rs"]
-mod lab;
+#[path = "lab_net"]
+mod lab_net {
+    pub(crate) mod findings;
+    pub(crate) mod hosts;
+}
 #[path = "cli/program.rs"]
 mod program;
 #[path = "udp_scan/service.rs"]
@@ -11,10 +14,12 @@ mod service;
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 
-use lab::{Lab, THERE};
+use lab_net::hosts::{self, Lab, run as run_program, shell};
 use program::run;
 use serde_json::Value;
 use service::{Answer, SERVICES, Service};
+
+const THERE: &str = hosts::THERE[0];
 
 /// State and reason of each port.
 fn verdicts(lines: &[Value]) -> BTreeMap<u64, (String, String)> {
@@ -197,7 +202,7 @@ fn what_tftp_answers_is_told_from_what_looks_like_it() {
 #[ignore = "needs root and iproute2"]
 fn a_silent_host_is_not_called_limited() {
     let lab = Lab::new();
-    lab.run_there(&["ip", "route", "add", "blackhole", lab::HERE]);
+    run_program("ip", &["-n", &lab.there, "route", "add", "blackhole", hosts::HERE[0]]);
     let lines = lab.scan(&["--udp", THERE, "-p", "1-300", "--show", "all"]);
     let silent = ("open|filtered".to_owned(), "no-response".to_owned());
     assert!(verdicts(&lines).values().all(|verdict| *verdict == silent));
@@ -208,7 +213,9 @@ fn a_silent_host_is_not_called_limited() {
 #[ignore = "needs root and iproute2"]
 fn what_cannot_be_asked_is_an_error_with_its_cause() {
     let lab = Lab::new();
-    for (host, reason) in [("10.78.0.9", "neighbour-unresolved"), ("10.99.0.1", "no-route")] {
+    for (host, reason) in
+        [(hosts::NOBODY[0], "neighbour-unresolved"), (hosts::NOWHERE[0], "no-route")]
+    {
         let lines = lab.scan(&["--udp", host, "-p", "1-50", "--show", "all"]);
         let expected = ("error".to_owned(), reason.to_owned());
         let verdicts = verdicts(&lines);
@@ -228,9 +235,9 @@ fn a_routers_refusals_are_told_apart() {
     ] {
         // A router of its own for each: it limits how often it refuses anybody anything.
         let lab = Lab::new();
-        lab.run_here(&["ip", "route", "add", "10.88.0.0/16", "via", THERE]);
-        lab.run_there(&["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
-        lab.run_there(&["ip", "route", "add", route, host]);
+        lab.route("10.88.0.0/16", THERE);
+        shell(&lab.there, "echo 1 > /proc/sys/net/ipv4/ip_forward");
+        run_program("ip", &["-n", &lab.there, "route", "add", route, host]);
         let lines = lab.scan(&["--udp", host, "-p", "9", "--show", "all"]);
         assert_eq!(verdicts(&lines)[&9], ("filtered".to_owned(), reason.to_owned()));
     }
@@ -243,7 +250,7 @@ fn dead_neighbours_do_not_hold_up_the_living() {
     let lab = Lab::new();
     let service = lab.there(|| Service::echo(&format!("{THERE}:0")));
     let ports = format!("1-20,{}", service.port());
-    let lines = lab.scan(&["--udp", "10.78.0.2-10.78.0.200", "-p", &ports, "--show", "all"]);
+    let lines = lab.scan(&["--udp", "10.77.0.2-10.77.0.200", "-p", &ports, "--show", "all"]);
     let (mut open, mut missing) = (Vec::new(), 0);
     for report in lines.iter().filter(|line| line["type"] == "port") {
         match (report["host"].as_str().unwrap(), report["reason"].as_str().unwrap()) {

@@ -9,6 +9,9 @@
 //! - [`wait_readable`]: one wait for a few descriptors.
 //! - [`tcp_info`]: what the kernel knows of a TCP connection.
 //! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
+//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
+//! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
+//!   program was started with.
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
@@ -75,6 +78,7 @@ mod control;
 mod filter;
 mod headers;
 mod inherited;
+mod inherit;
 mod link;
 mod netlink;
 mod option;
@@ -88,6 +92,12 @@ mod tun;
 
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
 pub use inherited::{InheritError, Inherited, inherited_descriptors};
+mod signal;
+mod startup;
+mod tun;
+
+pub use filter::{FilterInstruction, attach_filter, lock_filter};
+pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
@@ -100,4 +110,6 @@ pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
 pub use tcp_info::{TcpInfo, tcp_info};
+pub use signal::{hangup_is_ignored, outlive_file_size_limit};
+pub use startup::standard_output_was_closed;
 pub use tun::TunDevice;

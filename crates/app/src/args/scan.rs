@@ -49,7 +49,7 @@ pub(crate) struct ScanArgs {
     /// Send at most N probes per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
-    /// Wait at most this long for an answer, such as 500ms or 2s; at most 1h
+    /// Wait at most this long for an answer, such as 500ms or 2s; 1ms to 1h
     #[arg(long, value_name = "TIME", value_parser = probe_timeout)]
     pub(crate) timeout: Option<Duration>,
     /// Ask again this often where no answer comes [default: as the loss asks for]
@@ -88,6 +88,9 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) output: ScanOutputArgs,
 }
+
+/// Less is not worth waiting: an answer of this very machine may take as long on a busy processor.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// A target, or where to read targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,7 +228,9 @@ impl ScanArgs {
 fn probe_timeout(text: &str) -> Result<Duration, String> {
     let time = positive_duration(text)?;
     let most = EngineConfig::MAX_TIMEOUT;
-    if time > most {
+    if time < MIN_TIMEOUT {
+        Err(format!("the shortest is {}", humantime::format_duration(MIN_TIMEOUT)))
+    } else if time > most {
         Err(format!("the longest is {}", humantime::format_duration(most)))
     } else {
         Ok(time)

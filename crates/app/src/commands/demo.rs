@@ -27,7 +27,10 @@ pub(crate) async fn run(
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    let mut story = Story::new(terminal.stdout(), args.format == Format::Table);
+    let mut story = Story::new(
+        terminal.stdout()?.painted().until(signals.stop()),
+        args.format == Format::Table,
+    );
     let mut app = NetworkApplication::new();
     let outcome = tokio::select! {
         outcome = tour(args, &mut app, &mut story) => Some(outcome?),

@@ -17,6 +17,7 @@ pub(crate) fn run(args: &DiffArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     if args.before == SavedScan::StandardInput && args.after == SavedScan::StandardInput {
         return Err(UsageError("standard input can be read only once: one `-`".into()).into());
     }
+    let stdout = terminal.stdout()?;
     let (before, after) = (read(&args.before)?, read(&args.after)?);
     for (file, record) in [(&args.before, &before), (&args.after, &after)] {
         if let Some(why) = record.unfinished() {
@@ -44,7 +45,6 @@ pub(crate) fn run(args: &DiffArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         write(file.format(args.output.format), writer, &outcome)
             .with_context(|| format!("cannot write `{}`", file.path.display()))?;
     }
-    let stdout = io::BufWriter::new(terminal.stdout());
     write(args.output.format, stdout, &outcome).context("cannot write to standard output")?;
     Ok(if comparison.is_same() { Exit::Done } else { Exit::No })
 }

@@ -1,22 +1,16 @@
 //! `ports lookup`: what is 5432? which port is https?
 
-use anyhow::Context;
+mod row;
+
 use ports_core::{Service, ServiceTable};
 
-use crate::args::{Format, LookupArgs, Query, Subject};
+use self::row::ServiceRow;
+use crate::args::{LookupArgs, Query, Subject};
 use crate::exit::Exit;
-use crate::output::{self, CsvServices, JsonlServices, ServiceWriter, TableServices, Terminal};
+use crate::output::{RowOutputs, Terminal};
 
 pub(crate) fn run(args: &LookupArgs, terminal: Terminal) -> anyhow::Result<Exit> {
-    let mut writers: Vec<(String, Box<dyn ServiceWriter>)> = Vec::new();
-    for file in &args.output.output {
-        let writer = output::create(&file.path)?;
-        let name = format!("`{}`", file.path.display());
-        writers.push((name, service_writer(file.format(args.output.format), writer)?));
-    }
-    let stdout = service_writer(args.output.format, terminal.stdout())?;
-    writers.push(("to standard output".to_owned(), stdout));
-
+    let mut rows = RowOutputs::open::<ServiceRow<'_>>(&args.output, terminal.stdout()?)?;
     let mut exit = Exit::Done;
     for query in &args.queries {
         let services = services(query);
@@ -24,27 +18,12 @@ pub(crate) fn run(args: &LookupArgs, terminal: Terminal) -> anyhow::Result<Exit>
             exit = Exit::No;
             terminal.warn(&not_found(query));
         }
-        for (name, writer) in &mut writers {
-            for service in &services {
-                writer.write(service).with_context(|| format!("cannot write {name}"))?;
-            }
+        for service in &services {
+            rows.write(&ServiceRow { service })?;
         }
     }
-    for (name, writer) in &mut writers {
-        writer.finish().with_context(|| format!("cannot write {name}"))?;
-    }
+    rows.finish()?;
     Ok(exit)
-}
-
-fn service_writer(
-    format: Format,
-    writer: impl std::io::Write + 'static,
-) -> anyhow::Result<Box<dyn ServiceWriter>> {
-    Ok(match format {
-        Format::Table => Box::new(TableServices::new(writer)),
-        Format::Jsonl => Box::new(JsonlServices(std::io::BufWriter::new(writer))),
-        Format::Csv => Box::new(CsvServices::new(writer)?),
-    })
 }
 
 fn services(query: &Query) -> Vec<Service> {

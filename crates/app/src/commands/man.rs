@@ -8,8 +8,9 @@ use clap_mangen::Man;
 
 use crate::args::Args;
 use crate::exit::Exit;
+use crate::output::Terminal;
 
-pub(crate) fn run() -> anyhow::Result<Exit> {
+pub(crate) fn run(terminal: Terminal) -> anyhow::Result<Exit> {
     let mut command = Args::command();
     command.build();
     let mut page = Vec::new();
@@ -22,6 +23,8 @@ pub(crate) fn run() -> anyhow::Result<Exit> {
         man.render_description_section(&mut page)?;
         man.render_options_section(&mut page)?;
     }
-    std::io::stdout().lock().write_all(&page).context("cannot write to standard output")?;
+    let mut stdout = terminal.stdout()?;
+    let written = stdout.write_all(&page).and_then(|()| stdout.flush());
+    written.context("cannot write to standard output")?;
     Ok(Exit::Done)
 }

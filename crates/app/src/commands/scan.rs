@@ -24,7 +24,8 @@ pub(crate) async fn run(
     // once the arguments are known to be good.
     let bar = progress::Bar::new(terminal.shows_progress());
     let file = args.resume.clone();
-    let mut sinks = sinks::Sinks::open(&args, terminal, bar.clone())?;
+    let stdout = terminal.stdout()?.until(signals.stop());
+    let mut sinks = sinks::Sinks::open(&args, stdout, bar.clone())?;
     // Standard input and the resolver may take their time.
     let plan::Plan { scans, unresolved } = tokio::select! {
         plan = spawn_blocking(move || plan::plan(&args, terminal)) => plan??,
@@ -57,8 +58,10 @@ pub(crate) async fn run(
             Ok(if denied { Exit::NotPermitted } else { Exit::Failed })
         }
         _ if unresolved > 0 && exit == Exit::Done => {
-            let are = if unresolved == 1 { "target has" } else { "targets have" };
-            terminal.error(&anyhow::anyhow!("{unresolved} {are} no address, and were not scanned"));
+            let (have, were) =
+                if unresolved == 1 { ("target has", "was") } else { ("targets have", "were") };
+            let message = format!("{unresolved} {have} no address, and {were} not scanned");
+            terminal.error(&anyhow::Error::msg(message));
             Ok(Exit::Failed)
         }
         _ => Ok(exit),

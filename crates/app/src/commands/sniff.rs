@@ -7,7 +7,10 @@ mod sinks;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use sockets_raw::{Capability, Filter, FilterBuilder, Grant, OpenError, SniffError, Sniffer};
+use sockets_raw::{
+    Capability, Filter, FilterBuilder, Grant, Interface, InterfaceError, OpenError, SniffError,
+    SniffedPacket, Sniffer,
+};
 use tokio::task::spawn_blocking;
 
 use crate::args::{Condition, Expression, SniffArgs};
@@ -17,6 +20,9 @@ use crate::signals::Signals;
 use links::Links;
 use sinks::Sinks;
 
+/// How often it is looked whether an interface that went down is still there, as long as nothing comes.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 pub(crate) async fn run(
     args: SniffArgs,
     terminal: Terminal,
@@ -25,28 +31,33 @@ pub(crate) async fn run(
     let filter = filter(&args)?;
     let mut links = Links::load()?;
     let mut builder = Sniffer::builder().filter(filter);
+    let mut watched = None;
     if let Some(name) = &args.interface {
         let index = links.index(name);
-        builder = builder
-            .interface(index.ok_or_else(|| UsageError(format!("there is no interface `{name}`")))?);
+        let index = index.ok_or_else(|| UsageError(format!("there is no interface `{name}`")))?;
+        builder = builder.interface(index);
+        watched = Some(Watched { index, name: name.clone() });
     }
     // The sniffer before the files: without permission, none is emptied.
     let mut sniffer = builder.open().map_err(not_permitted)?;
-    let mut sinks = Sinks::open(&args, terminal)?;
+    let mut sinks = Sinks::open(&args, terminal.stdout()?.until(signals.stop()))?;
 
     let (stop, stopper) = (signals.stop().clone(), sniffer.stopper());
     tokio::spawn(async move {
         stop.cancelled().await;
         stopper.stop();
     });
-    let summary = spawn_blocking(move || {
+    let most = args.count.unwrap_or(u64::MAX);
+    let (summary, end) = spawn_blocking(move || {
         sinks.start(&SniffStart {
             started_ms: milliseconds(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?),
             interface: args.interface.as_deref(),
             filter: args.filter.join(" "),
         })?;
         let started = Instant::now();
-        let packets = sniff(&mut sniffer, &mut sinks, &mut links, args.count, terminal)?;
+        let mut packets = Packets { sinks: &mut sinks, links: &mut links, shown: 0, most };
+        let end = packets.sniff(&mut sniffer, watched.as_ref(), terminal)?;
+        let packets = packets.shown;
         let statistics = sniffer.statistics().context("cannot read the kernel's counts")?;
         let summary = SniffSummary {
             packets,
@@ -55,7 +66,7 @@ pub(crate) async fn run(
             elapsed_ms: milliseconds(started.elapsed()),
         };
         sinks.summary(&summary)?;
-        anyhow::Ok(summary)
+        anyhow::Ok((summary, end))
     })
     .await
     .context("the sniffer did not come to its end")??;
@@ -63,7 +74,10 @@ pub(crate) async fn run(
         let drops = summary.kernel_drops;
         terminal.warn(&format!("{drops} packets came faster than they were taken, and were lost"));
     }
-    Ok(signals.or_interrupted(Exit::Done))
+    match end {
+        End::Wanted => Ok(signals.or_interrupted(Exit::Done)),
+        End::Gone(name) => Err(anyhow::anyhow!("the interface `{name}` is gone")),
+    }
 }
 
 fn filter(args: &SniffArgs) -> anyhow::Result<Filter> {
@@ -82,40 +96,79 @@ fn filter(args: &SniffArgs) -> anyhow::Result<Filter> {
     Ok(builder.build().map_err(|error| usage(&error))?)
 }
 
-/// Shows packets until there are enough or it is told to stop; says how many there were.
-fn sniff(
-    sniffer: &mut Sniffer,
-    sinks: &mut Sinks,
-    links: &mut Links,
-    most: Option<u64>,
-    terminal: Terminal,
-) -> anyhow::Result<u64> {
-    let most = most.unwrap_or(u64::MAX);
-    let mut packets = 0;
-    loop {
-        let before = packets;
-        let is_stopped = sniffer.is_stopped();
-        let seen = match sniffer.receive(Duration::MAX) {
-            Ok(seen) => seen,
-            Err(error @ SniffError::InterfaceDown { .. }) => {
-                terminal.warn(&error.to_string());
-                continue;
+/// Why it ended.
+enum End {
+    /// There were enough packets, or it was told to stop.
+    Wanted,
+    /// The interface with this name is not there any more.
+    Gone(String),
+}
+
+/// The one interface that is listened at.
+struct Watched {
+    index: u32,
+    name: String,
+}
+
+/// Packets on their way to where they are shown.
+struct Packets<'a> {
+    sinks: &'a mut Sinks,
+    links: &'a mut Links,
+    shown: u64,
+    most: u64,
+}
+
+impl Packets<'_> {
+    /// Shows packets until there are enough, or it is told to stop, or nothing can come any more.
+    fn sniff(
+        &mut self,
+        sniffer: &mut Sniffer,
+        watched: Option<&Watched>,
+        terminal: Terminal,
+    ) -> anyhow::Result<End> {
+        let mut patience = Duration::MAX;
+        loop {
+            let before = self.shown;
+            let is_stopped = sniffer.is_stopped();
+            match sniffer.receive(patience) {
+                Ok(seen) => self.show(seen)?,
+                Err(error @ SniffError::InterfaceDown { .. }) => {
+                    match watched {
+                        Some(Watched { name, .. }) => {
+                            terminal.warn(&format!("the interface `{name}` is down"));
+                        }
+                        None => terminal.warn(&error.to_string()),
+                    }
+                    // The kernel says that it went down, and not whether it is taken away then.
+                    patience = LOOK_AGAIN;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
-        };
+            let came = self.shown > before;
+            // What was queued when it was stopped is shown; what comes for ever after is not.
+            if self.shown == self.most || is_stopped || (sniffer.is_stopped() && !came) {
+                return Ok(End::Wanted);
+            }
+            if came {
+                patience = Duration::MAX;
+            } else if let Some(Watched { index, name }) = watched
+                && let Err(InterfaceError::NoSuchIndex { .. }) = Interface::by_index(*index)
+            {
+                return Ok(End::Gone(name.clone()));
+            }
+        }
+    }
+
+    fn show<'a>(&mut self, seen: impl Iterator<Item = SniffedPacket<'a>>) -> anyhow::Result<()> {
         for packet in seen {
-            if packets == most {
+            if self.shown == self.most {
                 break;
             }
-            packets += 1;
-            let name = links.name(packet.link.address.interface);
-            sinks.packet(&packet, &row::row(&packet, name))?;
+            self.shown += 1;
+            let name = self.links.name(packet.link.address.interface);
+            self.sinks.packet(&packet, &row::row(&packet, name))?;
         }
-        sinks.flush()?;
-        // What was queued when it was stopped is shown; what comes for ever after is not.
-        if packets == most || is_stopped || (sniffer.is_stopped() && packets == before) {
-            return Ok(packets);
-        }
+        self.sinks.flush()
     }
 }
 

@@ -1,11 +1,12 @@
 //! What goes to the terminal: results to standard output, notes and errors to standard error.
 
-use std::io::{self, IsTerminal, Stdout, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use tracing_subscriber::EnvFilter;
 
+use super::StandardOutput;
 use crate::args::ColorWhen;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -49,9 +50,9 @@ impl Terminal {
             .init();
     }
 
-    /// Standard output, without colours where they are not wanted.
-    pub(crate) fn stdout(self) -> AutoStream<Stdout> {
-        AutoStream::new(io::stdout(), self.choice)
+    /// Standard output; to be taken before the work begins, since it fails where it is closed.
+    pub(crate) fn stdout(self) -> anyhow::Result<StandardOutput> {
+        StandardOutput::open(self, self.choice)
     }
 
     /// Whether progress is to be shown: standard error is a terminal and nobody asked for quiet.

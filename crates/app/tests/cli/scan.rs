@@ -123,6 +123,28 @@ fn a_name_that_does_not_resolve() {
     assert!(scan.stderr.contains("cannot resolve `no-such-host.invalid`"), "{}", scan.stderr);
 }
 
+/// Which method it is to be is decided once, and said everywhere.
+#[test]
+fn the_method_used_is_the_one_that_is_said() {
+    let args = ["scan", "127.88.8.1", "-p", "1-5", "--format", "jsonl"];
+    for (more, method) in [
+        (&[][..], None),
+        (&["--method", "connect"], Some("connect")),
+        (&["--udp", "--timeout", "50ms"], Some("udp")),
+    ] {
+        let scan = run(&[&["-v"], &args[..], more].concat());
+        scan.assert_code(0);
+        let (first, last) = (&scan.lines_of("scan")[0], &scan.lines_of("summary")[0]);
+        let used = last["method"].as_str().unwrap();
+        assert_eq!(first["method"], used);
+        assert_eq!(method.unwrap_or(used), used);
+        if method != Some("connect") {
+            let note = format!("note: method: {used} (");
+            assert!(scan.stderr.contains(&note), "{}", scan.stderr);
+        }
+    }
+}
+
 #[test]
 fn exclusions_from_the_line_and_from_a_file() {
     let folder = tempfile::tempdir().unwrap();

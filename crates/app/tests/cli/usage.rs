@@ -18,6 +18,12 @@ fn wrong_usage_names_the_thing() {
         (&["scan", "a b"], "neither an address nor a host name"),
         (&["scan", "127.0.0.1", "--timeout", "5"], "write a number with its unit"),
         (&["scan", "127.0.0.1", "--timeout", "0s"], "more than zero"),
+        (&["scan", "127.0.0.1", "--timeout", "1ns"], "the shortest is 1ms"),
+        (&["scan", "127.0.0.1", "--timeout", "999us"], "the shortest is 1ms"),
+        (
+            &["scan", "127.0.0.1", "-p", "1", "--interface", "no-such"],
+            "there is no interface `no-such`",
+        ),
         (&["scan", "127.0.0.1", "--rate", "0"], "--rate"),
         (&["scan", "127.0.0.1", "--exclude", "127.0.0.1"], "no address is left to scan"),
         (&["scan", "127.0.0.1", "-p", "1", "--exclude-ports", "1"], "no port is left to scan"),

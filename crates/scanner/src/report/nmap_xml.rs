@@ -26,8 +26,9 @@ pub(crate) const INSTRUCTION: &str = "ports";
 /// is dropped.
 ///
 /// Hosts are held and written when their scan is over; past 100,000 rows and hosts, those held are
-/// written, and a host that is met again later has a second `host` element. What nmap's format cannot
-/// say (which addresses were scanned, what is unfinished) stands in processing instructions `ports`,
+/// written, and a host that is met again later has a second `host` element. Of several scans only the
+/// first has a `scaninfo`. What nmap's format cannot say (which addresses were scanned, by which scan,
+/// what is unfinished) stands in processing instructions `ports`,
 /// as the JSON lines `scan` and `summary`.
 pub struct NmapXmlReport<W: Write> {
     writer: Writer<BufWriter<W>>,
@@ -80,11 +81,13 @@ impl<W: Write> NmapXmlReport<W> {
 
     fn start(&mut self, info: &ScanInfo) -> io::Result<()> {
         if let Some(document) = &mut self.document {
+            // The format has room for what is scanned only before the first host; the instruction
+            // tells it of this one.
             document.method = info.method;
             document.totals.running += 1;
-        } else {
-            self.begin(info)?;
+            return Ok(());
         }
+        self.begin(info)?;
         let services = info.ports.as_str();
         // Of a shard, too: it asks each host for another share of them.
         let count = PortSet::parse(services, info.transport).map_or(0, |ports| ports.len());
@@ -98,7 +101,12 @@ impl<W: Write> NmapXmlReport<W> {
                 ("services", services),
             ])
             .write_empty()?;
-        self.line_end()
+        self.line_end()?;
+        for element in ["verbose", "debugging"] {
+            self.writer.create_element(element).with_attribute(("level", "0")).write_empty()?;
+            self.line_end()?;
+        }
+        Ok(())
     }
 
     fn begin(&mut self, info: &ScanInfo) -> io::Result<()> {

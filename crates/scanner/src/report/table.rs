@@ -1,14 +1,16 @@
 //! The table a person reads: one section per host, ports in order, and a last line that sums up.
 
+mod columns;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ports_core::{PortClass, Transport};
+use ports_core::Transport;
 
+use self::columns::{Columns, Texts};
 use super::{Report, service_name};
 use crate::event::{ScanEvent, ScanInfo, ScanSummary};
 use crate::state::{PortReport, PortState};
@@ -32,8 +34,10 @@ pub struct TableReport<W: Write> {
     rows: BTreeMap<(IpAddr, Transport, u16), PortReport>,
     names: BTreeMap<IpAddr, Arc<str>>,
     streaming: bool,
+    /// How long the longest state is that has rows.
+    state_width: usize,
     /// What the rows written last stand under.
-    heading: Option<Heading>,
+    heading: Option<(Heading, Columns)>,
 }
 
 /// What rows stand under.
@@ -65,6 +69,7 @@ impl<W: Write> TableReport<W> {
             rows: BTreeMap::new(),
             names: BTreeMap::new(),
             streaming: false,
+            state_width: 0,
             heading: None,
         }
     }
@@ -80,6 +85,11 @@ impl<W: Write> TableReport<W> {
         self.began = Some(Instant::now());
         self.hosts = info.hosts;
         self.streaming = false;
+        let comes = |state: &PortState| {
+            *state != PortState::OpenFiltered || info.transport == Transport::Udp
+        };
+        let states = info.shown.iter().copied().filter(comes);
+        self.state_width = states.map(|state| state.name().len()).max().unwrap_or_default();
         self.heading = None;
     }
 
@@ -95,44 +105,44 @@ impl<W: Write> TableReport<W> {
 
     fn write_rows(&mut self) -> io::Result<()> {
         // Many hosts at once would make a section of each row.
-        let by_row = self.heading == Some(Heading::Hosts)
+        let by_row = matches!(self.heading, Some((Heading::Hosts, _)))
             || self.streaming && self.hosts > 1 && self.heading.is_some();
-        for report in std::mem::take(&mut self.rows).values() {
+        let rows = std::mem::take(&mut self.rows);
+        for report in rows.values() {
             let heading = if by_row { Heading::Hosts } else { Heading::Host(report.address) };
-            if self.heading != Some(heading) {
-                self.write_heading(heading)?;
-            }
-            let row = self.row(report);
-            match heading {
-                Heading::Host(_) => writeln!(self.writer, "  {row}")?,
-                Heading::Hosts => {
-                    let host = self.host(report.address);
-                    writeln!(self.writer, "  {host:<15} {row}")?;
-                }
-            }
+            let columns = match self.heading {
+                Some((written, columns)) if written == heading => columns,
+                _ => self.write_heading(heading, rows.keys().map(|(address, ..)| *address))?,
+            };
+            let line = self.line(report, &columns);
+            writeln!(self.writer, "{line}")?;
         }
         Ok(())
     }
 
-    fn write_heading(&mut self, heading: Heading) -> io::Result<()> {
+    /// What the rows of these hosts stand under.
+    fn write_heading(
+        &mut self,
+        heading: Heading,
+        hosts: impl Iterator<Item = IpAddr>,
+    ) -> io::Result<Columns> {
         if self.heading.is_some() {
             writeln!(self.writer)?;
         }
-        self.heading = Some(heading);
-        match heading {
+        let columns = match heading {
             Heading::Host(address) => {
                 let host = self.host(address);
                 writeln!(self.writer, "{host}")?;
-                write!(self.writer, "  ")?;
+                Columns::of_one_host(self.state_width)
             }
-            Heading::Hosts => write!(self.writer, "  {:<15} ", "HOST")?,
-        }
-        let [port, state, service, class, reason, rtt] =
-            ["PORT", "STATE", "SERVICE", "CLASS", "REASON", "RTT"];
-        writeln!(
-            self.writer,
-            "{port:<10} {state:<13} {service:<18} {class:<8} {reason:<20} {rtt:>9}"
-        )
+            Heading::Hosts => {
+                let widest = hosts.map(|host| self.host(host).len()).max().unwrap_or_default();
+                Columns::by_host(widest, self.state_width)
+            }
+        };
+        self.heading = Some((heading, columns));
+        writeln!(self.writer, "{}", columns.heading())?;
+        Ok(columns)
     }
 
     fn host(&self, address: IpAddr) -> String {
@@ -142,21 +152,17 @@ impl<W: Write> TableReport<W> {
         }
     }
 
-    fn row(&self, report: &PortReport) -> String {
-        let (before, after) = (self.paint)(report.state());
-        let port = format!("{}/{}", report.port, report.transport);
-        let class: PortClass = report.port.class();
-        let mut row = String::new();
-        // Writing to a String does not fail.
-        let _ = write!(
-            row,
-            "{port:<10} {before}{:<13}{after} {:<18} {class:<8} {:<20} {:>9}",
-            report.state().name(),
-            service_name(report).unwrap_or("-"),
-            report.reason.name(),
-            report.rtt.map_or_else(|| "-".to_owned(), milliseconds),
-        );
-        row
+    fn line(&self, report: &PortReport, columns: &Columns) -> String {
+        columns.line(&Texts {
+            host: &self.host(report.address),
+            port: &format!("{}/{}", report.port, report.transport),
+            state: report.state().name(),
+            paint: (self.paint)(report.state()),
+            service: service_name(report).unwrap_or("-"),
+            class: report.port.class().name(),
+            reason: report.reason.name(),
+            rtt: &report.rtt.map_or_else(|| "-".to_owned(), milliseconds),
+        })
     }
 
     fn summary(&mut self, summary: &ScanSummary) -> io::Result<()> {
@@ -183,10 +189,11 @@ impl<W: Write> TableReport<W> {
         if summary.unfinished > 0 {
             write!(self.writer, ", {} unfinished", summary.unfinished)?;
         }
-        let plural = if tally.sent == 1 { "" } else { "s" };
+        let plural = if tally.probes == 1 { "" } else { "s" };
         writeln!(
             self.writer,
-            "; {} probe{plural} in {:.2} s ({})",
+            "; {} probe{plural}, {} sent, in {:.2} s ({})",
+            tally.probes,
             tally.sent,
             summary.elapsed.as_secs_f64(),
             summary.method.name()
@@ -223,6 +230,8 @@ impl<W: Write> Report for TableReport<W> {
     }
 }
 
+/// No wider than its column: tenths are fine enough for a tenth of a second.
 fn milliseconds(rtt: Duration) -> String {
-    format!("{:.3} ms", rtt.as_secs_f64() * 1e3)
+    let time = rtt.as_secs_f64() * 1e3;
+    if time < 100.0 { format!("{time:.3} ms") } else { format!("{time:.1} ms") }
 }

@@ -134,12 +134,12 @@ fn table_is_in_order_and_sums_up() {
     let text = written(|out| Box::new(TableReport::new(out)));
     let expected = "\
 localhost (127.0.0.1)
-  PORT       STATE         SERVICE            CLASS    REASON                     RTT
-  22/tcp     open          ssh                system   syn-ack               0.085 ms
-  443/tcp    open          https              system   syn-ack               1.200 ms
-  49999/tcp  error         -                  dynamic  no-route                     -
+  PORT      STATE SERVICE         CLASS   REASON                     RTT
+  22/tcp    open  ssh             system  syn-ack               0.085 ms
+  443/tcp   open  https           system  syn-ack               1.200 ms
+  49999/tcp error -               dynamic no-route                     -
 
-1 host, 1 up: 2 open, 0 closed, 0 filtered, 1 not asked (local errors); 4 probes in 0.83 s (connect)
+1 host, 1 up: 2 open, 0 closed, 0 filtered, 1 not asked (local errors); 3 probes, 4 sent, in 0.83 s (connect)
 ";
     assert_eq!(text, expected);
 }
@@ -179,6 +179,11 @@ fn rows_of_many_hosts_name_their_host() {
     }
     let text = out.text();
     assert!(text.contains("\n  localhost (127.0.0.1) 22/tcp "), "{text}");
+    let rtt_ends = |line: &&str| line.ends_with(" ms") || line.ends_with("RTT");
+    let list = text.split("  HOST").nth(1).unwrap();
+    let widths: Vec<_> = list.lines().skip(1).filter(rtt_ends).map(str::len).collect();
+    let heading = "  HOST".len() + list.lines().next().unwrap().len();
+    assert!(!widths.is_empty() && widths.iter().all(|width| *width == heading), "{text}");
     assert_eq!(text.matches("PORT").count(), 2, "a section, then a list: {text}");
 }
 

@@ -1,26 +1,26 @@
 //! The tour as it is told, step by step.
 
 use std::fmt;
-use std::io::{self, Stdout, Write};
+use std::io::{self, Write};
 
-use anstream::AutoStream;
 use anstyle::Style;
 use ports_core::{Port, PortRange, Transport, service_by_port};
 use scanner::PortReport;
 use serde::Serialize;
 
 use crate::network_app::{ADDRESS, Started};
+use crate::output::StandardOutput;
 
 const TITLE: Style = Style::new().bold();
 
 /// Tells the tour on standard output, or keeps silent.
 pub(super) struct Story {
-    stdout: AutoStream<Stdout>,
+    stdout: StandardOutput,
     aloud: bool,
 }
 
 impl Story {
-    pub(super) const fn new(stdout: AutoStream<Stdout>, aloud: bool) -> Self {
+    pub(super) const fn new(stdout: StandardOutput, aloud: bool) -> Self {
         Self { stdout, aloud }
     }
 
@@ -30,7 +30,8 @@ impl Story {
 
     pub(super) fn line(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
         if self.aloud {
-            writeln!(self.stdout, "{line}").map_err(|error| unwritable(&error))
+            let written = writeln!(self.stdout, "{line}").and_then(|()| self.stdout.flush());
+            written.map_err(|error| unwritable(&error))
         } else {
             Ok(())
         }
@@ -49,7 +50,8 @@ impl Story {
     pub(super) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
-        self.stdout.write_all(&line).map_err(|error| unwritable(&error))
+        let written = self.stdout.write_all(&line).and_then(|()| self.stdout.flush());
+        written.map_err(|error| unwritable(&error))
     }
 
     /// What a port is by its number.

@@ -124,6 +124,9 @@ fn build(
         ScanError::Plan(_)
         | ScanError::SourceFamily { .. }
         | ScanError::Resume(ResumeError::OtherPlan { .. }) => UsageError(error.to_string()).into(),
+        ScanError::Interface { name, .. } => {
+            UsageError(format!("there is no interface `{name}`")).into()
+        }
         error => error.into(),
     })
 }

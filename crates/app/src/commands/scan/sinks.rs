@@ -13,7 +13,7 @@ use scanner::{PortState, ScanEvent};
 use super::progress::Bar;
 use crate::args::{ScanArgs, ScanFormat, TargetArg};
 use crate::exit::UsageError;
-use crate::output::{self, Terminal};
+use crate::output::{self, StandardOutput, has_no_reader};
 
 /// All outputs of one command.
 pub(super) struct Sinks {
@@ -35,7 +35,7 @@ struct Sink {
 
 impl Sinks {
     /// Opens the files, and leaves in them what is there.
-    pub(super) fn open(args: &ScanArgs, terminal: Terminal, bar: Bar) -> anyhow::Result<Self> {
+    pub(super) fn open(args: &ScanArgs, stdout: StandardOutput, bar: Bar) -> anyhow::Result<Self> {
         spare_inputs(args)?;
         let shown = args.shown();
         let command = command_line();
@@ -51,12 +51,11 @@ impl Sinks {
             let format = file.format(args.output.format);
             files.push((file.path.clone(), sink(format, writer, |_| ("", ""))));
         }
-        // Only the table has colours to be dropped.
-        let stdout: Box<dyn Write + Send> = match args.output.format {
-            ScanFormat::Table => Box::new(terminal.stdout()),
-            _ => Box::new(io::stdout()),
+        let stdout = match args.output.format {
+            ScanFormat::Table => stdout.painted(),
+            _ => stdout,
         };
-        let stdout = sink(args.output.format, stdout, paint);
+        let stdout = sink(args.output.format, Box::new(stdout), paint);
         Ok(Self { stdout: Some(stdout), files, unemptied, shown, bar })
     }
 
@@ -104,7 +103,7 @@ impl Sinks {
         let Some(stdout) = &mut self.stdout else { return Ok(()) };
         let written = if silent { write(stdout) } else { self.bar.suspend(|| write(stdout)) };
         match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !self.files.is_empty() => {
+            Err(error) if has_no_reader(&error, !self.files.is_empty()) => {
                 self.stdout = None;
                 Ok(())
             }

@@ -12,7 +12,7 @@ use sockets_raw::{
 use crate::args::{Format, SniffArgs};
 use crate::output::{
     self, CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary,
-    TablePackets, Terminal,
+    StandardOutput, TablePackets, has_no_reader,
 };
 
 type Rows = Box<dyn PacketWriter>;
@@ -27,7 +27,7 @@ pub(super) struct Sinks {
 
 impl Sinks {
     /// Creates the files.
-    pub(super) fn open(args: &SniffArgs, terminal: Terminal) -> anyhow::Result<Self> {
+    pub(super) fn open(args: &SniffArgs, stdout: StandardOutput) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for file in &args.output.output {
             let writer = output::create(&file.path)?;
@@ -43,7 +43,7 @@ impl Sinks {
                 Some((path.clone(), writer))
             }
         };
-        let stdout = rows(args.output.format, BufWriter::new(terminal.stdout()));
+        let stdout = rows(args.output.format, stdout);
         Ok(Self { stdout: Some(stdout), files, capture })
     }
 
@@ -94,7 +94,7 @@ impl Sinks {
         let has_files = !self.files.is_empty() || self.capture.is_some();
         let Some(stdout) = &mut self.stdout else { return Ok(()) };
         match write(stdout.as_mut()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && has_files => {
+            Err(error) if has_no_reader(&error, has_files) => {
                 self.stdout = None;
                 Ok(())
             }

@@ -69,6 +69,8 @@ fn a_whole_document() {
             "nmaprun scanner=\"ports\" args=\"ports scan --x &quot;&lt;&amp;&gt;&quot; \u{fffd}\" start=\"1\" startstr=\"Thu Jan  1 00:00:01 1970\" version=\"{version}\" xmloutputversion=\"1.05\""
         ),
         r#"nmaprun/scaninfo type="connect" protocol="tcp" numservices="3" services="22,443,49999""#.into(),
+        r#"nmaprun/verbose level="0""#.into(),
+        r#"nmaprun/debugging level="0""#.into(),
         "nmaprun/host".into(),
         r#"nmaprun/host/status state="up" reason="syn-ack" reason_ttl="0""#.into(),
         r#"nmaprun/host/address addr="127.0.0.1" addrtype="ipv4""#.into(),
@@ -134,7 +136,13 @@ fn several_scans_are_one_document() {
     twice.extend(events());
     let found = elements(&xml(&twice, &PortState::ALL, true));
     let count = |prefix: &str| found.iter().filter(|element| element.starts_with(prefix)).count();
-    assert_eq!((count("nmaprun/scaninfo"), count("nmaprun/host ")), (2, 2));
+    assert_eq!((count("nmaprun/scaninfo"), count("nmaprun/host ")), (1, 2));
+    // In the order that the format has for them.
+    let parts =
+        found.iter().filter(|element| element.split(' ').next().unwrap().matches('/').count() == 1);
+    let parts: Vec<_> = parts.map(|element| element.split(' ').next().unwrap()).collect();
+    let order = ["scaninfo", "verbose", "debugging", "host", "host", "runstats"];
+    assert_eq!(parts, order.map(|name| format!("nmaprun/{name}")));
     assert!(found.last().unwrap().ends_with("total=\"2\""));
 }
 

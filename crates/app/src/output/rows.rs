@@ -1,0 +1,197 @@
+//! Rows of one kind, in each format: to standard output and to the files of `-o`.
+
+mod cells;
+mod table;
+
+use std::io::{self, BufWriter, Write};
+
+use anyhow::Context;
+use serde::Serialize;
+
+pub(crate) use self::cells::Cells;
+use self::table::Table;
+use super::csv_error::io_error;
+use super::{StandardOutput, file, has_no_reader};
+use crate::args::{Format, OutputArgs};
+
+/// One kind of row. Its JSON line is what serde makes of it, with its `"type"`.
+pub(crate) trait Row: Serialize {
+    /// The header of comma-separated values, in snake case.
+    const FIELDS: &'static [&'static str];
+    /// The header of the table, in capitals.
+    const HEADINGS: &'static [&'static str];
+
+    /// As many as [`Self::FIELDS`], for programs.
+    fn fields(&self, fields: &mut Cells);
+    /// As many as [`Self::HEADINGS`], for people.
+    fn cells(&self, cells: &mut Cells);
+}
+
+/// All outputs of one command that reports rows of one kind.
+pub(crate) struct RowOutputs {
+    /// Gone once its reader is.
+    stdout: Option<Sink>,
+    /// Each with its name.
+    files: Vec<(String, Sink)>,
+}
+
+impl RowOutputs {
+    /// For rows of the kind `R`. Creates the files, or empties them.
+    pub(crate) fn open<R: Row>(args: &OutputArgs, stdout: StandardOutput) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        for file in &args.output {
+            let writer = file::create(&file.path)?;
+            let name = file.path.display().to_string();
+            let sink = Sink::new::<R>(file.format(args.format), writer);
+            let sink = sink.with_context(|| format!("cannot write `{name}`"))?;
+            files.push((name, sink));
+        }
+        let stdout = Sink::new::<R>(args.format, stdout);
+        let stdout = stdout.context("cannot write to standard output")?;
+        Ok(Self { stdout: Some(stdout), files })
+    }
+
+    /// Writes one row everywhere; a table holds it, to see how wide its columns are.
+    pub(crate) fn write(&mut self, row: &impl Row) -> anyhow::Result<()> {
+        self.each(|sink| sink.row(row))
+    }
+
+    /// No row follows.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+        self.each(Sink::finish)
+    }
+
+    /// A closed pipe is an error only where no file is left to write.
+    fn each(&mut self, mut write: impl FnMut(&mut Sink) -> io::Result<()>) -> anyhow::Result<()> {
+        for (name, sink) in &mut self.files {
+            write(sink).with_context(|| format!("cannot write `{name}`"))?;
+        }
+        let Some(stdout) = &mut self.stdout else { return Ok(()) };
+        match write(stdout) {
+            Err(error) if has_no_reader(&error, !self.files.is_empty()) => {
+                self.stdout = None;
+                Ok(())
+            }
+            result => result.context("cannot write to standard output"),
+        }
+    }
+}
+
+type Writer = Box<dyn Write + Send>;
+
+/// One format over one writer.
+enum Sink {
+    Table(Table<Writer>),
+    Jsonl(BufWriter<Writer>),
+    /// With the cells of the row before, for their room.
+    Csv(Box<csv::Writer<Writer>>, Cells),
+}
+
+impl Sink {
+    fn new<R: Row>(format: Format, writer: impl Write + Send + 'static) -> io::Result<Self> {
+        let writer: Writer = Box::new(writer);
+        Ok(match format {
+            Format::Table => Self::Table(Table::new(writer, R::HEADINGS)),
+            Format::Jsonl => Self::Jsonl(BufWriter::new(writer)),
+            Format::Csv => {
+                let mut header = Cells::default();
+                for name in R::FIELDS {
+                    header.push(name);
+                }
+                let mut writer = csv::Writer::from_writer(writer);
+                writer.write_record(header.iter()).map_err(io_error)?;
+                Self::Csv(Box::new(writer), header)
+            }
+        })
+    }
+
+    fn row(&mut self, row: &impl Row) -> io::Result<()> {
+        match self {
+            Self::Table(table) => {
+                let mut cells = Cells::default();
+                row.cells(&mut cells);
+                table.row(cells)
+            }
+            Self::Jsonl(writer) => {
+                serde_json::to_writer(&mut *writer, row)?;
+                writer.write_all(b"\n")
+            }
+            Self::Csv(writer, cells) => {
+                cells.clear();
+                row.fields(cells);
+                writer.write_record(cells.iter()).map_err(io_error)
+            }
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Table(table) => table.finish(),
+            Self::Jsonl(writer) => writer.flush(),
+            Self::Csv(writer, _) => writer.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    #[serde(tag = "type", rename = "fruit")]
+    struct Fruit {
+        name: &'static str,
+        weight: Option<u32>,
+    }
+
+    impl Row for Fruit {
+        const FIELDS: &'static [&'static str] = &["name", "weight"];
+        const HEADINGS: &'static [&'static str] = &["NAME", "WEIGHT"];
+
+        fn fields(&self, fields: &mut Cells) {
+            fields.push(self.name);
+            fields.push(self.weight.map(|weight| weight.to_string()).unwrap_or_default());
+        }
+
+        fn cells(&self, cells: &mut Cells) {
+            cells.push(self.name);
+            cells.push(self.weight.map_or_else(|| "-".to_owned(), |weight| weight.to_string()));
+        }
+    }
+
+    /// Everything that was written, once it is flushed.
+    fn written(format: Format, rows: &[Fruit]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut sink = Sink::new::<Fruit>(format, file.reopen().unwrap()).unwrap();
+        for row in rows {
+            sink.row(row).unwrap();
+        }
+        sink.finish().unwrap();
+        std::fs::read_to_string(file.path()).unwrap()
+    }
+
+    #[test]
+    fn a_row_in_each_format() {
+        let rows = [
+            Fruit { name: "fig", weight: Some(50) },
+            Fruit { name: "pear, \"green\"", weight: None },
+        ];
+        assert_eq!(
+            written(Format::Jsonl, &rows),
+            "{\"type\":\"fruit\",\"name\":\"fig\",\"weight\":50}\n\
+             {\"type\":\"fruit\",\"name\":\"pear, \\\"green\\\"\",\"weight\":null}\n"
+        );
+        assert_eq!(written(Format::Csv, &rows), "name,weight\nfig,50\n\"pear, \"\"green\"\"\",\n");
+        assert_eq!(
+            written(Format::Table, &rows),
+            "NAME           WEIGHT\nfig            50\npear, \"green\"  -\n"
+        );
+    }
+
+    #[test]
+    fn without_rows_only_the_header_that_programs_need() {
+        assert_eq!(written(Format::Table, &[]), "");
+        assert_eq!(written(Format::Jsonl, &[]), "");
+        assert_eq!(written(Format::Csv, &[]), "name,weight\n");
+    }
+}

@@ -1,0 +1,65 @@
+//! `ports listen` over UDP.
+
+use std::net::UdpSocket;
+
+use rustix::process::Signal;
+
+use crate::driver::{DEADLINE, Ports};
+
+pub(crate) fn udp_client() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    socket
+}
+
+pub(crate) fn receive(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = vec![0; 65_535];
+    let len = socket.recv(&mut buffer).unwrap();
+    buffer[..len].to_vec()
+}
+
+#[test]
+fn udp_pipe_answers_the_latest_sender() {
+    let mut ports = Ports::start(&["listen", "udp://127.0.0.1:0"]);
+    let address = ports.listening(0);
+    // Read before anybody sent, it would be lost.
+    ports.write(b"early");
+    let (first, second) = (udp_client(), udp_client());
+    first.send_to(b"one\n", address).unwrap();
+    assert_eq!(receive(&first), b"early");
+    second.send_to(b"two \xff\n", address).unwrap();
+    ports.stdout.until(b"two \xff\n");
+    ports.write(b"late");
+    assert_eq!(receive(&second), b"late");
+    ports.signal(Signal::INT);
+    let ended = ports.end();
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(130), &b"one\ntwo \xff\n"[..]));
+}
+
+#[test]
+fn udp_relay_among_three() {
+    let ports =
+        Ports::start(&["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "]);
+    let address = ports.listening(0);
+    let (first, second, third) = (udp_client(), udp_client(), udp_client());
+    first.send_to(b"1", address).unwrap();
+    second.send_to(b"2", address).unwrap();
+    assert_eq!(receive(&first), b"# 2");
+    third.send_to(b"3", address).unwrap();
+    assert_eq!((receive(&first), receive(&second)), (b"# 3".to_vec(), b"# 3".to_vec()));
+    ports.signal(Signal::INT);
+    assert_eq!(ports.end().code, Some(130));
+}
+
+#[test]
+fn multicast_on_loopback() {
+    let ports = Ports::start(&["listen", "udp://239.255.77.77:0?iface=lo", "--service", "echo"]);
+    let said = ports.stderr.line("note: listening on ", 0);
+    assert!(said.ends_with("?iface=lo"), "{said}");
+    let group = ports.listening(0);
+    let mut sender = Ports::start(&["connect", &format!("udp://{group}?iface=lo&ttl=0")]);
+    sender.write(b"to the group");
+    sender.stdout.until(b"to the group");
+    sender.end_input();
+    assert_eq!(sender.end().code, Some(0));
+}
