@@ -4,12 +4,13 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use ports_core::FiveTuple;
 use tokio_util::sync::CancellationToken;
 
+use crate::chunk::Chunk;
 use crate::close_reason::CloseReason;
 use crate::link::Link;
 use crate::server::{BroadcastReport, ClientId, ClientInfo, Clients};
@@ -78,13 +79,17 @@ impl Connection {
         (self.reader, self.writer)
     }
 
-    /// See [`ConnectionReader::readable`].
+    /// See [`ConnectionReader::read_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
     ///
     /// # Cancel safety
     ///
-    /// Safe.
-    pub async fn readable(&mut self) {
-        self.reader.readable().await;
+    /// Safe: where the future is dropped, nothing was read.
+    pub async fn read_chunk(&mut self) -> io::Result<Chunk> {
+        self.reader.read_chunk().await
     }
 
     /// See [`ConnectionReader::read`].
@@ -172,17 +177,6 @@ pub struct ConnectionReader {
 }
 
 impl ConnectionReader {
-    /// Waits until [`read`](Self::read) has something to say: data, the end, or an error. Nothing
-    /// is read, so that a handler needs no buffer while its client is idle. Over TLS a part of a
-    /// record counts already, and the read may have to wait for the rest.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe.
-    pub async fn readable(&mut self) {
-        poll_fn(|context| self.shared.link.poll_readable(context)).await;
-    }
-
     /// Reads what is there into `buffer`, at least one byte; waits for it. `Ok(0)` is the end: the
     /// client's end of input or, once the server shuts down, the end of what had arrived by then.
     ///
@@ -208,6 +202,27 @@ impl ConnectionReader {
 
     pub(crate) fn peer_addr(&self) -> SocketAddr {
         self.shared.link.tuple().remote
+    }
+
+    /// As [`read`](Self::read), into a buffer of this crate's, which is taken when there is
+    /// something to read: a client that is idle costs none. At most [`Chunk::SIZE`] bytes; empty at
+    /// the end. Drop it before waiting for anything long.
+    ///
+    /// # Errors
+    ///
+    /// As `read`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: where the future is dropped, nothing was read.
+    pub async fn read_chunk(&mut self) -> io::Result<Chunk> {
+        poll_fn(|context| {
+            let mut chunk = Chunk::take();
+            let read = ready!(self.poll_read(context, chunk.space()))?;
+            chunk.fill(read);
+            Poll::Ready(Ok(chunk))
+        })
+        .await
     }
 }
 

@@ -84,7 +84,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
-mod buffer;
+mod chunk;
 mod client;
 mod close_reason;
 mod connection;
@@ -103,6 +103,7 @@ mod stream;
 mod tls;
 
 pub use backoff::{Backoff, Reconnect, Retry};
+pub use chunk::Chunk;
 pub use client::{
     ClientEvent, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target, TcpClient,
     TcpClientBuilder,

@@ -49,15 +49,6 @@ impl Stream {
         }
     }
 
-    /// Until a read may return something: data, an end, an error, or, over TLS, no whole record.
-    pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(tcp) => tcp.poll_read_ready(context),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.poll_read_ready(context),
-        }
-    }
-
     /// Reads once; `Ok(0)` is the peer's end. Over TLS an end without its `close_notify` is
     /// `UnexpectedEof`: the stream may be cut short.
     pub(crate) fn poll_read(

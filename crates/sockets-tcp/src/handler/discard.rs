@@ -1,7 +1,6 @@
 //! The discard service (RFC 863): reads and throws away.
 
 use super::{Handler, HandlerError};
-use crate::buffer::ReadBuffer;
 use crate::connection::Connection;
 
 /// Throws away what the client sends, and says nothing (RFC 863). What a server does unless told
@@ -11,12 +10,7 @@ pub struct Discard;
 
 impl Handler for Discard {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        loop {
-            connection.readable().await;
-            let mut buffer = ReadBuffer::take();
-            if connection.read(&mut buffer).await? == 0 {
-                return Ok(());
-            }
-        }
+        while !connection.read_chunk().await?.is_empty() {}
+        Ok(())
     }
 }

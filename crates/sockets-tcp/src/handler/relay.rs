@@ -8,7 +8,6 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::{Handler, HandlerError};
-use crate::buffer::ReadBuffer;
 use crate::connection::Connection;
 
 use lines::{LONGEST_LINE, Lines};
@@ -54,22 +53,21 @@ impl Relay {
         let _reading = Reading::begin(self);
         let mut lines = Lines::new(&self.prefix);
         loop {
-            connection.readable().await;
-            let mut buffer = ReadBuffer::take();
-            let read = connection.read(&mut buffer).await?;
+            let chunk = connection.read_chunk().await?;
+            let ended = chunk.is_empty();
             let messages = if !self.prefix.is_empty() {
-                if read == 0 { lines.end() } else { lines.take(&buffer[..read]) }
-            } else if read > 0 {
-                vec![Bytes::copy_from_slice(&buffer[..read])]
+                if ended { lines.end() } else { lines.take(&chunk) }
+            } else if !ended {
+                vec![Bytes::copy_from_slice(&chunk)]
             } else {
                 Vec::new()
             };
             // Not held while the slow ones are waited for.
-            drop(buffer);
+            drop(chunk);
             for message in messages {
                 connection.send_to_others(message).await;
             }
-            if read == 0 {
+            if ended {
                 return Ok(());
             }
         }

@@ -148,17 +148,6 @@ impl Link {
         }
     }
 
-    /// Until a read may return something.
-    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut receiving = lock(&self.receiving);
-        let Some(stream) = &receiving.stream else { return Poll::Ready(()) };
-        if receiving.phase != Phase::Open || stream.poll_read_ready(context).is_ready() {
-            return Poll::Ready(());
-        }
-        remember(&mut receiving.reader, context);
-        Poll::Pending
-    }
-
     /// Whether the peer has sent anything, read or not, or has come to its end.
     fn has_heard(&self) -> bool {
         let receiving = lock(&self.receiving);

@@ -25,8 +25,6 @@ struct Session {
     in_flight: usize,
     /// The end of the sending direction is said.
     closed: bool,
-    /// Data that is decrypted and not read.
-    unread: usize,
     /// The peer's stream has ended, one way or the other: every read tells how.
     ended: bool,
     /// Draining: how much may still be read from the socket.
@@ -35,8 +33,7 @@ struct Session {
 
 impl TlsStream {
     pub(super) fn new(tcp: TcpStream, tls: Connection) -> Self {
-        let mut session =
-            Session { tls, in_flight: 0, closed: false, unread: 0, ended: false, left: None };
+        let mut session = Session { tls, in_flight: 0, closed: false, ended: false, left: None };
         // Data may have come with the last of the handshake. What is wrong with it, a read tells:
         // rustls repeats its errors.
         let _ = session.note_state();
@@ -45,15 +42,6 @@ impl TlsStream {
 
     pub(crate) fn tcp(&self) -> &TcpStream {
         &self.tcp
-    }
-
-    pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let session = lock(&self.session);
-        if session.unread > 0 || session.ended {
-            return Poll::Ready(Ok(()));
-        }
-        drop(session);
-        self.tcp.poll_read_ready(context)
     }
 
     pub(crate) fn poll_read(
@@ -127,11 +115,7 @@ impl Session {
         loop {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(read) => {
-                    self.unread = self.unread.saturating_sub(read);
-                    return Ok(read);
-                }
-                Err(error) => return Err(error),
+                result => return result,
             }
             if self.ended {
                 self.note_state()?;
@@ -169,7 +153,6 @@ impl Session {
     fn note_state(&mut self) -> io::Result<()> {
         match self.tls.process_new_packets() {
             Ok(state) => {
-                self.unread = state.plaintext_bytes_to_read();
                 self.ended |= state.peer_has_closed();
                 Ok(())
             }
