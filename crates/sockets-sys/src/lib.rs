@@ -2,6 +2,11 @@
 //!
 //! - [`SendBatch`], [`ReceiveBatch`]: many datagrams or packets in one system call, with no
 //!   allocation per packet, true lengths, and the one packet that failed named by its place.
+//! - [`BatchSender`]: the same for datagrams that stay in the caller's memory, each with its source,
+//!   its interface, or the length that the kernel cuts it into (`UDP_SEGMENT`): [`SendControl`].
+//!   What the kernel tells of a received one is its [`ReceivedControl`].
+//! - [`dropped_datagrams`]: what the kernel dropped, without a datagram to tell it.
+//! - [`join_source`], [`leave_source`]: source-specific multicast of both families, by index.
 //! - [`PacketFd`]: an `AF_PACKET` socket, at the link or at the network header.
 //! - [`PacketRing`]: the same, received through memory shared with the kernel.
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
@@ -74,12 +79,14 @@
 #![cfg(target_os = "linux")]
 
 mod address;
+mod batch_sender;
 mod control;
 mod filter;
 mod headers;
 mod inherited;
 mod inherit;
 mod link;
+mod memory;
 mod netlink;
 mod option;
 mod packet;
@@ -88,8 +95,12 @@ mod receive_batch;
 mod ring;
 mod send_batch;
 mod tcp_info;
+mod send_control;
+mod source_group;
 mod tun;
 
+pub use batch_sender::{BatchSender, OutgoingMessage};
+pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
 pub use inherited::{InheritError, Inherited, inherited_descriptors};
 mod signal;
@@ -99,6 +110,7 @@ mod tun;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
 pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
+pub use memory::dropped_datagrams;
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
     NetlinkReceiveError, NetlinkRequest, NetlinkSocket,
@@ -112,4 +124,6 @@ pub use send_batch::{Destination, PushError, SendBatch};
 pub use tcp_info::{TcpInfo, tcp_info};
 pub use signal::{hangup_is_ignored, outlive_file_size_limit};
 pub use startup::standard_output_was_closed;
+pub use send_control::SendControl;
+pub use source_group::{join_source, leave_source};
 pub use tun::TunDevice;
