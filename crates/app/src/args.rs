@@ -5,12 +5,15 @@ mod diff;
 mod forward;
 #[cfg(target_os = "linux")]
 mod lease;
+mod limits;
 mod lookup;
 mod output;
+mod place;
 mod scan;
 #[cfg(target_os = "linux")]
 mod sniff;
 mod sockets;
+mod tls;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -19,12 +22,15 @@ pub(crate) use diff::{DiffArgs, SavedScan};
 pub(crate) use forward::ForwardArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use lease::{FreeArgs, LeaseArgs, LeasesArgs, PortArgs, is_lease};
+pub(crate) use limits::LimitArgs;
 pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
+pub(crate) use place::Place;
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
 #[cfg(target_os = "linux")]
 pub(crate) use sniff::{Condition, Expression, SniffArgs};
 pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};
+pub(crate) use tls::TlsArgs;
 
 /// Know, claim, open, scan and watch ports and sockets.
 #[derive(Debug, Parser)]

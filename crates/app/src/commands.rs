@@ -18,3 +18,4 @@ mod metrics;
 pub(crate) mod scan;
 #[cfg(target_os = "linux")]
 pub(crate) mod sniff;
+mod tls;

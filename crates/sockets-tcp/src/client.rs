@@ -162,6 +162,13 @@ impl TcpClient {
         link.finished().await.map_err(|_| self.not_connected())
     }
 
+    /// The version of TLS that the connection speaks; `None` where it speaks none, or there is no
+    /// connection.
+    #[cfg(feature = "tls")]
+    pub fn tls_version(&self) -> Option<crate::rustls::ProtocolVersion> {
+        self.shared.link()?.tls_version()
+    }
+
     /// Closes the client for good: nothing connects after this. What is queued is flushed, the
     /// stream is ended, the server's end is waited for; all within the grace. Bytes received
     /// before can still be taken; what the server sends after is thrown away.

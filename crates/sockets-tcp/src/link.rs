@@ -102,6 +102,11 @@ impl Link {
         self.tuple
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_version(&self) -> Option<tokio_rustls::rustls::ProtocolVersion> {
+        lock(&self.sending).stream.as_ref()?.tls_version()
+    }
+
     /// How long the connection has stood.
     pub(crate) fn age(&self) -> Duration {
         self.opened.elapsed()

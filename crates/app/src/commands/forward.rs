@@ -4,12 +4,14 @@ mod sessions;
 mod tcp;
 mod udp;
 
-use ports_core::{Endpoint, Scheme, Transport};
+use ports_core::{Endpoint, Scheme};
 
+use self::tcp::Targets;
 use super::connect::session::Session;
 use super::listen::bind::{self, Bound};
 use crate::args::ForwardArgs;
 use crate::commands::metrics::Metrics;
+use crate::commands::tls;
 use crate::exit::{Exit, UsageError};
 use crate::output::{EventLine, Terminal};
 use crate::signals::Signals;
@@ -27,6 +29,8 @@ pub(crate) async fn run(
 
 async fn serve(args: &ForwardArgs, session: &Session) -> anyhow::Result<()> {
     let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
+    let tls = args.listen.endpoint().map(|listen| tls::server(&args.tls, listen)).transpose()?;
+    let targets = Targets::new(args, session)?;
     let opening = bind::open(std::slice::from_ref(&args.listen), session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let Bound { tcp, udp, endpoints } = bound?;
@@ -34,15 +38,15 @@ async fn serve(args: &ForwardArgs, session: &Session) -> anyhow::Result<()> {
         session.terminal.warn(&format!("forwarding {endpoint} to {}", args.target));
         session.events.send(EventLine::Listening { endpoint }).await;
     }
-    match args.listen.transport() {
-        Transport::Udp => udp::run(udp, args, session).await,
-        _ => tcp::run(tcp, args, session).await,
+    match args.target.scheme() {
+        Scheme::Udp => udp::run(udp, args, session).await,
+        _ => tcp::run(tcp, tls.flatten(), targets, args, session).await,
     }
 }
 
 fn check(args: &ForwardArgs) -> Result<(), UsageError> {
     let ForwardArgs { listen, target, .. } = args;
-    if listen.transport() != target.transport() {
+    if listen.scheme().transport() != target.transport() {
         return Err(UsageError(format!(
             "{listen} to {target}: a stream has no datagrams, and datagrams make no stream; both \
              ends are TCP or both UDP"
@@ -51,16 +55,31 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
     if target.port().number() == 0 {
         return Err(UsageError(format!("{target}: 0 is not a port to connect to")));
     }
-    if listen.scheme() == Scheme::Udp && args.connect_timeout.is_some() {
-        return Err(UsageError("--connect-timeout is for TCP: UDP does not connect".to_owned()));
+    if listen.scheme() == Scheme::Udp {
+        let timeout = args.connect_timeout.map(|_| "--connect-timeout");
+        if let Some(option) = timeout.or(args.limits.given_for_tcp()) {
+            return Err(UsageError(format!("{option} is for TCP: UDP has no connections")));
+        }
     }
-    [listen, target].into_iter().try_for_each(check_endpoint)
+    let endpoints: Vec<&Endpoint> = listen.endpoint().into_iter().chain([target]).collect();
+    tls::check(&args.tls, &endpoints)?;
+    if let Some(listen) = listen.endpoint() {
+        tls::check_listener(&args.tls, listen)?;
+        check_endpoint(listen)?;
+        if listen.options().interface().is_some() || listen.options().source().is_some() {
+            return Err(UsageError(format!("{listen}: iface and source are for groups")));
+        }
+    }
+    check_endpoint(target)
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
     let many = endpoint.socket_addr().is_some_and(|address| address.ip().is_multicast());
     if many {
         return Err(UsageError(format!("{endpoint}: a group has no one way back to forward")));
+    }
+    if endpoint.options().ttl().is_some() {
+        return Err(UsageError(format!("{endpoint}: ttl is for groups")));
     }
     Ok(())
 }

@@ -21,7 +21,10 @@ use crate::output::Terminal;
 pub(in crate::commands) type ClientTls = (Arc<ClientConfig>, ServerName<'static>);
 
 /// That options of TLS are given where nothing speaks it.
-pub(in crate::commands) fn check(args: &TlsArgs, endpoints: &[&Endpoint]) -> Result<(), UsageError> {
+pub(in crate::commands) fn check(
+    args: &TlsArgs,
+    endpoints: &[&Endpoint],
+) -> Result<(), UsageError> {
     let speaks = endpoints.iter().any(|endpoint| endpoint.scheme() == Scheme::Tls);
     match args.given() {
         Some(option) if !speaks => {
@@ -51,14 +54,13 @@ pub(in crate::commands) fn server(
         return Ok(None);
     }
     let (chain, key) = identity(args)?.context("TLS needs --cert FILE and --key FILE")?;
-    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder =
+        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match &args.ca {
         None => builder.with_no_client_auth(),
         Some(file) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(
-                authorities(file)?.into(),
-                provider(),
-            );
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(authorities(file)?.into(), provider());
             builder.with_client_cert_verifier(verifier.build()?)
         }
     };
@@ -75,7 +77,8 @@ pub(in crate::commands) fn client(
     if endpoint.scheme() != Scheme::Tls {
         return Ok(None);
     }
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = if args.insecure {
         terminal.warn("--insecure: the certificate of the other side is not checked");
         builder

@@ -1,13 +1,12 @@
 //! What frames are read from and sent to: the connections of servers, and clients.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::buffer::ReadBuffer;
 use crate::client::{Arrival, ClientSendError, TcpClient};
 use crate::connection::{Connection, ConnectionReader, ConnectionWriter};
 
@@ -62,17 +61,12 @@ fn name(operation: &'static str, peer: SocketAddr, source: io::Error) -> io::Err
 
 impl Source for ConnectionReader {
     async fn fill(&mut self, buffer: &mut BytesMut) -> Filled {
-        let read = poll_fn(|context| {
-            // Only for this moment: while nothing comes no buffer is held.
-            let mut borrowed = ReadBuffer::take();
-            self.poll_read(context, &mut borrowed).map_ok(|read| {
-                buffer.extend_from_slice(&borrowed[..read]);
-                read
-            })
-        });
-        match read.await {
-            Ok(0) => Filled { end: Some(Ok(())), last: true },
-            Ok(_) => Filled::MORE,
+        match self.read_chunk().await {
+            Ok(chunk) if chunk.is_empty() => Filled { end: Some(Ok(())), last: true },
+            Ok(chunk) => {
+                buffer.extend_from_slice(&chunk);
+                Filled::MORE
+            }
             Err(error) => {
                 let error = name("read from", self.peer_addr(), error);
                 Filled { end: Some(Err(error)), last: true }

@@ -1,34 +1,28 @@
 //! TCP: a connection to the target for each client.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use bytes::BytesMut;
-use ports_core::Endpoint;
+use bytes::Bytes;
+use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{
     ClientEvent, CloseReason, Connection, ConnectionReader, ConnectionWriter, Handler,
-    HandlerError, Received, TcpClient, TcpServer,
+    HandlerError, Keepalive, Received, TcpClient, TcpClientBuilder, TcpServer,
 };
-use stats::SocketStats;
 
 use crate::args::ForwardArgs;
 use crate::commands::connect::session::Session;
 use crate::commands::listen::{events, services};
+use crate::commands::tls;
 use crate::output::{EventLine, EventSender};
-
-/// The most that is read at once. The buffer exists only while there is something to read.
-const CHUNK: usize = 64 * 1024;
 
 pub(super) async fn run(
     listeners: Vec<std::net::TcpListener>,
+    tls: Option<Arc<ServerConfig>>,
+    targets: Targets,
     args: &ForwardArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
-    let forward = Forward {
-        target: args.target.clone(),
-        connect_timeout: args.connect_timeout,
-        stats: session.stats.clone(),
-        events: session.events.clone(),
-    };
+    let forward = Forward { targets, events: session.events.clone() };
     let mut builder = TcpServer::builder()
         .stats(session.stats.clone())
         .early_data_events(session.events.is_on())
@@ -36,17 +30,14 @@ pub(super) async fn run(
     for listener in listeners {
         builder = builder.listener(listener);
     }
-    if let Some(most) = args.max_connections {
-        builder = builder.max_connections(usize::try_from(most).unwrap_or(usize::MAX));
+    if let Some(config) = tls {
+        builder = builder.tls(config);
     }
-    if let Some(timeout) = args.idle_timeout {
-        builder = builder.idle_timeout(timeout);
-    }
-    let server = builder.start().await?;
-    let telling = session
-        .events
-        .is_on()
-        .then(|| tokio::spawn(events::tell_tcp(server.events(), session.events.clone())));
+    let server = args.limits.apply(builder).start().await?;
+    let telling = session.tells().then(|| {
+        let (events, terminal) = (session.events.clone(), session.terminal);
+        tokio::spawn(events::tell_tcp(server.events(), events, terminal))
+    });
     session.stop.cancelled().await;
     services::shut_down(&server, session.terminal).await;
     drop(server);
@@ -58,21 +49,37 @@ pub(super) async fn run(
 
 /// Serves a client by a connection of its own to the target.
 struct Forward {
-    target: Endpoint,
-    connect_timeout: Option<Duration>,
-    stats: SocketStats,
+    targets: Targets,
     events: EventSender,
+}
+
+/// How connections to the target are made.
+pub(super) struct Targets(TcpClientBuilder);
+
+impl Targets {
+    pub(super) fn new(args: &ForwardArgs, session: &Session) -> anyhow::Result<Self> {
+        let mut builder = TcpClient::builder(&args.target).stats(session.stats.clone());
+        if let Some((config, name)) = tls::client(&args.tls, &args.target, session.terminal)? {
+            builder = builder.tls(config, name);
+        }
+        if let Some(timeout) = args.connect_timeout {
+            builder = builder.connect_timeout(timeout);
+        }
+        if let Some(source) = args.source {
+            builder = builder.source(source);
+        }
+        if let Some(idle) = args.limits.keepalive {
+            builder = builder.keepalive(Keepalive::new().idle(idle));
+        }
+        Ok(Self(builder))
+    }
 }
 
 impl Handler for Forward {
     async fn handle(&self, connection: Connection) -> Result<(), HandlerError> {
         let client = connection.id().number();
         let (mut reader, mut writer) = connection.into_split();
-        let mut builder = TcpClient::builder(&self.target).stats(self.stats.clone());
-        if let Some(timeout) = self.connect_timeout {
-            builder = builder.connect_timeout(timeout);
-        }
-        let result = match builder.connect().await {
+        let result = match self.targets.0.clone().connect().await {
             Ok(target) => both_ways(&mut reader, &mut writer, &target).await,
             Err(error) => Err(Broken { operation: "connect", source: error.into() }),
         };
@@ -115,14 +122,14 @@ async fn both_ways(
 
 async fn to_target(reader: &mut ConnectionReader, target: &TcpClient) -> Result<(), Broken> {
     loop {
-        reader.readable().await;
-        let mut buffer = BytesMut::zeroed(CHUNK);
-        let read = reader.read(&mut buffer).await.map_err(Broken::receiving)?;
-        if read == 0 {
+        let chunk = reader.read_chunk().await.map_err(Broken::receiving)?;
+        if chunk.is_empty() {
             return target.finish().await.map_err(Broken::sending);
         }
-        buffer.truncate(read);
-        target.send(buffer.freeze()).await.map_err(Broken::sending)?;
+        let message = Bytes::copy_from_slice(&chunk);
+        // Its buffer serves others while this client waits.
+        drop(chunk);
+        target.send(message).await.map_err(Broken::sending)?;
     }
 }
 

@@ -1,6 +1,6 @@
 //! UDP: a socket to the target for each client, as a NAT does it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,8 +29,12 @@ pub(super) async fn run(
     let Some(resolved) = session.stop.run_until_cancelled(addresses(&args.target)).await else {
         return Ok(());
     };
-    let target = *resolved?.first().context("no address")?;
-    let most = args.max_connections.map_or(MOST_CLIENTS, |most| most as usize);
+    let source = args.source.or(args.target.options().source());
+    let fits = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
+    let target = resolved?.into_iter().find(fits);
+    let target = target
+        .with_context(|| format!("{} has no address of the family of the source", args.target))?;
+    let most = args.limits.most_clients().unwrap_or(MOST_CLIENTS);
     let mut telling = JoinSet::new();
     let mut forwarding = JoinSet::new();
     for socket in sockets {
@@ -40,7 +44,8 @@ pub(super) async fn run(
         let forward = Forward {
             socket,
             target,
-            idle: args.idle_timeout.unwrap_or(IDLE_TIMEOUT),
+            source,
+            idle: args.limits.idle_timeout.unwrap_or(IDLE_TIMEOUT),
             sessions: Sessions::new(most),
             serving: JoinSet::new(),
             stats: session.stats.clone(),
@@ -62,6 +67,7 @@ pub(super) async fn run(
 struct Forward {
     socket: UdpSocket,
     target: SocketAddr,
+    source: Option<IpAddr>,
     idle: Duration,
     sessions: Sessions,
     /// The way back, one task a client; ends with the client's address.
@@ -107,7 +113,7 @@ impl Forward {
 
     /// A socket for a new client; where there are too many, the one silent for longest goes.
     async fn admit(&mut self, client: SocketAddr) -> anyhow::Result<()> {
-        let socket = connect(self.target, &self.stats)?;
+        let socket = connect(self.target, self.source, &self.stats)?;
         let (session, evicted) = self.sessions.admit(client, socket, self.target);
         if let Some(evicted) = evicted {
             evicted.end(Ending::Evicted);
@@ -131,13 +137,17 @@ impl Forward {
 }
 
 /// Only a connected socket is told that nobody listens at its peer, and takes nothing from others.
-fn connect(target: SocketAddr, stats: &SocketStats) -> anyhow::Result<UdpSocket> {
+fn connect(
+    target: SocketAddr,
+    source: Option<IpAddr>,
+    stats: &SocketStats,
+) -> anyhow::Result<UdpSocket> {
     let failed = || format!("cannot open a socket to udp {target}");
     let any = match target {
-        SocketAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
-        SocketAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
+        SocketAddr::V4(_) => IpAddr::from([0; 4]),
+        SocketAddr::V6(_) => IpAddr::from([0u16; 8]),
     };
-    let socket = std::net::UdpSocket::bind(any).with_context(failed)?;
+    let socket = std::net::UdpSocket::bind((source.unwrap_or(any), 0)).with_context(failed)?;
     socket.connect(target).with_context(failed)?;
     UdpSocket::builder().socket(socket).stats(stats.clone()).open().with_context(failed)
 }

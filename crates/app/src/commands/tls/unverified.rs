@@ -5,9 +5,7 @@ use std::sync::Arc;
 use sockets_tcp::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use sockets_tcp::rustls::crypto::{
-    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
-};
+use sockets_tcp::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use sockets_tcp::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use sockets_tcp::rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
