@@ -1,5 +1,6 @@
 //! TLS as the command line asks for it: files to configurations.
 
+mod known;
 mod unverified;
 
 use std::path::Path;
@@ -7,12 +8,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
+use sockets_tcp::rustls::client::WebPkiServerVerifier;
 use sockets_tcp::rustls::crypto::{CryptoProvider, ring};
 use sockets_tcp::rustls::pki_types::pem::{self, PemObject as _};
 use sockets_tcp::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use sockets_tcp::rustls::server::WebPkiClientVerifier;
 use sockets_tcp::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
+use self::known::Known;
 use crate::args::TlsArgs;
 use crate::exit::UsageError;
 use crate::output::Terminal;
@@ -85,11 +88,12 @@ pub(in crate::commands) fn client(
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(unverified::Anybody::new(provider())))
     } else {
-        let roots = match &args.ca {
-            Some(file) => authorities(file)?,
-            None => system_authorities(terminal)?,
-        };
-        builder.with_root_certificates(roots)
+        match &args.ca {
+            None => builder.with_root_certificates(system_authorities(terminal)?),
+            Some(file) => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(known_authorities(file)?)),
+        }
     };
     let config = match identity(args)? {
         Some((chain, key)) => {
@@ -140,6 +144,12 @@ fn authorities(file: &Path) -> anyhow::Result<RootCertStore> {
             .with_context(|| format!("`{}` is no certificate of an authority", file.display()))?;
     }
     Ok(roots)
+}
+
+fn known_authorities(file: &Path) -> anyhow::Result<Known> {
+    let roots = Arc::new(authorities(file)?);
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider()).build()?;
+    Ok(Known::new(verifier, certificates(file)?))
 }
 
 /// Those that the system trusts, where its programs look for them, or where `SSL_CERT_FILE` says.
