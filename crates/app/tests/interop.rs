@@ -1,8 +1,14 @@
-//! The real binary against ncat and socat.
+//! The real binary against ncat and socat; for other programs see the modules.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "driver/tls.rs"]
+mod certificates;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "interop/forward.rs"]
+mod forward;
+#[path = "interop/tls.rs"]
+mod tls;
 
 use std::net::SocketAddr;
 use std::process::Command;
