@@ -5,8 +5,14 @@
 mod certificates;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "lab_net/findings.rs"]
+mod findings;
 #[path = "interop/forward.rs"]
 mod forward;
+#[path = "interop/hosts.rs"]
+mod hosts;
+#[path = "lab_net/hosts.rs"]
+mod hosts_lab;
 #[path = "interop/tls.rs"]
 mod tls;
 
