@@ -1,5 +1,5 @@
 //! The real binary against ncat and socat; for other programs see the modules.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "driver/tls.rs"]
 mod certificates;

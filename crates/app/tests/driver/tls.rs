@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 /// An authority, and what it signed: for `localhost` and 127.0.0.1, and for a client.
@@ -15,12 +15,15 @@ impl Certificates {
     pub(crate) fn new() -> Self {
         let certificates = Self { directory: TempDir::new().unwrap() };
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // Two parties of one name would pass for one that signed itself.
+        params.distinguished_name.push(DnType::CommonName, "the authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         certificates.write("ca.pem", &authority.pem());
         for (who, names) in [("server", ["localhost", "127.0.0.1"]), ("client", ["client", "me"])] {
             let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(names.map(str::to_owned)).unwrap();
+            let mut params = CertificateParams::new(names.map(str::to_owned)).unwrap();
+            params.distinguished_name.push(DnType::CommonName, who);
             let certificate = params.signed_by(&key, &authority).unwrap();
             certificates.write(&format!("{who}.pem"), &certificate.pem());
             certificates.write(&format!("{who}.key"), &key.serialize_pem());

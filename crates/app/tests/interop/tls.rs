@@ -17,10 +17,11 @@ fn their_tls_clients_get_their_megabytes_back_from_our_echo() {
     let ca = certificates.ca();
     let server = listen(&certificates, &["--service", "echo"]);
     let address = server.listening(0);
-    let (host, port) = (address.ip().to_string(), address.port().to_string());
-    let to = format!("OPENSSL:localhost:{port},cafile={ca}");
+    let port = address.port().to_string();
+    let to = format!("OPENSSL:localhost:{port},pf=ip4,cafile={ca}");
     for mut client in [
-        other("ncat", &["--ssl-verify", "--ssl-trustfile", &ca, &host, &port]),
+        // It looks for names only, not for addresses.
+        other("ncat", &["-4", "--ssl-verify", "--ssl-trustfile", &ca, "localhost", &port]),
         other("socat", &["-t", "30", "-", &to]),
     ] {
         let data = noise(LENGTH);
