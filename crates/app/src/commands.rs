@@ -4,6 +4,7 @@ pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod forward;
 #[cfg(target_os = "linux")]
 pub(crate) mod free;
 #[cfg(target_os = "linux")]
@@ -13,6 +14,8 @@ pub(crate) mod leases;
 pub(crate) mod listen;
 pub(crate) mod lookup;
 pub(crate) mod man;
+mod metrics;
 pub(crate) mod scan;
 #[cfg(target_os = "linux")]
 pub(crate) mod sniff;
+mod tls;

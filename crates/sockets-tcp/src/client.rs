@@ -162,6 +162,13 @@ impl TcpClient {
         link.finished().await.map_err(|_| self.not_connected())
     }
 
+    /// The version of TLS that the connection speaks; `None` where it speaks none, or there is no
+    /// connection.
+    #[cfg(feature = "tls")]
+    pub fn tls_version(&self) -> Option<crate::rustls::ProtocolVersion> {
+        self.shared.link()?.tls_version()
+    }
+
     /// Closes the client for good: nothing connects after this. What is queued is flushed, the
     /// stream is ended, the server's end is waited for; all within the grace. Bytes received
     /// before can still be taken; what the server sends after is thrown away.
@@ -223,6 +230,18 @@ impl TcpClient {
 
     fn closed(&self) -> ClientSendError {
         ClientSendError::Closed { target: self.shared.target.clone() }
+    }
+}
+
+impl TcpClient {
+    /// Ends it at once by a reset, so that the server does not take the stream for whole: for a
+    /// program that passes on what another source broke off. Nothing connects after this; what is
+    /// queued counts as dropped.
+    pub fn abort(&self) {
+        self.shared.stop.cancel();
+        if let Some(link) = self.shared.link() {
+            link.abort(CloseReason::Local);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use ports_core::FiveTuple;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
+use crate::close_reason::CloseReason;
 use crate::link::Link;
 use crate::server::{BroadcastReport, ClientId, ClientInfo, Clients};
 
@@ -265,6 +266,13 @@ impl ConnectionWriter {
         } else {
             Err(io::ErrorKind::BrokenPipe.into())
         }
+    }
+
+    /// Ends the connection at once by a reset: the peer learns that its stream is not whole. For a
+    /// handler that passes on what another source broke off. What is queued counts as dropped;
+    /// the close reason is [`CloseReason::HandlerFailed`](crate::CloseReason::HandlerFailed).
+    pub fn abort(&mut self) {
+        self.shared.link.abort(CloseReason::HandlerFailed);
     }
 
     /// Ends this direction: what is queued goes out, then the end of the stream (a half-close).

@@ -102,6 +102,11 @@ impl Link {
         self.tuple
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_version(&self) -> Option<tokio_rustls::rustls::ProtocolVersion> {
+        lock(&self.sending).stream.as_ref()?.tls_version()
+    }
+
     /// How long the connection has stood.
     pub(crate) fn age(&self) -> Duration {
         self.opened.elapsed()
@@ -133,6 +138,12 @@ impl Link {
             self.progress.notify_waiters();
             wake_task(sending);
         }
+    }
+
+    /// Ends the connection by a reset, so that the peer does not take its stream for whole.
+    pub(crate) fn abort(&self, reason: CloseReason) {
+        lock(&self.sending).truncated = true;
+        self.close(Closing::Abort(reason));
     }
 
     /// How the connection was asked to end, if it was.

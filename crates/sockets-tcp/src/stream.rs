@@ -49,6 +49,15 @@ impl Stream {
         }
     }
 
+    /// The version of TLS, where it is spoken.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_version(&self) -> Option<tokio_rustls::rustls::ProtocolVersion> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.version(),
+        }
+    }
+
     /// Reads once; `Ok(0)` is the peer's end. Over TLS an end without its `close_notify` is
     /// `UnexpectedEof`: the stream may be cut short.
     pub(crate) fn poll_read(

@@ -10,6 +10,7 @@ fn help_of_every_command() {
         "lookup",
         "listen",
         "connect",
+        "forward",
         "lease",
         "leases",
         "free",
@@ -43,9 +44,10 @@ fn the_manual_has_every_command() {
     let man = run(&["man"]);
     man.assert_code(0);
     assert!(man.stdout.contains(".TH ports 1"));
-    for command in
-        ["SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "LEASE", "LEASES", "FREE", "SNIFF", "DEMO"]
-    {
+    for command in [
+        "SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "FORWARD", "LEASE", "LEASES", "FREE",
+        "SNIFF", "DEMO",
+    ] {
         assert!(man.stdout.contains(&format!(".SH \"PORTS {command}\"")), "{command}");
     }
 }

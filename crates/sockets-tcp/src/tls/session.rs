@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::Connection;
+use tokio_rustls::rustls::{Connection, ProtocolVersion};
 
 use crate::events::lock;
 use crate::stream::read_now;
@@ -42,6 +42,10 @@ impl TlsStream {
 
     pub(crate) fn tcp(&self) -> &TcpStream {
         &self.tcp
+    }
+
+    pub(crate) fn version(&self) -> Option<ProtocolVersion> {
+        lock(&self.session).tls.protocol_version()
     }
 
     pub(crate) fn poll_read(
