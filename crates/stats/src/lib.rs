@@ -6,8 +6,9 @@
 //! [`Snapshot`] sums them up; it can be printed, serialized, subtracted from a later one, and given
 //! to Prometheus.
 //!
-//! Not for the sockets of other processes, and not a packet counter: it knows what the code that
-//! owns the sockets tells it.
+//! Not a packet counter: it knows what the code that owns the sockets tells it. The sockets of the
+//! whole machine, other processes' too, are read by the module `system`, behind the feature of that
+//! name.
 //!
 //! # Counting what a connection does
 //!
@@ -78,6 +79,8 @@ mod role;
 mod shared;
 mod snapshot;
 mod socket_stats;
+#[cfg(feature = "system")]
+pub mod system;
 mod timestamp;
 mod timing;
 

@@ -77,6 +77,18 @@ impl NetlinkSocket {
         Ok(())
     }
 
+    /// Joins a multicast group: from now on the kernel sends its messages here, too
+    /// (`NETLINK_ADD_MEMBERSHIP`). A socket that listens should not [`exchange`](Self::exchange): the
+    /// fresh descriptor that may follow is in no group.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` where the group is for the privileged, `EINVAL` where there is none of this number.
+    pub fn join(&self, group: u32) -> io::Result<()> {
+        let group = i32::try_from(group).map_err(|_| Errno::INVAL)?;
+        option::set_int(self.fd.as_fd(), libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)
+    }
+
     /// Sends a request; the kernel takes it whole or not at all.
     ///
     /// # Errors

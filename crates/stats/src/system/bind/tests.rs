@@ -1,0 +1,89 @@
+//! Facts of all kinds, and what is made of them.
+
+use super::*;
+
+fn socket(local: &str, state: State) -> PortSocket {
+    PortSocket {
+        local: local.parse().unwrap(),
+        peer: None,
+        state,
+        uid: Some(0),
+        only_ipv6: None,
+        processes: Vec::new(),
+    }
+}
+
+fn facts(transport: Transport, address: &str, sockets: Vec<PortSocket>) -> BindFacts {
+    let rules = PortRules {
+        first_unprivileged: Port::new(1024),
+        is_privileged: false,
+        ephemeral: PortRange::new(32768, 60999).unwrap(),
+        reserved: PortSet::from([Port::new(50000)]),
+    };
+    BindFacts { transport, address: address.parse().unwrap(), sockets, rules }
+}
+
+#[test]
+fn a_free_port_has_no_findings() {
+    assert_eq!(facts(Transport::Tcp, "0.0.0.0:8080", vec![]).findings(), []);
+}
+
+#[test]
+fn addresses_collide_as_they_do_in_the_kernel() {
+    for (wanted, held, only_ipv6, collides) in [
+        ("127.0.0.1", "127.0.0.1:80", None, true),
+        ("127.0.0.1", "127.0.0.2:80", None, false),
+        ("127.0.0.1", "0.0.0.0:80", None, true),
+        ("0.0.0.0", "127.0.0.1:80", None, true),
+        ("127.0.0.1", "[::]:80", Some(false), true),
+        ("127.0.0.1", "[::]:80", Some(true), false),
+        ("127.0.0.1", "[::1]:80", Some(false), false),
+        ("127.0.0.1", "[::ffff:127.0.0.1]:80", Some(false), true),
+        ("::", "127.0.0.1:80", None, true),
+        ("::1", "127.0.0.1:80", None, false),
+        ("::1", "[::]:80", Some(true), true),
+    ] {
+        let held = PortSocket { only_ipv6, ..socket(held, State::Listen) };
+        assert_eq!(collide(wanted.parse().unwrap(), &held), collides, "{wanted} {held:?}");
+    }
+}
+
+#[test]
+fn a_listener_blocks_and_connections_stand_back_for_reuse() {
+    let sockets = vec![
+        socket("127.0.0.1:8080", State::TimeWait),
+        socket("127.0.0.1:8080", State::Established),
+        socket("127.0.0.1:8080", State::TimeWait),
+        socket("127.0.0.1:8080", State::Listen),
+        socket("127.0.0.9:8080", State::Listen),
+    ];
+    let findings = facts(Transport::Tcp, "127.0.0.1:8080", sockets.clone()).findings();
+    let connections = BindFinding::Connections { time_wait: 2, others: vec![sockets[1].clone()] };
+    assert_eq!(findings, [BindFinding::Held(sockets[3].clone()), connections]);
+    assert_eq!(
+        findings.iter().map(BindFinding::blocks).collect::<Vec<_>>(),
+        [Blocks::Always, Blocks::WithoutReuse]
+    );
+}
+
+#[test]
+fn a_udp_socket_blocks_in_every_state() {
+    let sockets = vec![socket("127.0.0.1:53", State::Established)];
+    let findings = facts(Transport::Udp, "127.0.0.1:53", sockets.clone()).findings();
+    assert!(findings.contains(&BindFinding::Held(sockets[0].clone())));
+}
+
+#[test]
+fn what_the_system_says_of_ports() {
+    let findings = |address| facts(Transport::Tcp, address, vec![]).findings();
+    let first_unprivileged = Port::new(1024);
+    assert_eq!(findings("127.0.0.1:80"), [BindFinding::Privileged { first_unprivileged }]);
+    // Port 0 asks for any.
+    assert_eq!(findings("127.0.0.1:0"), []);
+    assert_eq!(findings("127.0.0.1:50000"), [BindFinding::Reserved]);
+    let range = PortRange::new(32768, 60999).unwrap();
+    assert_eq!(findings("127.0.0.1:50001"), [BindFinding::Ephemeral { range }]);
+    let mut privileged = facts(Transport::Tcp, "127.0.0.1:80", vec![]);
+    privileged.rules.is_privileged = true;
+    assert_eq!(privileged.findings(), []);
+}

@@ -1,0 +1,152 @@
+//! Linux: `sock_diag` netlink, `/proc`, and what is remembered between two snapshots.
+
+use std::io;
+use std::time::Duration;
+
+use sockets_sys::{Message, Messages};
+
+use self::cgroup_tree::CgroupTree;
+use self::diag::{DiagError, Diagnosis};
+use self::owners::Owners;
+use super::query::Source;
+use super::{Protocol, Query, Snapshot, SnapshotError};
+
+mod bytecode;
+mod cgroup_tree;
+mod diag;
+mod inet;
+mod listener;
+mod owners;
+mod port_rules;
+mod proc_net;
+mod process;
+mod scan;
+mod stat;
+mod unix;
+
+pub(super) use listener::Listener;
+pub(super) use port_rules::read as port_rules;
+pub(super) use process::details as process_details;
+
+/// What a question to `sock_diag` is about; one dump, or one file of `/proc/net`, each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dump {
+    Inet { protocol: Protocol, is_ipv6: bool },
+    Unix,
+}
+
+impl Dump {
+    /// What a query needs.
+    fn all(query: &Query) -> impl Iterator<Item = Self> {
+        let inet = [Protocol::Tcp, Protocol::Udp, Protocol::Raw].into_iter();
+        let families = [(query.wants_ipv4(), false), (query.wants_ipv6(), true)];
+        let inet = inet.filter(|protocol| query.wants(*protocol)).flat_map(move |protocol| {
+            let families = families.into_iter().filter(|(wanted, _)| *wanted);
+            families.map(move |(_, is_ipv6)| Self::Inet { protocol, is_ipv6 })
+        });
+        inet.chain(query.wants(Protocol::UnixStream).then_some(Self::Unix))
+    }
+
+    /// A dump that tells of sockets of this protocol.
+    const fn of(protocol: Protocol) -> Self {
+        if protocol.is_unix() { Self::Unix } else { Self::Inet { protocol, is_ipv6: false } }
+    }
+
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::Inet { protocol, .. } => protocol,
+            Self::Unix => Protocol::UnixStream,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Backend {
+    diagnosis: Option<Diagnosis>,
+    owners: Owners,
+    cgroups: CgroupTree,
+}
+
+impl Backend {
+    pub(super) fn new(recheck_after: Duration) -> Self {
+        Self { diagnosis: None, owners: Owners::new(recheck_after), cgroups: CgroupTree::default() }
+    }
+
+    pub(super) const fn set_recheck_after(&mut self, time: Duration) {
+        self.owners.recheck_after = time;
+    }
+
+    pub(super) fn snapshot(&mut self, query: &Query) -> Result<Snapshot, SnapshotError> {
+        let mut snapshot = Snapshot::new();
+        for dump in Dump::all(query) {
+            self.read(dump, query, &mut snapshot)?;
+        }
+        unix::name_peers(&mut snapshot);
+        if query.wants_cgroups() {
+            snapshot.cgroups = self.cgroups.of(&snapshot);
+        }
+        if query.wants_processes() {
+            self.owners.attach(&mut snapshot)?;
+        }
+        Ok(snapshot)
+    }
+
+    /// Adds the sockets of one dump, by whichever way the query allows.
+    fn read(
+        &mut self,
+        dump: Dump,
+        query: &Query,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), SnapshotError> {
+        if query.reads() == Source::Proc {
+            return proc_net::read(dump, query, snapshot);
+        }
+        let asked = self.ask(dump, query, snapshot);
+        match asked {
+            Err(error) if query.reads() == Source::Auto && error.is_refusal() => {
+                proc_net::read(dump, query, snapshot)
+            }
+            Err(DiagError::Open { source }) => Err(SnapshotError::Open { source }),
+            Err(DiagError::Exchange(source)) => {
+                let protocol = dump.protocol();
+                Err(SnapshotError::Ask { protocol, source: io::Error::other(source) })
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn ask(&mut self, dump: Dump, query: &Query, snapshot: &mut Snapshot) -> Result<(), DiagError> {
+        let diagnosis = match &mut self.diagnosis {
+            Some(diagnosis) => diagnosis,
+            none => none.insert(Diagnosis::open()?),
+        };
+        diagnosis.dump(dump, query, snapshot)
+    }
+}
+
+impl Snapshot {
+    /// The sockets in datagrams that the kernel has sent in answer to a question about `protocol`
+    /// (any of the three stands for UNIX sockets), one after the other. Total: what is no socket is
+    /// counted in [`Coverage::malformed`](super::Coverage::malformed).
+    pub fn from_netlink(protocol: Protocol, datagrams: &[u8]) -> Self {
+        let mut snapshot = Self::new();
+        let mut messages = Messages::new(datagrams);
+        for message in messages.by_ref().filter(|message| message.kind != Message::DONE) {
+            diag::read(Dump::of(protocol), &message, &Query::any(), &mut snapshot);
+        }
+        snapshot.coverage.malformed += usize::from(!messages.rest().is_empty());
+        snapshot
+    }
+
+    /// The sockets in a file of `/proc/net` that lists those of `protocol`. Total, as
+    /// [`from_netlink`](Self::from_netlink).
+    pub fn from_proc_net(protocol: Protocol, text: &[u8]) -> Self {
+        let mut snapshot = Self::new();
+        snapshot.coverage.from_proc = true;
+        proc_net::parse(Dump::of(protocol), text, &Query::any(), &mut snapshot);
+        snapshot
+    }
+}
+
+#[cfg(test)]
+mod tests;

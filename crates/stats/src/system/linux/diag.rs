@@ -1,0 +1,137 @@
+//! Questions to the kernel about sockets (`sock_diag(7)`).
+
+use std::io;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use sockets_sys::{
+    ExchangeError, Message, NetlinkFlags, NetlinkProtocol, NetlinkReceiveError, NetlinkRequest,
+    NetlinkSocket,
+};
+
+use super::{Dump, inet, unix};
+use crate::system::{Query, Snapshot};
+
+/// The kind of every question and answer (`SOCK_DIAG_BY_FAMILY`).
+pub(super) const BY_FAMILY: u16 = 20;
+/// The kernel answers at once; longer than this and it never will.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest datagram of a dump: the kernel fills buffers of 32 KiB where there is a reader with
+/// room for them (`netlink_dump` in `net/netlink/af_netlink.c`).
+const BUFFER: usize = 64 * 1024;
+/// How often a dump is asked for again that was interrupted.
+const MOST_DUMPS: u32 = 4;
+
+/// A connection to the kernel.
+#[derive(Debug)]
+pub(super) struct Diagnosis {
+    socket: NetlinkSocket,
+    buffer: Vec<u8>,
+    sequence: u32,
+}
+
+impl Diagnosis {
+    pub(super) fn open() -> Result<Self, DiagError> {
+        let socket = NetlinkSocket::open(NetlinkProtocol::SOCKET_DIAGNOSIS)
+            .map_err(|source| DiagError::Open { source })?;
+        Ok(Self { socket, buffer: vec![0; BUFFER], sequence: 0 })
+    }
+
+    /// Adds the sockets of one dump to `snapshot`.
+    pub(super) fn dump(
+        &mut self,
+        dump: Dump,
+        query: &Query,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), DiagError> {
+        let before = snapshot.mark();
+        let mut attempt = 1;
+        loop {
+            let result = self.exchange(dump, query, snapshot);
+            let interrupted = matches!(
+                result,
+                Err(ExchangeError::Changed | ExchangeError::Receive(NetlinkReceiveError::Overrun))
+            );
+            match result {
+                // What there is of it is true, if not all: better than nothing, and said.
+                Err(ExchangeError::Changed) if attempt == MOST_DUMPS => {
+                    snapshot.coverage.interrupted = true;
+                    return Ok(());
+                }
+                Err(_) if interrupted && attempt < MOST_DUMPS => attempt += 1,
+                Err(error) => {
+                    snapshot.back_to(before);
+                    return Err(DiagError::Exchange(error));
+                }
+                Ok(()) => return Ok(()),
+            }
+            snapshot.back_to(before);
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        dump: Dump,
+        query: &Query,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), ExchangeError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut request = NetlinkRequest::new(BY_FAMILY, NetlinkFlags::DUMP, self.sequence);
+        match dump {
+            Dump::Inet { protocol, is_ipv6 } => {
+                inet::question(&mut request, protocol, is_ipv6, query);
+            }
+            Dump::Unix => unix::question(&mut request, query),
+        }
+        self.socket.exchange(&request, &mut self.buffer, TIMEOUT, |message| {
+            read(dump, &message, query, snapshot);
+        })
+    }
+}
+
+/// Adds the socket of a message, where it is one that the query asks for.
+pub(super) fn read(dump: Dump, message: &Message<'_>, query: &Query, snapshot: &mut Snapshot) {
+    if message.kind != BY_FAMILY {
+        snapshot.coverage.malformed += 1;
+        return;
+    }
+    match dump {
+        Dump::Inet { protocol, .. } => inet::read(protocol, message.payload, query, snapshot),
+        Dump::Unix => unix::read(message.payload, query, snapshot),
+    }
+}
+
+/// Why the kernel did not tell of sockets.
+#[derive(Debug)]
+pub(super) enum DiagError {
+    Open { source: io::Error },
+    Exchange(ExchangeError),
+}
+
+impl DiagError {
+    /// Whether netlink is not to be had here, for all or for this question: a kernel without the
+    /// module for it, or a sandbox.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Open { .. } => true,
+            Self::Exchange(
+                ExchangeError::Refused { source, .. }
+                | ExchangeError::Send { source }
+                | ExchangeError::Reopen { source },
+            ) => matches!(
+                Errno::from_io_error(source),
+                Some(
+                    Errno::PERM
+                        | Errno::ACCESS
+                        | Errno::NOENT
+                        | Errno::NOSYS
+                        | Errno::OPNOTSUPP
+                        | Errno::AFNOSUPPORT
+                        | Errno::PROTONOSUPPORT
+                        | Errno::CONNREFUSED
+                )
+            ),
+            Self::Exchange(_) => false,
+        }
+    }
+}

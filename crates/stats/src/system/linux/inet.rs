@@ -1,0 +1,127 @@
+//! TCP, UDP and raw sockets in netlink messages (`linux/inet_diag.h`).
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use sockets_sys::{Attributes, NetlinkRequest};
+
+use super::bytecode;
+use crate::system::details::{Details, SocketMemory, TcpDetails};
+use crate::system::row::Row;
+use crate::system::{Protocol, Query, Snapshot, State};
+
+const IPV4: u8 = 2;
+const IPV6: u8 = 10;
+/// `struct inet_diag_req_v2`: eight bytes, and the addresses of a socket, which a dump leaves 0.
+const REQUEST: usize = 56;
+/// `struct inet_diag_msg`
+pub(super) const MESSAGE: usize = 72;
+/// `INET_DIAG_NOCOOKIE`, twice.
+const NO_COOKIE: u64 = u64::MAX;
+
+/// The kinds of attributes (`INET_DIAG_*`). Bit N - 1 of a request asks for attribute N.
+mod attribute {
+    pub(super) const REQUEST_BYTECODE: u16 = 1;
+    pub(super) const TCP_INFO: u16 = 2;
+    pub(super) const MEMORY: u16 = 7;
+    pub(super) const ONLY_IPV6: u16 = 11;
+    pub(super) const CGROUP: u16 = 21;
+}
+const DETAILS: u8 = 1 << (attribute::TCP_INFO - 1) | 1 << (attribute::MEMORY - 1);
+
+const fn number(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Udp => 17,
+        Protocol::Raw => 255,
+        _ => 6,
+    }
+}
+
+/// Asks for all sockets of a protocol and family that the kernel can tell to be wanted.
+pub(super) fn question(
+    request: &mut NetlinkRequest,
+    protocol: Protocol,
+    is_ipv6: bool,
+    query: &Query,
+) {
+    let mut body = [0; REQUEST];
+    body[0] = if is_ipv6 { IPV6 } else { IPV4 };
+    body[1] = number(protocol);
+    body[2] = if query.wants_details() { DETAILS } else { 0 };
+    body[4..8].copy_from_slice(&query.wants_states().kernel_bits().to_ne_bytes());
+    request.body(&body);
+    if let Some(program) = bytecode::compile(query) {
+        request.attribute(attribute::REQUEST_BYTECODE, &program);
+    }
+}
+
+/// Adds the socket of a message, where the query asks for it.
+pub(super) fn read(protocol: Protocol, payload: &[u8], query: &Query, snapshot: &mut Snapshot) {
+    let Some((mut row, attributes)) = header(protocol, payload) else {
+        snapshot.coverage.malformed += 1;
+        return;
+    };
+    if !query.matches(&row) {
+        return;
+    }
+    let mut details = Details::default();
+    for attribute in attributes {
+        match attribute.kind {
+            attribute::CGROUP => {
+                let id = attribute.payload.first_chunk().map(|id| u64::from_ne_bytes(*id));
+                row.cgroup = id.unwrap_or_default();
+            }
+            attribute::ONLY_IPV6 => {
+                row.only_ipv6 = attribute.payload.first().map(|value| *value != 0);
+            }
+            // A listening socket's is about nothing (`tcp_get_info`).
+            attribute::TCP_INFO if row.state != State::Listen && protocol == Protocol::Tcp => {
+                details.tcp = Some(TcpDetails::read(attribute.payload));
+            }
+            attribute::MEMORY => details.memory = Some(SocketMemory::read(attribute.payload)),
+            _ => {}
+        }
+    }
+    if details != Details::default() {
+        row.details = snapshot.details.len() as u32;
+        snapshot.details.push(details);
+    }
+    snapshot.rows.push(row);
+}
+
+/// The fixed part of a message, and the attributes behind it.
+pub(super) fn header(protocol: Protocol, payload: &[u8]) -> Option<(Row, Attributes<'_>)> {
+    let (header, rest) = payload.split_first_chunk::<MESSAGE>()?;
+    let word = |at: usize| {
+        u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+    let end = |port: usize, address: usize| -> Option<SocketAddr> {
+        let port = u16::from_be_bytes([header[port], header[port + 1]]);
+        let bytes: &[u8; 16] = header.get(address..)?.first_chunk()?;
+        match header[0] {
+            IPV4 => {
+                let [a, b, c, d, ..] = *bytes;
+                Some(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into())
+            }
+            IPV6 => Some(SocketAddrV6::new(Ipv6Addr::from(*bytes), port, 0, 0).into()),
+            _ => None,
+        }
+    };
+    let mut state = State::from_kernel(header[1])?;
+    if protocol == Protocol::Tcp && state == State::Unconnected {
+        // A TCP socket without a state is in no table but that of bound ports.
+        state = State::Bound;
+    }
+    let mut row = Row::new(protocol, state, (end(4, 8)?, end(6, 24)?));
+    row.timer = header[2];
+    row.retransmits = header[3];
+    row.interface = word(40);
+    row.cookie = Some(long(44)).filter(|cookie| *cookie != NO_COOKIE).unwrap_or_default();
+    row.expires = word(52);
+    row.receive_queue = word(56);
+    row.send_queue = word(60);
+    row.uid = word(64);
+    row.inode = word(68).into();
+    row.forget_user_of_nobody();
+    Some((row, Attributes::new(rest)))
+}

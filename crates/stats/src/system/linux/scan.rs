@@ -1,0 +1,296 @@
+//! Which process has which socket: the links in `/proc/PID/fd`, read by several threads.
+
+use std::mem::MaybeUninit;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom};
+use rustix::io::Errno;
+
+use self::queue::{Queue, Unit};
+use super::stat::Stat;
+use crate::system::number_map::NumberMap;
+
+mod queue;
+
+/// More threads gain nothing: they wait for each other in the kernel.
+const MOST_THREADS: usize = 8;
+/// So many descriptors in a row are one thread's; the next ones may be another's.
+pub(super) const SPLIT: u32 = 4096;
+/// A process with fewer descriptors is not split.
+const SPLIT_FROM: u32 = 512;
+/// Room for the entries of a directory, in bytes: 24 for each descriptor.
+const ENTRIES: usize = 32 * 1024;
+/// `.` and `..` come before the descriptors: descriptor N is at this place and N
+/// (`proc_readfd_common` in `fs/proc/fd.c`).
+const DOTS: u64 = 2;
+/// Longer than `socket:[` and the largest inode.
+const LINK: usize = 32;
+
+/// A descriptor that is a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) descriptor: u32,
+    pub(super) inode: u64,
+}
+
+/// What was seen of a process: all of it, or the descriptors from one on and before another.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) pid: u32,
+    pub(super) from: u32,
+    pub(super) end: u32,
+    pub(super) seen: Seen,
+}
+
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// Its sockets, by descriptor; where one of them was wanted, also who it is.
+    Sockets { found: Vec<Found>, holder: Option<Holder> },
+    /// It is not ours to read.
+    Unreadable,
+    /// It ended before it was read.
+    Gone,
+}
+
+/// A process, by the directory that its sockets were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) stat: Stat,
+    pub(super) uid: u32,
+}
+
+/// What is looked for.
+pub(super) struct Search<'a> {
+    /// The inodes of all sockets that matter.
+    pub(super) is_wanted: &'a (dyn Fn(u64) -> bool + Sync),
+    /// The sockets that a process had: a descriptor whose socket is still wanted is not read again.
+    pub(super) known: &'a (dyn Fn(u32) -> &'a [Found] + Sync),
+    /// The search is over when each of these is found; without them, when all processes are read.
+    pub(super) missing: Option<&'a Missing>,
+}
+
+/// Sockets that are looked for, and whether each was found.
+pub(super) type Missing = NumberMap<AtomicBool>;
+
+/// What all threads share.
+struct Shared<'s, 'a> {
+    search: &'s Search<'a>,
+    proc: OwnedFd,
+    queue: Queue,
+    left: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+/// The pids in `/proc`, of all processes that this one can see.
+pub(super) fn pids() -> Result<Vec<u32>, Errno> {
+    let proc = open_directory(CWD, b"/proc")?;
+    let mut room = vec![MaybeUninit::uninit(); ENTRIES];
+    let mut entries = RawDir::new(&proc, &mut room);
+    let mut pids = Vec::new();
+    while let Some(entry) = entries.next() {
+        pids.extend(number(entry?.file_name().to_bytes()));
+    }
+    Ok(pids)
+}
+
+/// Reads the descriptors of `pids`, the first ones first. Parts of one process may come in any
+/// order.
+pub(super) fn run(pids: &[u32], search: &Search<'_>) -> Result<Vec<Part>, Errno> {
+    let shared = Shared {
+        search,
+        proc: open_directory(CWD, b"/proc")?,
+        queue: Queue::new(pids),
+        left: AtomicUsize::new(search.missing.map_or(usize::MAX, Missing::len)),
+        is_over: AtomicBool::new(false),
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = processors.min(MOST_THREADS).min(pids.len());
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| shared.work())).collect();
+        let mut parts = shared.work();
+        for other in others {
+            match (other.join(), &mut parts) {
+                (Ok(Ok(more)), Ok(parts)) => parts.extend(more),
+                (Ok(Err(error)), Ok(_)) => parts = Err(error),
+                (Ok(_), Err(_)) => {}
+                (Err(panic), _) => std::panic::resume_unwind(panic),
+            }
+        }
+        parts
+    })
+}
+
+impl Shared<'_, '_> {
+    fn work(&self) -> Result<Vec<Part>, Errno> {
+        let mut room = vec![MaybeUninit::uninit(); ENTRIES];
+        let mut parts = Vec::new();
+        while let Some(unit) = self.queue.next(&self.is_over) {
+            let part = self.part(unit, &mut room);
+            self.queue.done();
+            match part {
+                Ok(part) => parts.push(part),
+                Err(error) => {
+                    self.is_over.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(parts)
+    }
+
+    fn part(&self, unit: Unit, room: &mut [MaybeUninit<u8>]) -> Result<Part, Errno> {
+        let mut end = u32::MAX;
+        let seen = match self.sockets(unit, &mut end, room) {
+            Ok((found, holder)) => Seen::Sockets { found, holder },
+            Err(Errno::NOENT | Errno::SRCH) => Seen::Gone,
+            Err(Errno::ACCESS | Errno::PERM) => Seen::Unreadable,
+            Err(error) => return Err(error),
+        };
+        Ok(Part { pid: unit.pid, from: unit.from, end, seen })
+    }
+
+    fn sockets(
+        &self,
+        unit: Unit,
+        end: &mut u32,
+        room: &mut [MaybeUninit<u8>],
+    ) -> Result<(Vec<Found>, Option<Holder>), Errno> {
+        let directory = self.open(unit.pid)?;
+        if unit.from > 0 {
+            rustix::fs::seek(&directory, SeekFrom::Start(u64::from(unit.from) + DOTS))?;
+        }
+        let all_known = (self.search.known)(unit.pid);
+        let mut known = all_known.iter().copied().peekable();
+        let mut found = Vec::new();
+        let mut any_wanted = false;
+        let mut count = 0;
+        let mut entries = RawDir::new(&directory, room);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let Some(descriptor) = number(entry.file_name().to_bytes()) else { continue };
+            if descriptor >= *end {
+                break;
+            }
+            count += 1;
+            if count == SPLIT_FROM {
+                *end = self.split(unit)?;
+            }
+            while known.next_if(|known| known.descriptor < descriptor).is_some() {}
+            let is_wanted = |known: &Found| {
+                known.descriptor == descriptor && (self.search.is_wanted)(known.inode)
+            };
+            let inode = match known.next_if(is_wanted) {
+                Some(known) => Some(known.inode),
+                None => socket_inode(&directory, entry.file_name())?,
+            };
+            if let Some(inode) = inode {
+                any_wanted |= (self.search.is_wanted)(inode);
+                found.push(Found { descriptor, inode });
+            }
+        }
+        self.note(&found);
+        if !any_wanted {
+            return Ok((found, None));
+        }
+        let uid = rustix::fs::fstat(&directory)?.st_uid;
+        // Through the directory, so that it is of the same process.
+        let stat = Stat::read(&directory, c"../stat")?.ok_or(Errno::SRCH)?;
+        Ok((found, Some(Holder { stat, uid })))
+    }
+
+    /// Gives the descriptors of a large process behind the next [`SPLIT`] to whichever thread comes
+    /// first. Returns where they begin.
+    fn split(&self, unit: Unit) -> Result<u32, Errno> {
+        let Some(from) = unit.from.checked_add(SPLIT) else { return Ok(u32::MAX) };
+        let directory = self.open(unit.pid)?;
+        rustix::fs::seek(&directory, SeekFrom::Start(u64::from(from) + DOTS))?;
+        let mut room = [MaybeUninit::uninit(); 64];
+        match RawDir::new(&directory, &mut room).next() {
+            Some(Ok(entry)) => match number(entry.file_name().to_bytes()) {
+                Some(next) if next >= from => {
+                    self.queue.push(Unit { pid: unit.pid, from });
+                    Ok(from)
+                }
+                _ => Ok(u32::MAX),
+            },
+            Some(Err(error)) => Err(error),
+            None => Ok(u32::MAX),
+        }
+    }
+
+    fn open(&self, pid: u32) -> Result<OwnedFd, Errno> {
+        let mut path = [0; 16];
+        open_directory(&self.proc, descriptors_path(pid, &mut path))
+    }
+
+    /// Counts what was missing and is found.
+    fn note(&self, found: &[Found]) {
+        let Some(missing) = self.search.missing else { return };
+        let is_first = |found: &&Found| {
+            missing
+                .get(&found.inode)
+                .is_some_and(|is_found| !is_found.swap(true, Ordering::Relaxed))
+        };
+        let hits = found.iter().filter(is_first).count();
+        if self.left.fetch_sub(hits, Ordering::Relaxed) == hits {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn open_directory(at: impl rustix::fd::AsFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(at, path, flags, Mode::empty())
+}
+
+/// `PID/fd`, written into `room`: a pid has ten digits at most.
+fn descriptors_path(pid: u32, room: &mut [u8; 16]) -> &[u8] {
+    const TAIL: &[u8] = b"/fd";
+    let mut begin = room.len() - TAIL.len();
+    room[begin..].copy_from_slice(TAIL);
+    let mut rest = pid;
+    loop {
+        begin -= 1;
+        room[begin] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return &room[begin..];
+        }
+    }
+}
+
+/// The inode of a descriptor that is a socket; `None` for any other, and one closed meanwhile.
+fn socket_inode(directory: &OwnedFd, name: &std::ffi::CStr) -> Result<Option<u64>, Errno> {
+    let mut link = [0; LINK];
+    match rustix::fs::readlinkat_raw(directory, name, &mut link) {
+        Ok(length) => Ok(inode_of_link(&link[..length])),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `socket:[4711]`
+fn inode_of_link(link: &[u8]) -> Option<u64> {
+    let digits = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// A name that is a number; `None` for `.`, `..` and all else.
+fn number(name: &[u8]) -> Option<u32> {
+    if name.is_empty() {
+        return None;
+    }
+    name.iter().try_fold(0_u32, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+#[cfg(test)]
+mod tests;

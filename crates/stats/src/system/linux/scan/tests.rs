@@ -1,0 +1,109 @@
+//! The descriptors of this process, which the test opened itself.
+
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+
+use super::*;
+
+fn everything<'a>() -> Search<'a> {
+    Search { is_wanted: &|_| true, known: &|_| &[], missing: None }
+}
+
+fn inode(socket: &UdpSocket) -> u64 {
+    std::fs::metadata(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap().ino()
+}
+
+fn found_in(parts: &[Part]) -> Vec<Found> {
+    let mut all: Vec<Found> = Vec::new();
+    for part in parts {
+        let Seen::Sockets { found, .. } = &part.seen else { panic!("{part:?}") };
+        assert!(found.iter().all(|found| (part.from..part.end).contains(&found.descriptor)));
+        all.extend(found);
+    }
+    all.sort_by_key(|found| found.descriptor);
+    all
+}
+
+#[test]
+fn a_socket_of_this_process_is_found_with_its_name() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let pid = std::process::id();
+    assert!(pids().unwrap().contains(&pid));
+    let parts = run(&[pid], &everything()).unwrap();
+    let found = Found { descriptor: socket.as_raw_fd() as u32, inode: inode(&socket) };
+    assert!(found_in(&parts).contains(&found));
+    let Seen::Sockets { holder: Some(holder), .. } = &parts[0].seen else { panic!("no holder") };
+    assert_eq!(holder.uid, rustix::process::getuid().as_raw());
+    assert!(!holder.stat.name.is_empty());
+}
+
+#[test]
+fn a_process_that_is_gone_is_no_error() {
+    let parts = run(&[u32::MAX], &everything()).unwrap();
+    assert!(matches!(parts[..], [Part { seen: Seen::Gone, .. }]));
+    assert!(run(&[], &everything()).unwrap().is_empty());
+}
+
+#[test]
+fn a_large_process_is_read_in_parts_and_whole() {
+    // Duplicates high up, on both sides of the seams, whatever the limit of descriptors leaves.
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (_, most) = (0, rustix::process::getrlimit(rustix::process::Resource::Nofile));
+    let room = most.current.unwrap_or(u64::MAX).min(2 * u64::from(SPLIT) + 600) as usize;
+    let mut copies = Vec::new();
+    while copies.len() + 200 < room
+        && let Ok(copy) = socket.try_clone()
+    {
+        copies.push(copy);
+    }
+    let parts = run(&[std::process::id()], &everything()).unwrap();
+    let found = found_in(&parts);
+    let wanted = inode(&socket);
+    let descriptors: Vec<u32> =
+        found.iter().filter(|found| found.inode == wanted).map(|found| found.descriptor).collect();
+    for copy in copies.iter().chain([&socket]) {
+        assert!(descriptors.binary_search(&(copy.as_raw_fd() as u32)).is_ok());
+    }
+    assert_eq!(descriptors.len(), copies.len() + 1);
+    let highest = *descriptors.last().unwrap();
+    assert_eq!(parts.len() > 1, highest > SPLIT + 2, "{} parts, up to {highest}", parts.len());
+}
+
+#[test]
+fn what_is_known_and_still_wanted_is_not_read_again() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let descriptor = socket.as_raw_fd() as u32;
+    // Not true, so that it shows whether it is believed.
+    let known = [Found { descriptor, inode: 1 }];
+    let search = Search { is_wanted: &|inode| inode == 1, known: &|_| &known, missing: None };
+    let parts = run(&[std::process::id()], &search).unwrap();
+    assert!(found_in(&parts).contains(&known[0]));
+    let search = Search { is_wanted: &|inode| inode != 1, known: &|_| &known, missing: None };
+    let parts = run(&[std::process::id()], &search).unwrap();
+    assert!(found_in(&parts).contains(&Found { descriptor, inode: inode(&socket) }));
+}
+
+#[test]
+fn the_search_ends_when_all_is_found() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let missing: Missing = [(inode(&socket), AtomicBool::new(false))].into_iter().collect();
+    let search = Search { is_wanted: &|_| true, known: &|_| &[], missing: Some(&missing) };
+    // Far more than two threads can have begun by then, all of them this process.
+    let pids = vec![std::process::id(); 200];
+    let parts = run(&pids, &search).unwrap();
+    assert!(parts.len() < pids.len(), "{} parts", parts.len());
+    assert!(missing.values().all(|found| found.load(Ordering::Relaxed)));
+}
+
+#[test]
+fn names_and_links() {
+    assert_eq!(number(b"4294967295"), Some(u32::MAX));
+    for name in [&b""[..], b".", b"..", b"12a", b"4294967296"] {
+        assert_eq!(number(name), None);
+    }
+    assert_eq!(inode_of_link(b"socket:[4711]"), Some(4711));
+    assert_eq!(inode_of_link(b"pipe:[4711]"), None);
+    assert_eq!(descriptors_path(u32::MAX, &mut [0; 16]), b"4294967295/fd");
+    assert_eq!(descriptors_path(0, &mut [0; 16]), b"0/fd");
+}

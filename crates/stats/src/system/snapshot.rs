@@ -1,0 +1,181 @@
+//! The sockets of the machine at one moment.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::Details;
+use super::address::UnixNames;
+use super::cgroup::CgroupPaths;
+use super::process::{Holding, Process};
+use super::row::{Row, SocketRow};
+
+/// The sockets of the machine at one moment, as far as a dump that takes some milliseconds is one.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub(super) taken: SystemTime,
+    pub(super) taken_at: Instant,
+    pub(super) rows: Vec<Row>,
+    pub(super) details: Vec<Details>,
+    pub(super) unix: Vec<UnixNames>,
+    /// The names of UNIX sockets, one behind the other.
+    pub(super) names: Vec<u8>,
+    /// Index of a process, and descriptor; those of one row in a run.
+    pub(super) holdings: Vec<(u32, u32)>,
+    pub(super) processes: Vec<Arc<Process>>,
+    pub(super) cgroups: Arc<CgroupPaths>,
+    pub(super) coverage: Coverage,
+}
+
+impl Snapshot {
+    pub(super) fn new() -> Self {
+        Self {
+            taken: SystemTime::now(),
+            taken_at: Instant::now(),
+            rows: Vec::new(),
+            details: Vec::new(),
+            unix: Vec::new(),
+            names: Vec::new(),
+            holdings: Vec::new(),
+            processes: Vec::new(),
+            cgroups: Arc::default(),
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// When it was begun.
+    pub const fn taken(&self) -> SystemTime {
+        self.taken
+    }
+
+    /// The same by a clock that nobody sets.
+    pub const fn taken_at(&self) -> Instant {
+        self.taken_at
+    }
+
+    /// The sockets, in the kernel's order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = SocketRow<'_>> + Clone {
+        self.rows.iter().map(|row| SocketRow { snapshot: self, row })
+    }
+
+    /// The socket at this place of [`iter`](Self::iter).
+    pub fn row(&self, index: usize) -> Option<SocketRow<'_>> {
+        Some(SocketRow { snapshot: self, row: self.rows.get(index)? })
+    }
+
+    /// How many sockets.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The processes that hold these sockets, each once.
+    pub fn processes(&self) -> impl ExactSizeIterator<Item = &Process> {
+        self.processes.iter().map(Arc::as_ref)
+    }
+
+    /// What could not be seen, and which way the rest was.
+    pub const fn coverage(&self) -> Coverage {
+        self.coverage
+    }
+
+    pub(super) fn unix_names(&self, row: &Row) -> Option<&UnixNames> {
+        self.unix.get(row.unix as usize)
+    }
+
+    pub(super) fn name_bytes(&self, (from, to): (u32, u32)) -> &[u8] {
+        self.names.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    pub(super) fn details(&self, row: &Row) -> Option<&Details> {
+        self.details.get(row.details as usize)
+    }
+
+    pub(super) fn cgroup_path(&self, id: u64) -> Option<&str> {
+        self.cgroups.path(id)
+    }
+
+    /// `index` lies in the run of a row, which `attach` made.
+    pub(super) fn holding(&self, index: u32) -> Holding<'_> {
+        let (process, descriptor) = self.holdings[index as usize];
+        Holding { process: &self.processes[process as usize], descriptor }
+    }
+
+    /// The length of each list, to go back to.
+    pub(super) const fn mark(&self) -> Mark {
+        Mark {
+            rows: self.rows.len(),
+            details: self.details.len(),
+            unix: self.unix.len(),
+            names: self.names.len(),
+            malformed: self.coverage.malformed,
+        }
+    }
+
+    /// Forgets the rows since the mark: they were of an answer that is asked for again.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.rows.truncate(mark.rows);
+        self.details.truncate(mark.details);
+        self.unix.truncate(mark.unix);
+        self.names.truncate(mark.names);
+        self.coverage.malformed = mark.malformed;
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    rows: usize,
+    details: usize,
+    unix: usize,
+    names: usize,
+    malformed: usize,
+}
+
+/// What a snapshot does not show, and which way it was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// Some of it was read from `/proc/net`: without cookies, cgroups, details and bound TCP
+    /// sockets.
+    pub from_proc: bool,
+    /// Sockets came and went while the kernel told of them, each time that it was asked: some may
+    /// be missing, or twice there.
+    pub interrupted: bool,
+    /// Entries that could not be understood, and are not among the rows.
+    pub malformed: usize,
+    /// What was seen of processes; `None` where they were not asked for.
+    pub processes: Option<ProcessCoverage>,
+}
+
+/// How many processes were looked at for the sockets that they hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessCoverage {
+    /// Whose descriptors were read.
+    pub read: usize,
+    /// Whose descriptors are not ours to read: other users', without root (`CAP_SYS_PTRACE`). The
+    /// sockets without a process may be theirs; whose they are says [`SocketRow::uid`].
+    pub unreadable: usize,
+    /// Whose descriptors were not read again, since an earlier snapshot's are new enough: see
+    /// [`SystemSockets::recheck_after`](super::SystemSockets::recheck_after).
+    pub remembered: usize,
+}
+
+/// Why a socket is shown without a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoProcess {
+    /// The query did not ask for processes.
+    NotAsked,
+    /// No process has it any more, or yet: the kernel finishes the connection, or holds it until it
+    /// is accepted.
+    Released,
+    /// There are processes whose descriptors this one may not read. It is one of theirs, or none's.
+    NotPermitted,
+    /// All processes that can be seen were read: it is the kernel's own, of a process in another
+    /// PID namespace, or it changed hands meanwhile.
+    Elsewhere,
+}

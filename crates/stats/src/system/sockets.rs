@@ -1,0 +1,52 @@
+//! The sockets of the machine: what is asked, and what is remembered between two questions.
+
+use std::time::Duration;
+
+use super::{Query, Snapshot, SnapshotError, backend};
+
+/// The sockets of the machine.
+///
+/// Keeps its netlink socket, and which process holds what: a second snapshot reads the descriptors
+/// of processes only where there are sockets that it has not seen. Blocks its thread; a snapshot of
+/// 100,000 sockets takes some tens of milliseconds, with processes a few hundred.
+#[derive(Debug)]
+pub struct SystemSockets {
+    pub(super) backend: backend::Backend,
+}
+
+impl SystemSockets {
+    /// How long it is remembered which process holds a socket, unless
+    /// [`recheck_after`](Self::recheck_after) says otherwise.
+    pub const DEFAULT_RECHECK_AFTER: Duration = Duration::from_secs(10);
+
+    /// Nothing is opened and nothing is read yet.
+    pub fn new() -> Self {
+        Self { backend: backend::Backend::new(Self::DEFAULT_RECHECK_AFTER) }
+    }
+
+    /// After this time the descriptors of all processes are read again. Until then a socket that a
+    /// second process got hold of (`fork`, `SCM_RIGHTS`) is shown with the first one only, and one
+    /// that a living process has handed on is shown with that one. Zero reads all of them for every
+    /// snapshot. New sockets, closed ones and ended processes are seen at once, always.
+    #[must_use]
+    pub const fn recheck_after(mut self, time: Duration) -> Self {
+        self.backend.set_recheck_after(time);
+        self
+    }
+
+    /// The sockets that `query` asks for. Sockets and processes that go away meanwhile are no error;
+    /// what could not be seen is in the snapshot's [`Coverage`](super::Coverage).
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`].
+    pub fn snapshot(&mut self, query: &Query) -> Result<Snapshot, SnapshotError> {
+        self.backend.snapshot(query)
+    }
+}
+
+impl Default for SystemSockets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
