@@ -2,6 +2,8 @@
 
 mod demo;
 mod diff;
+#[cfg(target_os = "linux")]
+mod lease;
 mod lookup;
 mod output;
 mod scan;
@@ -13,6 +15,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use demo::DemoArgs;
 pub(crate) use diff::{DiffArgs, SavedScan};
+#[cfg(target_os = "linux")]
+pub(crate) use lease::{FreeArgs, LeaseArgs, LeasesArgs, PortArgs, is_lease};
 pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
@@ -66,6 +70,15 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Connect, and move standard input there and what comes back to standard output
     Connect(ConnectArgs),
+    /// Run a command with ports that nobody else leases, as long as it lives
+    #[cfg(target_os = "linux")]
+    Lease(LeaseArgs),
+    /// Which ports are leased, and who holds them?
+    #[cfg(target_os = "linux")]
+    Leases(LeasesArgs),
+    /// A port that is free now; only a hint
+    #[cfg(target_os = "linux")]
+    Free(FreeArgs),
     /// Show packets as they pass the interfaces of this machine
     #[cfg(target_os = "linux")]
     Sniff(SniffArgs),
@@ -119,6 +132,9 @@ mod tests {
                 &["sniff"],
                 &["sniff", "--count"],
                 &["demo", "--tcp-port"],
+                &["lease", "--range"],
+                &["lease", "--count"],
+                &["free", "--address"],
             ] {
                 let line = ["ports"].iter().chain(before).copied().chain([text.as_str()]);
                 if let Err(error) = Args::try_parse_from(line) {

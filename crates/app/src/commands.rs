@@ -4,6 +4,12 @@ pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod diff;
+#[cfg(target_os = "linux")]
+pub(crate) mod free;
+#[cfg(target_os = "linux")]
+pub(crate) mod lease;
+#[cfg(target_os = "linux")]
+pub(crate) mod leases;
 pub(crate) mod listen;
 pub(crate) mod lookup;
 pub(crate) mod man;

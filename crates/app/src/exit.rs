@@ -21,8 +21,23 @@ pub(crate) enum Exit {
     NotPermitted,
     /// It failed.
     Failed,
+    /// `ports lease` did not become its command.
+    #[cfg(target_os = "linux")]
+    Lease(LeaseFailure),
     /// Stopped by a signal.
     Interrupted(Signal),
+}
+
+/// Why `ports lease` did not become its command, by the codes of env(1) and timeout(1).
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeaseFailure {
+    /// Wrong usage, or there is no lease to be had.
+    Own = 125,
+    /// The command is there and cannot be run.
+    NotRun = 126,
+    /// There is no such command.
+    NoCommand = 127,
 }
 
 /// The signals that stop the program in order.
@@ -42,6 +57,8 @@ impl Exit {
             Self::Usage => 2,
             Self::NotPermitted => 3,
             Self::Failed => 4,
+            #[cfg(target_os = "linux")]
+            Self::Lease(failure) => failure as u8,
             Self::Interrupted(Signal::Hangup) => 128 + 1,
             Self::Interrupted(Signal::Interrupt) => 128 + 2,
             Self::Interrupted(Signal::Terminate) => 128 + 15,
@@ -73,6 +90,17 @@ pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
         terminal.error(error);
     }
     exit
+}
+
+/// Shows what is wrong with the command line, or the help that it asks for.
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    // Where nobody reads it, there is nobody left to tell.
+    let _ = error.print();
+    #[cfg(target_os = "linux")]
+    if error.use_stderr() && crate::args::is_lease(std::env::args_os()) {
+        return Exit::Lease(LeaseFailure::Own).into();
+    }
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
 }
 
 fn classify(error: &anyhow::Error) -> Exit {

@@ -19,7 +19,10 @@ use crate::output::Terminal;
 use crate::signals::Signals;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::refuse(&error),
+    };
     let terminal = Terminal::new(args.color, args.quiet, args.verbose);
     terminal.start_logging();
     let exit = match run(args, terminal) {
@@ -35,6 +38,12 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
     let command = match args.command {
         Command::Diff(diff) => return commands::diff::run(&diff, terminal),
         Command::Lookup(lookup) => return commands::lookup::run(&lookup, terminal),
+        #[cfg(target_os = "linux")]
+        Command::Lease(lease) => return Ok(commands::lease::run(&lease, terminal)),
+        #[cfg(target_os = "linux")]
+        Command::Leases(leases) => return commands::leases::run(&leases, terminal),
+        #[cfg(target_os = "linux")]
+        Command::Free(free) => return commands::free::run(&free, terminal),
         Command::Completions(completions) => {
             return commands::completions::run(&completions, terminal);
         }
@@ -56,6 +65,8 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
             #[cfg(target_os = "linux")]
             Command::Sniff(sniff) => commands::sniff::run(sniff, terminal, &signals).await,
             Command::Demo(demo) => commands::demo::run(&demo, terminal, &signals).await,
+            #[cfg(target_os = "linux")]
+            Command::Lease(_) | Command::Leases(_) | Command::Free(_) => Ok(Exit::Done),
             Command::Diff(_) | Command::Lookup(_) | Command::Completions(_) | Command::Man => {
                 Ok(Exit::Done)
             }

@@ -7,6 +7,7 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
+//! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
@@ -74,6 +75,7 @@ mod address;
 mod control;
 mod filter;
 mod headers;
+mod inherit;
 mod link;
 mod netlink;
 mod option;
@@ -87,6 +89,7 @@ mod startup;
 mod tun;
 
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
+pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,

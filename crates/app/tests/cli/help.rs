@@ -4,9 +4,20 @@ use super::program::run;
 
 #[test]
 fn help_of_every_command() {
-    for command in
-        ["scan", "diff", "lookup", "listen", "connect", "sniff", "demo", "completions", "man"]
-    {
+    for command in [
+        "scan",
+        "diff",
+        "lookup",
+        "listen",
+        "connect",
+        "lease",
+        "leases",
+        "free",
+        "sniff",
+        "demo",
+        "completions",
+        "man",
+    ] {
         let help = run(&[command, "--help"]);
         help.assert_code(0);
         insta::assert_snapshot!(format!("help-{command}"), help.stdout);
@@ -32,7 +43,9 @@ fn the_manual_has_every_command() {
     let man = run(&["man"]);
     man.assert_code(0);
     assert!(man.stdout.contains(".TH ports 1"));
-    for command in ["SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "SNIFF", "DEMO"] {
+    for command in
+        ["SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "LEASE", "LEASES", "FREE", "SNIFF", "DEMO"]
+    {
         assert!(man.stdout.contains(&format!(".SH \"PORTS {command}\"")), "{command}");
     }
 }

@@ -1,0 +1,94 @@
+//! `ports lease`: a command that has its ports to itself.
+
+mod project;
+mod request;
+
+use std::io;
+use std::process::Command;
+
+use anyhow::Context;
+use ports_lease::{Lease, PassedOverReason, bind, lease, leases};
+
+pub(super) use self::request::request;
+use crate::args::LeaseArgs;
+use crate::exit::{Exit, LeaseFailure};
+use crate::output::Terminal;
+
+/// Becomes the command; returns only where that failed.
+pub(crate) fn run(args: &LeaseArgs, terminal: Terminal) -> Exit {
+    let [program, arguments @ ..] = args.command.as_slice() else {
+        // It is a required argument.
+        return Exit::Lease(LeaseFailure::Own);
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let (error, failure) = match become_it(args, &mut command, terminal) {
+        Ok(error) => {
+            let failure = match error.kind() {
+                io::ErrorKind::NotFound => LeaseFailure::NoCommand,
+                _ => LeaseFailure::NotRun,
+            };
+            let program = program.display();
+            (anyhow::Error::from(error).context(format!("cannot run `{program}`")), failure)
+        }
+        Err(error) => (error, LeaseFailure::Own),
+    };
+    terminal.error(&error);
+    Exit::Lease(failure)
+}
+
+/// Returns why the command could not be run, or why there is no lease for it.
+fn become_it(
+    args: &LeaseArgs,
+    command: &mut Command,
+    terminal: Terminal,
+) -> anyhow::Result<io::Error> {
+    let mut request = request(&args.ports);
+    if let Some(port) = args.port {
+        request = request.exact(port);
+    }
+    if let Some(name) = &args.name {
+        let directory = std::env::current_dir().context("cannot tell the current directory")?;
+        request = request.name(name).project(project::of(&directory));
+    }
+    if args.fd {
+        if args.ports.address.is_none() {
+            request = request::at_loopback(request, &args.ports);
+        }
+        let bound = bind(&request)?;
+        say(bound.lease(), true, terminal);
+        Ok(bound.exec(command))
+    } else {
+        let held = lease(&request)?;
+        say(&held, false, terminal);
+        Ok(held.exec(command))
+    }
+}
+
+/// What the user should know of the lease.
+fn say(lease: &Lease, is_bound: bool, terminal: Terminal) {
+    terminal.note(&format!("{lease}"));
+    if lease.is_ephemeral() && !is_bound {
+        terminal.warn(&format!(
+            "{lease}: in the kernel's ephemeral range, so that an outgoing connection may take it \
+             first (reserve a range by net.ipv4.ip_local_reserved_ports and lease from it, or use --fd)"
+        ));
+    }
+    let locked = |over: &&ports_lease::PassedOver| over.reason == PassedOverReason::Locked;
+    if !lease.passed_over().iter().any(|over| locked(&over)) {
+        return;
+    }
+    // Where they cannot be listed nothing is known against them.
+    for record in leases().unwrap_or_default().iter().filter(|record| record.lease.is_none()) {
+        let was_passed = |over: &ports_lease::PassedOver| {
+            (over.transport, over.port) == (record.transport, record.port)
+        };
+        if lease.passed_over().iter().any(was_passed) {
+            let (transport, port) = (record.transport, record.port);
+            terminal.warn(&format!(
+                "{transport} port {port} was skipped: the name of its lock, \
+                 `@ports-lease/{transport}/{port}`, is held by {record}, which is no lease"
+            ));
+        }
+    }
+}

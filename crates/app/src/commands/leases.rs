@@ -1,0 +1,24 @@
+//! `ports leases`: who holds what.
+
+mod row;
+mod users;
+
+use self::row::LeaseRow;
+use self::users::Users;
+use crate::args::LeasesArgs;
+use crate::exit::Exit;
+use crate::output::{RowOutputs, Terminal};
+
+pub(crate) fn run(args: &LeasesArgs, terminal: Terminal) -> anyhow::Result<Exit> {
+    let mut rows = RowOutputs::open::<LeaseRow>(&args.output, terminal.stdout()?)?;
+    let records = ports_lease::leases()?;
+    let users = Users::read();
+    if records.is_empty() {
+        terminal.note("no port is leased");
+    }
+    for record in records {
+        rows.write(&LeaseRow::new(record, &users))?;
+    }
+    rows.finish()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,141 @@
+//! The real binary: `ports lease`, `ports leases`, `ports free`.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "driver/ports.rs"]
+mod driver;
+#[path = "lease/ends.rs"]
+mod ends;
+#[path = "lease/guide.rs"]
+mod guide;
+#[path = "lease/rows.rs"]
+mod rows;
+
+use std::net::{TcpListener, UdpSocket};
+
+use driver::{Ended, Ports, run};
+
+/// What the command printed, word by word.
+fn words(ended: &Ended) -> Vec<String> {
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let text = str::from_utf8(&ended.stdout).unwrap();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The port in the first line that a running command prints.
+fn port_of(ports: &Ports) -> u16 {
+    ports.stdout.line("", 0).trim().parse().unwrap()
+}
+
+#[test]
+fn the_command_finds_its_ports_in_its_environment() {
+    let ended =
+        run(&["lease", "--", "sh", "-c", "echo $PORT $PORT1 ${PORT2-none} ${LISTEN_FDS-none}"]);
+    let words = words(&ended);
+    assert_eq!(words[0], words[1]);
+    assert_eq!(words[2..], ["none", "none"]);
+    assert!(words[0].parse::<u16>().unwrap() >= 10_000);
+
+    let script = "echo $PORT $PORT1 $PORT2 $PORT3";
+    let three = self::words(&run(&["lease", "--count", "3", "--", "sh", "-c", script]));
+    let numbers: Vec<u16> = three.iter().map(|word| word.parse().unwrap()).collect();
+    assert_eq!(numbers, [numbers[0], numbers[0], numbers[0] + 1, numbers[0] + 2]);
+}
+
+#[test]
+fn a_range_a_port_and_a_transport() {
+    let range = run(&["lease", "--range", "3000-3019", "--udp", "--", "printenv", "PORT"]);
+    let port: u16 = words(&range)[0].parse().unwrap();
+    assert!((3000..3020).contains(&port));
+    let exact = port.to_string();
+    assert_eq!(
+        words(&run(&["lease", "--port", &exact, "--udp", "--", "printenv", "PORT"])),
+        [exact]
+    );
+}
+
+#[test]
+fn a_name_gets_its_port_again() {
+    let port = |name: &str| {
+        words(&run(&["lease", "--range", "3020-3099", "--name", name, "--", "printenv", "PORT"]))
+    };
+    assert_eq!(port("web"), port("web"));
+}
+
+#[test]
+fn the_exit_code_is_that_of_the_command() {
+    assert_eq!(run(&["lease", "--", "sh", "-c", "exit 42"]).code, Some(42));
+    let killed = run(&["lease", "--", "sh", "-c", "kill -9 $$"]);
+    assert_eq!(killed.code, None, "a signal that ends the command ends this process");
+}
+
+#[test]
+fn its_own_failures_have_codes_of_their_own() {
+    for (args, code, text) in [
+        (&["lease", "--", "/no/such/command"][..], 127, "cannot run `/no/such/command`: "),
+        (&["lease", "--", "/etc/passwd"], 126, "cannot run `/etc/passwd`: "),
+        (&["lease", "--count", "0", "--", "true"], 125, "--count"),
+        (&["lease", "--bad", "--", "true"], 125, "--bad"),
+        (&["lease"], 125, "CMD"),
+        (&["lease", "--port", "0", "--", "true"], 125, "tcp port 0 cannot be leased"),
+        (&["-q", "lease", "--range", "3000-3003", "--count", "5", "--", "true"], 125, "no 5 neigh"),
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(code), "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(text), "{args:?}: {}", ended.stderr);
+    }
+    // Other commands keep theirs, and help is no failure.
+    assert_eq!(run(&["leases", "--bad"]).code, Some(2));
+    assert_eq!(run(&["lease", "--help"]).code, Some(0));
+    assert_eq!(run(&["--version"]).code, Some(0));
+}
+
+#[test]
+fn a_port_in_use_is_told_with_its_user() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ended = run(&["lease", "--port", &port, "--", "true"]);
+    assert_eq!(ended.code, Some(125));
+    let who = format!("(process {})", std::process::id());
+    assert!(ended.stderr.contains(&who) && ended.stderr.contains("(LISTEN)"), "{}", ended.stderr);
+}
+
+#[test]
+fn sockets_are_passed_from_descriptor_three_on() {
+    let script = "echo $PORT $LISTEN_FDS $LISTEN_FDNAMES $LISTEN_PID $$; \
+        readlink /proc/self/fd/3 /proc/self/fd/4; test -e /proc/self/fd/5 || echo no more";
+    let fd = ["--fd", "--tcp", "--udp", "--name", "web", "--range", "3100-3119"];
+    let mut ports = Ports::start(&[&["lease"], &fd[..], &["--", "sh", "-c", script]].concat());
+    ports.end_input();
+    let ended = ports.end();
+    let words = words(&ended);
+    assert_eq!(words[1..3], ["2", "web-tcp-1:web-udp-1"]);
+    assert_eq!(words[3], words[4], "LISTEN_PID is the process itself");
+    assert!(words[5].starts_with("socket:[") && words[6].starts_with("socket:["), "{words:?}");
+}
+
+#[test]
+fn passed_sockets_listen_at_the_port_and_leave_no_others_open() {
+    let script = "echo $PORT; exec cat";
+    let mut ports = Ports::start(&["lease", "--fd", "--", "sh", "-c", script]);
+    let port = port_of(&ports);
+    // Nobody accepts, but it is there: at 127.0.0.1 only.
+    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    assert!(std::net::TcpStream::connect(("127.0.0.2", port)).is_err());
+    assert!(UdpSocket::bind(("127.0.0.1", port)).is_ok());
+    ports.end_input();
+    assert_eq!(ports.end().code, Some(0));
+}
+
+#[test]
+fn what_stood_at_descriptor_three_is_overwritten_only_with_fd() {
+    let ports = env!("CARGO_BIN_EXE_ports");
+    let run = |flag: &str| {
+        let script =
+            format!("exec 3</dev/null; exec {ports} lease {flag} -- readlink /proc/self/fd/3");
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(run(""), "/dev/null\n");
+    assert!(run("--fd").starts_with("socket:["));
+}

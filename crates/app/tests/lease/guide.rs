@@ -1,0 +1,149 @@
+//! The commands of docs/guide/leasing.md, as they stand there.
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::driver::Ports;
+
+const GUIDE: &str = include_str!("../../../../docs/guide/leasing.md");
+
+/// The one block of code in this language that has `part` in it.
+fn block(language: &str, part: &str) -> &'static str {
+    let start = format!("```{language}\n");
+    let blocks = GUIDE.split(start.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut found = blocks.filter(|block| block.contains(part));
+    let block = found.next().unwrap_or_else(|| panic!("the guide has no {part}"));
+    assert!(found.next().is_none(), "the guide has {part} twice");
+    block
+}
+
+/// A directory to run in, with stand-ins for programs.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    /// Each stand-in prints its arguments and its ports.
+    fn with(programs: &[&str]) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        for program in programs {
+            let path = place.path().join(program);
+            fs::write(&path, "#!/bin/sh\necho \"$@\" / $PORT1 $PORT2\n").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        place
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A shell that finds the stand-ins, `ports` as it was built, then the rest.
+    fn shell(&self, script: &str) -> Command {
+        let binary: PathBuf = env!("CARGO_BIN_EXE_ports").into();
+        let here = [self.path().to_owned(), binary.parent().unwrap().to_owned()];
+        let path = std::env::var_os("PATH").unwrap();
+        let path = std::env::join_paths(here.into_iter().chain(std::env::split_paths(&path)));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).current_dir(self.path()).env("PATH", path.unwrap());
+        shell
+    }
+
+    fn run(&self, script: &str) -> String {
+        let output = self.shell(script).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}: {text} {errors}");
+        text
+    }
+}
+
+/// Arguments, and the ports after them.
+fn split(text: &str) -> (&str, Vec<u16>) {
+    let (arguments, ports) = text.trim().split_once(" / ").unwrap();
+    (arguments, ports.split(' ').map(|port| port.parse().unwrap()).collect())
+}
+
+#[test]
+fn cargo_test() {
+    let place = Place::with(&[]);
+    let manifest = "[package]\nname = \"leased\"\nedition = \"2024\"\n[workspace]\n";
+    fs::write(place.path().join("Cargo.toml"), manifest).unwrap();
+    fs::create_dir(place.path().join("src")).unwrap();
+    let source = "#[test] fn leased() {
+        let port = |name: &str| std::env::var(name).unwrap().parse::<u16>().unwrap();
+        assert_eq!(port(\"PORT1\") + 1, port(\"PORT2\"));
+        std::net::TcpListener::bind((\"127.0.0.1\", port(\"PORT1\"))).unwrap();
+    }";
+    fs::write(place.path().join("src/lib.rs"), source).unwrap();
+    let mut shell = place.shell(block("sh", "cargo test"));
+    let output = shell.env("CARGO_TARGET_DIR", place.path().join("target")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("1 passed"), "{text} {errors}");
+}
+
+#[test]
+fn cargo_nextest_as_shell() {
+    let text = Place::with(&["cargo"]).run(block("sh", "cargo nextest"));
+    let (arguments, ports) = split(&text);
+    assert_eq!((arguments, ports[0] + 1), ("nextest run", ports[1]));
+}
+
+#[test]
+fn npm_scripts_as_shell() {
+    let scripts: serde_json::Value = serde_json::from_str(block("json", "scripts")).unwrap();
+    let place = Place::with(&["vite", "node"]);
+    let run = |name: &str| place.run(scripts["scripts"][name].as_str().unwrap());
+    let dev = run("dev");
+    let (arguments, ports) = split(&dev);
+    assert_eq!(arguments, format!("--port {} --strictPort", ports[0]));
+    assert_eq!(run("dev"), dev, "the name keeps its port");
+    let test = run("test");
+    assert_eq!((split(&test).0, split(&test).1.len()), ("--test", 2));
+}
+
+#[test]
+fn docker_run_as_shell() {
+    let text = Place::with(&["docker"]).run(block("sh", "docker run"));
+    let (arguments, ports) = split(&text);
+    assert_eq!(arguments, format!("run --rm -p 127.0.0.1:{}:5432 postgres", ports[0]));
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn python_takes_the_sockets() {
+    let text = Place::with(&[]).run(block("sh", "fileno=3"));
+    let port: u16 = text.trim().strip_prefix("serving at ").unwrap().parse().unwrap();
+    assert!(port >= 10_000);
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn a_web_server_serves_at_its_port() {
+    let place = Place::with(&[]);
+    fs::write(place.path().join("index.html"), "here").unwrap();
+    // Without the buffer of a pipe; the line that is looked for is Python's own.
+    let mut shell = place.shell(block("sh", "http.server"));
+    let server = Ports::spawn(shell.env("PYTHONUNBUFFERED", "1"));
+    let line = server.stdout.line("Serving HTTP on 127.0.0.1 port ", 0);
+    let port: u16 = line.split(' ').next().unwrap().parse().unwrap();
+    let mut page = super::driver::client(([127, 0, 0, 1], port).into());
+    std::io::Write::write_all(&mut page, b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    page.read_to_string(&mut text).unwrap();
+    assert!(text.ends_with("here"), "{text}");
+}
+
+#[test]
+#[ignore = "needs pytest (Debian: python3-pytest)"]
+fn pytest_has_a_port_for_each_worker() {
+    let place = Place::with(&[]);
+    fs::write(place.path().join("conftest.py"), block("python", "PYTEST_XDIST_WORKER")).unwrap();
+    let test = "import socket\n\ndef test_port(port):\n    \
+        socket.create_server(('127.0.0.1', port)).close()\n";
+    fs::write(place.path().join("test_port.py"), test).unwrap();
+    let text = place.run(block("sh", "pytest"));
+    assert!(text.contains("1 passed"), "{text}");
+}

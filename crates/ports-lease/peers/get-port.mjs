@@ -1,0 +1,7 @@
+// Writes a port that the package get-port found for each line that it reads.
+import getPort from 'get-port';
+import readline from 'node:readline';
+
+for await (const _ of readline.createInterface({input: process.stdin})) {
+    process.stdout.write(`${await getPort({host: '127.0.0.1'})}\n`);
+}

@@ -1,0 +1,227 @@
+//! Why there is no lease, and why leases cannot be listed.
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+
+use ports_core::{ClaimError, Port, PortRange, Transport};
+
+use crate::port_user::PortUser;
+use crate::record::LeaseRecord;
+
+/// Why no lease was made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaseError {
+    /// The request is for 0 ports.
+    #[error("a lease has at least one port, and 0 were asked for")]
+    NoPorts,
+    /// The registry of this process refuses the port: it needs a privilege, another lease of this
+    /// process has it, or it is no port that can be had.
+    #[error("{transport} port {port} cannot be leased by this process")]
+    Refused {
+        /// The transport asked for.
+        transport: Transport,
+        /// The port asked for.
+        port: Port,
+        /// Why.
+        #[source]
+        source: ClaimError,
+    },
+    /// Another lease holds the port asked for.
+    #[error("{transport} port {port} is leased by {}", WhoHolds(holder.as_deref()))]
+    Leased {
+        /// The transport asked for.
+        transport: Transport,
+        /// The port asked for.
+        port: Port,
+        /// Who holds it; none where the lease was gone before it could be looked at, or cannot be.
+        holder: Option<Box<LeaseRecord>>,
+    },
+    /// A program that is no lease holds the abstract name that the lock of the port would have.
+    #[error(
+        "{transport} port {port} cannot be leased: its lock `@ports-lease/{transport}/{port}` is \
+         held by {holder}, which is no lease"
+    )]
+    Squatted {
+        /// The transport asked for.
+        transport: Transport,
+        /// The port asked for.
+        port: Port,
+        /// Who holds the name.
+        holder: Box<LeaseRecord>,
+    },
+    /// The port asked for is bound by somebody who does not lease.
+    #[error(
+        "{transport} port {port} at {address} is in use{}",
+        user.as_ref().map(|user| format!(" by {user}")).unwrap_or_default()
+    )]
+    InUse {
+        /// The transport asked for.
+        transport: Transport,
+        /// The port asked for.
+        port: Port,
+        /// Where it could not be bound; `::` may stand for IPv4, too.
+        address: IpAddr,
+        /// Who has it; none where it was gone before it could be looked at.
+        user: Option<Box<PortUser>>,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// No port, or no run of neighbouring ports, of the range can be had.
+    #[error("{}", NoneLeft { transports, range: *range, count: *count, passed: [*leased, *in_use, *privileged] })]
+    Exhausted {
+        /// The transports asked for, for people.
+        transports: &'static str,
+        /// The range asked for.
+        range: PortRange,
+        /// The length of the run.
+        count: u16,
+        /// How many ports were in the way because they are leased, or their lock is held.
+        leased: u32,
+        /// How many because they are bound.
+        in_use: u32,
+        /// How many because they need a privilege.
+        privileged: u32,
+    },
+    /// The port could not be tried.
+    #[error("cannot bind {transport} port {port} at {address}")]
+    Bind {
+        /// The transport.
+        transport: Transport,
+        /// The port.
+        port: Port,
+        /// The address.
+        address: IpAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The bound socket could not be made to listen.
+    #[error("cannot listen at tcp port {port} of {address}")]
+    Listen {
+        /// The port.
+        port: Port,
+        /// The address.
+        address: IpAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The lock could not be tried, which is not to say that somebody holds it.
+    #[error("cannot take the abstract name `@{name}`")]
+    Lock {
+        /// The name of the lock or of the lease's label.
+        name: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not known which ports the kernel hands out by itself.
+    #[error("cannot tell which ports may be leased")]
+    KernelPorts {
+        /// The cause.
+        #[from]
+        source: KernelPortsError,
+    },
+}
+
+/// Why a setting of the kernel is not known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelPortsError {
+    /// It is there, and cannot be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not what the kernel writes.
+    #[error("`{path}` holds `{text}`, which is not understood")]
+    Parse {
+        /// The file.
+        path: &'static str,
+        /// What is in it.
+        text: String,
+    },
+}
+
+/// Why leases cannot be listed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListError {
+    /// The kernel does not tell which abstract names are held, neither by netlink nor there.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+struct WhoHolds<'a>(Option<&'a LeaseRecord>);
+
+impl fmt::Display for WhoHolds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(record) => fmt::Display::fmt(record, f),
+            None => f.write_str("somebody who cannot be seen, or is gone by now"),
+        }
+    }
+}
+
+struct NoneLeft {
+    transports: &'static str,
+    range: PortRange,
+    count: u16,
+    passed: [u32; 3],
+}
+
+impl fmt::Display for NoneLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transports, range, count, passed } = self;
+        match count {
+            1 => write!(f, "no {transports} port of {range} can be leased")?,
+            _ => write!(f, "no {count} neighbouring {transports} ports of {range} can be leased")?,
+        }
+        let mut separator = ": ";
+        for (number, what) in passed.iter().zip(["leased", "in use", "privileged"]) {
+            if *number > 0 {
+                write!(f, "{separator}{number} {what}")?;
+                separator = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_left_says_what_was_in_the_way() {
+        let error = |count, in_use| LeaseError::Exhausted {
+            transports: "tcp",
+            range: "20000-20003".parse().unwrap(),
+            count,
+            leased: 3,
+            in_use,
+            privileged: 0,
+        };
+        assert_eq!(
+            error(1, 1).to_string(),
+            "no tcp port of 20000-20003 can be leased: 3 leased, 1 in use"
+        );
+        assert_eq!(
+            error(2, 0).to_string(),
+            "no 2 neighbouring tcp ports of 20000-20003 can be leased: 3 leased"
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! Tests of records: which label belongs to which lock.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::protocols::Protocols;
+
+fn lock(transport: Transport, port: u16, inode: u64, uid: u32) -> NamedSocket {
+    let name = lock_name::lock(transport, port).into_bytes();
+    NamedSocket { inode, name, uid: Some(uid) }
+}
+
+fn label(inode: u64, protocols: Protocols, count: u16, name: &str, uid: u32) -> NamedSocket {
+    let label = Label { inode, protocols, count, pid: 7, since_ms: 1000, name: name.to_owned() };
+    let name = label.abstract_name().into_bytes();
+    NamedSocket { inode: inode + 1_000_000, name, uid: Some(uid) }
+}
+
+/// Port and name of each lock.
+fn named(sockets: Vec<NamedSocket>) -> Vec<(u16, Option<String>)> {
+    let locks = locks(sockets);
+    locks.into_iter().map(|lock| (lock.port.number(), lock.label.map(|label| label.name))).collect()
+}
+
+#[test]
+fn a_lock_has_the_label_of_its_inode() {
+    let sockets = vec![
+        lock(Transport::Tcp, 20000, 1, 0),
+        lock(Transport::Tcp, 20001, 2, 0),
+        label(2, Protocols::Tcp, 1, "web", 0),
+    ];
+    assert_eq!(named(sockets), [(20000, None), (20001, Some("web".to_owned()))]);
+}
+
+#[test]
+fn a_run_has_the_label_of_its_first_lock() {
+    let sockets = vec![
+        label(1, Protocols::Both, 2, "run", 0),
+        lock(Transport::Tcp, 20000, 1, 0),
+        lock(Transport::Udp, 20000, 2, 0),
+        lock(Transport::Tcp, 20001, 3, 0),
+        lock(Transport::Udp, 20001, 4, 0),
+        // Past its end.
+        lock(Transport::Tcp, 20002, 5, 0),
+    ];
+    let run = Some("run".to_owned());
+    let expected = [20000, 20000, 20001, 20001].map(|port| (port, run.clone()));
+    assert_eq!(named(sockets), [&expected[..], &[(20002, None)]].concat());
+}
+
+#[test]
+fn a_lease_within_the_run_of_another_keeps_its_own_label() {
+    // The run is being taken and will fail at its second port.
+    let sockets = vec![
+        lock(Transport::Tcp, 20000, 1, 0),
+        label(1, Protocols::Tcp, 3, "run", 0),
+        lock(Transport::Tcp, 20001, 2, 0),
+        label(2, Protocols::Tcp, 1, "web", 0),
+    ];
+    let names = named(sockets).into_iter().map(|(_, name)| name.unwrap()).collect::<Vec<_>>();
+    assert_eq!(names, ["run", "web"]);
+}
+
+#[test]
+fn another_users_label_is_none() {
+    let sockets =
+        vec![lock(Transport::Tcp, 20000, 1, 1000), label(1, Protocols::Tcp, 1, "mine", 1001)];
+    assert_eq!(named(sockets), [(20000, None)]);
+}
+
+#[test]
+fn records_say_who() {
+    let record = |processes: &[(u32, &str)], name: Option<&str>, is_lease: bool| {
+        let process = |&(pid, name): &(u32, &str)| HolderProcess { pid, name: name.to_owned() };
+        let label = LeaseLabel {
+            name: name.map(str::to_owned),
+            taken_by: 5,
+            since: SystemTime::UNIX_EPOCH,
+        };
+        let record = LeaseRecord {
+            transport: Transport::Tcp,
+            port: Port::new(8080),
+            uid: Some(1000),
+            processes: processes.iter().map(process).collect(),
+            lease: is_lease.then_some(label),
+        };
+        record.to_string()
+    };
+    assert_eq!(record(&[(5, "node")], Some("web"), true), "`web`, held by node (process 5)");
+    assert_eq!(record(&[(5, "sh"), (6, "node")], None, true), "sh (process 5) and 1 more");
+    assert_eq!(
+        record(&[], Some("web"), true),
+        "`web`, held by process 5 of user 1000, which cannot be looked into"
+    );
+    assert_eq!(record(&[], None, false), "a process of user 1000, which cannot be looked into");
+}
+
+proptest! {
+    #[test]
+    fn any_sockets_have_as_many_records_as_locks(
+        sockets in prop::collection::vec((0..4_u8, 1..40_u16, 0..20_u64, 1..5_u16), 0..40),
+    ) {
+        let sockets: Vec<_> = sockets.into_iter().map(|(kind, port, inode, count)| match kind {
+            0 => lock(Transport::Tcp, port, inode, 0),
+            1 => lock(Transport::Udp, port, inode, 0),
+            2 => label(inode, Protocols::Tcp, count, "x", 0),
+            _ => label(inode, Protocols::Both, count, "", 1),
+        }).collect();
+        let expected = sockets
+            .iter()
+            .filter(|socket| matches!(lock_name::read(&socket.name), Some(Meaning::Lock(..))))
+            .count();
+        prop_assert_eq!(locks(sockets).len(), expected);
+    }
+}
