@@ -9,7 +9,7 @@ use super::scan::positive_duration;
 /// Arguments of `ports watch`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Keys: ? help, / search, s and S sort, p pause, arrows move, q quits. Without a terminal: \
+    after_help = "Keys: ? help, / search, s and r sort, p pauses, arrows move, q quits. Without a terminal: \
     ports ls --watch."
 )]
 pub(crate) struct WatchArgs {

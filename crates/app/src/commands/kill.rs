@@ -43,7 +43,7 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         for target in holders.targets {
             let outcome =
                 if target.is_spared(args.force) { Outcome::Spared } else { Outcome::WouldEnd };
-            rows.write(&KillLine::new(target, outcome))?;
+            rows.write(&KillLine::new(target, &outcome))?;
         }
         rows.finish()?;
         return Ok(Exit::Done);
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         if let Some(error) = outcome.error() {
             terminal.error(&anyhow::anyhow!("{error}").context(format!("cannot end {target}")));
         }
-        rows.write(&KillLine::new(target, outcome))?;
+        rows.write(&KillLine::new(target, &outcome))?;
     }
     rows.finish()?;
     if exit == Exit::Done {

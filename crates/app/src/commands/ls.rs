@@ -16,9 +16,10 @@ pub(crate) use self::events::watch;
 pub(in crate::commands) use self::filter::Filter;
 pub(in crate::commands) use self::json::{no_process, shown};
 pub(in crate::commands) use self::order::compare;
-use self::row::{SocketLine, columns};
+pub(in crate::commands) use self::row::SocketLine;
+use self::row::columns;
 use self::summary::SummaryLine;
-use crate::args::LsArgs;
+use crate::args::{Column, LsArgs};
 use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal};
 
@@ -38,12 +39,10 @@ pub(crate) fn run(args: &LsArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let query = filter
         .query()
         .processes(
-            filter.needs_processes()
-                || args.process
-                || needs.clone().any(|column| column.is_of_processes()),
+            filter.needs_processes() || args.process || needs.clone().any(Column::is_of_processes),
         )
-        .cgroups(needs.clone().any(|column| column.is_of_cgroups()))
-        .details(args.details || needs.clone().any(|column| column.is_of_details()));
+        .cgroups(needs.clone().any(Column::is_of_cgroups))
+        .details(args.details || needs.clone().any(Column::is_of_details));
     let snapshot = SystemSockets::new().snapshot(&query)?;
     let found = snapshot.iter().filter(|socket| filter.keeps(socket));
     if args.summary {

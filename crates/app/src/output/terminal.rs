@@ -60,6 +60,11 @@ impl Terminal {
         !self.quiet && io::stderr().is_terminal()
     }
 
+    /// Whether what is drawn on standard output may have colours.
+    pub(crate) fn paints(self) -> bool {
+        AutoStream::new(io::stdout(), self.choice).current_choice() != ColorChoice::Never
+    }
+
     /// Says something that is not a result: on a terminal, or with `-v`.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet && (self.verbose > 0 || io::stderr().is_terminal()) {

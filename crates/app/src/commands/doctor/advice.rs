@@ -39,7 +39,7 @@ pub(super) fn of(facts: &BindFacts, finding: &BindFinding, users: &UserNames) ->
             kind: "privileged",
             what: format!("ports below {first_unprivileged} need CAP_NET_BIND_SERVICE"),
             todo: Some(format!(
-                "give it to the program (setcap cap_net_bind_service+ep PROGRAM), take a port from \
+                "Give it to the program (setcap cap_net_bind_service+ep PROGRAM), take a port from \
                  {first_unprivileged} up, or lower net.ipv4.ip_unprivileged_port_start"
             )),
         },
@@ -50,7 +50,7 @@ pub(super) fn of(facts: &BindFacts, finding: &BindFinding, users: &UserNames) ->
                  it when you want it"
             ),
             todo: Some(format!(
-                "take a port outside of that range, or reserve it: \
+                "Take a port outside of that range, or reserve it: \
                  sysctl -w net.ipv4.ip_local_reserved_ports={port} (with those that are there)"
             )),
         },
@@ -69,9 +69,9 @@ pub(super) fn of(facts: &BindFacts, finding: &BindFinding, users: &UserNames) ->
 fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames) -> Advice {
     let who = holders(socket, users);
     let (kind, todo) = match (socket.processes.as_slice(), socket.state) {
-        ([], _) => ("held", Some("run this as root to see who it is".to_owned())),
-        (_, State::Bound) => ("bound", Some(format!("end it: ports kill {port}/{transport}"))),
-        (_, _) => ("held", Some(format!("end it: ports kill {port}/{transport}"))),
+        ([], _) => ("held", Some("Run this as root to see who it is".to_owned())),
+        (_, State::Bound) => ("bound", Some(format!("End it: ports kill {port}/{transport}"))),
+        (_, _) => ("held", Some(format!("End it: ports kill {port}/{transport}"))),
     };
     Advice { kind, what: format!("{} ({}) is held by {who}", socket.local, socket.state), todo }
 }
@@ -113,7 +113,7 @@ fn connections(time_wait: usize, others: &[PortSocket], users: &UserNames) -> Ad
         kind: if others.is_empty() { "time-wait" } else { "connections" },
         what: parts.join("; "),
         todo: Some(
-            format!("set SO_REUSEADDR before bind, as servers do,{wait}")
+            format!("Set SO_REUSEADDR before bind, as servers do,{wait}")
                 .trim_end_matches(',')
                 .to_owned(),
         ),

@@ -56,7 +56,8 @@ impl Verdict {
 /// Something to know, and what to do.
 #[derive(Serialize)]
 pub(super) struct Finding {
-    finding: &'static str,
+    #[serde(rename = "finding")]
+    kind: &'static str,
     transport: Transport,
     port: u16,
     /// When it keeps `bind` from working: `always`, `without-reuse`, `never`.
@@ -83,7 +84,7 @@ impl Finding {
             _ => Vec::new(),
         };
         Self {
-            finding: kind,
+            kind,
             transport: facts.transport,
             port: facts.address.port(),
             blocks: match finding.blocks() {
@@ -104,7 +105,7 @@ impl Finding {
         attempt: &Attempt,
         is_explained: bool,
     ) -> Option<Self> {
-        let (finding, what, todo) = match attempt {
+        let (kind, what, todo) = match attempt {
             Attempt::NotTried(error) => {
                 ("not-tried", format!("this process could not try: {error}"), None)
             }
@@ -112,7 +113,8 @@ impl Finding {
                 "no-such-address",
                 format!("{} is not an address of this machine", address.ip()),
                 Some(
-                    "ip address shows those that are; 0.0.0.0 and [::] are all of them".to_owned(),
+                    "`ip address` shows those that are; 0.0.0.0 and [::] are all of them"
+                        .to_owned(),
                 ),
             ),
             Attempt::Refused(_) if !is_explained => (
@@ -126,7 +128,7 @@ impl Finding {
         };
         let port = address.port();
         let processes = Vec::new();
-        Some(Self { finding, transport, port, blocks: "always", what, todo, processes })
+        Some(Self { kind, transport, port, blocks: "always", what, todo, processes })
     }
 
     /// A lease, or a name like one that another program has.
@@ -143,12 +145,12 @@ impl Finding {
             format!("{whom} has taken the name of its lease: `ports lease` passes it by")
         };
         Self {
-            finding: "leased",
+            kind: "leased",
             transport: record.transport,
             port: record.port.number(),
             blocks: "never",
             what,
-            todo: Some("take another one: ports lease -- CMD".to_owned()),
+            todo: Some("Take another one: ports lease -- CMD".to_owned()),
             processes: record
                 .processes
                 .iter()
@@ -180,7 +182,7 @@ impl Row for Line {
             Self::Finding(finding) => {
                 fields.push(finding.transport);
                 fields.push(finding.port);
-                fields.push(finding.finding);
+                fields.push(finding.kind);
                 fields.push(finding.blocks);
                 fields.push(&finding.what);
                 fields.push(finding.todo.as_deref().unwrap_or_default());

@@ -19,7 +19,7 @@ pub(super) struct KillLine {
 }
 
 impl KillLine {
-    pub(super) fn new(target: Target, outcome: Outcome) -> Self {
+    pub(super) fn new(target: Target, outcome: &Outcome) -> Self {
         let Target { pid, name, user, command, sockets, .. } = target;
         let elapsed_ms = outcome.elapsed().map(|elapsed| elapsed.as_millis());
         Self { pid, name, user, command, sockets, outcome: outcome.name(), elapsed_ms }

@@ -124,6 +124,7 @@ pub(in crate::commands) fn shown<S: Serializer>(
     serializer.collect_str(value)
 }
 
+#[expect(clippy::ref_option, reason = "serde's signature")]
 fn shown_or_null<S: Serializer>(
     value: &Option<impl std::fmt::Display>,
     serializer: S,

@@ -9,10 +9,10 @@ use crate::args::{Column, LsArgs};
 use crate::output::{Cells, Row};
 
 /// A socket, and what is to be shown of it.
-pub(super) struct SocketLine<'a> {
-    pub(super) socket: SocketRow<'a>,
-    pub(super) columns: &'a [Column],
-    pub(super) users: &'a UserNames,
+pub(in crate::commands) struct SocketLine<'a> {
+    pub(in crate::commands) socket: SocketRow<'a>,
+    pub(in crate::commands) columns: &'a [Column],
+    pub(in crate::commands) users: &'a UserNames,
 }
 
 /// Those asked for, or else those that tell what was asked.
@@ -111,6 +111,15 @@ impl SocketLine<'_> {
         }
     }
 
+    /// Adds what people see in a column.
+    pub(in crate::commands) fn show(&self, column: Column, text: &mut String) {
+        let before = text.len();
+        self.write(column, text, ',');
+        if text.len() == before {
+            text.push_str(self.absent(column));
+        }
+    }
+
     /// What people see where there is nothing to tell.
     fn absent(&self, column: Column) -> &'static str {
         match column {
@@ -140,13 +149,7 @@ impl Row for SocketLine<'_> {
 
     fn cells(&self, cells: &mut Cells) {
         for column in self.columns {
-            cells.push_with(|text| {
-                let before = text.len();
-                self.write(*column, text, ',');
-                if text.len() == before {
-                    text.push_str(self.absent(*column));
-                }
-            });
+            cells.push_with(|text| self.show(*column, text));
         }
     }
 }
