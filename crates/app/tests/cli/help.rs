@@ -13,6 +13,11 @@ fn help_of_every_command() {
         "lease",
         "leases",
         "free",
+        "ls",
+        "who",
+        "kill",
+        "doctor",
+        "watch",
         "sniff",
         "demo",
         "completions",
@@ -43,9 +48,10 @@ fn the_manual_has_every_command() {
     let man = run(&["man"]);
     man.assert_code(0);
     assert!(man.stdout.contains(".TH ports 1"));
-    for command in
-        ["SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "LEASE", "LEASES", "FREE", "SNIFF", "DEMO"]
-    {
+    for command in [
+        "SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "LEASE", "LEASES", "FREE", "LS", "WHO",
+        "KILL", "DOCTOR", "WATCH", "SNIFF", "DEMO",
+    ] {
         assert!(man.stdout.contains(&format!(".SH \"PORTS {command}\"")), "{command}");
     }
 }

@@ -69,7 +69,7 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 }
 
 fn draw_help(frame: &mut Frame<'_>, area: Rect) {
-    let width = area.width.min(56);
+    let width = area.width.min(60);
     let height = area.height.min(HELP.len() as u16 + 2);
     let place = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
     let lines: Vec<Line<'_>> = HELP

@@ -52,7 +52,7 @@ pub(super) fn rates(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         let text = match now {
             None => format!("{name} -"),
             Some(rate) if is_bytes => format!("{name} {}B/s", scaled(rate)),
-            Some(rate) => format!("{name} {}/s", scaled(rate)),
+            Some(rate) => format!("{name} {}/s", scaled(rate).trim_end()),
         };
         if place.width < ROOM_FOR_SPARKLINE {
             frame.render_widget(Paragraph::new(text), place);
@@ -76,10 +76,10 @@ pub(super) fn rates(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 /// `12`, `3.4 k`, `1.2 M`: three digits and a unit of powers of a thousand.
 fn scaled(rate: f64) -> String {
     let mut rate = rate;
-    let mut units = ["", " k", " M", " G", " T"].into_iter().peekable();
+    let mut units = [" ", " k", " M", " G", " T"].into_iter().peekable();
     while let Some(unit) = units.next() {
         if rate < 999.5 || units.peek().is_none() {
-            let digits = usize::from(!unit.is_empty() && rate < 99.95);
+            let digits = usize::from(unit != " " && rate < 99.95);
             return format!("{rate:.digits$}{unit}");
         }
         rate /= 1000.0;
@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn rates_keep_three_digits() {
         for (rate, text) in [
-            (0.0, "0"),
-            (12.4, "12"),
-            (999.4, "999"),
+            (0.0, "0 "),
+            (12.4, "12 "),
+            (999.4, "999 "),
             (1000.0, "1.0 k"),
             (123_456.0, "123 k"),
             (1.5e9, "1.5 G"),
