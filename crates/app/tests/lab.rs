@@ -1,5 +1,5 @@
 //! The real binary between two hosts: network namespaces with a veth pair, made by each test for
-//! itself. Needs root and iproute2.
+//! itself. Needs root and iproute2, one of them nftables.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod lab_net {
@@ -80,6 +80,28 @@ fn a_host_whose_answers_are_dropped_is_filtered() {
         );
         // As often as one open port among them would take.
         assert!((2..=3).contains(&report["attempts"].as_u64().unwrap()), "{report}");
+    }
+}
+
+/// Far fewer questions get through than would be sent: the pace is found before the attempts run out.
+#[test]
+#[ignore = "needs root, iproute2 and nftables"]
+fn a_limiter_hides_no_open_port() {
+    let lab = Lab::new();
+    let server = Server::start(&lab.there, THERE, 14);
+    let limit = "add table ip lab; \
+        add chain ip lab input { type filter hook input priority 0; }; \
+        add rule ip lab input tcp flags syn limit rate over 300/second burst 5 packets drop";
+    let args = ["netns", "exec", &lab.there, "nft", limit];
+    assert!(Command::new("ip").args(args).status().unwrap().success(), "nft is installed");
+    let open_ports = server.ports.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    let ports = format!("1-986,{open_ports}");
+    for method in ["syn", "connect"] {
+        for seed in ["1", "2"] {
+            let lines = lab.scan(&[THERE, "-p", &ports, "--method", method, "--seed", seed]);
+            assert_eq!(open(&lines), server.ports, "{method}, seed {seed}");
+            assert_eq!(of_type(&lines, "summary")[0]["closed"], 986, "{method}, seed {seed}");
+        }
     }
 }
 

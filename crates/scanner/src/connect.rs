@@ -28,8 +28,10 @@ impl ConnectProber {
     /// From `source` and by `interface`, or where `None` as the system chooses.
     pub(crate) fn new(links: Links, source: Option<IpAddr>, interface: Option<&str>) -> Self {
         let own = Arc::new(OwnSockets::new(links.own_addresses().chain(source)));
+        let neighbours = neighbours::Shared::new(source, interface);
         let interface = interface.map(Arc::from);
-        Self { config: DriverConfig { own, links: Arc::new(links), source, interface } }
+        let links = Arc::new(links);
+        Self { config: DriverConfig { own, links, neighbours, source, interface } }
     }
 }
 

@@ -4,11 +4,13 @@ mod attempts;
 mod config;
 mod congestion;
 mod groups;
+mod held;
 mod message;
 mod pacer;
 mod rtt;
 mod shortage;
 mod slots;
+mod void;
 mod waiting;
 mod wheel;
 
@@ -50,7 +52,10 @@ pub struct Engine {
     config: EngineConfig,
     /// How many different questions a port is asked, see [`Self::ask_in_turn`].
     questions: fn(Port) -> u32,
+    in_turn: bool,
     pacer: Pacer,
+    /// See [`Pacer::slowdowns`], as the attempts know it.
+    slowdowns: u32,
     work: VecDeque<Range<u64>>,
     slots: Slots,
     groups: Groups,
@@ -80,7 +85,9 @@ impl Engine {
             attempts: Attempts::new(&config, plan.hosts(), plan.len() as f64 * config.share),
             groups: Groups::default(),
             questions: |_| 1,
+            in_turn: false,
             pacer: Pacer::new(now, config.rate, config.share),
+            slowdowns: 0,
             work: VecDeque::new(),
             slots: Slots::default(),
             timers: TimerWheel::new(now),
@@ -105,6 +112,7 @@ impl Engine {
     /// first time is no evidence of loss.
     pub fn ask_in_turn(&mut self, questions: fn(Port) -> u32) {
         self.questions = questions;
+        self.in_turn = true;
     }
 
     /// How many ports the whole scan asks about, where it is not the whole plan. What may be missed of
@@ -150,26 +158,40 @@ impl Engine {
         while self.paused.front().is_some_and(|(at, _)| *at <= now) {
             self.ready.extend(self.paused.pop_front().map(|(_, id)| id));
         }
-        // A port in `ready` may have been answered meanwhile, late.
-        let waiting = std::iter::from_fn(|| self.ready.pop_front())
-            .find(|id| self.slots.find(*id).is_some_and(|slot| !slot.in_flight));
-        let index = match waiting {
-            Some(id) => id.index(),
+        let begun = if self.begins_first() { self.start_next_port(now) } else { None };
+        let index = match begun.or_else(|| self.next_ready()) {
+            Some(index) => index,
             None if self.paused.len() < MAX_PAUSED => self.start_next_port(now)?,
             None => return None,
         };
         let attempt = self.slots.at(index, 0)?.1.attempts.saturating_add(1);
         let (id, slot) = self.slots.at(index, attempt)?;
-        let (wait, as_last) = self.timeout_of(&{ *slot }, attempt);
+        let mut begun = *slot;
+        self.forget_void(&mut begun, attempt);
+        let (wait, as_last) = self.timeout_of(&begun, attempt);
+        begun.begin_attempt(now, attempt);
+        begun.as_last = as_last;
         let slot = self.slots.find(id)?;
-        slot.begin_attempt(now, attempt);
-        slot.as_last = as_last;
+        *slot = begun;
         let target = slot.target;
         self.timers.arm(id.index(), now + wait);
         self.pacer.sent();
         self.outstanding += 1;
         self.tally.sent += 1;
         Some(Probe { id, target })
+    }
+
+    /// Where ports are asked many questions, each is asked its first one before others are asked again.
+    fn begins_first(&self) -> bool {
+        self.in_turn && self.paused.is_empty() && self.slots.len() < self.config.max_in_flight
+    }
+
+    /// A port in `ready` may have been answered meanwhile, late.
+    fn next_ready(&mut self) -> Option<u32> {
+        let ready = std::iter::from_fn(|| self.ready.pop_front());
+        let mut waiting =
+            ready.filter(|id| self.slots.find(*id).is_some_and(|slot| !slot.in_flight));
+        waiting.next().map(ProbeId::index)
     }
 
     fn start_next_port(&mut self, now: Instant) -> Option<u32> {
@@ -190,22 +212,6 @@ impl Engine {
     pub fn find(&self, index: u32, target: SocketAddr, attempt: u32) -> Option<ProbeId> {
         let (id, slot) = self.slots.at(index, attempt)?;
         (slot.target == target && (1..=slot.attempts).contains(&attempt)).then_some(id)
-    }
-
-    /// The probe left only now: something had to be found out first. Its wait begins anew.
-    pub fn note_departed(&mut self, now: Instant, id: ProbeId) {
-        let Some(slot) = self.slots.find(id) else { return };
-        if !slot.in_flight || slot.attempts != id.attempt() {
-            return;
-        }
-        slot.begin_attempt(now, id.attempt());
-        let slot = *slot;
-        let (wait, as_last) = self.timeout_of(&slot, id.attempt());
-        if let Some(slot) = self.slots.find(id) {
-            slot.as_last = as_last;
-        }
-        self.timers.disarm(id.index());
-        self.timers.arm(id.index(), now + wait);
     }
 
     /// The kernel dropped packets of ours, or answers to us, for want of room.
@@ -245,13 +251,12 @@ impl Engine {
             let fate = Fate { answered: slot.asked_at(id.attempt()), lost: lost.flatten() };
             self.pacer.answered(now, fate);
             let open = matches!(reply, Reply::Open | Reply::Datagram | Reply::Echo);
-            self.attempts.answered(round, open);
+            self.attempts.answered(self.counted(&slot, round), open);
         }
         if reply == Reply::Neighbour {
-            // All attempts waited for it; each was a question of its own.
-            self.attempts.answered(slot.attempts, false);
-            self.pacer.unsent();
-            self.tally.sent -= u64::from(slot.attempts);
+            // Each wait was for a question of its own.
+            self.attempts.answered(Some(u32::from(slot.held).max(1)), false);
+            self.uncount_unsent(&slot, LocalError::NeighbourUnresolved);
         }
         if voice != Voice::Network {
             self.hear(&slot, rtt);

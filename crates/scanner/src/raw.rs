@@ -15,8 +15,9 @@ mod links;
 mod neighbours;
 mod outbox;
 mod parked;
-mod paths;
+pub(crate) mod paths;
 mod question;
+mod refusals;
 mod source_ports;
 
 use std::io;
@@ -26,7 +27,8 @@ use std::time::Instant;
 
 use cookie::Cookie;
 use driver::RawDriver;
-use neighbours::{Hop, Neighbourhood};
+pub(crate) use neighbours::Hop;
+use neighbours::Neighbourhood;
 use sockets_raw::{Interface, NeighbourState, Neighbours, OpenError, RawConfig, RawSocket};
 use source_ports::SourcePorts;
 

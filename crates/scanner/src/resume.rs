@@ -5,6 +5,9 @@
 //! same addresses, ports, method, seed, shard and shown states; where one of them differs the file
 //! is refused ([`ResumeError::OtherPlan`] says which). Pace, timeout and retries may differ.
 //!
+//! A port that could not be asked has no verdict in the file: each further run asks it again, last,
+//! until it has an answer. Of more than 262,144 such ports the rest stay errors.
+//!
 //! The file is written at least every second and whenever a run ends in order. A run that is killed
 //! loses its last second, and the ports that still waited for an answer. While a run has the file,
 //! no other run can.
@@ -33,8 +36,8 @@
 //! |---|---|
 //! | `type` | `checkpoint` |
 //! | `cells` | runs of finished cells, `[first, last]`, by position in the shard from 0 |
-//! | `deferred` | indices in these cells that were put off, because only a socket of the scanner's own was met there |
-//! | `judged` | indices put off earlier that have their verdict now |
+//! | `deferred` | indices in these cells that still want a verdict: this machine could not ask, or only a socket of the scanner's own was met there |
+//! | `judged` | such indices of earlier lines that have their verdict now |
 //! | `tally` | verdicts on the ports of these cells, and on those judged: `open`, `closed`, `filtered`, `open_filtered`, `errors` |
 //! | `first_error` | the reason of the first of the errors |
 //! | `hosts` | hosts that answered for the first time: `[address, group, rtt_us]` |
@@ -43,7 +46,7 @@
 //!
 //! A cell is sixteen indices of the plan in a row, only the plan's last may be shorter. The blocks
 //! of a shard, put one after the other, are cut into cells. A cell is finished once each of its
-//! ports has its verdict or was put off; a run hands out as many cells at once as it works off in
+//! ports has its verdict, could not be asked, or was put off; a run hands out as many cells at once as it works off in
 //! about half a second, and they are finished together. What was found in a cell that is not
 //! finished is not kept: the next run finds it again. Probes sent there are counted all the same. A
 //! file of very many checkpoints is rewritten with few when it is opened.

@@ -78,18 +78,24 @@ pub enum Reason {
     AdminProhibited,
     /// The host said that it does not know the transport.
     ProtocolUnreachable,
-    /// This machine has no route there.
+    /// This machine has no route there, or one that leads nowhere.
     NoRoute,
+    /// The interface that leads there is down, or its link has no carrier.
+    NetworkDown,
     /// This machine has no address to ask from: the family is switched off, or the interface down.
     NoSourceAddress,
     /// The address is on a link of this machine, and nobody there answers to it.
     NeighbourUnresolved,
     /// This machine's policy (a firewall, a security module) refused to send.
     NotPermitted,
-    /// The kernel refused the address itself.
+    /// The kernel refused the address itself; over TCP also where it is of everybody on a link, or of a
+    /// group, which no handshake can be made with.
     InvalidAddress,
-    /// No descriptor, port or buffer could be had for the probe.
+    /// No descriptor or port could be had for the probe.
     NoResources,
+    /// The kernel took nothing that was to leave by the interface, for some seconds: it had no room, or
+    /// what polices the interface's outgoing packets drops them.
+    NoBuffers,
     /// Every attempt reached one of the scanner's own sockets.
     OwnSocket,
 }
@@ -113,11 +119,13 @@ impl Reason {
             | Self::ProtocolUnreachable
             | Self::AdminProhibited => PortState::Filtered,
             Self::NoRoute
+            | Self::NetworkDown
             | Self::NoSourceAddress
             | Self::NeighbourUnresolved
             | Self::NotPermitted
             | Self::InvalidAddress
             | Self::NoResources
+            | Self::NoBuffers
             | Self::OwnSocket => PortState::Error,
         }
     }
@@ -138,11 +146,13 @@ impl Reason {
             Self::AdminProhibited => "admin-prohibited",
             Self::ProtocolUnreachable => "protocol-unreachable",
             Self::NoRoute => "no-route",
+            Self::NetworkDown => "network-down",
             Self::NoSourceAddress => "no-source-address",
             Self::NeighbourUnresolved => "neighbour-unresolved",
             Self::NotPermitted => "not-permitted",
             Self::InvalidAddress => "invalid-address",
             Self::NoResources => "no-resources",
+            Self::NoBuffers => "no-buffers",
             Self::OwnSocket => "own-socket",
         }
     }
@@ -238,11 +248,13 @@ mod tests {
     fn a_local_failure_is_never_a_remote_state() {
         for reason in [
             Reason::NoRoute,
+            Reason::NetworkDown,
             Reason::NoSourceAddress,
             Reason::NeighbourUnresolved,
             Reason::NotPermitted,
             Reason::InvalidAddress,
             Reason::NoResources,
+            Reason::NoBuffers,
             Reason::OwnSocket,
         ] {
             assert_eq!(reason.state(Transport::Tcp), PortState::Error);

@@ -18,6 +18,7 @@ use std::time::Duration;
 use driver::UdpDriver;
 use sockets::DriverConfig;
 
+use crate::connect::neighbours;
 use crate::connect::own::OwnSockets;
 use crate::engine::Engine;
 use crate::event::Method;
@@ -40,8 +41,10 @@ impl UdpProber {
     /// From `source` and by `interface`, or where `None` as the system chooses.
     pub(crate) fn new(links: Links, source: Option<IpAddr>, interface: Option<&str>) -> Self {
         let own = Arc::new(OwnSockets::default());
+        let neighbours = neighbours::Shared::new(source, interface);
         let interface = interface.map(Arc::from);
-        Self { config: DriverConfig { own, links: Arc::new(links), source, interface } }
+        let links = Arc::new(links);
+        Self { config: DriverConfig { own, links, neighbours, source, interface } }
     }
 }
 

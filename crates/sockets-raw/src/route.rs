@@ -88,7 +88,7 @@ impl Route {
     fn find(address: IpAddr, interface: Option<u32>) -> Result<Self, RouteError> {
         let query = |source| RouteError::Query { address, source };
         let mut netlink = Rtnetlink::open(WHAT).map_err(query)?;
-        let found = kernel::ask(&mut netlink, address, interface)?;
+        let found = kernel::ask(&mut netlink, address, interface, None)?;
         let interfaces = Interface::dump(&mut netlink).map_err(query)?;
         let link = interfaces.iter().find(|known| Some(known.index) == found.link());
         found.route(address, link.map(|interface| interface.mtu))

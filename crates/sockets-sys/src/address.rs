@@ -26,6 +26,11 @@ impl Name {
         name
     }
 
+    /// The first `size` bytes.
+    pub(crate) fn bytes(&self, size: usize) -> &[u8] {
+        &self.0[..size.min(Self::SIZE)]
+    }
+
     fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
         self.0[at..at + N].copy_from_slice(&bytes);
     }

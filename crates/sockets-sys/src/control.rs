@@ -1,7 +1,33 @@
-//! Control messages of received datagrams: the kernel's timestamp. Read byte by byte: total.
+//! Control messages of received datagrams (cmsg(3)). Read byte by byte: total.
 
 use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
 use std::time::{Duration, SystemTime};
+
+/// What the kernel tells of a received datagram beside its bytes and its source; each part only
+/// where the option named is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReceivedControl {
+    /// The address the datagram was sent to, which may be a group or a broadcast address
+    /// (`IP_PKTINFO`, `IPV6_RECVPKTINFO`). An IPv4 address is one on a dual-stack socket, too.
+    pub destination: Option<IpAddr>,
+    /// The address of this machine that an answer should come from (`IP_PKTINFO`): the
+    /// destination, or for IPv4 groups and broadcasts an address of the interface. `None` for what
+    /// was sent to an IPv6 group.
+    pub local: Option<IpAddr>,
+    /// The index of the interface it came in on; 0 where it is not told.
+    pub interface: u32,
+    /// Several datagrams of this length each, the last one at most as long, came as one
+    /// (`UDP_GRO`).
+    pub segment_size: Option<NonZeroU16>,
+    /// How many datagrams the kernel had dropped on this socket when it queued this one, modulo
+    /// 2^32 (`SO_RXQ_OVFL`); `None` means none, ever.
+    pub kernel_drops: Option<u32>,
+    /// Whether there was more to tell than there was room for (`MSG_CTRUNC`).
+    pub truncated: bool,
+}
 
 /// Room for the control messages of one datagram.
 #[derive(Clone, Copy)]
@@ -9,22 +35,69 @@ use std::time::{Duration, SystemTime};
 pub(crate) struct Control([u8; Control::SIZE]);
 
 impl Control {
-    /// A timestamp takes 32 bytes; the rest is for options a caller set beside it.
-    pub(crate) const SIZE: usize = 64;
+    /// A timestamp takes 32 bytes, packet info 32 and 40 (both on a dual-stack socket), the drop
+    /// counter and the segment size 24 each; the rest is for options a caller set beside them.
+    pub(crate) const SIZE: usize = 192;
     pub(crate) const EMPTY: Self = Self([0; Self::SIZE]);
 
-    /// The kernel's timestamp among the first `size` bytes.
-    pub(crate) fn timestamp(&self, size: usize) -> Option<SystemTime> {
-        let mut rest = self.0.get(..size)?;
+    /// The kernel's timestamp, and the rest of what the first `size` bytes say.
+    pub(crate) fn read(&self, size: usize) -> (Option<SystemTime>, ReceivedControl) {
+        let (mut timestamp, mut told) = (None, ReceivedControl::default());
+        let mut rest = self.0.get(..size).unwrap_or_default();
         while let Some(message) = split_message(rest) {
             if (message.level, message.kind) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
-                return read_timespec(message.data);
+                timestamp = read_timespec(message.data);
+            } else {
+                // A message that is too short for what it says it is says nothing.
+                let _ = told.note(&message);
             }
             rest = message.rest;
         }
-        None
+        (timestamp, told)
     }
 }
+
+impl ReceivedControl {
+    fn note(&mut self, message: &ControlMessage<'_>) -> Option<()> {
+        let data = message.data;
+        match (message.level, message.kind) {
+            (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => {
+                self.kernel_drops = Some(u32::from_ne_bytes(*data.first_chunk()?));
+            }
+            (libc::SOL_UDP, libc::UDP_GRO) => {
+                let size = i32::from_ne_bytes(*data.first_chunk()?);
+                self.segment_size = u16::try_from(size).ok().and_then(NonZeroU16::new);
+            }
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                let address = |at: usize| -> Option<Ipv4Addr> {
+                    Some(Ipv4Addr::from(*data.get(at..)?.first_chunk::<4>()?))
+                };
+                let interface = u32::from_ne_bytes(*data.get(V4_INTERFACE..)?.first_chunk()?);
+                let (destination, local) = (address(V4_DESTINATION)?, address(V4_LOCAL)?);
+                self.interface = interface;
+                self.destination = Some(destination.into());
+                self.local = (!local.is_unspecified()).then(|| local.into());
+            }
+            // On a dual-stack socket IPv4's own message says more.
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if self.destination.is_none() => {
+                let destination = Ipv6Addr::from(*data.get(V6_DESTINATION..)?.first_chunk::<16>()?);
+                self.interface = u32::from_ne_bytes(*data.get(V6_INTERFACE..)?.first_chunk()?);
+                let destination = destination.to_canonical();
+                self.destination = Some(destination);
+                // An IPv4 destination may be a broadcast: only IPv4's message knows.
+                self.local = Some(destination).filter(|ip| ip.is_ipv6() && !ip.is_multicast());
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+const V4_INTERFACE: usize = mem::offset_of!(libc::in_pktinfo, ipi_ifindex);
+const V4_LOCAL: usize = mem::offset_of!(libc::in_pktinfo, ipi_spec_dst);
+const V4_DESTINATION: usize = mem::offset_of!(libc::in_pktinfo, ipi_addr);
+const V6_DESTINATION: usize = mem::offset_of!(libc::in6_pktinfo, ipi6_addr);
+const V6_INTERFACE: usize = mem::offset_of!(libc::in6_pktinfo, ipi6_ifindex);
 
 type Word = usize;
 const HEADER: usize = mem::size_of::<libc::cmsghdr>();
@@ -73,17 +146,81 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// One message as the kernel lays it out.
+    fn message(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; (HEADER + data.len()).next_multiple_of(mem::size_of::<Word>())];
+        bytes[..mem::size_of::<Word>()].copy_from_slice(&(HEADER + data.len()).to_ne_bytes());
+        bytes[LEVEL..LEVEL + 4].copy_from_slice(&level.to_ne_bytes());
+        bytes[TYPE..TYPE + 4].copy_from_slice(&kind.to_ne_bytes());
+        bytes[HEADER..HEADER + data.len()].copy_from_slice(data);
+        bytes
+    }
+
+    fn read(messages: &[Vec<u8>]) -> ReceivedControl {
+        let bytes = messages.concat();
+        let mut control = Control::EMPTY;
+        control.0[..bytes.len()].copy_from_slice(&bytes);
+        control.read(bytes.len()).1
+    }
+
+    #[test]
+    fn all_that_a_dual_stack_socket_is_told_fits_and_is_read() {
+        let v4 = message(
+            libc::IPPROTO_IP,
+            libc::IP_PKTINFO,
+            &[&3_u32.to_ne_bytes()[..], &[10, 0, 0, 1], &[10, 0, 0, 255]].concat(),
+        );
+        let mapped = Ipv4Addr::new(10, 0, 0, 255).to_ipv6_mapped().octets();
+        let v6 = message(
+            libc::IPPROTO_IPV6,
+            libc::IPV6_PKTINFO,
+            &[&mapped[..], &3_u32.to_ne_bytes()].concat(),
+        );
+        let drops = message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &7_u32.to_ne_bytes());
+        let segments = message(libc::SOL_UDP, libc::UDP_GRO, &1200_i32.to_ne_bytes());
+        let stamp = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &[1; 16]);
+        let told = read(&[drops, v4, v6, segments, stamp]);
+        assert_eq!(told.destination, Some(Ipv4Addr::new(10, 0, 0, 255).into()));
+        assert_eq!(told.local, Some(Ipv4Addr::new(10, 0, 0, 1).into()));
+        assert_eq!((told.interface, told.kernel_drops), (3, Some(7)));
+        assert_eq!(told.segment_size, NonZeroU16::new(1200));
+    }
+
+    #[test]
+    fn an_ipv6_group_is_a_destination_but_nobodys_address() {
+        let to = |address: &str| {
+            let address: Ipv6Addr = address.parse().unwrap();
+            let data = [&address.octets()[..], &2_u32.to_ne_bytes()].concat();
+            let told = read(&[message(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &data)]);
+            assert_eq!((told.destination, told.interface), (Some(address.into()), 2));
+            told.local
+        };
+        assert_eq!(to("ff02::1"), None);
+        assert_eq!(to("fe80::1"), Some("fe80::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_too_short_says_nothing() {
+        let told = read(&[
+            message(libc::IPPROTO_IP, libc::IP_PKTINFO, &[1; 11]),
+            message(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &[1; 19]),
+            message(libc::SOL_UDP, libc::UDP_GRO, &[1; 3]),
+            message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &[1; 3]),
+        ]);
+        assert_eq!(told, ReceivedControl::default());
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(
-            bytes in prop::array::uniform32(any::<u8>()), size in 0_usize..100,
+            bytes in prop::array::uniform32(any::<u8>()), size in 0_usize..300,
         ) {
             let mut control = Control::EMPTY;
             control.0[..32].copy_from_slice(&bytes);
-            let _ = control.timestamp(size);
+            let _ = control.read(size);
             // A true header, so that the walk goes on to what follows.
             control.0[..mem::size_of::<Word>()].copy_from_slice(&17_usize.to_ne_bytes());
-            let _ = control.timestamp(size);
+            let _ = control.read(size);
         }
     }
 }

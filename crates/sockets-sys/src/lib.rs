@@ -2,6 +2,11 @@
 //!
 //! - [`SendBatch`], [`ReceiveBatch`]: many datagrams or packets in one system call, with no
 //!   allocation per packet, true lengths, and the one packet that failed named by its place.
+//! - [`BatchSender`]: the same for datagrams that stay in the caller's memory, each with its source,
+//!   its interface, or the length that the kernel cuts it into (`UDP_SEGMENT`): [`SendControl`].
+//!   What the kernel tells of a received one is its [`ReceivedControl`].
+//! - [`dropped_datagrams`]: what the kernel dropped, without a datagram to tell it.
+//! - [`join_source`], [`leave_source`]: source-specific multicast of both families, by index.
 //! - [`PacketFd`]: an `AF_PACKET` socket, at the link or at the network header.
 //! - [`PacketRing`]: the same, received through memory shared with the kernel.
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
@@ -72,11 +77,13 @@
 #![cfg(target_os = "linux")]
 
 mod address;
+mod batch_sender;
 mod control;
 mod filter;
 mod headers;
 mod inherit;
 mod link;
+mod memory;
 mod netlink;
 mod option;
 mod packet;
@@ -84,13 +91,18 @@ mod readiness;
 mod receive_batch;
 mod ring;
 mod send_batch;
+mod send_control;
 mod signal;
+mod source_group;
 mod startup;
 mod tun;
 
+pub use batch_sender::{BatchSender, OutgoingMessage};
+pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
 pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
+pub use memory::dropped_datagrams;
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
     NetlinkReceiveError, NetlinkRequest, NetlinkSocket,
@@ -101,6 +113,8 @@ pub use readiness::wait_readable;
 pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use ring::{PacketRing, RingBlock};
 pub use send_batch::{Destination, PushError, SendBatch};
+pub use send_control::SendControl;
 pub use signal::{hangup_is_ignored, outlive_file_size_limit};
+pub use source_group::{join_source, leave_source};
 pub use startup::standard_output_was_closed;
 pub use tun::TunDevice;

@@ -55,6 +55,10 @@ pub(crate) unsafe trait OptionValue: Copy {}
 
 // SAFETY: an integer.
 unsafe impl OptionValue for c_int {}
+// SAFETY: bytes.
+unsafe impl<const N: usize> OptionValue for [u8; N] {}
+// SAFETY: integers, without padding.
+unsafe impl<const N: usize> OptionValue for [u32; N] {}
 // SAFETY: four integers and an array of bytes, without padding (packet(7)).
 unsafe impl OptionValue for libc::packet_mreq {}
 // SAFETY: seven integers of 32 bits.

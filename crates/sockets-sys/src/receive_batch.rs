@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use rustix::net::SocketType;
 
 use crate::address::Name;
-use crate::control::Control;
+use crate::control::{Control, ReceivedControl};
 use crate::headers::{Headers, Slot};
 use crate::link::LinkSource;
 
@@ -35,6 +35,8 @@ pub struct Received<'a> {
     /// When the kernel received it, by the system's clock; `None` unless
     /// [`set_timestamps`](crate::set_timestamps) is on.
     pub timestamp: Option<SystemTime>,
+    /// What else the kernel tells, of a socket whose options ask for it.
+    pub control: ReceivedControl,
 }
 
 impl Received<'_> {
@@ -107,8 +109,7 @@ impl ReceiveBatch {
         let slots = self.names.iter_mut().zip(&mut self.controls).map(|(name, control)| Slot {
             bytes: chunks.next().unwrap_or_default(),
             name,
-            name_size: Name::SIZE as u32,
-            control: Some(control),
+            control,
         });
         match self.headers.receive(fd.as_fd(), slots) {
             Ok(count) => self.received = count,
@@ -134,11 +135,14 @@ impl ReceiveBatch {
             let filled = self.headers.filled(index);
             let start = index * self.buffer_size;
             let kept = filled.length.min(self.buffer_size);
+            let (timestamp, mut control) = self.controls[index].read(filled.control_size);
+            control.truncated = filled.control_truncated;
             Received {
                 bytes: &self.arena[start..start + kept],
                 length: filled.length,
                 source: self.names[index].decode(filled.name_size),
-                timestamp: self.controls[index].timestamp(filled.control_size),
+                timestamp,
+                control,
             }
         })
     }

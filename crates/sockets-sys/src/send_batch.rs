@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
 use crate::address::Name;
-use crate::headers::{Headers, Slot};
+use crate::headers::{Headers, OutgoingSlot};
 use crate::link::LinkAddress;
 
 /// Where one packet of a batch goes.
@@ -168,14 +168,14 @@ impl SendBatch {
         }
         // `max(1)`: the chunks of an arena of empty packets.
         let size = self.packet_size.max(1);
-        let mut chunks = self.arena[self.first * self.packet_size..].chunks_mut(size);
-        let slots = self.entries[self.first..self.end].iter_mut().map(|entry| {
+        let mut chunks = self.arena[self.first * self.packet_size..].chunks(size);
+        let slots = self.entries[self.first..self.end].iter().map(|entry| {
             let chunk = chunks.next().unwrap_or_default();
-            Slot {
-                bytes: &mut chunk[..entry.length as usize],
-                name: &mut entry.name,
+            OutgoingSlot {
+                bytes: &chunk[..entry.length as usize],
+                name: &entry.name,
                 name_size: entry.name_size,
-                control: None,
+                control: &[],
             }
         });
         let taken = self.headers.send(fd.as_fd(), slots)?;

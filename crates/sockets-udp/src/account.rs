@@ -35,6 +35,14 @@ impl Account {
         }
     }
 
+    /// As [`received`](Self::received) of each, in one go.
+    pub(crate) fn received_all(&self, lengths: impl Iterator<Item = usize>) {
+        if let Some(lanes) = &self.0 {
+            let mut inbound = lanes.inbound.lock().unwrap_or_else(PoisonError::into_inner);
+            lengths.for_each(|bytes| inbound.received(bytes));
+        }
+    }
+
     pub(crate) fn dropped(&self, datagrams: u32) {
         if let Some(lanes) = &self.0 {
             let mut inbound = lanes.inbound.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,6 +53,14 @@ impl Account {
     pub(crate) fn sent(&self, bytes: usize) {
         if let Some(lanes) = &self.0 {
             lanes.outbound.lock().unwrap_or_else(PoisonError::into_inner).sent(bytes);
+        }
+    }
+
+    /// As [`sent`](Self::sent) of each, in one go.
+    pub(crate) fn sent_all(&self, lengths: impl Iterator<Item = usize>) {
+        if let Some(lanes) = &self.0 {
+            let mut outbound = lanes.outbound.lock().unwrap_or_else(PoisonError::into_inner);
+            lengths.for_each(|bytes| outbound.sent(bytes));
         }
     }
 

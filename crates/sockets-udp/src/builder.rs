@@ -16,6 +16,7 @@ use crate::socket::{Opening, UdpSocket};
 ///
 /// What is not set has the default named at its setter.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "settings that are each on or off")]
 #[must_use = "nothing is opened before `open`"]
 pub struct UdpSocketBuilder {
     address: SocketAddr,
@@ -31,6 +32,8 @@ pub struct UdpSocketBuilder {
     receive_buffer: Option<usize>,
     send_buffer: Option<usize>,
     event_capacity: usize,
+    gro: bool,
+    dont_fragment: bool,
 }
 
 impl UdpSocketBuilder {
@@ -59,6 +62,8 @@ impl UdpSocketBuilder {
             receive_buffer: None,
             send_buffer: None,
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+            gro: false,
+            dont_fragment: false,
         }
     }
 
@@ -147,6 +152,25 @@ impl UdpSocketBuilder {
         self
     }
 
+    /// Whether the kernel may hand over several datagrams of one sender and one length as one
+    /// (`UDP_GRO`), which makes receiving bulk much cheaper. They are parted again here: what is
+    /// received is the same. Default: no. [`UdpSocket::gro`] says what came of it.
+    ///
+    /// The kernel then counts what it drops in such pieces of up to 64 datagrams, not in datagrams:
+    /// [`UdpSocket::kernel_drops`] is a lower bound.
+    pub const fn gro(mut self, on: bool) -> Self {
+        self.gro = on;
+        self
+    }
+
+    /// Whether datagrams that are longer than the path's MTU are refused instead of sent in fragments,
+    /// and those sent marked so that no router parts them (the DF bit; `IP_PMTUDISC_DO`). Default:
+    /// no; as the system says, which by default is to fragment on this machine where it has to be.
+    pub const fn dont_fragment(mut self, on: bool) -> Self {
+        self.dont_fragment = on;
+        self
+    }
+
     /// How many events are kept for a slow subscriber, at least 1; the channel rounds up to a power
     /// of two. Default: [`Self::DEFAULT_EVENT_CAPACITY`].
     pub const fn event_capacity(mut self, events: usize) -> Self {
@@ -188,6 +212,7 @@ impl UdpSocketBuilder {
         let option = |option| move |source| BindError::Option { address: local, option, source };
         let receive_buffer = socket.recv_buffer_size().map_err(option("SO_RCVBUF"))?;
         let send_buffer = socket.send_buffer_size().map_err(option("SO_SNDBUF"))?;
+        let gro = self.gro && crate::arrival::join_datagrams(&socket);
         socket.set_nonblocking(true).map_err(option("O_NONBLOCK"))?;
         let socket = tokio::net::UdpSocket::from_std(socket.into()).map_err(|source| {
             BindError::Io { address: local, operation: "register with the runtime", source }
@@ -201,6 +226,7 @@ impl UdpSocketBuilder {
             broadcast: self.broadcast,
             receive_buffer,
             send_buffer,
+            gro,
             event_capacity: self.event_capacity,
         }))
     }
@@ -222,6 +248,12 @@ impl UdpSocketBuilder {
             set("SO_SNDBUF", socket.set_send_buffer_size(bytes))?;
         }
         set("SO_RXQ_OVFL", crate::arrival::report_drops(socket))?;
+        crate::arrival::report_destinations(socket, family)
+            .or_else(|(option, source)| set(option, Err(source)))?;
+        if self.dont_fragment {
+            crate::mtu::forbid_fragments(socket, family)
+                .or_else(|(option, source)| set(option, Err(source)))?;
+        }
         let interface = self
             .multicast_interface
             .index()

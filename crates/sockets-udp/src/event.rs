@@ -45,6 +45,8 @@ pub enum Event {
     Joined {
         /// The group.
         group: IpAddr,
+        /// The one source it was joined for; `None` for every source.
+        source: Option<IpAddr>,
         /// The index of the interface; 0 where the kernel chose.
         interface: u32,
     },
@@ -52,13 +54,32 @@ pub enum Event {
     Left {
         /// The group.
         group: IpAddr,
+        /// The one source it was joined for; `None` for every source.
+        source: Option<IpAddr>,
         /// The index of the interface; 0 where the kernel chose.
         interface: u32,
     },
+    /// The interface of a membership is gone, and the group with it; found by
+    /// [`refresh_memberships`](crate::UdpSocket::refresh_memberships).
+    MembershipLost {
+        /// The group.
+        group: IpAddr,
+        /// The one source it was joined for; `None` for every source.
+        source: Option<IpAddr>,
+        /// The index that the interface had.
+        interface: u32,
+    },
+    /// The kernel does not cut messages into datagrams on this socket (`UDP_SEGMENT`), though it
+    /// knows how: from now on [`send_bulk`](crate::UdpSocket::send_bulk) cuts them itself.
+    SegmentationRefused {
+        /// What the kernel said.
+        kind: io::ErrorKind,
+    },
     /// The kernel dropped datagrams that had reached this socket: its receive buffer was full, or
-    /// a checksum was wrong. Seen with the first datagram that was queued after the drop.
+    /// a checksum was wrong. Seen with the first datagram received that was queued after the drop,
+    /// when [`kernel_drops`](crate::UdpSocket::kernel_drops) is asked, or at closing.
     Dropped {
-        /// How many.
+        /// How many; with [`gro`](crate::UdpSocketBuilder::gro) what came as one counts as one.
         datagrams: u32,
     },
     /// An ICMP message said that an earlier datagram did not arrive. The peer's error: the socket
@@ -163,8 +184,13 @@ impl EventSource {
         Self { sender, subscribers: Arc::default(), kernel_drops: AtomicU64::new(0) }
     }
 
+    /// Whether anybody listens.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.subscribers.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
-        if self.subscribers.load(Ordering::Relaxed) > 0 {
+        if self.are_wanted() {
             // No receiver left is no error: the last one may be going just now.
             let _ = self.sender.send(event());
         }

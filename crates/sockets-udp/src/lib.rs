@@ -3,7 +3,8 @@
 //! A datagram is bytes and comes whole or not at all: it is never cut in silence, and an empty one
 //! is data. The socket claims its port in a [`PortRegistry`](ports_core::PortRegistry), counts in
 //! [`SocketStats`](stats::SocketStats), and tells what happens as [`Event`]s over a bounded channel.
-//! What the kernel drops because nobody received in time is counted, too.
+//! What the kernel drops because nobody received in time is counted, too. Each datagram tells the
+//! address and the interface it came to, and [`send_from`](UdpSocket::send_from) answers from there.
 //!
 //! Not for streams of bytes (that is TCP), not for raw packets, and nothing is made reliable here:
 //! what the network loses is lost. Linux only, as it stands: it relies on the kernel telling a
@@ -23,6 +24,35 @@
 //! let datagram = there.recv().await?;
 //! assert_eq!(datagram.data, &b"\xffnot text"[..]);
 //! assert_eq!(datagram.source, here.local_addr());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Many datagrams at once
+//!
+//! [`send_bulk`](UdpSocket::send_bulk) to one peer and [`recv_many`](UdpSocket::recv_many) cost a
+//! fraction of a system call for each datagram, [`send_to_each`](UdpSocket::send_to_each) and
+//! [`send_many`](UdpSocket::send_many) less than one.
+//!
+//! ```
+//! use sockets_udp::{RecvBatch, UdpSocket};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let here = UdpSocket::builder().bind("127.0.0.1:0".parse()?).open()?;
+//! let there = UdpSocket::builder().bind("127.0.0.1:0".parse()?).gro(true).open()?;
+//!
+//! let sent = here.send_bulk(there.local_addr(), &[7; 10_000], 1200).await?;
+//! assert_eq!((sent.datagrams, sent.bytes), (9, 10_000));
+//!
+//! let mut batch = RecvBatch::new(16, RecvBatch::WHOLE);
+//! let (mut datagrams, mut bytes) = (0, 0);
+//! while datagrams < sent.datagrams {
+//!     datagrams += there.recv_many(&mut batch).await?;
+//!     bytes += batch.iter().map(|datagram| datagram.data.len()).sum::<usize>();
+//! }
+//! assert_eq!(bytes, 10_000);
+//! assert_eq!(there.kernel_drops(), 0);
 //! # Ok(())
 //! # }
 //! ```
@@ -65,25 +95,39 @@
 
 mod account;
 mod arrival;
+mod batch;
 mod bind;
+mod broadcast;
 mod builder;
+mod bulk;
 mod datagram;
 mod event;
+mod incoming;
 mod interface;
+mod many;
+mod membership;
+mod mtu;
 mod multicast;
 mod open_socket;
+mod outgoing;
+mod segmentation;
+mod segments;
 mod send;
 mod service;
 mod socket;
 mod transfer;
 mod waiters;
 
+pub use batch::{BorrowedDatagram, RecvBatch};
 pub use bind::BindError;
+pub use broadcast::{BroadcastError, InterfaceBroadcast};
 pub use builder::UdpSocketBuilder;
+pub use bulk::{BulkError, BulkReport};
 pub use datagram::{Datagram, Received, RecvError};
 pub use event::{Event, Events, Operation};
 pub use interface::{Interface, InterfaceError};
-pub use multicast::{JoinError, LeaveError, Membership};
-pub use send::{MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, SendError};
+pub use membership::{JoinError, LeaveError, Membership, MembershipReport};
+pub use segmentation::SegmentationOffload;
+pub use send::{FailedSend, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Outgoing, SendError, SendReport};
 pub use service::{DRAIN_LIMIT, Discard, Echo, ServeReport, Service};
 pub use socket::UdpSocket;

@@ -1,167 +1,44 @@
-//! Membership in multicast groups.
+//! Joining and leaving multicast groups.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::PoisonError;
+use std::net::IpAddr;
+use std::sync::{MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use socket2::{InterfaceIndexOrAddress, SockRef};
 use stats::ErrorKind;
 
 use crate::event::Event;
-use crate::interface::{Interface, InterfaceError};
+use crate::interface::Interface;
+use crate::membership::{JoinError, Joined, LeaveError, Membership, MembershipReport};
 use crate::open_socket::OpenSocket;
 use crate::send::Family;
 use crate::socket::UdpSocket;
 
-/// A group the socket has joined, on one interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Membership {
-    /// The group's address.
-    pub group: IpAddr,
-    /// The index of the interface; 0 where the kernel chose.
-    pub interface: u32,
-}
-
-/// Why a group was not joined.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JoinError {
-    /// The address is no multicast address (224.0.0.0/4, `ff00::/8`).
-    #[error("cannot join {group} on {interface}: not a multicast address")]
-    NotMulticast {
-        /// The address given.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-    },
-    /// The socket does not speak the group's IP version.
-    #[error("cannot join {group} on {interface}: udp {local} is not of the same IP version")]
-    FamilyMismatch {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-        /// The address of the socket.
-        local: SocketAddr,
-    },
-    /// The socket is bound to an address of its own, where the group's datagrams do not go.
-    #[error(
-        "cannot join {group} on {interface}: udp {local} gets only what is sent to its own \
-         address; bind to the wildcard or to the group"
-    )]
-    BoundElsewhere {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-        /// The address of the socket.
-        local: SocketAddr,
-    },
-    /// The interface is not there.
-    #[error("cannot join {group} on {interface}")]
-    Interface {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-        /// What is wrong with it.
-        #[source]
-        source: InterfaceError,
-    },
-    /// The socket is a member already.
-    #[error("cannot join {group} on {interface}: joined already")]
-    AlreadyJoined {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-    },
-    /// The socket is closed.
-    #[error("cannot join {group} on {interface}: the socket is closed")]
-    Closed {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-    },
-    /// The kernel refused, such as for more groups than `net.ipv4.igmp_max_memberships`.
-    #[error("cannot join {group} on {interface}")]
-    Io {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-}
-
-/// Why a group was not left.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LeaveError {
-    /// The socket is no member of the group on that interface.
-    #[error("cannot leave {group} on {interface}: not joined")]
-    NotJoined {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-    },
-    /// The interface is not there.
-    #[error("cannot leave {group} on {interface}")]
-    Interface {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-        /// What is wrong with it.
-        #[source]
-        source: InterfaceError,
-    },
-    /// The socket is closed, and so has left every group.
-    #[error("cannot leave {group} on {interface}: the socket is closed")]
-    Closed {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-    },
-    /// The kernel refused.
-    #[error("cannot leave {group} on {interface}")]
-    Io {
-        /// The group.
-        group: IpAddr,
-        /// The interface asked for.
-        interface: Interface,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-}
-
 impl UdpSocket {
     /// Joins a multicast group on an interface: what is sent to the group and this socket's port
-    /// there is received from now on.
+    /// there, by whomever, is received from now on.
     ///
     /// # Errors
     ///
     /// [`JoinError`]; nothing is joined then.
     pub fn join(&self, group: IpAddr, interface: &Interface) -> Result<(), JoinError> {
-        let open = self.open();
-        let Some(open) = &*open else {
-            return Err(JoinError::Closed { group, interface: interface.clone() });
-        };
-        let result = self.join_open(open, group, interface);
-        match &result {
-            Ok(index) => {
-                self.inner.events.emit(|| Event::Joined { group, interface: *index });
-            }
-            Err(_) => open.account.error(ErrorKind::Multicast),
-        }
-        result.map(drop)
+        self.join_reported(group, None, interface)
+    }
+
+    /// As [`join`](Self::join), for what `source` sends only (RFC 4607). Call it for each source;
+    /// 232.0.0.0/8 and `ff3x::/32` are the groups meant for this, but any will do.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join).
+    pub fn join_source(
+        &self,
+        group: IpAddr,
+        source: IpAddr,
+        interface: &Interface,
+    ) -> Result<(), JoinError> {
+        self.join_reported(group, Some(source), interface)
     }
 
     /// Leaves a group on an interface, named as it was when it was joined or in another way that
@@ -171,38 +48,127 @@ impl UdpSocket {
     ///
     /// [`LeaveError`]; nothing changes then.
     pub fn leave(&self, group: IpAddr, interface: &Interface) -> Result<(), LeaveError> {
+        self.leave_reported(group, None, interface)
+    }
+
+    /// Gives up one source of a group, as it was joined by [`join_source`](Self::join_source).
+    ///
+    /// # Errors
+    ///
+    /// As [`leave`](Self::leave).
+    pub fn leave_source(
+        &self,
+        group: IpAddr,
+        source: IpAddr,
+        interface: &Interface,
+    ) -> Result<(), LeaveError> {
+        self.leave_reported(group, Some(source), interface)
+    }
+
+    /// The groups joined, in the order they were; none once closed. A membership stays in this
+    /// list when its interface goes away, until [`refresh_memberships`](Self::refresh_memberships)
+    /// looks.
+    pub fn memberships(&self) -> Vec<Membership> {
+        match &*self.open() {
+            Some(open) => open.joined().iter().map(|joined| joined.membership).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Looks whether the interfaces of the memberships are still there. An interface that goes away
+    /// takes them with it, and the kernel tells the socket nothing: it only hears no more. Where
+    /// there is an interface now by the name or the address that the group was joined on, it is
+    /// joined there again; else it is given up, and [`Event::MembershipLost`] says so.
+    ///
+    /// A membership on [`Interface::Default`] is left alone: where the kernel put it is not known. An
+    /// interface that is only down keeps its memberships.
+    pub fn refresh_memberships(&self) -> MembershipReport {
+        let mut report = MembershipReport::default();
+        let open = self.open();
+        let Some(open) = &*open else { return report };
+        open.joined().retain_mut(|joined| {
+            let old = joined.membership;
+            if old.interface == 0 || Interface::Index(old.interface).index().is_ok() {
+                return true;
+            }
+            // The kernel keeps an entry for the interface that is gone, and refuses it twice.
+            let _ = leave_group(open, Membership { source: None, ..old });
+            let Membership { group, source, interface } = old;
+            let rejoined = joined.named.index().ok().and_then(|interface| {
+                let new = Membership { interface, ..old };
+                join_group(open, new).ok().map(|()| new)
+            });
+            if let Some(new) = rejoined {
+                self.inner.events.emit(|| Event::Left { group, source, interface });
+                let interface = new.interface;
+                self.inner.events.emit(|| Event::Joined { group, source, interface });
+                joined.membership = new;
+                report.rejoined.push(new);
+                return true;
+            }
+            tracing::warn!(%group, interface, "the interface of a multicast group is gone");
+            open.account.error(ErrorKind::Multicast);
+            self.inner.events.emit(|| Event::MembershipLost { group, source, interface });
+            report.lost.push(old);
+            false
+        });
+        report
+    }
+
+    fn join_reported(
+        &self,
+        group: IpAddr,
+        source: Option<IpAddr>,
+        interface: &Interface,
+    ) -> Result<(), JoinError> {
         let open = self.open();
         let Some(open) = &*open else {
-            return Err(LeaveError::Closed { group, interface: interface.clone() });
+            return Err(JoinError::Closed { group, interface: interface.clone() });
         };
-        let result = leave_open(open, group, interface);
+        let result = self.join_open(open, group, source, interface);
         match &result {
             Ok(index) => {
-                self.inner.events.emit(|| Event::Left { group, interface: *index });
+                self.inner.events.emit(|| Event::Joined { group, source, interface: *index });
             }
             Err(_) => open.account.error(ErrorKind::Multicast),
         }
         result.map(drop)
     }
 
-    /// The groups joined, in the order they were; none once closed.
-    pub fn memberships(&self) -> Vec<Membership> {
-        match &*self.open() {
-            Some(open) => open.memberships.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            None => Vec::new(),
+    fn leave_reported(
+        &self,
+        group: IpAddr,
+        source: Option<IpAddr>,
+        interface: &Interface,
+    ) -> Result<(), LeaveError> {
+        let open = self.open();
+        let Some(open) = &*open else {
+            return Err(LeaveError::Closed { group, interface: interface.clone() });
+        };
+        let result = leave_open(open, group, source, interface);
+        match &result {
+            Ok(index) => {
+                self.inner.events.emit(|| Event::Left { group, source, interface: *index });
+            }
+            Err(_) => open.account.error(ErrorKind::Multicast),
         }
+        result.map(drop)
     }
 
     fn join_open(
         &self,
         open: &OpenSocket,
         group: IpAddr,
+        source: Option<IpAddr>,
         interface: &Interface,
     ) -> Result<u32, JoinError> {
         let (local, family) = (self.inner.local, self.inner.family);
         let named = || interface.clone();
         if !group.is_multicast() {
             return Err(JoinError::NotMulticast { group, interface: named() });
+        }
+        if let Some(sender) = source.filter(|sender| !can_send(*sender, group)) {
+            return Err(JoinError::NotSource { group, sender, interface: named() });
         }
         let speaks = match group {
             IpAddr::V4(_) => family != Family::V6,
@@ -219,25 +185,26 @@ impl UdpSocket {
             interface: named(),
             source,
         })?;
-        let membership = Membership { group, interface: index };
-        let mut memberships = open.memberships.lock().unwrap_or_else(PoisonError::into_inner);
-        if memberships.contains(&membership) {
+        let membership = Membership { group, source, interface: index };
+        let mut joined = open.joined();
+        // The kernel would turn a membership for every source into one for this source only.
+        let taken = joined.iter().map(|joined| joined.membership).any(|other| {
+            (other.group, other.interface) == (group, index)
+                && (other.source == source || other.source.is_none() || source.is_none())
+        });
+        if taken {
             return Err(JoinError::AlreadyJoined { group, interface: named() });
         }
-        let socket = SockRef::from(&open.socket);
-        let result = match group {
-            IpAddr::V4(group) => {
-                socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))
-            }
-            IpAddr::V6(group) => socket.join_multicast_v6(&group, index),
-        };
-        match result {
+        match join_group(open, membership) {
             Ok(()) => {
-                memberships.push(membership);
+                joined.push(Joined { membership, named: interface.clone() });
                 Ok(index)
             }
-            // Joined under another name for the same interface, or by whoever opened the socket.
-            Err(error) if is(&error, Errno::EADDRINUSE) => {
+            // Joined by whoever opened the socket; of a source the kernel says so otherwise.
+            Err(error)
+                if is(&error, Errno::EADDRINUSE)
+                    || source.is_some() && is(&error, Errno::EADDRNOTAVAIL) =>
+            {
                 Err(JoinError::AlreadyJoined { group, interface: named() })
             }
             Err(source) => Err(JoinError::Io { group, interface: named(), source }),
@@ -245,33 +212,70 @@ impl UdpSocket {
     }
 }
 
-fn leave_open(open: &OpenSocket, group: IpAddr, interface: &Interface) -> Result<u32, LeaveError> {
+impl OpenSocket {
+    fn joined(&self) -> MutexGuard<'_, Vec<Joined>> {
+        self.memberships.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether datagrams to the group can come from that address.
+fn can_send(source: IpAddr, group: IpAddr) -> bool {
+    let broadcast = source == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+    source.is_ipv4() == group.is_ipv4()
+        && !source.is_multicast()
+        && !source.is_unspecified()
+        && !broadcast
+}
+
+fn join_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
+    let socket = SockRef::from(&open.socket);
+    let Membership { group, source, interface } = membership;
+    match (group, source) {
+        (_, Some(source)) => sockets_sys::join_source(&open.socket, group, source, interface),
+        (IpAddr::V4(group), None) => {
+            socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface))
+        }
+        (IpAddr::V6(group), None) => socket.join_multicast_v6(&group, interface),
+    }
+}
+
+fn leave_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
+    let socket = SockRef::from(&open.socket);
+    let Membership { group, source, interface } = membership;
+    match (group, source) {
+        (_, Some(source)) => sockets_sys::leave_source(&open.socket, group, source, interface),
+        (IpAddr::V4(group), None) => {
+            socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface))
+        }
+        (IpAddr::V6(group), None) => socket.leave_multicast_v6(&group, interface),
+    }
+}
+
+fn leave_open(
+    open: &OpenSocket,
+    group: IpAddr,
+    source: Option<IpAddr>,
+    interface: &Interface,
+) -> Result<u32, LeaveError> {
     let named = || interface.clone();
     let index = interface.index().map_err(|source| LeaveError::Interface {
         group,
         interface: named(),
         source,
     })?;
-    let membership = Membership { group, interface: index };
-    let mut memberships = open.memberships.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(position) = memberships.iter().position(|joined| *joined == membership) else {
+    let membership = Membership { group, source, interface: index };
+    let mut joined = open.joined();
+    let Some(position) = joined.iter().position(|joined| joined.membership == membership) else {
         return Err(LeaveError::NotJoined { group, interface: named() });
     };
-    let socket = SockRef::from(&open.socket);
-    let result = match group {
-        IpAddr::V4(group) => {
-            socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))
-        }
-        IpAddr::V6(group) => socket.leave_multicast_v6(&group, index),
-    };
-    match result {
+    match leave_group(open, membership) {
         Ok(()) => {
-            memberships.remove(position);
+            joined.remove(position);
             Ok(index)
         }
         // The interface went away and came back, and the kernel forgot.
         Err(error) if is(&error, Errno::EADDRNOTAVAIL) || is(&error, Errno::ENODEV) => {
-            memberships.remove(position);
+            joined.remove(position);
             Err(LeaveError::NotJoined { group, interface: named() })
         }
         Err(source) => Err(LeaveError::Io { group, interface: named(), source }),

@@ -1,7 +1,14 @@
-//! Why sending can fail, and what is checked before the kernel is asked.
+//! What is sent, why sending can fail, and what is checked before the kernel is asked.
 
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::AsFd;
+
+use sockets_sys::SendControl;
+
+use crate::mtu;
+use crate::outgoing::Message;
 
 /// The longest payload of a datagram over IPv4: 65,535 less 20 bytes of IP header (RFC 791) and 8
 /// of UDP header (RFC 768).
@@ -9,6 +16,80 @@ pub const MAX_PAYLOAD_V4: usize = 65_507;
 /// The longest payload over IPv6 without jumbograms: its length field does not count the IP
 /// header (RFC 8200 section 3), so only the 8 bytes of UDP header go off.
 pub const MAX_PAYLOAD_V6: usize = 65_527;
+
+/// A datagram to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) target: SocketAddr,
+    pub(crate) from: Option<IpAddr>,
+    interface: u32,
+    broadcast: bool,
+}
+
+impl<'a> Outgoing<'a> {
+    /// These bytes to that address, by the way that the routes choose.
+    pub const fn new(data: &'a [u8], target: SocketAddr) -> Self {
+        Self { data, target, from: None, interface: 0, broadcast: false }
+    }
+
+    /// From this address, which must be one of this machine's; see
+    /// [`send_from`](crate::UdpSocket::send_from).
+    #[must_use]
+    pub const fn from(mut self, address: IpAddr) -> Self {
+        self.from = Some(address);
+        self
+    }
+
+    /// By the interface with this index; 0 where the routes choose.
+    #[must_use]
+    pub const fn interface(mut self, index: u32) -> Self {
+        self.interface = index;
+        self
+    }
+
+    /// To an address that is known to be a broadcast address.
+    pub(crate) const fn broadcast(mut self) -> Self {
+        self.broadcast = true;
+        self
+    }
+
+    pub(crate) fn is_broadcast(&self) -> bool {
+        self.broadcast || self.target.ip() == Ipv4Addr::BROADCAST
+    }
+
+    pub(crate) const fn control(&self) -> SendControl {
+        SendControl { source: self.from, interface: self.interface, segment_size: None }
+    }
+}
+
+/// What became of the datagrams of one call: each was sent, or failed.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+#[must_use = "it may hold errors"]
+pub struct SendReport {
+    /// How many the kernel took.
+    pub sent: usize,
+    /// The others, in the order they were given.
+    pub failed: Vec<FailedSend>,
+}
+
+impl SendReport {
+    /// Whether all were sent.
+    pub const fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+}
+
+/// A datagram of several that was not sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FailedSend {
+    /// Its place among those given, from 0.
+    pub index: usize,
+    /// Why.
+    pub error: SendError,
+}
 
 /// Why a datagram was not sent. Not one byte of it was.
 #[derive(Debug, thiserror::Error)]
@@ -31,12 +112,21 @@ pub enum SendError {
         limit: usize,
     },
     /// The datagram is longer than the path takes, and may not be fragmented.
-    #[error("cannot send {size} bytes to udp {target}: longer than the path's MTU allows")]
+    #[error(
+        "cannot send {size} bytes to udp {target}: {}{}", Limit(*limit),
+        if *dont_fragment { ", and this socket does not fragment" } else { "" }
+    )]
     ExceedsMtu {
         /// Where it should have gone.
         target: SocketAddr,
         /// The length asked for, in bytes.
         size: usize,
+        /// The longest payload that goes there unfragmented, in bytes: the MTU less the headers.
+        /// `None` where it is not known.
+        limit: Option<usize>,
+        /// Whether the socket forbids fragments (the DF bit): by
+        /// [`dont_fragment`](crate::UdpSocketBuilder::dont_fragment), or the system's setting.
+        dont_fragment: bool,
         /// The cause.
         #[source]
         source: io::Error,
@@ -46,6 +136,17 @@ pub enum SendError {
     PortZero {
         /// Where it should have gone.
         target: SocketAddr,
+    },
+    /// The address to send from is none of this machine's.
+    #[error("cannot send to udp {target} from {from}: not an address of this machine")]
+    SourceNotAvailable {
+        /// Where it should have gone.
+        target: SocketAddr,
+        /// The address to send from.
+        from: IpAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
     },
     /// The socket does not speak the target's IP version.
     #[error("cannot send to udp {target} from {local}: not the same IP version")]
@@ -95,17 +196,17 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// The error of a `sendto` that failed with `source`.
-    pub(crate) fn from_kernel(
-        source: io::Error,
-        size: usize,
-        target: SocketAddr,
-        broadcast: bool,
-    ) -> Self {
+    /// The error of a message that failed with `source`.
+    pub(crate) fn from_kernel(source: io::Error, message: &Message<'_>, broadcast: bool) -> Self {
         use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable, PermissionDenied};
         use nix::errno::Errno;
+        let (size, target) = (message.data.len(), message.target);
         match source.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EMSGSIZE) => Self::ExceedsMtu { target, size, source },
+            Some(Errno::EMSGSIZE) => {
+                Self::ExceedsMtu { target, size, limit: None, dont_fragment: false, source }
+            }
+            // The interface to send from is gone.
+            Some(Errno::ENODEV | Errno::ENXIO) => Self::Unreachable { target, source },
             // ip(7): EACCES is a broadcast without SO_BROADCAST; EPERM is a firewall's.
             Some(Errno::EACCES) if !broadcast => Self::BroadcastNotEnabled { target },
             _ => match source.kind() {
@@ -118,6 +219,25 @@ impl SendError {
         }
     }
 
+    /// The same, with what this machine knows of the cause: the path's MTU, or that the address to
+    /// send from is not here, for which kernels have several names.
+    pub(crate) fn explained(self, socket: &impl AsFd, message: &Message<'_>) -> Self {
+        match (self, message.control.source) {
+            (Self::ExceedsMtu { target, size, source, .. }, _) => Self::ExceedsMtu {
+                target,
+                size,
+                limit: mtu::payload_limit(target).filter(|limit| *limit < size),
+                dont_fragment: mtu::forbids_fragments(socket, message.kernel_target),
+                source,
+            },
+            (
+                Self::Io { target, source, .. } | Self::Unreachable { target, source },
+                Some(from),
+            ) if !is_here(from) => Self::SourceNotAvailable { target, from, source },
+            (other, _) => other,
+        }
+    }
+
     /// What sort of failure it is.
     pub(crate) fn kind(&self) -> io::ErrorKind {
         match self {
@@ -127,9 +247,27 @@ impl SendError {
             }
             Self::BroadcastNotEnabled { .. } => io::ErrorKind::PermissionDenied,
             Self::ExceedsMtu { source, .. }
+            | Self::SourceNotAvailable { source, .. }
             | Self::Unreachable { source, .. }
             | Self::Forbidden { source, .. }
             | Self::Io { source, .. } => source.kind(),
+        }
+    }
+}
+
+/// Whether an address is one of this machine's, as far as `bind` knows.
+fn is_here(address: IpAddr) -> bool {
+    let bound = std::net::UdpSocket::bind((address, 0));
+    !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
+}
+
+struct Limit(Option<usize>);
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(limit) => write!(f, "the MTU of the path leaves room for {limit}"),
+            None => f.write_str("longer than the MTU of the path allows"),
         }
     }
 }
@@ -172,81 +310,4 @@ impl Family {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(family: Family, size: usize, target: &str) -> Result<String, String> {
-        let local = "127.0.0.1:5000".parse().unwrap();
-        let checked = family.check_target(size, target.parse().unwrap(), local);
-        checked.map(|target| target.to_string()).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn targets_are_seen_as_the_socket_needs_them() {
-        for (family, target, seen) in [
-            (Family::V4, "127.0.0.1:7", "127.0.0.1:7"),
-            (Family::V4, "[::ffff:127.0.0.1]:7", "127.0.0.1:7"),
-            (Family::DualStack, "127.0.0.1:7", "[::ffff:127.0.0.1]:7"),
-            (Family::DualStack, "[::1]:7", "[::1]:7"),
-            (Family::V6, "[fe80::1%3]:7", "[fe80::1%3]:7"),
-        ] {
-            assert_eq!(check(family, 0, target).as_deref(), Ok(seen));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_sent_is_named() {
-        for (family, size, target, message) in [
-            (
-                Family::V4,
-                65_508,
-                "127.0.0.1:7",
-                "cannot send 65508 bytes to udp 127.0.0.1:7: a datagram holds at most 65507",
-            ),
-            (
-                Family::V6,
-                65_528,
-                "[::1]:7",
-                "cannot send 65528 bytes to udp [::1]:7: a datagram holds at most 65527",
-            ),
-            (
-                Family::DualStack,
-                65_508,
-                "[::ffff:127.0.0.1]:7",
-                "cannot send 65508 bytes to udp [::ffff:127.0.0.1]:7: a datagram holds at most 65507",
-            ),
-            (
-                Family::V4,
-                1,
-                "127.0.0.1:0",
-                "cannot send to udp 127.0.0.1:0: 0 is not a port to send to",
-            ),
-            (
-                Family::V4,
-                1,
-                "[::1]:7",
-                "cannot send to udp [::1]:7 from 127.0.0.1:5000: not the same IP version",
-            ),
-        ] {
-            assert_eq!(check(family, size, target), Err(message.to_owned()));
-        }
-        assert!(check(Family::V6, 1, "127.0.0.1:7").is_err());
-        assert!(check(Family::V4, MAX_PAYLOAD_V4, "127.0.0.1:7").is_ok());
-        assert!(check(Family::V6, MAX_PAYLOAD_V6, "[::1]:7").is_ok());
-    }
-
-    #[test]
-    fn the_kernels_refusals_get_names() {
-        use nix::errno::Errno;
-        let target = "127.255.255.255:7".parse().unwrap();
-        let named = |errno: Errno, broadcast| {
-            SendError::from_kernel(errno.into(), 10, target, broadcast).to_string()
-        };
-        assert!(named(Errno::EACCES, false).contains("`.broadcast(true)`"));
-        assert!(named(Errno::EACCES, true).contains("forbidden"));
-        assert!(named(Errno::EPERM, false).contains("forbidden"));
-        assert!(named(Errno::EMSGSIZE, false).contains("10 bytes"));
-        assert!(named(Errno::ENETUNREACH, false).contains("no way there"));
-        assert!(named(Errno::ENOBUFS, false).contains("127.255.255.255:7"));
-    }
-}
+mod tests;

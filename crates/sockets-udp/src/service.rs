@@ -1,9 +1,12 @@
 //! A small service: each datagram gets at most one answer.
 
+use std::net::IpAddr;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio_util::sync::CancellationToken;
 
 use crate::datagram::{Datagram, RecvError};
+use crate::send::Outgoing;
 use crate::socket::UdpSocket;
 
 /// How many datagrams that had arrived before [`UdpSocket::serve_until`] was told to stop are still
@@ -86,7 +89,8 @@ pub struct ServeReport {
 
 impl UdpSocket {
     /// Receives, and sends what `service` answers to whoever sent, until the socket is closed. An
-    /// answer that cannot be sent is counted, and the service goes on.
+    /// answer comes from the address that the question was sent to, [`Datagram::local`]. One that
+    /// cannot be sent is counted, and the service goes on.
     ///
     /// # Errors
     ///
@@ -146,9 +150,19 @@ impl UdpSocket {
         report: &mut ServeReport,
     ) {
         report.received += 1;
-        let source = datagram.source;
+        let Datagram { source, local, interface, .. } = datagram;
         let Some(answer) = service.answer(datagram) else { return };
-        match self.send_to(&answer, source).await {
+        let mut outgoing = Outgoing::new(&answer, source);
+        if let Some(local) = local {
+            outgoing = outgoing.from(local);
+            // The kernel knows a link-local address by its link only, and who asked may have an
+            // address that does not name one.
+            if matches!(local, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+                outgoing = outgoing.interface(interface);
+            }
+        }
+        let sent = self.send_reported(&outgoing, None).await;
+        match sent {
             Ok(()) => report.answered += 1,
             Err(error) => {
                 report.failed += 1;

@@ -13,7 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Account;
 use crate::builder::UdpSocketBuilder;
 use crate::event::{Event, EventSource, Events};
-use crate::open_socket::{OpenSocket, Receiver};
+use crate::incoming::Receiver;
+use crate::open_socket::OpenSocket;
+use crate::outgoing::Senders;
+use crate::segmentation::Segmentation;
 use crate::send::Family;
 use crate::waiters::Waiters;
 
@@ -35,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) broadcast: bool,
     receive_buffer: usize,
     send_buffer: usize,
+    pub(crate) gro: bool,
+    pub(crate) segmentation: Segmentation,
     pub(crate) readable: Waiters,
     pub(crate) writable: Waiters,
     pub(crate) events: EventSource,
@@ -51,6 +56,7 @@ pub(crate) struct Opening {
     pub(crate) broadcast: bool,
     pub(crate) receive_buffer: usize,
     pub(crate) send_buffer: usize,
+    pub(crate) gro: bool,
     pub(crate) event_capacity: usize,
 }
 
@@ -93,9 +99,19 @@ impl UdpSocket {
         self.inner.send_buffer
     }
 
+    /// Whether the kernel hands over several datagrams as one, as asked for by
+    /// [`gro`](UdpSocketBuilder::gro).
+    pub fn gro(&self) -> bool {
+        self.inner.gro
+    }
+
     /// How many datagrams the kernel has dropped that had reached this socket, because its receive
-    /// buffer was full or a checksum was wrong. Known up to the last datagram received.
+    /// buffer was full or a checksum was wrong. Asked of the kernel now; after closing, what it was
+    /// then. Before Linux 4.12: up to the last datagram received.
     pub fn kernel_drops(&self) -> u64 {
+        if let Some(open) = &*self.open() {
+            open.refresh_drops(&self.inner.events);
+        }
         self.inner.events.kernel_drops()
     }
 
@@ -136,11 +152,13 @@ impl UdpSocket {
     }
 
     pub(crate) fn new(opening: Opening) -> Self {
+        let segmentation = Segmentation::of(&opening.socket);
         let open = OpenSocket {
             account: Account::open(opening.stats.as_ref(), opening.local),
             socket: opening.socket,
             claim: opening.claim,
-            receiver: Mutex::new(Receiver::new()),
+            receiver: Mutex::new(Receiver::new(opening.gro)),
+            senders: Senders::default(),
             memberships: Mutex::default(),
         };
         tracing::debug!(local = %opening.local, "udp socket bound");
@@ -152,6 +170,8 @@ impl UdpSocket {
                 broadcast: opening.broadcast,
                 receive_buffer: opening.receive_buffer,
                 send_buffer: opening.send_buffer,
+                gro: opening.gro,
+                segmentation,
                 readable: Waiters::default(),
                 writable: Waiters::default(),
                 events: EventSource::new(opening.event_capacity),
@@ -198,6 +218,7 @@ impl UdpSocket {
 impl Inner {
     fn finish(&self, open: Option<OpenSocket>) -> bool {
         let Some(open) = open else { return false };
+        open.refresh_drops(&self.events);
         open.close();
         tracing::debug!(local = %self.local, "udp socket closed");
         self.events.emit(|| Event::Closed);

@@ -1,6 +1,6 @@
 //! Sending and receiving.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::task::Poll;
 
 use stats::ErrorKind;
@@ -8,8 +8,9 @@ use tokio::net::UdpSocket as TokioSocket;
 
 use crate::datagram::{Datagram, Received, RecvError};
 use crate::event::{Event, Operation};
-use crate::open_socket::{Ask, OpenSocket};
-use crate::send::SendError;
+use crate::incoming::Ask;
+use crate::open_socket::OpenSocket;
+use crate::send::{Outgoing, SendError};
 use crate::socket::{Stopped, UdpSocket};
 
 impl UdpSocket {
@@ -27,11 +28,34 @@ impl UdpSocket {
     ///
     /// Cancel safe: if it is dropped before it is ready, nothing was sent.
     pub async fn send_to(&self, data: &[u8], target: SocketAddr) -> Result<(), SendError> {
-        self.send_reported(data, target, target.ip() == Ipv4Addr::BROADCAST).await
+        self.send_reported(&Outgoing::new(data, target), None).await
+    }
+
+    /// Sends one datagram from an address of this machine, whatever the routes would choose: an
+    /// answer should come from where the question went to, [`Datagram::local`]. The port is the
+    /// socket's own. A link-local address is known by its link only: give the target a zone, or name
+    /// the interface by [`Outgoing::interface`](crate::Outgoing::interface).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::SourceNotAvailable`] where the address is none of this machine's; otherwise as
+    /// [`send_to`](Self::send_to).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`send_to`](Self::send_to).
+    pub async fn send_from(
+        &self,
+        data: &[u8],
+        target: SocketAddr,
+        from: IpAddr,
+    ) -> Result<(), SendError> {
+        self.send_reported(&Outgoing::new(data, target).from(from), None).await
     }
 
     /// Sends one datagram to every machine on the link: IPv4's limited broadcast, 255.255.255.255
-    /// (RFC 919 section 7).
+    /// (RFC 919 section 7). It goes where the routes lead; see
+    /// [`broadcast_everywhere`](Self::broadcast_everywhere).
     ///
     /// # Errors
     ///
@@ -56,7 +80,7 @@ impl UdpSocket {
     ///
     /// Cancel safe, as [`send_to`](Self::send_to).
     pub async fn broadcast_to(&self, data: &[u8], target: SocketAddrV4) -> Result<(), SendError> {
-        self.send_reported(data, target.into(), true).await
+        self.send_reported(&Outgoing::new(data, target.into()).broadcast(), None).await
     }
 
     /// Receives one datagram, whole. Waits until there is one.
@@ -107,11 +131,20 @@ impl UdpSocket {
         }
     }
 
-    async fn receive<T>(
+    pub(crate) async fn receive<T>(
         &self,
-        attempt: impl FnMut(&OpenSocket) -> std::io::Result<Poll<T>>,
+        mut attempt: impl FnMut(&OpenSocket) -> std::io::Result<Poll<T>>,
     ) -> Result<T, RecvError> {
-        self.drive(&self.inner.readable, TokioSocket::poll_recv_ready, attempt)
+        let inner = &*self.inner;
+        let attempt = |open: &OpenSocket| {
+            let result = attempt(open);
+            // The kernel wakes nobody for what came along with this datagram.
+            if inner.gro && open.has_rest() {
+                inner.readable.wake();
+            }
+            result
+        };
+        self.drive(&inner.readable, TokioSocket::poll_recv_ready, attempt)
             .await
             .map_err(|stopped| self.receive_error(stopped))
     }
@@ -130,53 +163,12 @@ impl UdpSocket {
         RecvError::Io { local, source }
     }
 
-    async fn send_reported(
-        &self,
-        data: &[u8],
-        target: SocketAddr,
-        broadcast: bool,
-    ) -> Result<(), SendError> {
-        let result = self.send_unreported(data, target, broadcast).await;
-        if let Err(error) = &result
-            && let Some(open) = &*self.open()
-        {
+    /// Counts and tells an error that the caller gets.
+    pub(crate) fn report_send_error(&self, error: &SendError) {
+        if let Some(open) = &*self.open() {
             let kind = error.kind();
             open.account.error(ErrorKind::Write);
             self.inner.events.emit(|| Event::Error { operation: Operation::Send, kind });
         }
-        result
-    }
-
-    async fn send_unreported(
-        &self,
-        data: &[u8],
-        target: SocketAddr,
-        broadcast: bool,
-    ) -> Result<(), SendError> {
-        let inner = &*self.inner;
-        if self.is_closed() {
-            return Err(SendError::Closed { target });
-        }
-        let size = data.len();
-        let kernel_target = inner.family.check_target(size, target, inner.local)?;
-        if broadcast && !inner.broadcast {
-            return Err(SendError::BroadcastNotEnabled { target });
-        }
-        let mut unclear = None;
-        let attempt = |open: &OpenSocket| {
-            let result = open.send(data, kernel_target, &mut unclear, &inner.events);
-            if let Ok(Poll::Ready(())) = result {
-                inner.events.emit(|| Event::Sent { len: size, target });
-            }
-            result
-        };
-        self.drive(&inner.writable, TokioSocket::poll_send_ready, attempt).await.map_err(
-            |stopped| match stopped {
-                Stopped::Closed => SendError::Closed { target },
-                Stopped::Failed(source) => {
-                    SendError::from_kernel(source, size, target, inner.broadcast)
-                }
-            },
-        )
     }
 }

@@ -16,6 +16,9 @@ const LOSS_5: &str = "
 const LOSS_10: &str = "
     chain input { type filter hook input priority 0; numgen random mod 100 < 10 drop; }
     chain output { type filter hook output priority 0; numgen random mod 100 < 10 drop; }";
+const LIMIT_300: &str = "
+    chain input { type filter hook input priority 0;
+        tcp flags syn limit rate over 300/second burst 5 packets drop; }";
 const DROP_OTHERS: &str = "
     chain input { type filter hook input priority 0; meta l4proto tcp tcp dport != { OPEN } drop; }";
 const PROHIBIT_OTHERS: &str = "
@@ -70,6 +73,15 @@ fn links() -> Vec<Scenario> {
         Scenario {
             tolerance: Tolerance { missed: 1, ..Tolerance::OTHERS },
             ..link("loss-10", "the same, 10 % lost each way", lossy(LOSS_10))
+        },
+        Scenario {
+            ports: "1-1000",
+            ..link(
+                "limited",
+                "14 of 1,000 ports open, behind a limit of 300 questions a second",
+                // Every 71st of all 65,535.
+                Link { firewall: LIMIT_300, ..Link::new(912) },
+            )
         },
         Scenario {
             slow: Slow::Connect,

@@ -1,6 +1,6 @@
 //! Drives one engine with non-blocking connects on one poller, on one thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use ports_core::Port;
 use slab::Slab;
 use socket2::SockAddr;
 
-use super::neighbours::Neighbours;
+use super::neighbours::{self, Admission, Neighbours};
 use super::outcome::{Outcome, classify, has_source, open_error};
 use super::own::OwnSockets;
 use super::socket::{ProbeSocket, REUSABLE_AFTER_REFUSAL, SocketKind};
@@ -34,6 +34,7 @@ const MAX_IDLE_SOCKETS: usize = 256;
 pub(crate) struct DriverConfig {
     pub(crate) own: Arc<OwnSockets>,
     pub(crate) links: Arc<Links>,
+    pub(crate) neighbours: neighbours::Shared,
     /// The source address asked for.
     pub(crate) source: Option<IpAddr>,
     /// The interface asked for.
@@ -50,6 +51,8 @@ pub(crate) struct ConnectDriver {
     /// The token of each probe in flight, by [`ProbeId::index`].
     tokens: Vec<Option<usize>>,
     neighbours: Neighbours,
+    /// Probes that wait for room in the kernel's table of neighbours; no more than are in flight.
+    held: VecDeque<Probe>,
     /// Refused sockets, free for the next probe of their kind.
     idle: HashMap<SocketKind, Vec<ProbeSocket>>,
     idle_sockets: usize,
@@ -65,11 +68,12 @@ impl ConnectDriver {
     pub(crate) fn new(engine: Engine, config: DriverConfig) -> io::Result<Self> {
         Ok(Self {
             engine,
-            config,
             poll: Poll::new()?,
             busy: Slab::new(),
             tokens: Vec::new(),
-            neighbours: Neighbours::default(),
+            neighbours: Neighbours::new(&config.neighbours),
+            held: VecDeque::new(),
+            config,
             idle: HashMap::new(),
             idle_sockets: 0,
         })
@@ -85,6 +89,7 @@ impl ConnectDriver {
             while let Some(id) = self.engine.poll_expired() {
                 drop(self.take_busy(id));
             }
+            self.launch_held();
             for _ in 0..SEND_BATCH {
                 more_work = more_work && feed(&mut self.engine, source);
                 let Some(probe) = self.engine.poll_probe(Instant::now()) else { break };
@@ -103,15 +108,14 @@ impl ConnectDriver {
         Ok(self.engine)
     }
 
-    /// The kernel tells a connect of an unresolved neighbour only after three seconds; its table knows
-    /// before.
+    /// The kernel tells a connect of an unresolved neighbour only after three seconds, and of a link that
+    /// went down never; its tables know before.
     fn expire(&mut self) {
         let Self { engine, config, neighbours, .. } = self;
         let now = Instant::now();
+        neighbours.look(now);
         engine.handle_timeout(now, |address| {
-            let unresolved =
-                !config.links.is_local(address) && neighbours.is_unresolved(now, address);
-            unresolved.then_some(LocalError::NeighbourUnresolved)
+            if config.links.is_local(address) { None } else { neighbours.failure(now, address) }
         });
     }
 
@@ -150,6 +154,49 @@ impl ConnectDriver {
     }
 
     fn launch(&mut self, probe: Probe) {
+        match self.admit(&probe) {
+            Admission::Go => self.begin(probe),
+            Admission::Wait => {
+                self.engine.hold_for_room(probe.id);
+                self.held.push_back(probe);
+            }
+            Admission::Refused(error) => self.local_error(probe.id, error),
+        }
+    }
+
+    fn launch_held(&mut self) {
+        while let Some(probe) = self.held.front().copied() {
+            let Probe { id, target } = probe;
+            let is_live = self.engine.find(id.index(), target, id.attempt()) == Some(id);
+            let admission = if is_live { Some(self.admit(&probe)) } else { None };
+            if admission == Some(Admission::Wait) {
+                return;
+            }
+            self.held.pop_front();
+            match admission {
+                Some(Admission::Refused(error)) => self.local_error(id, error),
+                Some(_) => {
+                    self.engine.note_departed(Instant::now(), id);
+                    self.begin(probe);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn admit(&mut self, probe: &Probe) -> Admission {
+        let host = probe.target.ip();
+        // Another lock for each probe would be felt.
+        if self.neighbours.is_admitted(host)
+            || self.config.links.is_local(host)
+            || self.config.own.has_address(host)
+        {
+            return Admission::Go;
+        }
+        self.neighbours.admit(Instant::now(), host)
+    }
+
+    fn begin(&mut self, probe: Probe) {
         let target = probe.target;
         let source = self.config.source;
         let own = source.is_none_or(|source| source == target.ip())
@@ -252,11 +299,12 @@ impl ConnectDriver {
     }
 
     /// What the ICMP message says that failed a connect, where it was one and no reset.
-    fn by_icmp(&self, socket: &ProbeSocket, target: SocketAddr) -> Option<Outcome> {
+    fn by_icmp(&mut self, socket: &ProbeSocket, target: SocketAddr) -> Option<Outcome> {
         let error = socket.icmp_error(target)?;
         let own_failure = error
             .sender
-            .and_then(|sender| self.config.links.own_failure(sender, target.ip(), error.reply));
+            .and_then(|sender| self.config.links.own_failure(sender, target.ip(), error.reply))
+            .map(|error| self.neighbours.cause(Instant::now(), target.ip(), error));
         Some(own_failure.map_or(Outcome::Answered(error.reply), Outcome::Local))
     }
 

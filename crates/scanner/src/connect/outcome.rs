@@ -44,14 +44,15 @@ pub(super) fn classify(result: &io::Result<()>, immediate: bool) -> Outcome {
         }
         Errno::HOSTUNREACH | Errno::HOSTDOWN => Outcome::Answered(Reply::HostUnreachable),
         Errno::NETUNREACH => Outcome::Answered(Reply::NetworkUnreachable),
-        Errno::NETDOWN => Outcome::Local(LocalError::NoRoute),
+        Errno::NETDOWN => Outcome::Local(LocalError::NetworkDown),
+        Errno::NOBUFS | Errno::NOMEM => Outcome::Local(LocalError::Buffers),
         Errno::ACCESS | Errno::PERM => Outcome::Local(LocalError::NotPermitted),
         Errno::INVAL | Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => {
             Outcome::Local(LocalError::InvalidAddress)
         }
         Errno::ADDRNOTAVAIL => Outcome::NoSource,
-        // EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRINUSE, EAGAIN, and whatever else the
-        // kernel may think of: worth another try, never a verdict on the target.
+        // EMFILE, ENFILE, EADDRINUSE, EAGAIN, and whatever else the kernel may think of: worth
+        // another try, never a verdict on the target.
         _ => Outcome::Local(LocalError::Resources),
     }
 }
@@ -101,9 +102,12 @@ mod tests {
 
     #[test]
     fn out_of_descriptors_is_local() {
-        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRINUSE] {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::ADDRINUSE] {
             assert_eq!(outcome(errno, true), Outcome::Local(LocalError::Resources));
             assert_eq!(open_error(&errno.into()), LocalError::Resources);
+        }
+        for errno in [Errno::NOBUFS, Errno::NOMEM] {
+            assert_eq!(outcome(errno, true), Outcome::Local(LocalError::Buffers));
         }
         assert_eq!(open_error(&Errno::ADDRNOTAVAIL.into()), LocalError::NoSourceAddress);
     }

@@ -1,4 +1,7 @@
 //! How often to ask: an estimate of what silence may still hide.
+//!
+//! Attempts that left faster than the path can carry say next to nothing: whenever the pace turns out
+//! to have been too fast for it, the loss is learned anew, and the attempts before count for nothing.
 
 use super::config::EngineConfig;
 
@@ -29,19 +32,25 @@ const SILENT_IN_WIDE: u16 = 64;
 /// did answer: of `n` attempts up to the answered one, `n - 1` were lost.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answers {
+    /// Ports that answered, to whichever attempt.
     ports: u64,
+    /// Probes that were answered and lost, of those that count.
+    answered: u64,
     lost: u64,
 }
 
 impl Answers {
-    fn note(&mut self, attempt: u32) {
+    fn note(&mut self, attempt: Option<u32>) {
         self.ports += 1;
-        self.lost += u64::from(attempt.saturating_sub(1));
+        if let Some(attempt) = attempt {
+            self.answered += 1;
+            self.lost += u64::from(attempt.saturating_sub(1));
+        }
     }
 
     /// How likely a probe or its answer is lost; the mean of a beta distribution.
     fn loss(self) -> f64 {
-        let (lost, answered) = (self.lost as f64, self.ports as f64);
+        let (lost, answered) = (self.lost as f64, self.answered as f64);
         (lost + PRIOR_LOST) / (lost + answered + PRIOR_ASKED)
     }
 }
@@ -59,6 +68,10 @@ pub(super) struct Attempts {
     tried: u64,
     open: Answers,
     any: Answers,
+    /// By the estimate, whatever the bounds.
+    wanted: u32,
+    /// The loss that it rests on.
+    loss: f64,
     needed: u32,
     /// Hosts that were heard of, and the attempts they answered and left unanswered.
     up: u64,
@@ -77,6 +90,8 @@ impl Attempts {
             tried: 0,
             open: Answers::default(),
             any: Answers::default(),
+            wanted: 0,
+            loss: 0.0,
             needed: 0,
             up: 0,
             up_answered: 0,
@@ -97,8 +112,8 @@ impl Attempts {
         self.update();
     }
 
-    /// A port answered to that attempt.
-    pub(super) fn answered(&mut self, attempt: u32, open: bool) {
+    /// A port answered to that attempt, of those that count; `None` where it was one that does not.
+    pub(super) fn answered(&mut self, attempt: Option<u32>, open: bool) {
         self.any.note(attempt);
         if open {
             self.open.note(attempt);
@@ -127,6 +142,19 @@ impl Attempts {
         self.needed
     }
 
+    /// Where the estimate wants more attempts than a port ever gets: the loss it rests on.
+    pub(super) fn falls_short(&self) -> Option<f64> {
+        (self.asked.is_none() && self.wanted > MOST).then_some(self.loss)
+    }
+
+    /// The pace is another from now on: what was lost before says nothing of what will be.
+    pub(super) fn forget_loss(&mut self) {
+        for answers in [&mut self.open, &mut self.any] {
+            (answers.answered, answers.lost) = (0, 0);
+        }
+        self.update();
+    }
+
     /// How many attempts in a row a host leaves unanswered before it is taken for dead: so many that
     /// a host like those that did answer would hardly be silent that long. From then on its ports
     /// are asked once each. [`u16::MAX`]: there is nothing to compare with.
@@ -144,10 +172,11 @@ impl Attempts {
     /// Estimates anew. Open ports are what a scan is for; closed ones that stay silent would be taken
     /// for filtered.
     pub(super) fn update(&mut self) {
-        let any = self.wanted(self.any, self.any.loss());
-        let loss = if self.open.ports >= ENOUGH_OPEN { self.open } else { self.any }.loss();
-        let wanted = any.max(self.wanted(self.open, loss));
-        self.needed = self.asked.unwrap_or(wanted.clamp(LEAST, MOST));
+        let open = if self.open.answered >= ENOUGH_OPEN { self.open } else { self.any }.loss();
+        let estimates = [(self.any, self.any.loss()), (self.open, open)];
+        let wanted = estimates.map(|(answers, loss)| (self.wanted(answers, loss), loss));
+        (self.wanted, self.loss) = if wanted[0].0 >= wanted[1].0 { wanted[0] } else { wanted[1] };
+        self.needed = self.asked.unwrap_or(self.wanted.clamp(LEAST, MOST));
         if self.asked.is_none() && self.up >= ENOUGH_HOSTS {
             let answers = self.up_answered as f64;
             let share = answers / (answers + self.up_silent as f64);
@@ -168,7 +197,8 @@ mod tests {
                 // Every so many ports one is answered only at the second attempt.
                 let lost = f64::from(number) * loss / (1.0 - loss);
                 let next = f64::from(number + 1) * loss / (1.0 - loss);
-                attempts.answered(1 + (next.floor() - lost.floor()) as u32, is_open);
+                let attempt = 1 + (next.floor() - lost.floor()) as u32;
+                attempts.answered(Some(attempt), is_open);
             }
         }
         (0..tried).for_each(|_| attempts.tried());
@@ -197,7 +227,7 @@ mod tests {
     #[test]
     fn closed_ports_that_are_limited_are_asked_more_often() {
         let mut limited = attempts(1_000, 1_000, 60, 0, 0.0);
-        (0..500).for_each(|_| limited.answered(5, false));
+        (0..500).for_each(|_| limited.answered(Some(5), false));
         limited.update();
         assert_eq!(limited.wanted(limited.open, limited.open.loss()), 3);
         assert_eq!(limited.needed(), MOST, "the closed ones want more");
@@ -208,10 +238,23 @@ mod tests {
         for (retries, needed) in [(0, 1), (1, 2), (5, 6)] {
             let config = EngineConfig { retries: Some(retries), ..EngineConfig::default() };
             let mut attempts = Attempts::new(&config, 1, 1e9);
-            attempts.answered(9, true);
+            attempts.answered(Some(9), true);
             attempts.update();
             assert_eq!(attempts.needed(), needed);
         }
+    }
+
+    #[test]
+    fn a_slower_pace_is_judged_by_its_own_loss() {
+        let mut attempts = attempts(1_000, 1_000, 14, 0, 0.9);
+        assert_eq!(attempts.needed(), MOST);
+        assert!(attempts.falls_short().is_some_and(|loss| (0.7..0.9).contains(&loss)));
+        attempts.forget_loss();
+        assert_eq!((attempts.needed(), attempts.falls_short()), (3, None));
+        // An answer to an attempt of before is a port found, and no evidence.
+        attempts.answered(None, true);
+        attempts.update();
+        assert_eq!((attempts.open.ports, attempts.open.answered), (15, 0));
     }
 
     #[test]
@@ -221,7 +264,7 @@ mod tests {
         assert_eq!(attempts.dead_after(), u16::MAX);
         for _ in 0..ENOUGH_HOSTS {
             attempts.host_up(0);
-            (0..10).for_each(|_| attempts.answered(1, false));
+            (0..10).for_each(|_| attempts.answered(Some(1), false));
         }
         attempts.update();
         assert_eq!(attempts.dead_after(), LEAST_SILENT);

@@ -5,11 +5,17 @@
 //! one packet in ten answers less often then. So where more is lost than is known to be lost anyway,
 //! the pace is cut for a moment, and what becomes of those probes tells the two apart (the idea of
 //! comparing two rates is that of PCC: Dong et al., NSDI 2015).
+//!
+//! Where answers are too few for that, ports that run out of attempts ask for the same: the pace is
+//! cut to what got through, again as long as that helps. Each time a pace turns out too fast, attempts
+//! that left at it count for nothing (see `void.rs`).
 
+mod pace;
 mod rounds;
 
 use std::time::Instant;
 
+use pace::Pace;
 pub(super) use rounds::Fate;
 use rounds::{ROUND, Round, Rounds};
 
@@ -26,8 +32,12 @@ const SIGMAS: f64 = 3.0;
 /// What a trial leaves of the pace, and how many rounds it takes at least.
 const TRIAL: f64 = 0.6;
 const LEAST_TRIAL: u32 = 2;
-/// What has to be left of the loss, for a slower pace to have helped.
-const HELPED: f64 = 0.6;
+/// What has to be left of the loss where attempts ran out, which takes so long that little is enough.
+const HELPED_LITTLE: f64 = 0.9;
+/// What is left of a ceiling then, at most.
+const MOST_KEPT: f64 = 0.5;
+/// Loss that differs by no more may be the same.
+const ALIKE: f64 = 1.25;
 /// What an overrun of this machine's own buffers leaves of the pace.
 const OVERRUN: f64 = 0.7;
 /// How a ceiling grows by a measurement without notable loss.
@@ -42,42 +52,6 @@ const MOST_CUTS: u32 = 3;
 const IDLE: f64 = 4.0;
 /// Never slower than this by evidence of loss alone, per second.
 const LEAST_RATE: f64 = 100.0;
-
-/// What a measurement says, per second.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pace {
-    sent: f64,
-    answered: f64,
-    /// What the path carried: probes and answers that were not lost.
-    carried: f64,
-    /// The part of the probes that was lost, and by how much chance alone may change it.
-    loss: f64,
-    deviation: f64,
-}
-
-impl Pace {
-    fn of(round: &Round) -> Self {
-        let seconds = round.span.as_secs_f64().max(1e-3);
-        let (sent, loss) = (round.sent as f64 / seconds, round.loss());
-        Self {
-            sent,
-            answered: round.answered as f64 / seconds,
-            carried: sent * (1.0 - loss),
-            loss,
-            deviation: round.deviation(loss),
-        }
-    }
-
-    /// Whether a slower pace `now` lost less, or the path still answered as often.
-    fn was_too_fast(self, now: Self) -> bool {
-        let sent_share = now.sent / self.sent.max(1.0);
-        let answered_share = now.answered / self.answered.max(1.0);
-        // Halfway between "as many answers as before" and "as many for each probe".
-        let as_many = sent_share < 0.9 && answered_share > f64::midpoint(1.0, sent_share);
-        let chance = 2.0 * self.deviation.hypot(now.deviation);
-        as_many || now.loss < (self.loss * HELPED).min(self.loss - chance)
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -97,6 +71,10 @@ pub(super) struct Congestion {
     least: f64,
     /// The loss that a slower pace does not lower.
     tolerated: f64,
+    /// How often the pace turned out too fast for the path.
+    slowdowns: u32,
+    /// The loss at which [`slow_down`](Self::slow_down) last cut it.
+    cut_at: Option<f64>,
     /// Cuts since the ceiling last grew.
     cuts: u32,
     /// What was measured before the ceiling last grew.
@@ -119,6 +97,8 @@ impl Congestion {
             ceiling: None,
             least: LEAST_RATE * share,
             tolerated: 0.0,
+            slowdowns: 0,
+            cut_at: None,
             cuts: 0,
             grown_from: None,
             rest: 0,
@@ -159,6 +139,32 @@ impl Congestion {
         self.ceiling = Some((from * OVERRUN).max(self.least));
         self.phase = Phase::Steady;
         self.forget_before(current + 1);
+    }
+
+    /// How often the pace turned out too fast for the path: probes that left before the last time say
+    /// nothing of a port.
+    pub(super) fn slowdowns(&self) -> u32 {
+        self.slowdowns
+    }
+
+    /// Ports stay silent through all their attempts while `loss` of the probes get lost: by that they
+    /// may well be open. Cuts the pace to what got through, unless that is known, or was tried, in
+    /// vain. Whether it did.
+    pub(super) fn slow_down(&mut self, loss: f64) -> bool {
+        let own = loss <= self.tolerated * ALIKE + NOTABLE_LOSS;
+        let in_vain = self.cut_at.is_some_and(|before| loss > before * HELPED_LITTLE);
+        let slowest = self.ceiling.is_some_and(|ceiling| ceiling <= self.least);
+        if own || in_vain || slowest {
+            return false;
+        }
+        let sending = self.rounds.sending_lately();
+        let most = self.ceiling.map_or(f64::MAX, |ceiling| ceiling * MOST_KEPT);
+        self.ceiling = Some((sending * (1.0 - loss)).min(most).max(self.least));
+        self.cut_at = Some(loss);
+        self.phase = Phase::Steady;
+        self.slowdowns += 1;
+        self.forget_before(self.rounds.current() + 1);
+        true
     }
 
     /// The time has come to `now`; whether the ceiling may have changed.
@@ -206,12 +212,16 @@ impl Congestion {
         // Silence is no reason to be slow.
         let mute = measured.answered + measured.lost < LEAST_ANSWERS;
         match self.phase {
-            Phase::Trial { before, .. } => {
+            Phase::Trial { before, back, .. } => {
                 self.phase = Phase::Steady;
                 if mute {
-                    self.ceiling = None;
+                    // Nothing was learned: as before.
                 } else if before.was_too_fast(pace) {
+                    self.slowdowns += 1;
                     self.hold(before.carried.max(pace.carried));
+                } else if before.lost_less(pace) {
+                    // Something else has changed, and nothing was learned.
+                    self.ceiling = back;
                 } else {
                     self.tolerated = pace.loss;
                     self.ceiling = None;
@@ -224,7 +234,7 @@ impl Congestion {
                 if !mute && pace.loss < self.tolerated {
                     self.tolerated = f64::midpoint(self.tolerated, pace.loss);
                 }
-                self.grow(pace);
+                self.grow(pace, mute);
             }
             Phase::Steady if self.ceiling.is_some() && self.cuts < MOST_CUTS => {
                 self.cuts += 1;
@@ -257,7 +267,7 @@ impl Congestion {
 
     /// Tries a little more, unless the last step brought no more answers: where probes wait to be
     /// repeated, loss is learned of too late to go by.
-    fn grow(&mut self, pace: Pace) {
+    fn grow(&mut self, pace: Pace, mute: bool) {
         self.cuts = 0;
         let Some(ceiling) = self.ceiling else { return };
         // The next step waits for what comes of this one.
@@ -272,7 +282,9 @@ impl Congestion {
         } else {
             self.grown_from = Some(pace);
             let grown = ceiling * GROWTH;
-            self.ceiling = (grown <= pace.sent.max(self.least) * IDLE).then_some(grown);
+            // Few answers may come of few probes: still they must not go all at once.
+            let idle = !mute && grown > pace.sent.max(self.least) * IDLE;
+            self.ceiling = (!idle).then_some(grown);
         }
     }
 

@@ -87,12 +87,18 @@ impl Reply {
 /// Why a probe could not be sent, or could not be judged. Never a remote state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalError {
-    /// No descriptor, local port or buffer for now: the engine narrows its window and tries again.
+    /// No descriptor or local port for now: the engine narrows its window and tries again.
     Resources,
+    /// No room for the packet for now: likewise.
+    Buffers,
+    /// The interface has taken no packet for so long that it is not worth another try.
+    Refused,
     /// The probe met one of the scanner's own sockets: it is put off, see [`Engine::take_deferred`](super::Engine::take_deferred).
     OwnSocket,
     /// No route to the address.
     NoRoute,
+    /// The interface on the way is down, or its link has no carrier.
+    NetworkDown,
     /// This machine has no address of that family to ask from.
     NoSourceAddress,
     /// The address is on a link of this machine and nobody answers to it.
@@ -108,8 +114,10 @@ impl LocalError {
     pub(super) const fn reason(self) -> Reason {
         match self {
             Self::Resources => Reason::NoResources,
+            Self::Buffers | Self::Refused => Reason::NoBuffers,
             Self::OwnSocket => Reason::OwnSocket,
             Self::NoRoute => Reason::NoRoute,
+            Self::NetworkDown => Reason::NetworkDown,
             Self::NoSourceAddress => Reason::NoSourceAddress,
             Self::NeighbourUnresolved => Reason::NeighbourUnresolved,
             Self::NotPermitted => Reason::NotPermitted,
@@ -146,6 +154,7 @@ pub enum EngineEvent {
         /// How long its first answer took.
         rtt: Duration,
     },
-    /// Out of resources for too long: the rest of the work will not be done.
+    /// Out of resources for too long: the rest of the work will not be done. The verdict before it says
+    /// what was missing.
     Stalled,
 }

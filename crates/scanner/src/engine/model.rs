@@ -40,10 +40,11 @@ pub(super) struct Network {
     pub(super) bursts: Option<(Duration, f64)>,
     /// Part of the answers that come twice.
     pub(super) duplicates: f64,
-    /// Probes a second that get through; what is more is dropped, behind a queue of 100.
-    pub(super) capacity: Option<f64>,
+    /// Probes a second that get through, and how many of them at once; what is more is dropped.
+    pub(super) limit: Option<(f64, f64)>,
     /// Resets a second that a host sends.
     pub(super) resets: Option<f64>,
+    /// Of what is random, and of the order of the ports.
     pub(super) seed: u64,
 }
 
@@ -56,7 +57,7 @@ impl Network {
             loss: 0.0,
             bursts: None,
             duplicates: 0.0,
-            capacity: None,
+            limit: None,
             resets: None,
             seed: 1,
         }
@@ -131,8 +132,8 @@ impl Run {
     }
 
     fn probe(&mut self, now: Instant, id: ProbeId, target: SocketAddr) {
-        if let Some(capacity) = self.network.capacity
-            && !self.path.take(now, capacity, 100.0)
+        if let Some((rate, burst)) = self.network.limit
+            && !self.path.take(now, rate, burst)
         {
             return;
         }
@@ -172,11 +173,12 @@ pub(super) fn simulate(work: &Work, network: Network) -> Outcome {
     let start = Instant::now();
     let targets = work.targets.parse::<TargetSpec>().unwrap().addresses().unwrap();
     let ports: PortSet = work.ports.parse().unwrap();
-    let plan = ScanPlan::new(&targets, &ports, Transport::Tcp, 1).unwrap();
+    let plan = ScanPlan::new(&targets, &ports, Transport::Tcp, network.seed).unwrap();
     let len = plan.len();
     let mut engine = Engine::new(start, Arc::new(plan), work.config);
     engine.add_work(0..len);
-    let full = Bucket { tokens: 100.0, filled: start };
+    let burst = network.limit.map_or(0.0, |(_, burst)| burst);
+    let full = Bucket { tokens: burst, filled: start };
     let mut run = Run {
         state: network.seed,
         network,

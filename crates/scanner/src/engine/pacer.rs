@@ -69,6 +69,11 @@ impl Pacer {
         self.congestion.unsent();
     }
 
+    /// A probe that was held back leaves only now; it had its credit.
+    pub(super) fn departed(&mut self) {
+        self.congestion.sent();
+    }
+
     /// When a probe may go, where it may not now.
     pub(super) fn next_at(&self) -> Instant {
         if self.has_credit() {
@@ -86,6 +91,18 @@ impl Pacer {
     pub(super) fn answered(&mut self, now: Instant, fate: Fate) {
         self.credit = (self.credit + ANSWER_CREDIT).min(BURST);
         self.congestion.learn(now, fate);
+    }
+
+    /// See [`Congestion::slowdowns`].
+    pub(super) fn slowdowns(&self) -> u32 {
+        self.congestion.slowdowns()
+    }
+
+    /// See [`Congestion::slow_down`].
+    pub(super) fn slow_down(&mut self, loss: f64) -> bool {
+        let slowed = self.congestion.slow_down(loss);
+        self.set_ceiling();
+        slowed
     }
 
     /// This machine had no room for what it was to send or to receive.

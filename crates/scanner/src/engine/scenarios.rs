@@ -35,6 +35,16 @@ fn open_20(target: SocketAddr) -> Behaviour {
     if target.port() % 3_277 == 1 { Behaviour::Open } else { Behaviour::Silent }
 }
 
+/// 14 open of 1,000, the rest closed.
+fn open_14(target: SocketAddr) -> Behaviour {
+    if target.port() % 72 == 1 { Behaviour::Open } else { Behaviour::Closed }
+}
+
+/// The same with a silent rest.
+fn open_14_dropped(target: SocketAddr) -> Behaviour {
+    if target.port() % 72 == 1 { Behaviour::Open } else { Behaviour::Silent }
+}
+
 /// Like [`open_200`], and a filter that says so in front of half of the rest.
 fn prohibited(target: SocketAddr) -> Behaviour {
     match open_200(target) {
@@ -92,21 +102,25 @@ fn table() -> String {
     let jitter = Network { delay: |_| 20 * MS, jitter: 180 * MS, ..lan.clone() };
     add("the same, 20 to 200 ms, reordered", &one, &jitter);
     add("the same, half of the answers twice", &one, &Network { duplicates: 0.5, ..lan.clone() });
-    let narrow = Network { capacity: Some(10_000.0), ..lan.clone() };
+    let narrow = Network { limit: Some((10_000.0, 100.0)), ..lan.clone() };
     add("the same, a path of 10,000 probes/s", &one, &narrow);
     add("the same, 10,000 probes/s and 5 % loss", &one, &Network { loss: 0.05, ..narrow });
     add("the same, 2,000 resets/s", &one, &Network { resets: Some(2_000.0), ..lan.clone() });
     let few = Work { ports: "1-5000", ..one_host() };
+    let limit = Some((300.0, 100.0));
+    add("5,000 ports, a path of 300 probes/s", &few, &Network { limit, ..lan.clone() });
+    limited(&mut add);
     add(
-        "5,000 ports, a path of 300 probes/s",
-        &few,
-        &Network { capacity: Some(300.0), ..lan.clone() },
+        "4,096 hosts x 10 ports, 1 of 16 up, 2,000/s",
+        &some_hosts(),
+        &Network { limit: Some((2_000.0, 100.0)), ..Network::new(sparse) },
     );
     let filter = Network { behaviour: prohibited, ..lan.clone() };
     add("half of the closed ones prohibited, 5 % loss", &one, &Network { loss: 0.05, ..filter });
     let dropped = Network { behaviour: open_20, ..lan.clone() };
     add("20 open, rest silent", &one, &dropped);
-    add("20 open, rest silent, 5 % loss", &one, &Network { loss: 0.05, ..dropped });
+    add("20 open, rest silent, 5 % loss", &one, &Network { loss: 0.05, ..dropped.clone() });
+    add("20 open, rest silent, 20 % loss", &one, &Network { loss: 0.2, ..dropped });
     add("silent", &one, &Network { behaviour: all_silent, ..lan.clone() });
     add("a middlebox that answers everything", &one, &Network { behaviour: all_open, ..lan });
     let hosts = some_hosts();
@@ -119,6 +133,27 @@ fn table() -> String {
     add("256 hosts x 1,000 ports, 1 of 16 up", &thousand, &wide);
     add("256 hosts x 1,000 ports, 2 % loss", &thousand, &Network { loss: 0.02, ..wide });
     table
+}
+
+/// A limiter or a narrow path in front of few ports.
+fn limited(add: &mut impl FnMut(&str, &Work, &Network)) {
+    let work = |ports, config| Work { ports, config, ..one_host() };
+    let (some, few) = (work("1-1000", raw()), work("1-16", raw()));
+    let connects = EngineConfig::default();
+    let host = |limit| Network { limit: Some(limit), delay: |_| MS, ..Network::new(open_14) };
+    for (rate, burst) in [(100.0, 5.0), (300.0, 1.0), (300.0, 5.0), (300.0, 100.0), (1_000.0, 5.0)]
+    {
+        let name = format!("1,000 ports, {rate} probes/s, {burst} at once");
+        add(&name, &some, &host((rate, burst)));
+    }
+    let limit = (300.0, 5.0);
+    add("the same, 300/s, by connect", &work("1-1000", connects), &host(limit));
+    add("the same, 300/s, 5 % loss", &some, &Network { loss: 0.05, ..host(limit) });
+    add("the same, 300/s, 200 ms away", &some, &Network { delay: |_| 200 * MS, ..host(limit) });
+    let dropped = Network { behaviour: open_14_dropped, ..host(limit) };
+    add("the same, 300/s, rest silent", &some, &dropped);
+    add("16 ports, 100 probes/s, 1 at once", &few, &host((100.0, 1.0)));
+    add("the same, by connect", &work("1-16", connects), &host((100.0, 1.0)));
 }
 
 #[test]
@@ -147,6 +182,34 @@ fn twenty_seeds_find_every_open_port_through_5_percent_loss() {
         let outcome = simulate(&work, network);
         let open = (1..=16_384).filter(|port| open_200(([0; 4], *port).into()) == Behaviour::Open);
         assert_eq!(outcome.count(PortState::Open), open.count(), "seed {seed}");
+    }
+}
+
+/// Whatever the limit, and wherever in the order of the ports the open ones are.
+#[test]
+fn fifty_seeds_find_every_open_port_behind_a_limiter() {
+    let find_all = |ports: &'static str, config: EngineConfig, limit, seed| {
+        let (delay, jitter): (fn(_) -> _, _) = (|_| MS, MS);
+        let network = Network { limit: Some(limit), seed, delay, jitter, ..Network::new(open_14) };
+        let outcome = simulate(&Work { ports, config, ..one_host() }, network);
+        let all = outcome.reports.len();
+        let open = outcome.reports.keys().filter(|at| open_14(**at) == Behaviour::Open).count();
+        let seen = (outcome.count(PortState::Open), outcome.count(PortState::Closed));
+        let late = config.late_answers;
+        assert_eq!(seen, (open, all - open), "{ports}, {limit:?}, seed {seed}, late {late}");
+    };
+    let bursts = [1.0, 5.0, 100.0];
+    for config in [raw(), EngineConfig::default()] {
+        for rate in [100.0, 300.0, 1_000.0] {
+            for seed in 1..=50 {
+                let burst = bursts[seed as usize % bursts.len()];
+                find_all("1-1000", config, (rate, burst), seed);
+                for burst in bursts {
+                    find_all("1-16", config, (rate, burst), seed);
+                    find_all("1", config, (rate, burst), seed);
+                }
+            }
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::slots::Slot;
 use super::{Engine, EngineEvent, LocalError, ProbeId};
-use crate::state::Reason;
 
 /// How long a probe waits that found no descriptor, port or buffer.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(5);
@@ -23,7 +22,7 @@ impl Engine {
         let Some(slot) = self.end_attempt(id) else { return };
         self.uncount_unsent(&slot, error);
         match error {
-            LocalError::Resources => self.pause(now, id),
+            LocalError::Resources | LocalError::Buffers => return self.pause(now, id, error),
             LocalError::OwnSocket => {
                 self.slots.remove(id);
                 self.groups.end(slot.group);
@@ -31,6 +30,8 @@ impl Engine {
             }
             _ => self.conclude(id, error.reason(), None),
         }
+        // Whatever was found of it, it was found: the scan goes on.
+        self.starved_since = None;
     }
 
     /// After a lack of resources: each probe that ends makes room for one more.
@@ -39,17 +40,21 @@ impl Engine {
     }
 
     /// Whatever the error, this probe never left the machine; to a neighbour that never resolved,
-    /// none of the earlier ones did.
+    /// none of the earlier ones did. One that is held back was not counted.
     pub(super) fn uncount_unsent(&mut self, slot: &Slot, error: LocalError) {
-        self.pacer.unsent();
+        let held = u32::from(slot.is_held());
+        if held == 0 {
+            self.pacer.unsent();
+        }
         let unresolved = error == LocalError::NeighbourUnresolved;
-        self.tally.sent -= if unresolved { u64::from(slot.attempts) } else { 1 };
+        self.tally.sent -= u64::from(if unresolved { slot.attempts } else { 1 } - held);
     }
 
     /// The probe did not leave: not an attempt. The window shrinks to what the machine can hold.
-    fn pause(&mut self, now: Instant, id: ProbeId) {
+    fn pause(&mut self, now: Instant, id: ProbeId, error: LocalError) {
         if let Some(slot) = self.slots.find(id) {
             slot.attempts -= 1;
+            slot.held = 0;
         }
         self.window = self.outstanding.max(1);
         if self.outstanding > 0 {
@@ -58,11 +63,54 @@ impl Engine {
             let since = *self.starved_since.get_or_insert(now);
             if now.saturating_duration_since(since) >= RESOURCE_PATIENCE {
                 self.stalled = true;
-                self.conclude(id, Reason::NoResources, None);
+                self.conclude(id, error.reason(), None);
                 self.events.push_back(EngineEvent::Stalled);
                 return;
             }
         }
         self.paused.push_back((now + RESOURCE_PAUSE, id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineConfig;
+    use crate::plan::ScanPlan;
+    use crate::state::Reason;
+    use crate::target::AddressSet;
+
+    fn engine(now: Instant) -> Engine {
+        let address = AddressSet::from(std::net::IpAddr::from([192, 0, 2, 1]));
+        let ports = "80-90".parse().unwrap();
+        let plan = ScanPlan::new(&address, &ports, ports_core::Transport::Tcp, 0).unwrap();
+        let mut engine = Engine::new(now, plan.into(), EngineConfig::default());
+        engine.add_work(0..11);
+        engine
+    }
+
+    fn refuse(engine: &mut Engine, now: Instant, error: LocalError) {
+        let probe = engine.poll_probe(now).unwrap();
+        engine.handle_local_error(now, probe.id, error);
+    }
+
+    #[test]
+    fn patience_begins_anew_with_whatever_is_found() {
+        let start = Instant::now();
+        let mut engine = engine(start);
+        refuse(&mut engine, start, LocalError::Buffers);
+        let later = start + RESOURCE_PATIENCE.mul_f64(0.9);
+        refuse(&mut engine, later, LocalError::NoRoute);
+        refuse(&mut engine, later, LocalError::Buffers);
+        let last = later + RESOURCE_PATIENCE.mul_f64(0.9);
+        refuse(&mut engine, last, LocalError::Buffers);
+        assert!(!engine.is_idle(), "a port was judged meanwhile");
+        refuse(&mut engine, later + RESOURCE_PATIENCE, LocalError::Buffers);
+        assert!(engine.is_idle());
+        let events: Vec<_> = std::iter::from_fn(|| engine.poll_event()).collect();
+        let [.., EngineEvent::Port { report, .. }, EngineEvent::Stalled] = events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!(report.reason, Reason::NoBuffers);
     }
 }

@@ -40,6 +40,10 @@ pub(super) struct Slot {
     pub(super) target: SocketAddr,
     /// Attempts sent.
     pub(super) attempts: u32,
+    /// How often the pace had turned out too fast when it was last asked, and how often it had been
+    /// asked its question before that: those attempts count for nothing.
+    pub(super) slowdowns: u32,
+    pub(super) void: u32,
     /// When the first attempt was sent.
     pub(super) first_sent: Instant,
     /// When the last attempt was sent, and the one before.
@@ -47,6 +51,9 @@ pub(super) struct Slot {
     pub(super) sent_before: Instant,
     /// Whether the last attempt is waited for.
     pub(super) in_flight: bool,
+    /// 0, or which of its waits this is: the last attempt has not left yet, see
+    /// [`Engine::hold_for_neighbour`](super::Engine::hold_for_neighbour).
+    pub(super) held: u16,
     /// Whether it is waited for as long as a last one is.
     pub(super) as_last: bool,
     /// What the network said of it that may be true of one path or one moment only.
@@ -62,13 +69,21 @@ impl Slot {
             host: place.host,
             target: place.target,
             attempts: 0,
+            slowdowns: 0,
+            void: 0,
             first_sent: now,
             sent_at: now,
             sent_before: now,
             in_flight: false,
+            held: 0,
             as_last: false,
             soft: None,
         }
+    }
+
+    /// Whether the last attempt has not left yet.
+    pub(super) const fn is_held(&self) -> bool {
+        self.held > 0
     }
 
     /// The attempt of this number leaves.
@@ -106,6 +121,10 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
     }
 
     pub(super) fn insert(&mut self, slot: Slot) -> u32 {

@@ -269,3 +269,21 @@ fn an_unreachable_host_is_asked_again_before_it_is_the_verdict() {
     assert_eq!(ask(None), [Reason::HostUnreachable]);
     assert_eq!(ask(Some(Reply::Open)), [Reason::SynAck]);
 }
+
+/// At ten a second the first question times out long before the last port had its own.
+#[test]
+fn where_there_are_many_questions_every_port_is_asked_the_first_one_first() {
+    let start = Instant::now();
+    let mut now = start;
+    let mut engine = engine("1-50", EngineConfig { rate: Some(10), ..Default::default() }, now);
+    engine.ask_in_turn(|_| 3);
+    let mut attempts = Vec::new();
+    while attempts.len() < 60 {
+        now += 10 * MS;
+        engine.handle_timeout(now, |_| None);
+        attempts
+            .extend(std::iter::from_fn(|| engine.poll_probe(now)).map(|probe| probe.id.attempt()));
+    }
+    assert!(attempts[..50].iter().all(|attempt| *attempt == 1), "{attempts:?}");
+    assert!(attempts[50..].iter().all(|attempt| *attempt == 2), "{attempts:?}");
+}

@@ -28,6 +28,7 @@ impl Engine {
     /// As [`handle_timeout`](Self::handle_timeout), where the driver has more to say of a port that
     /// stayed silent: `meaning` is asked at the last attempt only.
     pub fn handle_silence(&mut self, now: Instant, mut meaning: impl FnMut(SocketAddr) -> Silence) {
+        self.note_slowdown();
         self.attempts.update();
         self.timers.expire(now, &mut self.due);
         while let Some(index) = self.due.pop() {
@@ -44,13 +45,14 @@ impl Engine {
         id: ProbeId,
         meaning: &mut impl FnMut(SocketAddr) -> Silence,
     ) {
+        if self.slots.find(id).is_some_and(|slot| slot.is_held()) {
+            return self.held_long(now, id, meaning);
+        }
         let Some(slot) = self.end_attempt(id) else { return };
         self.note_silence(now, &slot);
         let rounds = self.worth(now, &slot);
-        if slot.attempts < rounds.saturating_mul(self.questions_for(slot.target)) {
-            self.widen();
-            self.expired.push_back(id);
-            self.ready.push_back(id);
+        if !self.was_asked(&slot, rounds) {
+            self.ask_again(id);
             return;
         }
         if let Some(left) = self.patience_left(now, &slot)
@@ -59,6 +61,10 @@ impl Engine {
             (slot.in_flight, slot.as_last) = (true, true);
             self.outstanding += 1;
             self.timers.arm(id.index(), now + left);
+            return;
+        }
+        if self.may_be_lost(&slot) {
+            self.ask_again(id);
             return;
         }
         self.widen();
@@ -72,6 +78,13 @@ impl Engine {
             (None, Silence::Remote(reason)) => reason,
         };
         self.conclude(id, reason, None);
+    }
+
+    /// What waits for the answer to the last attempt may go; the next one follows.
+    fn ask_again(&mut self, id: ProbeId) {
+        self.widen();
+        self.expired.push_back(id);
+        self.ready.push_back(id);
     }
 
     /// One more attempt at the port was not answered.
@@ -135,11 +148,12 @@ impl Engine {
     pub(super) fn timeout_of(&mut self, slot: &Slot, attempt: u32) -> (Duration, bool) {
         let host = *self.groups.host(slot.group, slot.host);
         let dead = !host.up && host.silent > self.attempts.dead_after();
-        let last = dead || self.round_of(slot.target, attempt) >= self.attempts.needed();
+        let round = self.counted(slot, self.round_of(slot.target, attempt));
+        let last = dead || round.is_some_and(|round| round >= self.attempts.needed());
         (self.wait_for(slot, attempt, last), last)
     }
 
-    fn wait_for(&mut self, slot: &Slot, attempt: u32, last: bool) -> Duration {
+    pub(super) fn wait_for(&mut self, slot: &Slot, attempt: u32, last: bool) -> Duration {
         let EngineConfig { min_timeout, timeout, late_answers, .. } = self.config;
         let host = *self.groups.host(slot.group, slot.host);
         let round = self.round_of(slot.target, attempt);

@@ -70,7 +70,7 @@ pub(super) fn open_error(error: &OpenError) -> LocalError {
         OpenError::NotPermitted { .. } => LocalError::NotPermitted,
         OpenError::Step { source, .. } | OpenError::Socket { source, .. } => {
             match Errno::from_io_error(source) {
-                Some(Errno::NETDOWN | Errno::NODEV | Errno::NXIO) => LocalError::NoRoute,
+                Some(Errno::NETDOWN | Errno::NODEV | Errno::NXIO) => LocalError::NetworkDown,
                 Some(Errno::AFNOSUPPORT) => LocalError::NoSourceAddress,
                 Some(Errno::PERM | Errno::ACCESS) => LocalError::NotPermitted,
                 _ => LocalError::Resources,

@@ -14,6 +14,7 @@ use super::echo;
 use super::filter::Traffic;
 use super::links::Links;
 use super::neighbours::{EthernetAddress, Hop, Neighbour, Standing};
+use super::outbox::Unsent;
 use super::parked::Parked;
 use super::paths::{Path, Paths, Way};
 use super::question;
@@ -39,6 +40,8 @@ const MOST_TURNS_BEHIND: u32 = 8;
 const RECEIVE_SIZE: usize = 256;
 /// For so long a worker trusts what it knows of a neighbour without looking what the others know.
 const KNOWN_HOLDS: Duration = Duration::from_secs(1);
+/// Neighbours that a worker knows without asking the others; past that it asks for all of them again.
+const MOST_KNOWN: usize = 1 << 16;
 /// How often the kernel is asked what it dropped.
 const DROPS_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -135,7 +138,7 @@ impl<'a> RawDriver<'a> {
         let standing = self.shared.neighbours().standing(now, hop, probe.target.ip());
         match standing {
             Standing::Resolved { neighbour, ask } => {
-                self.known.insert(hop, (now, neighbour));
+                self.know(now, hop, neighbour);
                 if ask {
                     // Where that fails, it is asked the next time; what is known serves as before.
                     let _ = self.ask(now, hop, own, path.source);
@@ -145,9 +148,17 @@ impl<'a> RawDriver<'a> {
             Standing::Silent => Err(LocalError::NeighbourUnresolved),
             Standing::Waiting { ask } => {
                 self.parked.park(now, hop, probe);
+                self.engine.hold_for_neighbour(now, probe.id);
                 if ask { self.ask(now, hop, own, path.source) } else { Ok(()) }
             }
         }
+    }
+
+    pub(super) fn know(&mut self, now: Instant, hop: Hop, neighbour: Neighbour) {
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(hop, (now, neighbour));
     }
 
     /// The neighbour is known: the probe goes, unless that was all it is for.
@@ -183,15 +194,14 @@ impl<'a> RawDriver<'a> {
         } else {
             self.template.fill(addresses, source_port, target.port(), sequence)
         };
-        let engine = &mut self.engine;
-        let unsent = |id, error| engine.handle_local_error(now, id, error);
-        self.links.push(path, link, target.ip(), packet, id, unsent)
+        let Self { engine, paths, links, .. } = self;
+        links.push(path, link, target.ip(), packet, id, |one| unsent(engine, paths, now, one))
     }
 
     /// Sends what waits. `false` where nothing did.
     fn flush(&mut self) -> bool {
-        let (engine, now) = (&mut self.engine, Instant::now());
-        self.links.flush(|id, error| engine.handle_local_error(now, id, error))
+        let (Self { engine, paths, links, .. }, now) = (self, Instant::now());
+        links.flush(|one| unsent(engine, paths, now, one))
     }
 
     fn receive(&mut self, received: &mut ReceiveBatch) -> Result<(), ProbeError> {
@@ -257,10 +267,17 @@ impl<'a> RawDriver<'a> {
     }
 
     fn expire(&mut self) {
-        let Self { engine, paths, shared, parked, .. } = self;
+        let Self { engine, paths, links, shared, parked, .. } = self;
         let now = Instant::now();
         engine.handle_timeout(now, |address| {
-            let hop = paths.hop_to(address)?;
+            let path = match paths.failure(now, address) {
+                Ok(path) => path,
+                Err(error) => return Some(error),
+            };
+            let Way::Ethernet { hop, .. } = path.way else { return None };
+            if links.is_refusing(path.interface) {
+                return Some(LocalError::Refused);
+            }
             let silent = shared.neighbours().is_silent_at_last(now, hop);
             silent.then_some(LocalError::NeighbourUnresolved)
         });
@@ -298,4 +315,14 @@ impl<'a> RawDriver<'a> {
             Err(error) => Err(ProbeError::of("wait for packets")(error.into())),
         }
     }
+}
+
+/// A packet was refused. That its interface takes none for long may be for want of a carrier.
+fn unsent(engine: &mut Engine, paths: &mut Paths, now: Instant, one: Unsent) {
+    let Unsent { probe, interface, error } = one;
+    let is_down = error == LocalError::Refused && {
+        paths.look(now);
+        paths.is_down(now, interface)
+    };
+    engine.handle_local_error(now, probe, if is_down { LocalError::NetworkDown } else { error });
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 
 use ports_core::PortRange;
 use sockets_raw::{Destination, LinkAddress, RawConfig, RawSocket};
@@ -9,8 +10,9 @@ use sockets_raw::{Destination, LinkAddress, RawConfig, RawSocket};
 use super::channel::{ALL_INTERFACES, Channel, open_error};
 use super::filter::Traffic;
 use super::neighbours::{EthernetAddress, Hop};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Unsent};
 use super::paths::{Path, Way};
+use super::refusals::Refusals;
 use super::{ANY_PROTOCOL, question};
 use crate::engine::{LocalError, ProbeId};
 
@@ -23,25 +25,28 @@ pub(super) struct Links {
     /// IPv4 and IPv6.
     kernel: [Option<(RawSocket, Outbox)>; 2],
     question: Vec<u8>,
+    refusals: Refusals,
     /// Packets that wait in some outbox.
     waiting: bool,
 }
 
 impl Links {
     /// For answers to the run of ports `ports`.
-    pub(super) const fn new(ports: PortRange) -> Self {
+    pub(super) fn new(ports: PortRange) -> Self {
         Self {
             ports,
             channels: Vec::new(),
             kernel: [None, None],
             question: Vec::new(),
+            refusals: Refusals::default(),
             waiting: false,
         }
     }
 
     /// Puts a probe's packet on its way; it leaves with [`Self::flush`].
     ///
-    /// `link` is the neighbour's address on an Ethernet link.
+    /// `link` is the neighbour's address on an Ethernet link. Where an outbox is full it is flushed: `unsent`
+    /// hears of probes that did not leave.
     pub(super) fn push(
         &mut self,
         path: &Path,
@@ -49,24 +54,29 @@ impl Links {
         target: IpAddr,
         packet: &[u8],
         probe: ProbeId,
-        unsent: impl FnMut(ProbeId, LocalError),
+        unsent: impl FnMut(Unsent),
     ) -> Result<(), LocalError> {
         let traffic = if target.is_ipv4() { Traffic::Ipv4 } else { Traffic::Ipv6 };
         // That is where answers come in, whichever way the question goes.
         let channel = self.channel(listened_on(path.interface, traffic), traffic)?;
+        let (interface, now) = (path.interface, Instant::now());
         if path.way == Way::Kernel {
-            let (socket, outbox) = self.kernel(target.is_ipv4())?;
+            self.kernel(target.is_ipv4())?;
+            let Self { kernel, refusals, .. } = self;
+            let kernel = kernel[usize::from(!target.is_ipv4())].as_mut();
+            let (socket, outbox) = kernel.ok_or(LocalError::Resources)?;
             if outbox.is_full() {
-                outbox.flush(|batch| socket.send(batch), unsent);
+                outbox.flush(now, refusals, |batch| socket.send(batch), unsent);
             }
-            outbox.push(packet, SocketAddr::new(target, 0), Some(probe))?;
+            outbox.push(packet, SocketAddr::new(target, 0), interface, Some(probe))?;
         } else {
-            let Channel { socket, outbox, .. } = channel;
+            let Self { channels, refusals, .. } = self;
+            let Channel { socket, outbox, .. } = &mut channels[channel];
             if outbox.is_full() {
-                outbox.flush(|batch| socket.send(batch), unsent);
+                outbox.flush(now, refusals, |batch| socket.send(batch), unsent);
             }
-            let to = destination(path.interface, traffic, link);
-            outbox.push(packet, to, Some(probe))?;
+            let to = destination(interface, traffic, link);
+            outbox.push(packet, to, interface, Some(probe))?;
         }
         self.waiting = true;
         Ok(())
@@ -84,37 +94,41 @@ impl Links {
         hop: Hop,
         own: EthernetAddress,
         source: IpAddr,
-        unsent: impl FnMut(ProbeId, LocalError),
+        unsent: impl FnMut(Unsent),
     ) -> Result<(), LocalError> {
-        let mut packet = std::mem::take(&mut self.question);
-        let to = question::write(&mut packet, own, source, hop.address);
-        let traffic = spoken_by(hop);
-        let channel = self.channel(listened_on(hop.interface, traffic), traffic);
-        let result = channel.and_then(|Channel { socket, outbox, .. }| {
-            let to = to.ok_or(LocalError::NoSourceAddress)?;
-            if outbox.is_full() {
-                outbox.flush(|batch| socket.send(batch), unsent);
-            }
-            outbox.push(&packet, destination(hop.interface, traffic, Some(to)), None)
-        });
-        self.waiting |= result.is_ok();
-        self.question = packet;
-        result
+        let (traffic, interface) = (spoken_by(hop), hop.interface);
+        let channel = self.channel(listened_on(interface, traffic), traffic)?;
+        let Self { channels, question, refusals, waiting, .. } = self;
+        let Channel { socket, outbox, .. } = &mut channels[channel];
+        let to = question::write(question, own, source, hop.address)
+            .ok_or(LocalError::NoSourceAddress)?;
+        if outbox.is_full() {
+            outbox.flush(Instant::now(), refusals, |batch| socket.send(batch), unsent);
+        }
+        outbox.push(question, destination(interface, traffic, Some(to)), interface, None)?;
+        *waiting = true;
+        Ok(())
     }
 
     /// Sends everything that waits; `unsent` hears of probes that did not leave. `false` where
     /// nothing waited.
-    pub(super) fn flush(&mut self, mut unsent: impl FnMut(ProbeId, LocalError)) -> bool {
+    pub(super) fn flush(&mut self, mut unsent: impl FnMut(Unsent)) -> bool {
         if !std::mem::take(&mut self.waiting) {
             return false;
         }
-        for Channel { socket, outbox, .. } in &mut self.channels {
-            outbox.flush(|batch| socket.send(batch), &mut unsent);
+        let (now, Self { channels, kernel, refusals, .. }) = (Instant::now(), self);
+        for Channel { socket, outbox, .. } in channels {
+            outbox.flush(now, refusals, |batch| socket.send(batch), &mut unsent);
         }
-        for (socket, outbox) in self.kernel.iter_mut().flatten() {
-            outbox.flush(|batch| socket.send(batch), &mut unsent);
+        for (socket, outbox) in kernel.iter_mut().flatten() {
+            outbox.flush(now, refusals, |batch| socket.send(batch), &mut unsent);
         }
         true
+    }
+
+    /// Whether nothing leaves by the interface now.
+    pub(super) fn is_refusing(&self, interface: u32) -> bool {
+        self.refusals.is_refusing(interface)
     }
 
     /// What to wait on for answers.
@@ -127,22 +141,21 @@ impl Links {
         self.channels.iter_mut().map(Channel::new_drops).sum()
     }
 
-    fn channel(&mut self, interface: u32, traffic: Traffic) -> Result<&mut Channel, LocalError> {
+    /// The place of that channel; it is opened where it has none.
+    fn channel(&mut self, interface: u32, traffic: Traffic) -> Result<usize, LocalError> {
         let found = self
             .channels
             .iter()
             .position(|channel| (channel.interface, channel.traffic) == (interface, traffic));
-        let place = if let Some(place) = found {
-            place
-        } else {
-            let opened = Channel::open(interface, traffic, self.ports);
-            self.channels.push(opened.map_err(|error| open_error(&error))?);
-            self.channels.len() - 1
-        };
-        Ok(&mut self.channels[place])
+        if let Some(place) = found {
+            return Ok(place);
+        }
+        let opened = Channel::open(interface, traffic, self.ports);
+        self.channels.push(opened.map_err(|error| open_error(&error))?);
+        Ok(self.channels.len() - 1)
     }
 
-    fn kernel(&mut self, ipv4: bool) -> Result<&mut (RawSocket, Outbox), LocalError> {
+    fn kernel(&mut self, ipv4: bool) -> Result<(), LocalError> {
         let place = &mut self.kernel[usize::from(!ipv4)];
         if place.is_none() {
             let config =
@@ -151,7 +164,7 @@ impl Links {
                 .map_err(|error| open_error(&error))?;
             *place = Some((socket, Outbox::new()));
         }
-        place.as_mut().ok_or(LocalError::Resources)
+        Ok(())
     }
 }
 

@@ -1,19 +1,19 @@
 //! Who is behind a next hop: asked once for all workers, remembered, asked again when that is old, and
 //! let go when silent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// A neighbour that packets go to: the target itself, or a router before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Hop {
-    pub(super) interface: u32,
-    pub(super) address: IpAddr,
+pub(crate) struct Hop {
+    pub(crate) interface: u32,
+    pub(crate) address: IpAddr,
 }
 
 /// An Ethernet address.
-pub(super) type EthernetAddress = [u8; 6];
+pub(crate) type EthernetAddress = [u8; 6];
 
 /// Questions about one neighbour are this far apart at least, whoever wants to know.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
@@ -28,12 +28,17 @@ const SILENCE_HOLDS: Duration = Duration::from_mins(1);
 const ROUTER_SILENCE_HOLDS: Duration = Duration::from_secs(1);
 /// Silent neighbours remembered; past that the oldest knowledge goes.
 const MOST_SILENT: usize = 1 << 18;
+/// Neighbours remembered that answered; past that the oldest is asked again when it is needed.
+const MOST_RESOLVED: usize = 1 << 16;
 
 /// What is known of the neighbours of a scan. Pure: whoever holds it sends the questions.
 #[derive(Debug, Default)]
 pub(super) struct Neighbourhood {
     entries: HashMap<Hop, Entry>,
     silent: usize,
+    resolved: usize,
+    /// Those that answered and when, in order of time; out of date where the entry says another time.
+    answers: VecDeque<(Instant, Hop)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +81,18 @@ impl Neighbourhood {
     /// What somebody else, the kernel, found out.
     pub(super) fn learn(&mut self, now: Instant, hop: Hop, address: EthernetAddress) {
         self.set(hop, Entry::Resolved { address, since: now, asked: now });
+        self.answers.push_back((now, hop));
+        if self.answers.len() > 2 * MOST_RESOLVED {
+            let Self { entries, answers, .. } = self;
+            answers.retain(|(at, hop)| is_of(entries, *hop, *at));
+        }
+        while self.resolved > MOST_RESOLVED {
+            let Some((at, hop)) = self.answers.pop_front() else { break };
+            if is_of(&self.entries, hop, at) {
+                self.entries.remove(&hop);
+                self.resolved -= 1;
+            }
+        }
     }
 
     /// What the administrator set, or the kind of link: no answer changes it.
@@ -156,10 +173,18 @@ impl Neighbourhood {
             }
             self.silent += 1;
         }
-        if matches!(self.entries.insert(hop, entry), Some(Entry::Silent { .. })) {
-            self.silent -= 1;
+        self.resolved += usize::from(matches!(entry, Entry::Resolved { .. }));
+        match self.entries.insert(hop, entry) {
+            Some(Entry::Silent { .. }) => self.silent -= 1,
+            Some(Entry::Resolved { .. }) => self.resolved -= 1,
+            _ => {}
         }
     }
+}
+
+/// Whether the neighbour's last answer is of that time.
+fn is_of(entries: &HashMap<Hop, Entry>, hop: Hop, at: Instant) -> bool {
+    matches!(entries.get(&hop), Some(Entry::Resolved { since, .. }) if *since == at)
 }
 
 #[cfg(test)]
@@ -257,6 +282,27 @@ mod tests {
         let neighbour = Neighbour { address: LINK, is_confirmed: false };
         let standing = standing(&mut neighbours, now + ANSWER_HOLDS, hop(1));
         assert_eq!(standing, Standing::Resolved { neighbour, ask: false });
+    }
+
+    #[test]
+    fn of_those_that_answered_the_oldest_are_forgotten() {
+        let mut neighbours = Neighbourhood::default();
+        let start = Instant::now();
+        let numbered =
+            |number: u32| Hop { interface: 3, address: IpAddr::from(number.to_be_bytes()) };
+        for number in 0..MOST_RESOLVED as u32 {
+            neighbours.learn(start, numbered(number), LINK);
+        }
+        // The first one says it again, so it is the youngest.
+        neighbours.learn(start + BETWEEN_QUESTIONS, numbered(0), LINK);
+        for number in 0..10 {
+            let hop = numbered(MOST_RESOLVED as u32 + number);
+            neighbours.learn(start + BETWEEN_QUESTIONS, hop, LINK);
+        }
+        assert!(neighbours.entries.len() <= MOST_RESOLVED);
+        assert!(neighbours.entries.contains_key(&numbered(0)));
+        assert!(!neighbours.entries.contains_key(&numbered(1)));
+        assert!(neighbours.answers.len() <= 2 * MOST_RESOLVED);
     }
 
     #[test]

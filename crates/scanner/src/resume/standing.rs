@@ -11,7 +11,7 @@ use crate::state::{Reason, Tally};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
     pub(crate) finished: CellSet,
-    /// Indices in finished cells that still want a verdict.
+    /// Indices in finished cells that still want a verdict: put off, or not to be asked so far.
     pub(crate) deferred: BTreeSet<u64>,
     pub(crate) tally: Tally,
     pub(crate) hosts_up: u64,

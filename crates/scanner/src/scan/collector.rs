@@ -1,6 +1,6 @@
 //! Brings together what the workers find.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -48,8 +48,10 @@ pub(super) struct Collector<'a> {
     first_error: Option<Reason>,
     /// Hosts that were told, with their groups: several workers may meet the same host.
     told: HashMap<IpAddr, u64>,
-    /// Groups before this one are done.
+    /// Groups before this one are done ...
     oldest_group: u64,
+    /// ... but for ports of these hosts that earlier runs could not ask.
+    asked_again: HashSet<IpAddr>,
     kernel_drops: u64,
     prober: &'a dyn Prober,
     resumed: bool,
@@ -74,6 +76,7 @@ impl<'a> Collector<'a> {
             first_error: None,
             told: HashMap::new(),
             oldest_group: 0,
+            asked_again: HashSet::new(),
             kernel_drops: 0,
             prober,
             resumed: false,
@@ -88,6 +91,9 @@ impl<'a> Collector<'a> {
         self.tally = standing.tally;
         self.kernel_drops = standing.kernel_drops;
         self.first_error = standing.first_error;
+        let mut reader = PlanReader::new(self.plan);
+        let address_of = |index: &u64| reader.read(self.plan, *index).target.ip();
+        self.asked_again = standing.deferred.iter().map(address_of).collect();
         let cell = standing.finished.first_missing(0);
         let next = (cell < self.blocks.cells()).then(|| self.blocks.indices(&(cell..cell + 1)));
         let group = next.map_or(u64::MAX, |cell| self.plan.group_of(cell.start));
@@ -95,7 +101,7 @@ impl<'a> Collector<'a> {
             Stored::Host { address, group: of, rtt } => {
                 self.host_up(address, of, rtt);
                 // Else all of them would be held at once.
-                if of < group && !self.prober.may_defer(address) {
+                if of < group && !self.may_meet_again(address) {
                     self.told.remove(&address);
                 }
             }
@@ -167,13 +173,20 @@ impl<'a> Collector<'a> {
         self.first_error = self.first_error.or(reason);
     }
 
-    /// Hosts of earlier groups will not be met again, except this machine's own addresses, whose
-    /// ports may have been put off.
+    /// Hosts of earlier groups will not be met again, but for some.
     pub(super) fn forget_groups_before(&mut self, group: u64) {
         if group > self.oldest_group {
             self.oldest_group = group;
-            self.told.retain(|address, told| *told >= group || self.prober.may_defer(*address));
+            let mut told = std::mem::take(&mut self.told);
+            told.retain(|address, of| *of >= group || self.may_meet_again(*address));
+            self.told = told;
         }
+    }
+
+    /// Whether there may be ports of `address` left when its group is done: this machine's own that
+    /// were put off, or such as could not be asked.
+    fn may_meet_again(&self, address: IpAddr) -> bool {
+        self.asked_again.contains(&address) || self.prober.may_defer(address)
     }
 
     /// Ports that met a socket of our own in every round.

@@ -76,9 +76,15 @@ pub enum ScanError {
         /// The first such target.
         target: IpAddr,
     },
-    /// No descriptor, port or buffer was to be had for too long.
+    /// The kernel took nothing that was to leave, for too long.
+    #[error("nothing has left this machine for 10 s ({reason}): the scan was cut short")]
+    NothingLeaves {
+        /// Why the last probe could not be sent.
+        reason: Reason,
+    },
+    /// No descriptor or port was to be had for too long.
     #[error(
-        "out of descriptors, local ports or buffers for 10 s: the scan was cut short \
+        "out of descriptors or local ports for 10 s: the scan was cut short \
          (raise the descriptor limit with `ulimit -n`, or close other programs)"
     )]
     OutOfResources,

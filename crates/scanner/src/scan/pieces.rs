@@ -40,17 +40,28 @@ pub(super) struct Counted {
     pub(super) tally: Tally,
     /// Why the first port that could not be asked was not.
     pub(super) error: Option<Reason>,
+    /// Those of its ports that could not be asked.
+    pub(super) failed: Vec<u64>,
     /// Its ports that were put off.
     pub(super) deferred: Vec<u64>,
 }
 
 impl Counted {
-    pub(super) fn count(&mut self, report: &PortReport) {
+    pub(super) fn count(&mut self, index: u64, report: &PortReport) {
         let state = report.state();
         self.tally.count(state);
         if state == PortState::Error {
             self.error = self.error.or(Some(report.reason));
+            self.failed.push(index);
         }
+    }
+
+    /// Ports that could not be asked have no verdict then, and are still to be asked.
+    pub(super) fn put_off_failed(&mut self) {
+        self.tally.probes -= self.tally.errors;
+        self.tally.errors = 0;
+        self.error = None;
+        self.deferred.append(&mut self.failed);
     }
 }
 
@@ -81,7 +92,7 @@ impl PieceCounts {
         index: u64,
         report: &PortReport,
     ) -> Option<(Range<u64>, Counted)> {
-        self.done(index, |counted| counted.count(report))
+        self.done(index, |counted| counted.count(index, report))
     }
 
     /// A port was put off; so far, that is all that is to be done about it.
@@ -168,7 +179,10 @@ mod tests {
         }
         let (piece, counted) = counts.judged(17, &report(Reason::NoRoute)).unwrap();
         assert_eq!((piece, counted.tally.probes, counted.tally.errors), (16..18, 1, 1));
-        assert_eq!((counted.error, counted.deferred), (Some(Reason::NoRoute), vec![16]));
+        assert_eq!((counted.error, &counted.deferred), (Some(Reason::NoRoute), &vec![16]));
+        let mut put_off = counted.clone();
+        put_off.put_off_failed();
+        assert_eq!(put_off, Counted { deferred: vec![16, 17], ..Counted::default() });
         let (piece, counted) = counts.judged(15, &report(Reason::SynAck)).unwrap();
         assert_eq!((piece, counted.tally.open, counted.tally.closed), (0..16, 1, 15));
         assert!(counts.open.is_empty());

@@ -5,10 +5,21 @@ mod imp {
     use crate::links::Links;
     use crate::prober::Prober;
     use crate::raw::{self, SynProber};
+    use crate::scan::limits::free_descriptors;
     use crate::scan::{Scan, ScanError};
 
+    /// What the rest of the process may open meanwhile.
+    const OTHERS: usize = 4;
+
     pub(super) fn permitted() -> std::io::Result<()> {
-        raw::permitted()
+        raw::permitted()?;
+        let (free, needed) = (free_descriptors(), raw::DESCRIPTORS_PER_WORKER + OTHERS);
+        if free < needed {
+            return Err(std::io::Error::other(format!(
+                "raw packets take {needed} descriptors, and {free} are free: see `ulimit -n`"
+            )));
+        }
+        Ok(())
     }
 
     impl Scan {
@@ -61,12 +72,13 @@ mod imp {
     }
 }
 
-/// Whether this process may scan with [`Method::Syn`](crate::Method::Syn).
+/// Whether this process may scan with [`Method::Syn`](crate::Method::Syn), and has the descriptors that
+/// it takes.
 ///
 /// # Errors
 ///
 /// What the system says: `PermissionDenied` without the capability `CAP_NET_RAW`, `Unsupported` where
-/// this build cannot at all.
+/// this build cannot at all; or how many descriptors are missing.
 pub fn syn_permitted() -> std::io::Result<()> {
     imp::permitted()
 }

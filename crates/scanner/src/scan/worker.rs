@@ -45,7 +45,7 @@ impl Scan {
     ) -> Result<Vec<u64>, ScanError> {
         let shared = Shared {
             stop: AtomicBool::new(false),
-            stalled: AtomicBool::new(false),
+            stalled: OnceLock::new(),
             first_error: OnceLock::new(),
         };
         let shared = &shared;
@@ -61,6 +61,7 @@ impl Scan {
                         deferred: Vec::new(),
                         report: &self.report,
                         batch: Vec::new(),
+                        last_error: Reason::NoResources,
                         oldest_group: 0,
                         sender: sender.clone(),
                         handle: &self.handle,
@@ -113,8 +114,11 @@ impl Scan {
         collector.note_error(shared.first_error.get().copied());
         match failed.or(kept.err()) {
             Some(error) => Err(error),
-            None if shared.stalled.load(Ordering::Relaxed) => Err(ScanError::OutOfResources),
-            None => Ok(deferred),
+            None => match shared.stalled.get() {
+                Some(Reason::NoResources) => Err(ScanError::OutOfResources),
+                Some(reason) => Err(ScanError::NothingLeaves { reason: *reason }),
+                None => Ok(deferred),
+            },
         }
     }
 
@@ -183,8 +187,8 @@ fn collect(
 struct Shared {
     /// The pass is to end.
     stop: AtomicBool,
-    /// It ends for want of resources.
-    stalled: AtomicBool,
+    /// It ends for want of this.
+    stalled: OnceLock<Reason>,
     first_error: OnceLock<Reason>,
 }
 
@@ -219,6 +223,8 @@ struct Worker<'a> {
     deferred: Vec<u64>,
     report: &'a [PortState],
     batch: Vec<Told>,
+    /// Of the last port that could not be asked.
+    last_error: Reason,
     /// As last told.
     oldest_group: u64,
     sender: SyncSender<Batch>,
@@ -256,6 +262,7 @@ impl WorkSource for Worker<'_> {
             EngineEvent::Port { index, report } => {
                 if report.state() == PortState::Error {
                     self.shared.first_error.get_or_init(|| report.reason);
+                    self.last_error = report.reason;
                 }
                 let shown = self.report.contains(&report.state());
                 if matches!(self.work, Work::Deferred(_)) {
@@ -271,7 +278,7 @@ impl WorkSource for Worker<'_> {
             }
             EngineEvent::HostUp { .. } => self.batch.push(Told::Event(event)),
             EngineEvent::Stalled => {
-                self.shared.stalled.store(true, Ordering::Relaxed);
+                self.shared.stalled.get_or_init(|| self.last_error);
                 self.shared.stop();
             }
         }

@@ -3,15 +3,15 @@
 mod receive;
 mod send;
 
+use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::asked::Asked;
 use super::sockets::{DriverConfig, ProbeSockets};
 use crate::connect::neighbours::Neighbours;
 use crate::engine::{Engine, EngineEvent, LocalError, Probe, Silence};
-use crate::links::Links;
 use crate::prober::{WorkSource, Worked, feed};
 use crate::state::Reason;
 
@@ -20,6 +20,14 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// Probes sent before the sockets are looked at again: their answers fit a small receive buffer.
 const SEND_BATCH: usize = 64;
 
+/// A probe that waits.
+#[derive(Clone, Copy, Debug)]
+struct Parked {
+    probe: Probe,
+    /// For its neighbour to be found; else for its turn to be looked for.
+    for_neighbour: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct UdpDriver {
     engine: Engine,
@@ -27,8 +35,10 @@ pub(super) struct UdpDriver {
     sockets: ProbeSockets,
     asked: Asked,
     neighbours: Neighbours,
-    /// Probes that wait until their neighbour is found; no more than are in flight.
-    parked: Vec<Probe>,
+    /// Addresses of many hosts that are under way, by family and port: each of these answers from its own.
+    many: HashMap<(bool, u16), Vec<SocketAddr>>,
+    /// Probes that wait until their neighbour is found or may be looked for; no more than are in flight.
+    parked: Vec<Parked>,
     parked_seen: Instant,
     datagram: Vec<u8>,
     oldest_group: u64,
@@ -39,10 +49,11 @@ impl UdpDriver {
     pub(super) fn new(engine: Engine, config: DriverConfig) -> Self {
         Self {
             engine,
-            config,
             sockets: ProbeSockets::default(),
             asked: Asked::default(),
-            neighbours: Neighbours::default(),
+            neighbours: Neighbours::new(&config.neighbours),
+            config,
+            many: HashMap::new(),
             parked: Vec::new(),
             parked_seen: Instant::now(),
             datagram: Vec::new(),
@@ -79,7 +90,11 @@ impl UdpDriver {
     fn tell(&mut self, source: &mut dyn WorkSource) {
         while let Some(event) = self.engine.poll_event() {
             if let EngineEvent::Port { report, .. } = event {
-                self.asked.end(SocketAddr::new(report.address, report.port.number()));
+                let target = SocketAddr::new(report.address, report.port.number());
+                self.asked.end(target);
+                if let Some(many) = self.many.get_mut(&(target.is_ipv6(), target.port())) {
+                    many.retain(|other| *other != target);
+                }
             }
             source.event(event);
         }
@@ -94,12 +109,17 @@ impl UdpDriver {
     fn expire(&mut self) {
         let Self { engine, config, neighbours, asked, .. } = self;
         let now = Instant::now();
+        neighbours.look(now);
         engine.handle_silence(now, |target| {
             let host = target.ip();
-            // The kernel tells a datagram of an unresolved neighbour only after three seconds; its
-            // table knows before.
-            if is_missing(neighbours, &config.links, now, host) {
-                return Silence::Local(LocalError::NeighbourUnresolved);
+            // The kernel tells a datagram of an unresolved neighbour only after three seconds, and of a
+            // link that went down never; its tables know before.
+            if !config.links.is_local(host)
+                && let Some(error) = neighbours.failure(now, host)
+                // That everybody on a link is no neighbour is no failure: they were asked.
+                && error != LocalError::InvalidAddress
+            {
+                return Silence::Local(error);
             }
             asked.note_silence(target);
             if asked.is_limited(host) {
@@ -126,9 +146,4 @@ impl UdpDriver {
         }
         Ok(())
     }
-}
-
-/// Whether `host`, or the gateway to it, is on a link of this machine and was not found there.
-fn is_missing(neighbours: &mut Neighbours, links: &Links, now: Instant, host: IpAddr) -> bool {
-    !links.is_local(host) && neighbours.is_unresolved(now, host)
 }

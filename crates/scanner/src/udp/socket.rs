@@ -53,6 +53,8 @@ impl ProbeSocket {
         } else {
             // A probe that is too large for some link is to be cut rather than lost.
             set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DONT)?;
+            // Who names a broadcast address means everybody there.
+            socket.set_broadcast(true)?;
         }
         if let Some(interface) = interface {
             socket.bind_device(Some(interface.as_bytes()))?;

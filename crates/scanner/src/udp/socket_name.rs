@@ -16,6 +16,8 @@ const TFTP: u16 = 69;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SocketName {
     pub(super) v6: bool,
+    /// It asks this machine itself, whichever interface the others leave by.
+    pub(super) by_loopback: bool,
     tftp: bool,
     turn: u32,
 }
@@ -23,7 +25,13 @@ pub(super) struct SocketName {
 impl SocketName {
     /// The socket that puts an attempt at `target`.
     pub(super) const fn of(target: SocketAddr, attempt: u32) -> Self {
-        Self { v6: target.is_ipv6(), tftp: target.port() == TFTP, turn: turn_of(attempt) }
+        let tftp = target.port() == TFTP;
+        Self { v6: target.is_ipv6(), by_loopback: false, tftp, turn: turn_of(attempt) }
+    }
+
+    /// The one beside it that asks this machine itself.
+    pub(super) const fn by_loopback(self) -> Self {
+        Self { by_loopback: true, ..self }
     }
 
     /// The port that a datagram from `sender` answers when it arrives here, if it was asked from here.

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::socket::{ProbeSocket, unspecified};
 use super::socket_name::SocketName;
+use crate::connect::neighbours;
 use crate::connect::own::OwnSockets;
 use crate::links::Links;
 
@@ -19,6 +20,7 @@ use crate::links::Links;
 pub(super) struct DriverConfig {
     pub(super) own: Arc<OwnSockets>,
     pub(super) links: Arc<Links>,
+    pub(super) neighbours: neighbours::Shared,
     /// The source address asked for.
     pub(super) source: Option<IpAddr>,
     /// The interface asked for.
@@ -26,6 +28,17 @@ pub(super) struct DriverConfig {
 }
 
 impl DriverConfig {
+    /// The socket that puts an attempt at `target`. One that is bound to an interface would not hear this
+    /// machine's own answers: they come by loopback.
+    pub(super) fn socket_for(&self, target: SocketAddr, attempt: u32) -> SocketName {
+        let name = SocketName::of(target, attempt);
+        if self.interface.is_some() && self.links.is_local(target.ip()) {
+            name.by_loopback()
+        } else {
+            name
+        }
+    }
+
     /// Whether `address` is a socket of this scan.
     pub(super) fn is_own_socket(&self, address: SocketAddr) -> bool {
         let Self { own, links, .. } = self;
@@ -46,7 +59,8 @@ impl ProbeSockets {
     pub(super) fn open(&mut self, name: SocketName, config: &DriverConfig) -> io::Result<()> {
         if self.at(name).is_none() {
             let DriverConfig { source, own, interface, .. } = config;
-            let socket = ProbeSocket::open(name.v6, *source, own, interface.as_deref())?;
+            let interface = interface.as_deref().filter(|_| !name.by_loopback);
+            let socket = ProbeSocket::open(name.v6, *source, own, interface)?;
             self.sockets.push((name, socket));
         }
         Ok(())

@@ -217,8 +217,9 @@ fn many_hosts_share_the_sockets() {
 
 #[test]
 fn what_the_kernel_refuses_is_no_state_of_the_target() {
-    // This machine may not send to everyone without saying so (socket(7), SO_BROADCAST).
-    let (reports, summary) = run(udp("255.255.255.255", &PortSet::from_iter([Port::new(9)])));
+    // TEST-NET-3 (RFC 5737), which nothing that comes from loopback is sent to.
+    let scan = udp("203.0.113.77", &PortSet::from_iter([Port::new(9)]));
+    let (reports, summary) = run(scan.source("127.78.0.9".parse().unwrap()));
     assert_eq!(reports[&Port::new(9)].state(), PortState::Error);
     assert_eq!((summary.tally.errors, summary.tally.sent), (1, 0));
 }

@@ -16,25 +16,41 @@ pub(super) fn ask(
     netlink: &mut Rtnetlink,
     address: IpAddr,
     interface: Option<u32>,
+    source: Option<IpAddr>,
 ) -> Result<Found, RouteError> {
-    let (family, bytes) = match address {
-        IpAddr::V4(address) => (family::IPV4, &address.octets()[..]),
-        IpAddr::V6(address) => (family::IPV6, &address.octets()[..]),
-    };
+    let family = if address.is_ipv4() { family::IPV4 } else { family::IPV6 };
+    let destination = octets(address);
+    let source_octets = source.map(octets).unwrap_or_default();
     let mut header = [0; message::HEADER];
     header[0] = family;
-    header[1] = bytes.len() as u8 * 8;
+    header[1] = destination.len() as u8 * 8;
+    header[2] = source_octets.len() as u8 * 8;
     header[8..12].copy_from_slice(&LOOKUP_TABLE.to_ne_bytes());
-    let index = interface.unwrap_or_default().to_ne_bytes();
-    let attributes = [(attribute::DESTINATION, bytes), (attribute::INTERFACE, &index[..])];
-    let attributes = if interface.is_some() { &attributes[..] } else { &attributes[..1] };
+    let mut attributes = vec![(attribute::DESTINATION, &destination[..])];
+    if source.is_some() {
+        attributes.push((attribute::SOURCE, &source_octets[..]));
+    }
+    let index = interface.map(u32::to_ne_bytes);
+    attributes.extend(index.iter().map(|index| (attribute::INTERFACE, &index[..])));
     let mut found = None;
-    let asked = netlink.ask(kind::GET_ROUTE, &header, attributes, |answer| {
+    let asked = netlink.ask(kind::GET_ROUTE, &header, &attributes, |answer| {
         found = message::read(&answer);
     });
     match asked {
-        Ok(()) => found.ok_or(RouteError::NoRoute { address }),
+        Ok(()) => {
+            let mut found = found.ok_or(RouteError::NoRoute { address })?;
+            // What was asked for is not told again.
+            found.source = source.or(found.source);
+            Ok(found)
+        }
         Err(error) => Err(refusal(address, error)),
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) const HEADER: usize = 12;
 /// `RTA_*`
 pub(super) mod attribute {
     pub(in crate::route) const DESTINATION: u16 = 1;
+    pub(in crate::route) const SOURCE: u16 = 2;
     pub(in crate::route) const INTERFACE: u16 = 4;
     pub(super) const GATEWAY: u16 = 5;
     pub(super) const PRIORITY: u16 = 6;

@@ -112,16 +112,32 @@ impl RouteTable {
         Ok(route)
     }
 
+    /// The route to `address` as a socket takes it that is bound to the interface with this index, to this
+    /// address of the machine, or to both. The kernel is asked each time, over the socket that the table
+    /// holds; see [`Route::through`] for what it counts as on the link.
+    ///
+    /// # Errors
+    ///
+    /// [`RouteError`], as [`Route::through`].
+    pub fn route_from(
+        &mut self,
+        address: IpAddr,
+        interface: Option<u32>,
+        source: Option<IpAddr>,
+    ) -> Result<Route, RouteError> {
+        self.questions += 1;
+        let found = kernel::ask(&mut self.netlink, address, interface, source)?;
+        let link = found.link().and_then(|interface| self.links.get(&interface));
+        found.route(address, link.map(|link| link.mtu))
+    }
+
     /// How many times the kernel was asked for a single address.
     pub const fn questions(&self) -> u64 {
         self.questions
     }
 
     fn ask(&mut self, address: IpAddr) -> Result<Route, RouteError> {
-        self.questions += 1;
-        let found = kernel::ask(&mut self.netlink, address, None)?;
-        let link = found.link().and_then(|interface| self.links.get(&interface));
-        found.route(address, link.map(|link| link.mtu))
+        self.route_from(address, None, None)
     }
 
     fn remember_source(&mut self, route: &Route) {

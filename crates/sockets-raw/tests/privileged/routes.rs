@@ -217,3 +217,30 @@ fn link_local_addresses_go_through_the_interface_named() {
         );
     });
 }
+
+/// A rule by source sends what comes from one address another way.
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn the_route_of_a_bound_socket_heeds_its_source_and_interface() {
+    in_own_network(|| {
+        many_routes();
+        ip("addr add 10.77.0.5/24 dev va");
+        ip("rule add from 10.77.0.5 lookup 77");
+        ip("route add default via 10.77.0.251 table 77");
+        ip("addr add fd77::5/64 dev va nodad");
+        let mut table = RouteTable::load().unwrap();
+        let va = Interface::by_name("va").unwrap().index;
+        for (source, router) in [("10.77.0.1", "10.77.0.254"), ("10.77.0.5", "10.77.0.251")] {
+            for interface in [None, Some(va)] {
+                let to = address("192.0.2.1");
+                let found = table.route_from(to, interface, Some(address(source))).unwrap();
+                assert_eq!((found.source, found.interface), (address(source), va));
+                assert_eq!(found.next_hop, Some(address(router)), "{source}");
+            }
+        }
+        let to = address("2001:db8::1");
+        let found = table.route_from(to, Some(va), Some(address("fd77::5"))).unwrap();
+        assert_eq!((found.source, found.next_hop), (address("fd77::5"), Some(address("fd77::fe"))));
+        assert_eq!(table.route_from(to, Some(va), None).unwrap(), Route::through(to, va).unwrap());
+    });
+}

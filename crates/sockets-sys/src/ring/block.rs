@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::PacketRing;
 use crate::address::Name;
+use crate::control::ReceivedControl;
 use crate::receive_batch::Received;
 
 /// Where in a block its status stands: at the beginning of its versioned header.
@@ -91,6 +92,7 @@ impl<'a> Iterator for Packets<'a> {
             length: word(LENGTH)? as usize,
             source: Name::from_link(packet.get(ADDRESS..)?.first_chunk()?).decode(Name::LINK_SIZE),
             timestamp: SystemTime::UNIX_EPOCH.checked_add(since),
+            control: ReceivedControl::default(),
         };
         self.at = self.at.checked_add(word(NEXT)? as usize)?;
         Some(received)

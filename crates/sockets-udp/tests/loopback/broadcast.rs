@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use sockets_udp::SendError;
+use sockets_udp::{BroadcastError, Interface, SendError};
 
 use crate::{V4, V6, on, open};
 
@@ -39,4 +39,38 @@ async fn ipv6_has_no_broadcast() {
     let socket = on(V6).broadcast(true).open().unwrap();
     let error = socket.broadcast(b"x", 9).await.unwrap_err();
     assert!(matches!(error, SendError::FamilyMismatch { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_broadcast_on_lo_stays_there_and_tells_what_it_did() {
+    let receiver = open(Ipv4Addr::UNSPECIFIED);
+    let port = receiver.local_addr().port();
+    let sender = on(Ipv4Addr::UNSPECIFIED).broadcast(true).open().unwrap();
+    let lo = Interface::from("lo");
+    // By the address there is one network, however many `lo` has.
+    let results = sender.broadcast_on(b"here", port, &Interface::from(V4)).await.unwrap();
+    let [result] = &results[..] else { panic!("{results:?}") };
+    assert_eq!((&result.interface[..], result.index), ("lo", lo.index().unwrap()));
+    assert_eq!(result.address, Ipv4Addr::LOCALHOST);
+    assert_eq!(result.target, SocketAddrV4::new(Ipv4Addr::BROADCAST, port));
+    assert!(result.result.is_ok(), "{result:?}");
+    let datagram = receiver.recv().await.unwrap();
+    assert_eq!((&datagram.data[..], datagram.source.ip()), (&b"here"[..], V4));
+    assert_eq!(datagram.destination, Some(Ipv4Addr::BROADCAST.into()));
+    assert_eq!(datagram.interface, lo.index().unwrap());
+}
+
+#[tokio::test]
+async fn what_cannot_be_broadcast_on_an_interface_is_named() {
+    let nowhere = Interface::from("nope0");
+    let allowed = on(V4).broadcast(true).open().unwrap();
+    let error = allowed.broadcast_on(b"x", 9, &nowhere).await.unwrap_err();
+    assert!(matches!(error, BroadcastError::Interface { .. }), "{error}");
+    let error = allowed.broadcast_on(b"x", 9, &Interface::from(V6)).await.unwrap_err();
+    assert!(matches!(error, BroadcastError::NoNetwork { .. }), "{error}");
+    let results = open(V4).broadcast_on(b"x", 9, &Interface::from(V4)).await.unwrap();
+    assert!(
+        matches!(&results[0].result, Err(SendError::BroadcastNotEnabled { .. })),
+        "{results:?}"
+    );
 }

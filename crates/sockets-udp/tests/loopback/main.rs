@@ -2,9 +2,13 @@
 #![cfg(test)]
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod broadcast;
+mod bulk;
+mod drops;
 mod events;
 mod lifecycle;
+mod many;
 mod multicast;
 mod peer_errors;
 mod service;

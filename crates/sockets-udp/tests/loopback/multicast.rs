@@ -114,7 +114,8 @@ async fn a_dual_stack_socket_joins_groups_of_both_families() {
         receiver.join(group, &lo()).unwrap();
         assert!(matches!(receiver.join(group, &lo()), Err(JoinError::AlreadyJoined { .. })));
     }
-    let joined = [GROUP_V4, GROUP_V6].map(|group| Membership { group, interface: index });
+    let joined =
+        [GROUP_V4, GROUP_V6].map(|group| Membership { group, source: None, interface: index });
     assert_eq!(receiver.memberships(), joined);
 
     let target = SocketAddr::new(GROUP_V4, receiver.local_addr().port());
@@ -158,7 +159,7 @@ async fn memberships_are_listed_by_index_and_told_as_events() {
     let socket = open(ANY_V4);
     let mut events = socket.events();
     let index = lo().index().unwrap();
-    let membership = Membership { group: GROUP_V4, interface: index };
+    let membership = Membership { group: GROUP_V4, source: None, interface: index };
     socket.join(GROUP_V4, &lo()).unwrap();
     assert_eq!(socket.memberships(), [membership]);
     // The same interface under another name.
@@ -166,8 +167,9 @@ async fn memberships_are_listed_by_index_and_told_as_events() {
     assert_eq!(socket.memberships(), []);
 
     assert_eq!(events.recv().await, Some(Event::Bound { local: socket.local_addr() }));
-    assert_eq!(events.recv().await, Some(Event::Joined { group: GROUP_V4, interface: index }));
-    assert_eq!(events.recv().await, Some(Event::Left { group: GROUP_V4, interface: index }));
+    let (group, source, interface) = (GROUP_V4, None, index);
+    assert_eq!(events.recv().await, Some(Event::Joined { group, source, interface }));
+    assert_eq!(events.recv().await, Some(Event::Left { group, source, interface }));
 }
 
 #[tokio::test]
@@ -215,4 +217,82 @@ async fn a_closed_socket_is_in_no_group() {
 async fn an_unknown_interface_to_send_from_is_an_error_of_opening() {
     let error = on(V4).multicast_interface(Interface::Index(u32::MAX)).open().unwrap_err();
     assert!(matches!(error, sockets_udp::BindError::MulticastInterface { .. }), "{error}");
+}
+
+/// The first source is heard, the second only while it is joined, too.
+async fn only_joined_sources_are_heard(any: IpAddr, own: [IpAddr; 2], group: IpAddr) {
+    let receiver = open(any);
+    let target = SocketAddr::new(group, receiver.local_addr().port());
+    let [first, second] = own.map(sender);
+    receiver.join_source(group, own[0], &lo()).unwrap();
+    second.send_to(b"not joined", target).await.unwrap();
+    first.send_to(b"1", target).await.unwrap();
+    let datagram = receiver.recv().await.unwrap();
+    assert_eq!((&datagram.data[..], datagram.source), (&b"1"[..], first.local_addr()));
+    assert_eq!(datagram.destination, Some(group));
+    assert_eq!(datagram.interface, lo().index().unwrap());
+
+    receiver.join_source(group, own[1], &lo()).unwrap();
+    second.send_to(b"2", target).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap().data, "2");
+
+    receiver.leave_source(group, own[0], &lo()).unwrap();
+    first.send_to(b"left", target).await.unwrap();
+    second.send_to(b"3", target).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap().data, "3");
+}
+
+#[tokio::test]
+async fn a_group_joined_for_a_source_is_heard_from_it_only() {
+    let other = IpAddr::V4(Ipv4Addr::new(127, 71, 4, 1));
+    // Source-specific (RFC 4607).
+    let group = IpAddr::V4(Ipv4Addr::new(232, 255, 71, 1));
+    only_joined_sources_are_heard(ANY_V4, [V4, other], group).await;
+    only_joined_sources_are_heard(ANY_V6, [V4, other], group).await;
+}
+
+#[tokio::test]
+async fn memberships_for_one_and_for_every_source_are_not_mixed() {
+    let socket = open(ANY_V6);
+    let mut events = socket.events();
+    let interface = lo().index().unwrap();
+    let other = IpAddr::V4(Ipv4Addr::new(127, 71, 4, 1));
+    for (group, own) in [(GROUP_V4, V4), (GROUP_V6, V6)] {
+        socket.join_source(group, own, &lo()).unwrap();
+        for error in [
+            socket.join_source(group, own, &lo()).unwrap_err(),
+            socket.join(group, &lo()).unwrap_err(),
+        ] {
+            assert!(matches!(error, JoinError::AlreadyJoined { .. }), "{error}");
+        }
+        assert_eq!(socket.memberships(), [Membership { group, source: Some(own), interface }]);
+        let error = socket.leave(group, &lo()).unwrap_err();
+        assert!(matches!(error, LeaveError::NotJoined { .. }), "{error}");
+        socket.leave_source(group, own, &lo()).unwrap();
+        let error = socket.leave_source(group, own, &lo()).unwrap_err();
+        assert!(matches!(error, LeaveError::NotJoined { .. }), "{error}");
+        socket.join(group, &lo()).unwrap();
+        let error = socket.join_source(group, own, &lo()).unwrap_err();
+        assert!(matches!(error, JoinError::AlreadyJoined { .. }), "{error}");
+        socket.leave(group, &lo()).unwrap();
+    }
+    socket.join_source(GROUP_V4, other, &lo()).unwrap();
+    assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
+    let (group, source) = (GROUP_V4, Some(V4));
+    assert_eq!(events.recv().await, Some(Event::Joined { group, source, interface }));
+    assert_eq!(events.recv().await, Some(Event::Left { group, source, interface }));
+
+    for no_source in [V6, ANY_V4, GROUP_V4, IpAddr::V4(Ipv4Addr::BROADCAST)] {
+        let error = socket.join_source(GROUP_V4, no_source, &lo()).unwrap_err();
+        assert!(matches!(error, JoinError::NotSource { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn memberships_on_an_interface_that_is_there_stay() {
+    let socket = open(ANY_V4);
+    socket.join(GROUP_V4, &lo()).unwrap();
+    let report = socket.refresh_memberships();
+    assert_eq!((report.rejoined.len(), report.lost.len()), (0, 0));
+    assert_eq!(socket.memberships().len(), 1);
 }

@@ -179,3 +179,26 @@ async fn defect_4_the_statistics_are_what_went_over_the_socket() {
     assert_eq!((received.messages_received, received.bytes_received), (4, 3028));
     assert_eq!((received.active, received.closed), (1, 0));
 }
+
+/// An IPv6 datagram may be longer than `lo` takes in one piece.
+#[tokio::test]
+async fn a_datagram_too_long_for_the_path_is_told_what_the_path_takes() {
+    let mtu: usize =
+        std::fs::read_to_string("/sys/class/net/lo/mtu").unwrap().trim().parse().unwrap();
+    let headers = 48;
+    assert!(mtu < MAX_PAYLOAD_V6 + headers, "lo takes any datagram");
+    let there = open(V6);
+    let data = vec![1; MAX_PAYLOAD_V6];
+    let whole = on(V6).dont_fragment(true).open().unwrap();
+    let error = whole.send_to(&data, there.local_addr()).await.unwrap_err();
+    assert!(
+        matches!(error, SendError::ExceedsMtu { size: MAX_PAYLOAD_V6, limit, dont_fragment: true, .. }
+            if limit == Some(mtu - headers)),
+        "{error:?}"
+    );
+    whole.send_to(&data[..mtu - headers], there.local_addr()).await.unwrap();
+    assert_eq!(there.recv().await.unwrap().data.len(), mtu - headers);
+    let fragmenting = open(V6);
+    fragmenting.send_to(&data, there.local_addr()).await.unwrap();
+    assert_eq!(there.recv().await.unwrap().data, data);
+}

@@ -4,6 +4,9 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use super::Admission;
+use crate::engine::LocalError;
+
 /// How long what was read is taken as true.
 const FRESH: Duration = Duration::from_millis(100);
 /// The kernel's table of IPv4 neighbours (`arp_seq_show` in `net/ipv4/arp.c`).
@@ -16,7 +19,51 @@ pub(crate) struct Neighbours {
     unresolved: HashSet<Ipv4Addr>,
 }
 
+/// Nothing is shared.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shared;
+
+impl Shared {
+    pub(crate) fn new(_source: Option<IpAddr>, _interface: Option<&str>) -> Self {
+        Self
+    }
+}
+
 impl Neighbours {
+    pub(crate) fn new(_shared: &Shared) -> Self {
+        Self::default()
+    }
+
+    /// Nothing is known of ways here.
+    #[expect(clippy::unused_self, reason = "as where there is netlink")]
+    pub(crate) fn admit(&mut self, _now: Instant, _target: IpAddr) -> Admission {
+        Admission::Go
+    }
+
+    /// There is nothing to ask about.
+    #[expect(clippy::unused_self, reason = "as where there is netlink")]
+    pub(crate) fn is_admitted(&self, _target: IpAddr) -> bool {
+        true
+    }
+
+    /// Nothing is looked at ahead of time here.
+    #[expect(clippy::unused_self, reason = "as where there is netlink")]
+    pub(crate) fn look(&mut self, _now: Instant) {}
+
+    /// Why the kernel did not reach `target`, as it said: a link that is down is to it one more neighbour
+    /// that does not answer.
+    pub(crate) fn cause(&mut self, now: Instant, target: IpAddr, said: LocalError) -> LocalError {
+        match said {
+            LocalError::NeighbourUnresolved => self.failure(now, target).unwrap_or(said),
+            said => said,
+        }
+    }
+
+    /// Why the silence of `target` is this machine's own doing, where it is.
+    pub(crate) fn failure(&mut self, now: Instant, target: IpAddr) -> Option<LocalError> {
+        self.is_unresolved(now, target).then_some(LocalError::NeighbourUnresolved)
+    }
+
     /// Whether the kernel looks, or looked, for `address` on a link and nobody answered.
     pub(crate) fn is_unresolved(&mut self, now: Instant, address: IpAddr) -> bool {
         let IpAddr::V4(address) = address else { return false };

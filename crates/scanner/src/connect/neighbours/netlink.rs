@@ -1,35 +1,257 @@
-//! By the kernel's tables of neighbours and routes (rtnetlink(7)): both families, and routers too.
+//! By the kernel's tables of neighbours, routes and interfaces (rtnetlink(7)): both families, and routers
+//! too.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sockets_raw::{Neighbours as Table, RouteTable};
+use sockets_raw::{Interface, NeighbourState, Neighbours as Table};
 
-/// How long what was read is taken as true.
+use super::Admission;
+use super::places::{Fate, Places};
+use crate::engine::LocalError;
+use crate::raw::Hop;
+use crate::raw::paths::{Path, Paths, Way};
+
+/// How long what was read of the neighbours is taken as true, and for how many times as long as the
+/// reading takes: the table may have been made a large one.
 const FRESH: Duration = Duration::from_millis(100);
+const READING_COSTS_AT_MOST: u32 = 20;
+/// Hosts remembered between two readings.
+const MOST_ADMITTED: usize = 1 << 16;
+/// What is found leaves the table after five seconds at the earliest: so it is seen.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+/// Room for neighbours, where the system does not say (`neigh_default` in `net/ipv4/arp.c`): as in a
+/// network namespace, which has none of its own.
+const USUAL_ROOM: usize = 1_024;
 
-/// The neighbours, and the way to them. Where the kernel does not tell, nothing is known.
-#[derive(Debug, Default)]
+/// What all workers of a scan share: which way is asked for, and how many neighbours are looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    source: Option<IpAddr>,
+    interface: Option<u32>,
+    /// IPv4 and IPv6; counted when they are first needed.
+    places: Arc<[Mutex<Option<Places>>; 2]>,
+}
+
+impl Shared {
+    /// From `source` and by `interface`, where they are given.
+    pub(crate) fn new(source: Option<IpAddr>, interface: Option<&str>) -> Self {
+        let index = |name| Interface::by_name(name).ok().map(|interface| interface.index);
+        Self { source, interface: interface.and_then(index), places: Arc::default() }
+    }
+}
+
+/// One worker's view. Where the kernel does not tell, nothing is known.
+#[derive(Debug)]
 pub(crate) struct Neighbours {
-    read: Option<Instant>,
-    known: Option<(RouteTable, Table)>,
+    shared: Shared,
+    known: Option<Known>,
+    is_asked: bool,
+    /// Hosts that probes may go to until the neighbours are read again: nothing is looked up or locked for
+    /// their further ports.
+    admitted: HashSet<IpAddr>,
+}
+
+#[derive(Debug)]
+struct Known {
+    paths: Paths,
+    table: Table,
+    read: Instant,
+    fresh: Duration,
 }
 
 impl Neighbours {
-    /// Whether the kernel looks, or looked, on a link for `address`, or for the router before it, and
-    /// nobody answered.
-    pub(crate) fn is_unresolved(&mut self, now: Instant, address: IpAddr) -> bool {
-        if self.read.is_none_or(|read| now.saturating_duration_since(read) >= FRESH) {
-            self.read = Some(now);
-            self.known = match self.known.take() {
-                Some((routes, mut table)) => table.refresh().ok().map(|()| (routes, table)),
-                None => RouteTable::load().ok().zip(Table::load().ok()),
-            };
-        }
-        let Some((routes, table)) = &mut self.known else { return false };
-        let route = routes.route(address).ok().filter(|route| !route.is_local());
-        route.is_some_and(|route| table.is_unresolved(route.interface, route.link_target()))
+    pub(crate) fn new(shared: &Shared) -> Self {
+        Self { shared: shared.clone(), known: None, is_asked: false, admitted: HashSet::new() }
     }
+
+    /// Whether a probe to `target`, another machine, may leave now.
+    pub(crate) fn admit(&mut self, now: Instant, target: IpAddr) -> Admission {
+        if self.admitted.contains(&target) {
+            return Admission::Go;
+        }
+        let admission = self.admit_anew(now, target);
+        if admission == Admission::Go {
+            if self.admitted.len() >= MOST_ADMITTED {
+                self.admitted.clear();
+            }
+            self.admitted.insert(target);
+        }
+        admission
+    }
+
+    /// Whether that was said of `target` not long ago.
+    pub(crate) fn is_admitted(&self, target: IpAddr) -> bool {
+        self.admitted.contains(&target)
+    }
+
+    fn admit_anew(&mut self, now: Instant, target: IpAddr) -> Admission {
+        let hop = match self.path_to(target) {
+            // Without the tables the kernel is left to find out.
+            None | Some(Err(LocalError::Resources)) => return Admission::Go,
+            Some(Err(error)) => return Admission::Refused(error),
+            Some(Ok(Path { way: Way::Ethernet { hop, .. }, .. })) => hop,
+            Some(Ok(_)) => return Admission::Go,
+        };
+        if self.take_place(now, hop) {
+            return Admission::Go;
+        }
+        self.read(now, FRESH);
+        if self.take_place(now, hop) { Admission::Go } else { Admission::Wait }
+    }
+
+    fn take_place(&self, now: Instant, hop: Hop) -> bool {
+        self.places(hop).as_mut().is_none_or(|places| places.admit(now, hop))
+    }
+
+    /// Looks at what has changed, if it is time to, once there was anybody to look for.
+    pub(crate) fn look(&mut self, now: Instant) {
+        if let Some(known) = &mut self.known {
+            known.paths.look(now);
+            self.read(now, AT_LEAST_EVERY);
+        }
+    }
+
+    /// Whether the kernel looks, or looked, on a link for `target`, or for the router before it, and
+    /// nobody answered.
+    pub(crate) fn is_unresolved(&mut self, now: Instant, target: IpAddr) -> bool {
+        let Some(Ok(Path { way: Way::Ethernet { hop, .. }, .. })) = self.path_to(target) else {
+            return false;
+        };
+        self.read(now, FRESH);
+        self.known
+            .as_ref()
+            .is_some_and(|known| known.table.is_unresolved(hop.interface, hop.address))
+    }
+
+    /// Why the kernel did not reach `target`, as it said: a link that is down is to it one more neighbour
+    /// that does not answer.
+    pub(crate) fn cause(&mut self, now: Instant, target: IpAddr, said: LocalError) -> LocalError {
+        match said {
+            LocalError::NeighbourUnresolved => self.failure(now, target).unwrap_or(said),
+            said => said,
+        }
+    }
+
+    /// Why the silence of `target`, another machine, is this machine's own doing, where it is. Of a
+    /// neighbour that was never found nothing was asked, whatever has become of its place in the table.
+    pub(crate) fn failure(&mut self, now: Instant, target: IpAddr) -> Option<LocalError> {
+        let hop = match self.known()?.paths.failure(now, target) {
+            Err(LocalError::Resources) => return None,
+            Err(error) => return Some(error),
+            Ok(Path { way: Way::Ethernet { hop, .. }, .. }) => hop,
+            Ok(_) => return None,
+        };
+        self.read(now, FRESH);
+        if self.was_found(hop)? {
+            return None;
+        }
+        // Where a link goes down its neighbours are forgotten: that is the cause then.
+        let known = self.known.as_mut()?;
+        if known.paths.looked() < known.read {
+            known.paths.look_at_once(now);
+        }
+        Some(known.paths.failure(now, target).err().unwrap_or(LocalError::NeighbourUnresolved))
+    }
+
+    fn was_found(&self, hop: Hop) -> Option<bool> {
+        let state = self.known.as_ref()?.table.find(hop.interface, hop.address);
+        let mut places = self.places(hop);
+        let places = places.as_mut()?;
+        Some(match state.map(|neighbour| fate_of(neighbour.state)) {
+            Some(Fate::Found) => {
+                places.find(hop);
+                true
+            }
+            Some(Fate::Given | Fate::Open) => {
+                places.lose(hop);
+                false
+            }
+            None => places.is_found(hop),
+        })
+    }
+
+    fn path_to(&mut self, target: IpAddr) -> Option<Result<Path, LocalError>> {
+        Some(self.known()?.paths.to(target))
+    }
+
+    fn known(&mut self) -> Option<&mut Known> {
+        if !std::mem::replace(&mut self.is_asked, true) {
+            self.known = Known::load(&self.shared);
+            if let Some(known) = &self.known {
+                self.shared.count_others(&known.table);
+            }
+        }
+        self.known.as_mut()
+    }
+
+    /// Reads the neighbours, where what is known is older than `at_most`.
+    fn read(&mut self, now: Instant, at_most: Duration) {
+        let Some(known) = &mut self.known else { return };
+        if now.saturating_duration_since(known.read) < known.fresh.max(at_most) {
+            return;
+        }
+        known.read = now;
+        self.admitted.clear();
+        // After an error, what was known before holds.
+        if known.table.refresh().is_err() {
+            return;
+        }
+        known.fresh = FRESH.max(now.elapsed() * READING_COSTS_AT_MOST);
+        for places in &*self.shared.places {
+            if let Some(places) = &mut *lock(places) {
+                places.learn(|hop| {
+                    let known = known.table.find(hop.interface, hop.address);
+                    known.map_or(Fate::Open, |neighbour| fate_of(neighbour.state))
+                });
+            }
+        }
+    }
+
+    fn places(&self, hop: Hop) -> MutexGuard<'_, Option<Places>> {
+        lock(&self.shared.places[usize::from(hop.address.is_ipv6())])
+    }
+}
+
+impl Shared {
+    fn count_others(&self, table: &Table) {
+        for (v6, places) in self.places.iter().enumerate() {
+            let others = table.iter().filter(|(_, address, neighbour)| {
+                usize::from(address.is_ipv6()) == v6 && fate_of(neighbour.state) != Fate::Given
+            });
+            let family = ["ipv4", "ipv6"][v6];
+            lock(places).get_or_insert_with(|| Places::new(room_for(family), others.count()));
+        }
+    }
+}
+
+impl Known {
+    fn load(shared: &Shared) -> Option<Self> {
+        let paths = Paths::load(shared.interface, shared.source).ok()?;
+        let table = Table::load().ok()?;
+        Some(Self { paths, table, read: Instant::now(), fresh: FRESH })
+    }
+}
+
+fn lock(places: &Mutex<Option<Places>>) -> MutexGuard<'_, Option<Places>> {
+    // A worker that panicked leaves whole entries behind.
+    places.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const fn fate_of(state: NeighbourState) -> Fate {
+    match state {
+        NeighbourState::Failed => Fate::Given,
+        NeighbourState::None | NeighbourState::Incomplete => Fate::Open,
+        _ => Fate::Found,
+    }
+}
+
+fn room_for(family: &str) -> usize {
+    let path = format!("/proc/sys/net/{family}/neigh/default/gc_thresh3");
+    let text = std::fs::read_to_string(path).ok();
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(USUAL_ROOM)
 }
 
 #[cfg(test)]
@@ -38,10 +260,25 @@ mod tests {
 
     #[test]
     fn this_machine_is_no_unresolved_neighbour() {
-        let mut neighbours = Neighbours::default();
+        let mut neighbours = Neighbours::new(&Shared::new(None, None));
+        let now = Instant::now();
         for address in ["127.0.0.1", "::1"] {
-            assert!(!neighbours.is_unresolved(Instant::now(), address.parse().unwrap()));
+            let address = address.parse().unwrap();
+            assert!(!neighbours.is_unresolved(now, address));
+            assert_eq!(neighbours.admit(now, address), Admission::Go);
         }
         assert!(neighbours.known.is_some());
+    }
+
+    /// TEST-NET-3 (RFC 5737) is no neighbour on loopback, and nothing leaves this machine by it.
+    #[test]
+    fn loopback_leads_to_no_other_machine() {
+        let other = "203.0.113.77".parse().unwrap();
+        for shared in
+            [Shared::new(None, Some("lo")), Shared::new(Some("127.0.0.1".parse().unwrap()), None)]
+        {
+            let mut neighbours = Neighbours::new(&shared);
+            assert!(matches!(neighbours.admit(Instant::now(), other), Admission::Refused(_)));
+        }
     }
 }

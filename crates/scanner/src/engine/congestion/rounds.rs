@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// Probes sent in such a span are looked at together.
 pub(super) const ROUND: Duration = Duration::from_millis(100);
+/// Rounds of the last second, the one under way included.
+const ROUNDS_LATELY: usize = 11;
 /// Rounds remembered; what became of probes sent before is of no more use.
 const REMEMBERED: usize = 64;
 /// How long it takes to learn of a loss, before one was learned of.
@@ -77,6 +79,16 @@ impl Rounds {
     pub(super) fn sending(&self) -> f64 {
         let now = self.latest.back().map_or(0.0, |(_, round)| round.sent as f64);
         self.sending.unwrap_or(now / ROUND.as_secs_f64())
+    }
+
+    /// How much was sent per second over the last second.
+    pub(super) fn sending_lately(&self) -> f64 {
+        let lately = self.latest.iter().rev().take(ROUNDS_LATELY);
+        let ended = lately.clone().filter(|(_, round)| !round.span.is_zero());
+        let (sent, span) = ended.fold((0, Duration::ZERO), |(sent, span), (_, round)| {
+            (sent + round.sent, span + round.span)
+        });
+        if span.is_zero() { self.sending() } else { sent as f64 / span.as_secs_f64() }
     }
 
     pub(super) fn sent(&mut self) {

@@ -93,3 +93,35 @@ fn an_overrun_cuts_at_once_and_is_forgotten() {
     let later = run(&mut judge, start, 500, 8_000, &clean);
     assert!(later > 50_000.0, "{later}");
 }
+
+#[test]
+fn attempts_that_run_out_cut_the_pace_to_what_gets_through() {
+    let (mut judge, start) = judge();
+    // Too few answers for a trial: 10 a second.
+    run(&mut judge, start, 0, 2_000, &Path { capacity: 10.0, loss: 0.0 });
+    assert_eq!((judge.ceiling(), judge.slowdowns()), (None, 0));
+    assert!(judge.slow_down(0.9));
+    let ceiling = judge.ceiling().unwrap();
+    assert!((4_000.0..6_000.0).contains(&ceiling), "{ceiling} of 50,000");
+    assert!(judge.slow_down(0.5), "it helped, and may help more");
+    assert!(judge.ceiling().unwrap() <= ceiling / 2.0);
+    assert!(!judge.slow_down(0.49), "it did not help");
+    assert_eq!(judge.slowdowns(), 2);
+}
+
+#[test]
+fn the_pace_is_cut_a_few_times_at_most() {
+    let (mut judge, start) = judge();
+    run(&mut judge, start, 0, 2_000, &Path { capacity: 10.0, loss: 0.0 });
+    let cuts = (0..100).take_while(|cut| judge.slow_down(0.99 * 0.89_f64.powi(*cut))).count();
+    assert!((2..10).contains(&cuts), "{cuts}");
+    assert!((judge.ceiling().unwrap() - LEAST_RATE).abs() < 1.0);
+}
+
+#[test]
+fn loss_that_a_trial_has_shown_to_be_the_paths_own_is_no_reason_to_be_slow() {
+    let (mut judge, start) = judge();
+    run(&mut judge, start, 0, 3_000, &Path { capacity: 1e9, loss: 0.36 });
+    assert!(!judge.slow_down(0.36));
+    assert_eq!((judge.ceiling(), judge.slowdowns()), (None, 0));
+}

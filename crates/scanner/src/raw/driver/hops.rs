@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::neighbours::{EthernetAddress, Hop, Neighbour, Standing};
 use super::super::paths::{Path, Way};
-use super::RawDriver;
+use super::{RawDriver, unsent};
 use crate::engine::{Engine, LocalError, Probe};
 
 impl RawDriver<'_> {
@@ -16,7 +16,7 @@ impl RawDriver<'_> {
     }
 
     pub(super) fn release(&mut self, now: Instant, hop: Hop, neighbour: Neighbour) {
-        self.known.insert(hop, (now, neighbour));
+        self.know(now, hop, neighbour);
         for probe in self.parked.release(hop) {
             if !is_live(&self.engine, &probe) {
                 continue;
@@ -48,9 +48,8 @@ impl RawDriver<'_> {
             }
             (source, _) => source,
         };
-        let engine = &mut self.engine;
-        let unsent = |id, error| engine.handle_local_error(now, id, error);
-        self.links.ask(hop, own, source, unsent)
+        let Self { engine, paths, links, .. } = self;
+        links.ask(hop, own, source, |one| unsent(engine, paths, now, one))
     }
 
     /// Asks again for the hops that probes have waited for long enough.

@@ -11,7 +11,7 @@ use tempfile::tempdir;
 use super::super::*;
 use crate::engine::{Engine, LocalError, Reply};
 use crate::prober::{ProbeError, WorkSource, Worked, feed, tell};
-use crate::state::Reason;
+use crate::state::{Reason, Tally};
 
 /// Between two looks at the network.
 const STEP: Duration = Duration::from_millis(20);
@@ -23,6 +23,10 @@ struct Network {
     workers: AtomicU64,
     /// Every so many ports one is never to be judged.
     lost_every: Option<u16>,
+    /// To every so many ports there is no route.
+    unroutable_every: Option<u16>,
+    /// It is not of this machine: no socket of our own is met there.
+    remote: bool,
 }
 
 impl Prober for Network {
@@ -39,8 +43,11 @@ impl Prober for Network {
             for _ in 0..64 {
                 let Some(probe) = engine.poll_probe(now) else { break };
                 let port = probe.target.port();
-                let lost = self.lost_every.is_some_and(|every| port % every == 0);
-                if lost || (first && port % 5 == 0) {
+                let one_of = |every: Option<u16>| every.is_some_and(|every| port % every == 0);
+                let lost = one_of(self.lost_every);
+                if one_of(self.unroutable_every) {
+                    engine.handle_local_error(now, probe.id, LocalError::NoRoute);
+                } else if lost || (first && !self.remote && port % 5 == 0) {
                     engine.handle_local_error(now, probe.id, LocalError::OwnSocket);
                 } else {
                     let reply = if port % 7 == 0 { Reply::Open } else { Reply::Closed };
@@ -59,7 +66,7 @@ impl Prober for Network {
     }
 
     fn may_defer(&self, _address: IpAddr) -> bool {
-        true
+        !self.remote
     }
 }
 
@@ -111,6 +118,35 @@ fn run(scan: &Scan, network: &Network, crash_at: usize, left: &Path) -> (Told, S
     (told, summary.unwrap())
 }
 
+/// Of every host of two groups one port is asked again after all others: the hosts are known by then.
+#[test]
+fn a_host_that_is_met_again_is_told_once() {
+    let folder = tempdir().unwrap();
+    let scan = |file: &str| {
+        let target: crate::TargetSpec = "127.0.0.0/17".parse().unwrap();
+        let mut scan = Scan::builder()
+            .targets(crate::resolve(&[target], None).unwrap(), Vec::new())
+            .ports(&"1-2".parse().unwrap())
+            .resume(folder.path().join(file))
+            .build()
+            .unwrap();
+        scan.workers = 2;
+        scan
+    };
+    let left = folder.path().join("left");
+    let failing = Network { remote: true, unroutable_every: Some(2), ..Network::default() };
+    let (told, summary) = run(&scan("left.begun"), &failing, usize::MAX, &left);
+    let hosts = 1 << 15;
+    assert_eq!(
+        (told.hosts.len(), summary.hosts_up, summary.tally.errors),
+        (hosts, 1 << 15, 1 << 15)
+    );
+    let again = Network { remote: true, ..Network::default() };
+    let (told, summary) = run(&scan("left.begun"), &again, usize::MAX, &left);
+    assert!(told.hosts.len() == hosts && told.hosts.values().all(|times| *times == 1));
+    assert_eq!((summary.hosts_up, summary.tally.closed, summary.unfinished), (1 << 15, 1 << 16, 0));
+}
+
 proptest! {
     // Each case waits for the disk.
     #![proptest_config(ProptestConfig::with_cases(40))]
@@ -144,13 +180,47 @@ proptest! {
             (tally, summary.hosts_up, summary.unfinished, summary.first_error)
         };
         prop_assert_eq!(counts(&resumed), counts(&summary));
-prop_assert!(resumed.tally.sent + resumed.tally.errors >= before.done);
+        prop_assert!(resumed.tally.sent + resumed.tally.errors >= before.done);
         prop_assert!(before.done <= before.probes);
         prop_assert!(resumed.resumed);
         drop(last);
         let finished = scan(&path("b"), shard);
-        prop_assert!(finished.resumed().unwrap().is_finished());
+        // What could not be asked is still to be asked.
+        prop_assert_eq!(finished.resumed().unwrap().is_finished(), lost_every.is_none());
         let (again, _) = run(&finished, &network(), usize::MAX, &path("c"));
         prop_assert!(again == expected);
+    }
+
+    /// Two runs that cannot ask some ports, both killed, and a third that can: it tells what one whole
+    /// run tells that can ask all.
+    #[test]
+    fn what_could_not_be_asked_is_asked_again(
+        first in 1_usize..900,
+        second in 1_usize..900,
+        every in prop::sample::select(vec![(2, 2), (3, 3), (3, 4), (40, 7)]),
+    ) {
+        let folder = tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (expected, summary) =
+            run(&scan(&path("whole.begun"), "1/1"), &Network::default(), 1, &path("whole"));
+        let failing =
+            |every| Network { unroutable_every: Some(every), ..Network::default() };
+        let (told, failed) = run(&scan(&path("a.begun"), "1/1"), &failing(every.0), first, &path("a"));
+        prop_assert_eq!((failed.unfinished, failed.first_error), (0, Some(Reason::NoRoute)));
+        prop_assert_eq!(failed.tally.errors, 8 * u64::from(500 / every.0));
+        prop_assert!(told.ports.values().all(|reasons| reasons.len() == 1));
+        std::fs::copy(path("a"), path("b.begun")).unwrap();
+        run(&scan(&path("b.begun"), "1/1"), &failing(every.1), second, &path("b"));
+        std::fs::copy(path("b"), path("c.begun")).unwrap();
+        let (told, resumed) =
+            run(&scan(&path("c.begun"), "1/1"), &Network::default(), usize::MAX, &path("c"));
+        prop_assert!(told == expected, "each port and host once, as a whole run");
+        let counts = |summary: &ScanSummary| {
+            let sent = 0;
+            (Tally { sent, ..summary.tally }, summary.hosts_up, summary.unfinished)
+        };
+        prop_assert_eq!(counts(&resumed), counts(&summary));
+        prop_assert_eq!(resumed.first_error, None);
+        prop_assert!(scan(&path("c"), "1/1").resumed().unwrap().is_finished());
     }
 }

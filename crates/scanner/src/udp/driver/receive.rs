@@ -28,7 +28,7 @@ impl UdpDriver {
 
     fn datagram(&mut self, name: SocketName, sender: SocketAddr) {
         let Some(target) = name.answered_by(sender) else { return };
-        let Some(id) = self.answered_attempt(name, target) else { return };
+        let Some((target, id)) = self.answered(name, target) else { return };
         if self.config.is_own_socket(sender) {
             // One of ours asked one of ours, before that was known as such: no service.
             return;
@@ -51,15 +51,28 @@ impl UdpDriver {
 
     fn error(&mut self, name: SocketName, target: SocketAddr, error: IcmpError) {
         let Some(id) = self.answered_attempt(name, target) else { return };
-        let Self { engine, config, asked, .. } = self;
+        let Self { engine, config, asked, neighbours, .. } = self;
         let now = Instant::now();
         match meaning(error, target.ip(), &config.links) {
             Ok(reply) => {
                 asked.note_answer(target, id.attempt(), reply == Reply::PortUnreachable);
                 engine.handle_reply(now, id, reply);
             }
-            Err(error) => engine.handle_local_error(now, id, error),
+            Err(error) => {
+                let cause = neighbours.cause(now, target.ip(), error);
+                engine.handle_local_error(now, id, cause);
+            }
         }
+    }
+
+    /// What a datagram from there answers: a question to it, or else one to many hosts, of which it is one.
+    fn answered(&self, name: SocketName, from: SocketAddr) -> Option<(SocketAddr, ProbeId)> {
+        if let Some(id) = self.answered_attempt(name, from) {
+            return Some((from, id));
+        }
+        // Of two it cannot be told which it answers.
+        let [many] = self.many.get(&(from.is_ipv6(), from.port()))?[..] else { return None };
+        Some((many, self.answered_attempt(name, many)?))
     }
 
     /// Which attempt at a port that is under way is answered by what came to that socket.

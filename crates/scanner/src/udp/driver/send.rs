@@ -6,7 +6,8 @@ use ports_core::Port;
 use rustix::io::Errno;
 use socket2::SockAddr;
 
-use super::{UdpDriver, is_missing};
+use super::{Parked, UdpDriver};
+use crate::connect::neighbours::Admission;
 use crate::connect::outcome::open_error;
 use crate::engine::{LocalError, Probe, ProbeId};
 use crate::udp::question::questions;
@@ -18,6 +19,17 @@ const SEND_TRIES: usize = 16;
 /// How often the probes that wait for a neighbour are looked at.
 const PARKED_LOOK: Duration = Duration::from_millis(100);
 
+/// How a datagram would fare.
+enum Way {
+    /// It leaves, as far as is known.
+    Open,
+    /// The kernel looks for the neighbour, so far in vain.
+    Unresolved,
+    /// It cannot look for yet another one now.
+    NoRoom,
+    Refused(LocalError),
+}
+
 impl UdpDriver {
     pub(super) fn launch(&mut self, probe: &Probe) {
         let target = probe.target;
@@ -25,42 +37,77 @@ impl UdpDriver {
             self.asked.end(target);
             return self.local_error(probe.id, LocalError::OwnSocket);
         }
-        let name = SocketName::of(target, probe.id.attempt());
+        let name = self.config.socket_for(target, probe.id.attempt());
         if let Err(error) = self.sockets.open(name, &self.config) {
             return self.local_error(probe.id, open_error(&error));
         }
         let Some(group) = self.engine.group_of(probe.id) else { return };
         self.asked.ask(probe, group);
-        let Self { config, neighbours, asked, .. } = self;
-        let now = Instant::now();
-        if is_missing(neighbours, &config.links, now, target.ip())
-            && !asked.may_knock(now, target.ip())
-        {
-            self.parked.push(*probe);
-            return;
+        match self.way_to(probe) {
+            Way::Open => self.ask(name, probe),
+            Way::Refused(error) => self.local_error(probe.id, error),
+            Way::NoRoom => {
+                self.engine.hold_for_room(probe.id);
+                self.parked.push(Parked { probe: *probe, for_neighbour: false });
+            }
+            Way::Unresolved if self.asked.may_knock(Instant::now(), target.ip()) => {
+                self.ask(name, probe);
+            }
+            Way::Unresolved => {
+                self.engine.hold_for_neighbour(Instant::now(), probe.id);
+                self.parked.push(Parked { probe: *probe, for_neighbour: true });
+            }
         }
-        self.ask(name, probe);
     }
 
-    /// Sends the probes whose neighbours were found meanwhile.
+    /// Sends the probes whose neighbours were found meanwhile, or may be looked for now.
     pub(super) fn send_parked(&mut self) {
         let now = Instant::now();
         if self.parked.is_empty() || now.saturating_duration_since(self.parked_seen) < PARKED_LOOK {
             return;
         }
         self.parked_seen = now;
-        for probe in std::mem::take(&mut self.parked) {
+        for parked in std::mem::take(&mut self.parked) {
+            let probe = parked.probe;
             let Probe { id, target } = probe;
             let is_latest = self.asked.latest(target) == Some(id);
-            if !is_latest || self.engine.find(id.index(), target, id.attempt()).is_none() {
+            if !is_latest || self.engine.find(id.index(), target, id.attempt()) != Some(id) {
                 continue;
             }
-            if is_missing(&mut self.neighbours, &self.config.links, now, target.ip()) {
-                self.parked.push(probe);
-            } else {
-                self.engine.note_departed(now, id);
-                self.ask(SocketName::of(target, id.attempt()), &probe);
+            match self.way_to(&probe) {
+                Way::Open => {
+                    self.engine.note_departed(now, id);
+                    self.ask(self.config.socket_for(target, id.attempt()), &probe);
+                }
+                Way::Refused(error) => self.local_error(id, error),
+                Way::Unresolved if !parked.for_neighbour => {
+                    // It is looked for already: from now on there is an end to that.
+                    self.engine.hold_for_neighbour(now, id);
+                    self.parked.push(Parked { for_neighbour: true, ..parked });
+                }
+                Way::NoRoom | Way::Unresolved => self.parked.push(parked),
             }
+        }
+    }
+
+    fn way_to(&mut self, probe: &Probe) -> Way {
+        let (now, host) = (Instant::now(), probe.target.ip());
+        if self.config.links.is_local(host) {
+            return Way::Open;
+        }
+        match self.neighbours.admit(now, host) {
+            Admission::Refused(LocalError::InvalidAddress) => {
+                // A group, or everybody on a link: whoever hears it answers.
+                let many = self.many.entry((host.is_ipv6(), probe.target.port())).or_default();
+                if !many.contains(&probe.target) {
+                    many.push(probe.target);
+                }
+                Way::Open
+            }
+            Admission::Refused(error) => Way::Refused(error),
+            Admission::Wait => Way::NoRoom,
+            Admission::Go if self.neighbours.is_unresolved(now, host) => Way::Unresolved,
+            Admission::Go => Way::Open,
         }
     }
 
@@ -102,7 +149,7 @@ impl UdpDriver {
             }
             last = Some(error);
         }
-        Err(LocalError::Resources)
+        Err(LocalError::Buffers)
     }
 
     fn local_error(&mut self, id: ProbeId, error: LocalError) {

@@ -1,0 +1,177 @@
+//! Sending and receiving many datagrams at once.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::UdpSocket as TokioSocket;
+
+use crate::batch::RecvBatch;
+use crate::datagram::RecvError;
+use crate::open_socket::{Blame, blame};
+use crate::outgoing::{MESSAGES_PER_CALL, Message};
+use crate::send::{FailedSend, Outgoing, SendError, SendReport};
+use crate::socket::{Stopped, UdpSocket};
+
+impl UdpSocket {
+    /// Receives what the kernel holds, as many datagrams as the batch has buffers for, in one
+    /// system call and without allocating; what the batch held is gone. Waits until there is at least
+    /// one, and returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: datagrams are taken from the kernel only when this returns.
+    pub async fn recv_many(&self, batch: &mut RecvBatch) -> Result<usize, RecvError> {
+        let events = &self.inner.events;
+        self.receive(|open| open.receive_many(batch, events)).await
+    }
+
+    /// Sends datagrams, each to its own target, in few system calls. One that cannot be sent does not
+    /// keep the others from being sent. Waits while the kernel's send buffer is full.
+    ///
+    /// The report accounts for each: sent, or failed with its error, as by
+    /// [`send_to`](Self::send_to).
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if it is dropped before it is ready, an unknown number was sent, from the
+    /// first on; the statistics and the events have them.
+    pub async fn send_many(&self, datagrams: &[Outgoing<'_>]) -> SendReport {
+        self.send_each(datagrams.len(), |index| datagrams[index]).await
+    }
+
+    /// Sends one payload to each of the peers, in few system calls and without copying it. One that
+    /// cannot be reached does not keep the others from getting it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe, as [`send_many`](Self::send_many).
+    pub async fn send_to_each(&self, peers: &[SocketAddr], data: &[u8]) -> SendReport {
+        self.send_each(peers.len(), |index| Outgoing::new(data, peers[index])).await
+    }
+
+    async fn send_each<'a>(
+        &self,
+        count: usize,
+        outgoing: impl Fn(usize) -> Outgoing<'a>,
+    ) -> SendReport {
+        let mut report = SendReport::default();
+        let mut next = 0;
+        while next < count {
+            let run = (next..count)
+                .take(MESSAGES_PER_CALL)
+                .map_while(|index| self.check(&outgoing(index)).ok());
+            let mut unclear = None;
+            match self.send_run(run).await {
+                Ok(taken) => {
+                    next += taken;
+                    report.sent += taken;
+                    if taken > 0 {
+                        continue;
+                    }
+                }
+                Err(Stopped::Closed) => {}
+                // Of the first datagram, or of one before: it is sent by itself to learn which.
+                Err(Stopped::Failed(error)) => unclear = self.note_earlier(&error),
+            }
+            match self.send_reported(&outgoing(next), unclear).await {
+                Ok(()) => report.sent += 1,
+                Err(error) => report.failed.push(FailedSend { index: next, error }),
+            }
+            next += 1;
+        }
+        report
+    }
+
+    /// Gives the first messages to the kernel, in one call, when it has room; how many it took.
+    pub(crate) async fn send_run<'a>(
+        &self,
+        messages: impl Iterator<Item = Message<'a>> + Clone,
+    ) -> Result<usize, Stopped> {
+        if messages.clone().next().is_none() {
+            return Ok(0);
+        }
+        let inner = &*self.inner;
+        self.drive(&inner.writable, TokioSocket::poll_send_ready, |open| {
+            open.send_run(messages.clone(), &inner.events)
+        })
+        .await
+    }
+
+    /// Tells an error of an earlier datagram that came with a batch; what may be one and is not
+    /// certain is returned.
+    pub(crate) fn note_earlier(&self, error: &io::Error) -> Option<io::ErrorKind> {
+        match blame(error) {
+            Blame::Peer => {
+                if let Some(open) = &*self.open() {
+                    open.note_peer_error(error.kind(), &self.inner.events);
+                }
+                None
+            }
+            Blame::Unclear => Some(error.kind()),
+            Blame::Nobody | Blame::Us => None,
+        }
+    }
+
+    /// What the kernel is to be asked for, or why it need not be asked.
+    pub(crate) fn check<'a>(&self, outgoing: &Outgoing<'a>) -> Result<Message<'a>, SendError> {
+        let inner = &*self.inner;
+        let (size, target) = (outgoing.data.len(), outgoing.target);
+        let kernel_target = inner.family.check_target(size, target, inner.local)?;
+        if let Some(from) = outgoing.from
+            && from.to_canonical().is_ipv4() != kernel_target.ip().to_canonical().is_ipv4()
+        {
+            let local = SocketAddr::new(from, inner.local.port());
+            return Err(SendError::FamilyMismatch { target, local });
+        }
+        if outgoing.is_broadcast() && !inner.broadcast {
+            return Err(SendError::BroadcastNotEnabled { target });
+        }
+        Ok(Message { data: outgoing.data, target, kernel_target, control: outgoing.control() })
+    }
+
+    pub(crate) async fn send_reported(
+        &self,
+        outgoing: &Outgoing<'_>,
+        unclear: Option<io::ErrorKind>,
+    ) -> Result<(), SendError> {
+        let result = self.send_unreported(outgoing, unclear).await;
+        if let Err(error) = &result {
+            self.report_send_error(error);
+        }
+        result
+    }
+
+    async fn send_unreported(
+        &self,
+        outgoing: &Outgoing<'_>,
+        mut unclear: Option<io::ErrorKind>,
+    ) -> Result<(), SendError> {
+        let inner = &*self.inner;
+        let target = outgoing.target;
+        if self.is_closed() {
+            return Err(SendError::Closed { target });
+        }
+        let message = self.check(outgoing)?;
+        self.drive(&inner.writable, TokioSocket::poll_send_ready, |open| {
+            open.send(&message, &mut unclear, &inner.events)
+        })
+        .await
+        .map_err(|stopped| match stopped {
+            Stopped::Closed => SendError::Closed { target },
+            Stopped::Failed(source) => self.send_error(source, &message),
+        })
+    }
+
+    /// The error of a message that the kernel refused.
+    pub(crate) fn send_error(&self, source: io::Error, message: &Message<'_>) -> SendError {
+        let error = SendError::from_kernel(source, message, self.inner.broadcast);
+        match &*self.open() {
+            Some(open) => error.explained(&open.socket, message),
+            None => error,
+        }
+    }
+}

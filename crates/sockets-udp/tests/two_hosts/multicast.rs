@@ -1,0 +1,135 @@
+//! Multicast from one host to the other, and an interface that goes away.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use sockets_udp::{Event, Interface, Membership, UdpSocket};
+
+use crate::hosts::{Host, Hosts, ip, with_hosts};
+
+/// Source-specific (RFC 4607), of the site.
+const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(232, 71, 0, 1));
+const GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff35, 0, 0, 0, 0, 0, 0x8000, 1));
+
+fn link() -> Interface {
+    Interface::from("link1")
+}
+
+/// A sender bound to `address`, which multicasts on the link.
+fn sender(address: IpAddr) -> UdpSocket {
+    let bind = SocketAddr::new(address, 0);
+    UdpSocket::builder().bind(bind).multicast_interface(link()).open().unwrap()
+}
+
+fn receiver(group: IpAddr) -> UdpSocket {
+    let any: IpAddr = match group {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    UdpSocket::builder().bind((any, 0).into()).open().unwrap()
+}
+
+/// The address of the host on link 1, and a second one of the same family that it is given.
+fn two_addresses(group: IpAddr) -> [IpAddr; 2] {
+    let (v4, v6) = Hosts::address(Host::Here, 1);
+    if group.is_ipv4() {
+        ip(&["address", "add", "10.71.1.77/24", "dev", "link1"]);
+        [v4, Ipv4Addr::new(10, 71, 1, 77).into()]
+    } else {
+        ip(&["address", "add", "fd71:1::77/64", "dev", "link1", "nodad"]);
+        [v6, Ipv6Addr::new(0xfd71, 1, 0, 0, 0, 0, 0, 0x77).into()]
+    }
+}
+
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn a_group_is_heard_from_every_source_or_from_one() {
+    with_hosts(async |hosts| {
+        hosts.connect(1);
+        for group in [GROUP_V4, GROUP_V6] {
+            let [first, second] = hosts.on(Host::Here, || two_addresses(group)).map(sender);
+            let sources = [first.local_addr().ip(), second.local_addr().ip()];
+            let (every, one) = hosts.on(Host::There, || (receiver(group), receiver(group)));
+            every.join(group, &hosts.on(Host::There, link)).unwrap();
+            one.join_source(group, sources[0], &link()).unwrap();
+            let index = hosts.on(Host::There, || link().index().unwrap());
+            for receiver in [&every, &one] {
+                let target = SocketAddr::new(group, receiver.local_addr().port());
+                second.send_to(b"second", target).await.unwrap();
+                first.send_to(b"first", target).await.unwrap();
+            }
+            for (source, text) in [(sources[1], "second"), (sources[0], "first")] {
+                let datagram = every.recv().await.unwrap();
+                assert_eq!((&datagram.data[..], datagram.source.ip()), (text.as_bytes(), source));
+                assert_eq!((datagram.destination, datagram.interface), (Some(group), index));
+            }
+            let datagram = one.recv().await.unwrap();
+            assert_eq!((&datagram.data[..], datagram.source.ip()), (&b"first"[..], sources[0]));
+            assert!(one.try_recv().unwrap().is_none());
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn an_interface_that_went_away_is_told_and_joined_again_when_it_is_back() {
+    with_hosts(async |hosts| {
+        for group in [GROUP_V4, GROUP_V6] {
+            for specific in [false, true] {
+                hosts.connect(1);
+                let (v4, v6) = Hosts::address(Host::Here, 1);
+                let source = if group.is_ipv4() { v4 } else { v6 };
+                let wanted = specific.then_some(source);
+                let there = hosts.on(Host::There, || receiver(group));
+                let join = || match wanted {
+                    Some(source) => there.join_source(group, source, &link()).unwrap(),
+                    None => there.join(group, &link()).unwrap(),
+                };
+                join();
+                let old = there.memberships()[0];
+                let mut events = there.events();
+                assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
+
+                // Gone, and another of its name in its place.
+                ip(&["link", "del", "link1"]);
+                hosts.connect(1);
+                hosts.enter(Host::There);
+                let report = there.refresh_memberships();
+                let interface = link().index().unwrap();
+                let new = Membership { interface, ..old };
+                assert_ne!(new, old);
+                assert_eq!((&report.rejoined[..], &report.lost[..]), (&[new][..], &[][..]));
+                assert_eq!(there.memberships(), [new]);
+                let Membership { group, source: wanted, .. } = old;
+                let (gone, source_wanted) = (old.interface, wanted);
+                assert_eq!(
+                    events.recv().await,
+                    Some(Event::Left { group, source: source_wanted, interface: gone })
+                );
+                assert_eq!(
+                    events.recv().await,
+                    Some(Event::Joined { group, source: source_wanted, interface })
+                );
+                let here = hosts.on(Host::Here, || sender(source));
+                let target = SocketAddr::new(group, there.local_addr().port());
+                here.send_to(b"again", target).await.unwrap();
+                assert_eq!(there.recv().await.unwrap().data, "again");
+
+                // Gone for good; and the sender is told that there is no way.
+                hosts.enter(Host::There);
+                ip(&["link", "del", "link1"]);
+                let report = there.refresh_memberships();
+                assert_eq!((&report.rejoined[..], &report.lost[..]), (&[][..], &[new][..]));
+                assert_eq!(there.memberships(), []);
+                let lost = Event::MembershipLost { group, source: source_wanted, interface };
+                loop {
+                    match events.recv().await.unwrap() {
+                        Event::Received { .. } => {}
+                        event => break assert_eq!(event, lost),
+                    }
+                }
+                let error = here.send_to(b"nobody", target).await.unwrap_err();
+                assert!(matches!(error, sockets_udp::SendError::Unreachable { .. }), "{error:?}");
+            }
+        }
+    });
+}
