@@ -1,5 +1,6 @@
 //! Sockets that the test opened itself, as the machine's tables show them.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test: what it needs, it has")]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;

@@ -1,6 +1,7 @@
 //! The machine's sockets row for row as `ss` and `/proc/net` have them, in a namespace of its own
 //! where nothing else moves; and the ends of sockets as the kernel tells them.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test: what it needs, it has")]
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
@@ -13,7 +14,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 use stats::system::{
     Endings, Protocol, Query, Snapshot, SocketEventKind, SocketRow, SocketWatch, Source, State,
-    SystemSockets,
+    SystemSockets, Timer,
 };
 
 /// Puts this thread, and what it starts, into a network namespace of its own.
@@ -36,6 +37,8 @@ fn listener(address: &str, only_ipv6: bool, backlog: i32) -> Socket {
     if address.is_ipv6() {
         socket.set_only_v6(only_ipv6).unwrap();
     }
+    // A small one, so that it is full soon.
+    socket.set_recv_buffer_size(4096).unwrap();
     socket.bind(&address.into()).unwrap();
     socket.listen(backlog).unwrap();
     socket
@@ -54,7 +57,7 @@ fn pair(listener: &Socket, to: SocketAddr) -> (TcpStream, TcpStream) {
 fn fill(stream: &mut TcpStream) {
     stream.set_nonblocking(true).unwrap();
     loop {
-        match stream.write(&[0; 65536]) {
+        match stream.write(&[0; 16384]) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
             Err(error) => panic!("{error}"),
@@ -145,13 +148,20 @@ fn zoo(directory: &std::path::Path) -> Zoo {
     }
 }
 
-/// Waits until the kernel has acknowledged all that it will: then only the one that cannot send its
-/// data waits for that.
+/// Waits until nothing moves any more: those that have data for a peer without room only ask now and
+/// then whether it has some.
 fn settle() {
-    let is_waiting = |row: &SocketRow<'_>| row.state() == State::FinWait1;
-    while SystemSockets::new().snapshot(&Query::tcp()).unwrap().iter().filter(is_waiting).count()
-        != 1
-    {
+    let is_stuck =
+        |row: &SocketRow<'_>| row.timer().is_some_and(|(timer, _)| timer == Timer::Probe);
+    loop {
+        let snapshot = SystemSockets::new().snapshot(&Query::tcp()).unwrap();
+        let moving = [State::FinWait1, State::LastAck].map(|state| {
+            let rows: Vec<_> = snapshot.iter().filter(|row| row.state() == state).collect();
+            rows.len() != 1 || !rows.iter().all(is_stuck)
+        });
+        if moving == [false; 2] {
+            return;
+        }
         std::thread::yield_now();
     }
 }

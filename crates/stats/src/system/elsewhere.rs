@@ -57,3 +57,18 @@ pub(super) const fn process_details(
 pub(super) const fn port_rules() -> Result<PortRules, SnapshotError> {
     Err(SnapshotError::Unsupported)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::system::{Endings, EndingsError, Query, SnapshotError, SystemSockets, UserNames};
+
+    #[test]
+    fn it_is_said_that_nothing_is_read_here() {
+        let mut sockets = SystemSockets::new();
+        let snapshot = sockets.snapshot(&Query::default());
+        assert!(matches!(snapshot, Err(SnapshotError::Unsupported)));
+        let details = crate::system::ProcessDetails::of(1, &UserNames::default());
+        assert!(matches!(details, Err(SnapshotError::Unsupported)));
+        assert!(matches!(Endings::open(), Err(EndingsError::Unsupported)));
+    }
+}

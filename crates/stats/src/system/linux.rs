@@ -28,10 +28,19 @@ pub(super) use listener::Listener;
 pub(super) use port_rules::read as port_rules;
 pub(super) use process::details as process_details;
 
+/// Address families of a question. Only TCP has one for both (`TCPDIAG_GETSOCK`): the kernel goes
+/// through its tables once then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Ipv4,
+    Ipv6,
+    Both,
+}
+
 /// What a question to `sock_diag` is about; one dump, or one file of `/proc/net`, each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dump {
-    Inet { protocol: Protocol, is_ipv6: bool },
+enum Dump {
+    Inet { protocol: Protocol, family: Family },
     Unix,
 }
 
@@ -39,17 +48,23 @@ impl Dump {
     /// What a query needs.
     fn all(query: &Query) -> impl Iterator<Item = Self> {
         let inet = [Protocol::Tcp, Protocol::Udp, Protocol::Raw].into_iter();
-        let families = [(query.wants_ipv4(), false), (query.wants_ipv6(), true)];
+        let ip = (query.wants_ipv4(), query.wants_ipv6());
         let inet = inet.filter(|protocol| query.wants(*protocol)).flat_map(move |protocol| {
-            let families = families.into_iter().filter(|(wanted, _)| *wanted);
-            families.map(move |(_, is_ipv6)| Self::Inet { protocol, is_ipv6 })
+            let families: &[Family] = match ip {
+                (true, true) if protocol == Protocol::Tcp => &[Family::Both],
+                (true, true) => &[Family::Ipv4, Family::Ipv6],
+                (true, false) => &[Family::Ipv4],
+                (false, true) => &[Family::Ipv6],
+                (false, false) => &[],
+            };
+            families.iter().map(move |family| Self::Inet { protocol, family: *family })
         });
         inet.chain(query.wants(Protocol::UnixStream).then_some(Self::Unix))
     }
 
     /// A dump that tells of sockets of this protocol.
     const fn of(protocol: Protocol) -> Self {
-        if protocol.is_unix() { Self::Unix } else { Self::Inet { protocol, is_ipv6: false } }
+        if protocol.is_unix() { Self::Unix } else { Self::Inet { protocol, family: Family::Ipv4 } }
     }
 
     const fn protocol(self) -> Protocol {

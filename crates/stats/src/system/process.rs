@@ -10,7 +10,6 @@ use serde::Serialize;
 pub struct Process {
     pub(super) pid: u32,
     pub(super) name: Box<str>,
-    pub(super) started: u64,
 }
 
 impl Process {
@@ -22,11 +21,6 @@ impl Process {
     /// Its short name, up to 15 bytes, as it was when its descriptors were read.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// When it began, in clock ticks since the machine did: with the pid it names one process.
-    pub const fn start_ticks(&self) -> u64 {
-        self.started
     }
 }
 
@@ -47,7 +41,7 @@ pub struct ProcessDetails {
     pub pid: u32,
     /// Its short name.
     pub name: String,
-    /// When it began, in clock ticks since the machine did.
+    /// When it began, in clock ticks since the machine did: with the pid it names one process.
     pub start_ticks: u64,
     /// When it began.
     pub started: Option<SystemTime>,

@@ -255,4 +255,5 @@ pub enum WatchError {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

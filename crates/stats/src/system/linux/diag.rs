@@ -9,11 +9,13 @@ use sockets_sys::{
     NetlinkSocket,
 };
 
-use super::{Dump, inet, unix};
+use super::{Dump, Family, inet, unix};
 use crate::system::{Query, Snapshot};
 
-/// The kind of every question and answer (`SOCK_DIAG_BY_FAMILY`).
+/// The kind of questions and answers (`SOCK_DIAG_BY_FAMILY`).
 pub(super) const BY_FAMILY: u16 = 20;
+/// The kind before there were others than TCP's: it asks for both families (`TCPDIAG_GETSOCK`).
+const TCP_OF_BOTH_FAMILIES: u16 = 18;
 /// The kernel answers at once; longer than this and it never will.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest datagram of a dump: the kernel fills buffers of 32 KiB where there is a reader with
@@ -76,10 +78,14 @@ impl Diagnosis {
         snapshot: &mut Snapshot,
     ) -> Result<(), ExchangeError> {
         self.sequence = self.sequence.wrapping_add(1);
-        let mut request = NetlinkRequest::new(BY_FAMILY, NetlinkFlags::DUMP, self.sequence);
+        let kind = match dump {
+            Dump::Inet { family: Family::Both, .. } => TCP_OF_BOTH_FAMILIES,
+            _ => BY_FAMILY,
+        };
+        let mut request = NetlinkRequest::new(kind, NetlinkFlags::DUMP, self.sequence);
         match dump {
-            Dump::Inet { protocol, is_ipv6 } => {
-                inet::question(&mut request, protocol, is_ipv6, query);
+            Dump::Inet { protocol, family } => {
+                inet::question(&mut request, protocol, family, query);
             }
             Dump::Unix => unix::question(&mut request, query),
         }
@@ -91,7 +97,7 @@ impl Diagnosis {
 
 /// Adds the socket of a message, where it is one that the query asks for.
 pub(super) fn read(dump: Dump, message: &Message<'_>, query: &Query, snapshot: &mut Snapshot) {
-    if message.kind != BY_FAMILY {
+    if message.kind != BY_FAMILY && message.kind != TCP_OF_BOTH_FAMILIES {
         snapshot.coverage.malformed += 1;
         return;
     }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use sockets_sys::{Attributes, NetlinkRequest};
 
-use super::bytecode;
+use super::{Family, bytecode};
 use crate::system::details::{Details, SocketMemory, TcpDetails};
 use crate::system::row::Row;
 use crate::system::{Protocol, Query, Snapshot, State};
@@ -13,6 +13,8 @@ const IPV4: u8 = 2;
 const IPV6: u8 = 10;
 /// `struct inet_diag_req_v2`: eight bytes, and the addresses of a socket, which a dump leaves 0.
 const REQUEST: usize = 56;
+/// `struct inet_diag_req`: four bytes, the addresses, the states, and a word.
+const OLD_REQUEST: usize = 60;
 /// `struct inet_diag_msg`
 pub(super) const MESSAGE: usize = 72;
 /// `INET_DIAG_NOCOOKIE`, twice.
@@ -40,15 +42,32 @@ const fn number(protocol: Protocol) -> u8 {
 pub(super) fn question(
     request: &mut NetlinkRequest,
     protocol: Protocol,
-    is_ipv6: bool,
+    family: Family,
     query: &Query,
 ) {
-    let mut body = [0; REQUEST];
-    body[0] = if is_ipv6 { IPV6 } else { IPV4 };
-    body[1] = number(protocol);
-    body[2] = if query.wants_details() { DETAILS } else { 0 };
-    body[4..8].copy_from_slice(&query.wants_states().kernel_bits().to_ne_bytes());
-    request.body(&body);
+    let details = if query.wants_details() { DETAILS } else { 0 };
+    let mut states = query.wants_states();
+    if protocol == Protocol::Tcp {
+        // There is none, but to ask for it costs a walk through all connections.
+        states = states.without(State::Unconnected);
+    }
+    let states = states.kernel_bits().to_ne_bytes();
+    match family {
+        Family::Both => {
+            let mut body = [0; OLD_REQUEST];
+            body[3] = details;
+            body[52..56].copy_from_slice(&states);
+            request.body(&body);
+        }
+        Family::Ipv4 | Family::Ipv6 => {
+            let mut body = [0; REQUEST];
+            body[0] = if family == Family::Ipv6 { IPV6 } else { IPV4 };
+            body[1] = number(protocol);
+            body[2] = details;
+            body[4..8].copy_from_slice(&states);
+            request.body(&body);
+        }
+    }
     if let Some(program) = bytecode::compile(query) {
         request.attribute(attribute::REQUEST_BYTECODE, &program);
     }

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::scan::{self, Found, Holder, Missing, Part, Search, Seen};
-use super::stat::Stat;
+use super::scan::{self, Found, Holder, Listing, Missing, Part, Search, Seen};
 use crate::system::number_map::{NumberMap, NumberSet};
 use crate::system::process::Process;
 use crate::system::row::Row;
@@ -36,6 +35,16 @@ struct Entry {
     /// Who it is and whose; known where one of its sockets was asked for.
     holder: Option<(Arc<Process>, Option<u32>)>,
     is_unreadable: bool,
+    /// The inode of its directory in `/proc`, by which another process of its number is told.
+    directory: u64,
+}
+
+/// A socket, by its place among those wanted, and who has it.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    place: u32,
+    pid: u32,
+    descriptor: u32,
 }
 
 /// The sockets of a snapshot that a process may hold, each with its place in a list.
@@ -48,17 +57,13 @@ impl Owners {
 
     /// Adds to each socket of `snapshot` who holds it.
     pub(super) fn attach(&mut self, snapshot: &mut Snapshot) -> Result<(), SnapshotError> {
-        let mut wanted = Wanted::with_capacity_and_hasher(snapshot.rows.len(), <_>::default());
-        for row in snapshot.rows.iter().filter(|row| row.inode != 0) {
-            let next = wanted.len() as u32;
-            wanted.entry(row.inode).or_insert(next);
-        }
         let failed = |error: Errno| SnapshotError::ReadProc {
             path: PathBuf::from("/proc"),
             source: error.into(),
         };
-        let read = self.read(&wanted, &snapshot.rows).map_err(failed)?;
-        self.write(&wanted, snapshot).map_err(failed)?;
+        let wanted = wanted(&mut snapshot.rows);
+        let (read, held) = self.held(&wanted, &snapshot.rows).map_err(failed)?;
+        self.write(&held, wanted.len(), snapshot).map_err(failed)?;
         let unreadable = self.entries.values().filter(|entry| entry.is_unreadable).count();
         let seen = self.entries.len() - unreadable;
         snapshot.coverage.processes = Some(ProcessCoverage {
@@ -69,50 +74,59 @@ impl Owners {
         Ok(())
     }
 
-    /// Reads what has to be read. Returns of how many processes.
-    fn read(&mut self, wanted: &Wanted, rows: &[Row]) -> Result<usize, Errno> {
+    /// Who holds what is wanted, after as much was read as has to be; and of how many processes that
+    /// was.
+    fn held(&mut self, wanted: &Wanted, rows: &[Row]) -> Result<(usize, Vec<Held>), Errno> {
         if wanted.is_empty() {
-            return Ok(0);
+            return Ok((0, Vec::new()));
         }
         if self.read_at.is_none_or(|read_at| read_at.elapsed() >= self.recheck_after) {
-            return self.read_all(wanted);
+            let read = self.read_all(wanted)?;
+            return Ok((read, self.find(wanted)));
         }
-        self.forget_ended()?;
-        let mut missing: Missing = wanted
-            .keys()
-            .filter(|inode| !self.unheld.contains(inode))
-            .map(|inode| (*inode, AtomicBool::new(false)))
+        let processes = scan::processes()?;
+        self.forget_ended(&processes);
+        let held = self.find(wanted);
+        let mut is_found = vec![false; wanted.len()];
+        for held in &held {
+            is_found[held.place as usize] = true;
+        }
+        let missing: Missing = wanted
+            .iter()
+            .filter(|(inode, place)| !is_found[**place as usize] && !self.unheld.contains(inode))
+            .map(|(inode, _)| (*inode, AtomicBool::new(false)))
             .collect();
-        for entry in self.entries.values() {
-            for found in &entry.sockets {
-                missing.remove(&found.inode);
-            }
-        }
         if missing.is_empty() {
-            return Ok(0);
+            return Ok((0, held));
         }
         let users = rows.iter().filter(|row| missing.contains_key(&row.inode));
         let users = users.map(|row| row.uid).collect();
-        self.read_until_found(wanted, &missing, &users)
+        let read = self.read_until_found(processes, wanted, &missing, &users)?;
+        Ok((read, self.find(wanted)))
     }
 
     fn read_all(&mut self, wanted: &Wanted) -> Result<usize, Errno> {
         let read_at = Instant::now();
-        let mut pids = scan::pids()?;
-        // The likely ones first: a large one that came last would be one thread's work alone.
-        pids.sort_by_key(|pid| {
-            std::cmp::Reverse(self.entries.get(pid).map(|entry| entry.sockets.len()))
+        let mut processes = scan::processes()?;
+        // Large ones first: one that came last would be one thread's work alone.
+        processes.sort_by_key(|process| {
+            let entry = self.entries.get(&process.pid);
+            std::cmp::Reverse(entry.map(|entry| entry.sockets.len()))
         });
         let search = Search {
             is_wanted: &|inode| wanted.contains_key(&inode),
             known: &|_| &[],
             missing: None,
         };
+        let pids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
         let parts = scan::run(&pids, &search)?;
         self.entries.clear();
-        self.unheld.clear();
         let read = self.keep(parts);
-        self.note_unheld(wanted.keys().copied());
+        self.note_listed(&processes);
+        self.unheld = wanted.keys().copied().collect();
+        for found in self.entries.values().flat_map(|entry| &entry.sockets) {
+            self.unheld.remove(&found.inode);
+        }
         self.read_at = Some(read_at);
         Ok(read)
     }
@@ -121,14 +135,12 @@ impl Owners {
     /// themselves, then those of the sockets' users that hold some already, small ones first.
     fn read_until_found(
         &mut self,
+        mut processes: Vec<Listing>,
         wanted: &Wanted,
         missing: &Missing,
         users: &HashSet<u32>,
     ) -> Result<usize, Errno> {
-        let mut pids = scan::pids()?;
-        let living: HashSet<u32> = pids.iter().copied().collect();
-        self.entries.retain(|pid, _| living.contains(pid));
-        pids.sort_by_cached_key(|pid| match self.entries.get(pid) {
+        processes.sort_by_cached_key(|process| match self.entries.get(&process.pid) {
             None => (0, 0),
             Some(Entry { sockets, holder: Some((_, user)), .. }) => {
                 let is_theirs = user.is_some_and(|user| users.contains(&user));
@@ -142,8 +154,10 @@ impl Owners {
             known: &|pid| entries.get(&pid).map_or(&[], |entry| &entry.sockets),
             missing: Some(missing),
         };
+        let pids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
         let parts = scan::run(&pids, &search)?;
         let read = self.keep(parts);
+        self.note_listed(&processes);
         let still = missing.iter().filter(|(_, is_found)| !is_found.load(Ordering::Relaxed));
         self.unheld.extend(still.map(|(inode, _)| *inode));
         Ok(read)
@@ -166,8 +180,8 @@ impl Owners {
                     entry.is_unreadable = false;
                     entry.replace(from, end, found);
                     if let Some(holder) = holder {
-                        let Holder { stat, uid } = holder;
-                        entry.holder = Some(named(pid, stat, Some(uid)));
+                        let Holder { name, uid } = holder;
+                        entry.holder = Some((Arc::new(Process { pid, name }), Some(uid)));
                     }
                 }
             }
@@ -175,59 +189,56 @@ impl Owners {
         read
     }
 
-    fn note_unheld(&mut self, wanted: impl Iterator<Item = u64>) {
-        let mut unheld: NumberSet = wanted.collect();
-        for found in self.entries.values().flat_map(|entry| &entry.sockets) {
-            unheld.remove(&found.inode);
+    fn note_listed(&mut self, processes: &[Listing]) {
+        for process in processes {
+            if let Some(entry) = self.entries.get_mut(&process.pid) {
+                entry.directory = process.inode;
+            }
         }
-        self.unheld = unheld;
     }
 
     /// Forgets processes that have ended, or whose number is another one's now.
-    fn forget_ended(&mut self) -> Result<(), Errno> {
-        let mut ended = Vec::new();
-        for (pid, entry) in &self.entries {
-            if let Some((process, _)) = &entry.holder {
-                let now = Stat::read(CWD, format!("/proc/{pid}/stat"))?;
-                if now.is_none_or(|now| now.started != process.started) {
-                    ended.push(*pid);
+    fn forget_ended(&mut self, processes: &[Listing]) {
+        let living: HashMap<u32, u64> =
+            processes.iter().map(|process| (process.pid, process.inode)).collect();
+        self.entries.retain(|pid, entry| living.get(pid) == Some(&entry.directory));
+    }
+
+    /// Who holds what is wanted, by pid and descriptor.
+    fn find(&self, wanted: &Wanted) -> Vec<Held> {
+        let mut pids: Vec<u32> = self.entries.keys().copied().collect();
+        pids.sort_unstable();
+        let mut held = Vec::with_capacity(wanted.len());
+        for pid in pids {
+            for found in &self.entries[&pid].sockets {
+                if let Some(place) = wanted.get(&found.inode) {
+                    held.push(Held { place: *place, pid, descriptor: found.descriptor });
                 }
             }
         }
-        for pid in ended {
-            self.entries.remove(&pid);
-        }
-        Ok(())
+        held
     }
 
     /// Writes the holders of each socket into its row.
-    fn write(&mut self, wanted: &Wanted, snapshot: &mut Snapshot) -> Result<(), Errno> {
-        let mut pids: Vec<u32> = self.entries.keys().copied().collect();
-        pids.sort_unstable();
-        // Each socket with its holders: where its run begins, then sorted into the runs.
-        let mut begins = vec![0_u32; wanted.len() + 1];
-        let mut held: Vec<(u32, u32, u32)> = Vec::with_capacity(wanted.len());
-        for pid in pids {
+    fn write(
+        &mut self,
+        held: &[Held],
+        places: usize,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Errno> {
+        // Where the run of each socket begins; then each holder is put into the run.
+        let mut begins = vec![0_u32; places + 1];
+        let mut of_process = Vec::with_capacity(held.len());
+        for held in held.chunk_by(|one, next| one.pid == next.pid) {
+            let pid = held[0].pid;
             let Some(entry) = self.entries.get_mut(&pid) else { continue };
-            let of_process = held.len();
+            // It has ended since its descriptors were read.
+            let Some(process) = entry.process(pid)? else { continue };
             let index = snapshot.processes.len() as u32;
-            for found in &entry.sockets {
-                if let Some(place) = wanted.get(&found.inode) {
-                    begins[*place as usize] += 1;
-                    held.push((*place, index, found.descriptor));
-                }
-            }
-            if held.len() == of_process {
-                continue;
-            }
-            match entry.process(pid)? {
-                Some(process) => snapshot.processes.push(process),
-                // It ended since its descriptors were read.
-                None => {
-                    for (place, ..) in held.drain(of_process..) {
-                        begins[place as usize] -= 1;
-                    }
-                }
+            snapshot.processes.push(process);
+            for held in held {
+                begins[held.place as usize] += 1;
+                of_process.push((held.place, index, held.descriptor));
             }
         }
         let mut sum = 0;
@@ -235,20 +246,28 @@ impl Owners {
             sum += std::mem::replace(begin, sum);
         }
         let mut next = begins.clone();
-        snapshot.holdings = vec![(0, 0); held.len()];
-        for (place, process, descriptor) in held {
+        snapshot.holdings = vec![(0, 0); of_process.len()];
+        for (place, process, descriptor) in of_process {
             let at = &mut next[place as usize];
             snapshot.holdings[*at as usize] = (process, descriptor);
             *at += 1;
         }
         for row in snapshot.rows.iter_mut().filter(|row| row.inode != 0) {
-            if let Some(place) = wanted.get(&row.inode) {
-                let place = *place as usize;
-                row.holdings = (begins[place], begins[place + 1]);
-            }
+            let place = row.holdings.0 as usize;
+            row.holdings = (begins[place], begins[place + 1]);
         }
         Ok(())
     }
+}
+
+/// The sockets of `rows` that a process may hold. Each row keeps the place of its own for a while.
+fn wanted(rows: &mut [Row]) -> Wanted {
+    let mut wanted = Wanted::with_capacity_and_hasher(rows.len(), <_>::default());
+    for row in rows.iter_mut().filter(|row| row.inode != 0) {
+        let next = wanted.len() as u32;
+        row.holdings.0 = *wanted.entry(row.inode).or_insert(next);
+    }
+    wanted
 }
 
 impl Entry {
@@ -267,16 +286,11 @@ impl Entry {
     fn process(&mut self, pid: u32) -> Result<Option<Arc<Process>>, Errno> {
         if self.holder.is_none() {
             // A socket that nobody had asked for when the process was read.
-            let stat = Stat::read(CWD, format!("/proc/{pid}/stat"))?;
-            self.holder = stat.map(|stat| named(pid, stat, None));
+            let name = scan::name(CWD, format!("/proc/{pid}/comm"))?;
+            self.holder = name.map(|name| (Arc::new(Process { pid, name }), None));
         }
         Ok(self.holder.as_ref().map(|(process, _)| Arc::clone(process)))
     }
-}
-
-fn named(pid: u32, stat: Stat, user: Option<u32>) -> (Arc<Process>, Option<u32>) {
-    let Stat { name, started, .. } = stat;
-    (Arc::new(Process { pid, name, started }), user)
 }
 
 #[cfg(test)]

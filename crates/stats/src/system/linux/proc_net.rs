@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{Dump, unix};
+use super::{Dump, Family, unix};
 use crate::system::address::UnixNames;
 use crate::system::row::Row;
 use crate::system::{Protocol, Query, Snapshot, SnapshotError, State};
@@ -12,16 +12,19 @@ use crate::system::{Protocol, Query, Snapshot, SnapshotError, State};
 /// A socket that listens (`__SO_ACCEPTCON`), in the flags of a UNIX socket.
 const LISTENS: u32 = 1 << 16;
 
-/// The file that lists the sockets of a dump, in `/proc/net`.
-const fn file(dump: Dump) -> &'static str {
-    match dump {
-        Dump::Inet { protocol: Protocol::Udp, is_ipv6: false } => "udp",
-        Dump::Inet { protocol: Protocol::Udp, is_ipv6: true } => "udp6",
-        Dump::Inet { protocol: Protocol::Raw, is_ipv6: false } => "raw",
-        Dump::Inet { protocol: Protocol::Raw, is_ipv6: true } => "raw6",
-        Dump::Inet { is_ipv6: false, .. } => "tcp",
-        Dump::Inet { is_ipv6: true, .. } => "tcp6",
-        Dump::Unix => "unix",
+/// The files that list the sockets of a dump, in `/proc/net`.
+const fn files(dump: Dump) -> &'static [&'static str] {
+    let Dump::Inet { protocol, family } = dump else { return &["unix"] };
+    match (protocol, family) {
+        (Protocol::Udp, Family::Ipv4) => &["udp"],
+        (Protocol::Udp, Family::Ipv6) => &["udp6"],
+        (Protocol::Udp, Family::Both) => &["udp", "udp6"],
+        (Protocol::Raw, Family::Ipv4) => &["raw"],
+        (Protocol::Raw, Family::Ipv6) => &["raw6"],
+        (Protocol::Raw, Family::Both) => &["raw", "raw6"],
+        (_, Family::Ipv4) => &["tcp"],
+        (_, Family::Ipv6) => &["tcp6"],
+        (_, Family::Both) => &["tcp", "tcp6"],
     }
 }
 
@@ -32,16 +35,16 @@ pub(super) fn read(
     snapshot: &mut Snapshot,
 ) -> Result<(), SnapshotError> {
     snapshot.coverage.from_proc = true;
-    // Of the thread's own network namespace; `/proc/net` is that of the process.
-    let path = PathBuf::from("/proc/thread-self/net").join(file(dump));
-    match std::fs::read(&path) {
-        Ok(text) => {
-            parse(dump, &text, query, snapshot);
-            Ok(())
+    for file in files(dump) {
+        // Of the thread's own network namespace; `/proc/net` is that of the process.
+        let path = PathBuf::from("/proc/thread-self/net").join(file);
+        match std::fs::read(&path) {
+            Ok(text) => parse(dump, &text, query, snapshot),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(SnapshotError::ReadProc { path, source }),
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(SnapshotError::ReadProc { path, source }),
     }
+    Ok(())
 }
 
 /// Adds the sockets of a text, whose first line is a heading.

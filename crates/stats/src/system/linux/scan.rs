@@ -5,29 +5,31 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use self::queue::{Queue, Unit};
-use super::stat::Stat;
+use self::reader::Reader;
 use crate::system::number_map::NumberMap;
 
 mod queue;
+mod reader;
 
 /// More threads gain nothing: they wait for each other in the kernel.
 const MOST_THREADS: usize = 8;
 /// So many descriptors in a row are one thread's; the next ones may be another's.
 pub(super) const SPLIT: u32 = 4096;
-/// A process with fewer descriptors is not split.
-const SPLIT_FROM: u32 = 512;
+/// A process with fewer descriptors is listed whole and not split.
+const LISTED: u32 = 512;
 /// Room for the entries of a directory, in bytes: 24 for each descriptor.
 const ENTRIES: usize = 32 * 1024;
 /// `.` and `..` come before the descriptors: descriptor N is at this place and N
 /// (`proc_readfd_common` in `fs/proc/fd.c`).
 const DOTS: u64 = 2;
-/// Longer than `socket:[` and the largest inode.
-const LINK: usize = 32;
+/// Longer than the name of any thread (`TASK_COMM_LEN`, and the kernel's own of 64).
+const COMM: usize = 80;
 
 /// A descriptor that is a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub(super) enum Seen {
 /// A process, by the directory that its sockets were read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holder {
-    pub(super) stat: Stat,
+    pub(super) name: Box<str>,
     pub(super) uid: u32,
 }
 
@@ -84,16 +86,26 @@ struct Shared<'s, 'a> {
     is_over: AtomicBool,
 }
 
-/// The pids in `/proc`, of all processes that this one can see.
-pub(super) fn pids() -> Result<Vec<u32>, Errno> {
+/// A process in the list of `/proc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listing {
+    pub(super) pid: u32,
+    /// Of its directory: a process has at most one at a time, and no other process has that one.
+    pub(super) inode: u64,
+}
+
+/// All processes that this one can see.
+pub(super) fn processes() -> Result<Vec<Listing>, Errno> {
     let proc = open_directory(CWD, b"/proc")?;
     let mut room = vec![MaybeUninit::uninit(); ENTRIES];
     let mut entries = RawDir::new(&proc, &mut room);
-    let mut pids = Vec::new();
+    let mut processes = Vec::new();
     while let Some(entry) = entries.next() {
-        pids.extend(number(entry?.file_name().to_bytes()));
+        let entry = entry?;
+        let pid = number(entry.file_name().to_bytes());
+        processes.extend(pid.map(|pid| Listing { pid, inode: entry.ino() }));
     }
-    Ok(pids)
+    Ok(processes)
 }
 
 /// Reads the descriptors of `pids`, the first ones first. Parts of one process may come in any
@@ -159,46 +171,31 @@ impl Shared<'_, '_> {
         room: &mut [MaybeUninit<u8>],
     ) -> Result<(Vec<Found>, Option<Holder>), Errno> {
         let directory = self.open(unit.pid)?;
-        if unit.from > 0 {
-            rustix::fs::seek(&directory, SeekFrom::Start(u64::from(unit.from) + DOTS))?;
+        let mut reader = Reader::new(&directory, self.search, unit.pid);
+        let mut is_large = unit.from > 0;
+        let mut next = unit.from;
+        if is_large {
+            *end = self.split(unit)?;
+            next = reader.probe(next, *end)?;
         }
-        let all_known = (self.search.known)(unit.pid);
-        let mut known = all_known.iter().copied().peekable();
-        let mut found = Vec::new();
-        let mut any_wanted = false;
-        let mut count = 0;
-        let mut entries = RawDir::new(&directory, room);
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let Some(descriptor) = number(entry.file_name().to_bytes()) else { continue };
-            if descriptor >= *end {
-                break;
-            }
-            count += 1;
-            if count == SPLIT_FROM {
+        while next < *end {
+            let listed = reader.list(next, *end, room)?;
+            let Some(behind) = listed.next else { break };
+            if !is_large {
+                is_large = true;
                 *end = self.split(unit)?;
             }
-            while known.next_if(|known| known.descriptor < descriptor).is_some() {}
-            let is_wanted = |known: &Found| {
-                known.descriptor == descriptor && (self.search.is_wanted)(known.inode)
-            };
-            let inode = match known.next_if(is_wanted) {
-                Some(known) => Some(known.inode),
-                None => socket_inode(&directory, entry.file_name())?,
-            };
-            if let Some(inode) = inode {
-                any_wanted |= (self.search.is_wanted)(inode);
-                found.push(Found { descriptor, inode });
-            }
+            next = if listed.is_dense { reader.probe(behind, *end)? } else { behind };
         }
+        let Reader { found, any_wanted, .. } = reader;
         self.note(&found);
         if !any_wanted {
             return Ok((found, None));
         }
         let uid = rustix::fs::fstat(&directory)?.st_uid;
         // Through the directory, so that it is of the same process.
-        let stat = Stat::read(&directory, c"../stat")?.ok_or(Errno::SRCH)?;
-        Ok((found, Some(Holder { stat, uid })))
+        let name = name(&directory, c"../comm")?.ok_or(Errno::SRCH)?;
+        Ok((found, Some(Holder { name, uid })))
     }
 
     /// Gives the descriptors of a large process behind the next [`SPLIT`] to whichever thread comes
@@ -241,7 +238,7 @@ impl Shared<'_, '_> {
     }
 }
 
-fn open_directory(at: impl rustix::fd::AsFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+fn open_directory(at: impl AsFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(at, path, flags, Mode::empty())
 }
@@ -262,20 +259,19 @@ fn descriptors_path(pid: u32, room: &mut [u8; 16]) -> &[u8] {
     }
 }
 
-/// The inode of a descriptor that is a socket; `None` for any other, and one closed meanwhile.
-fn socket_inode(directory: &OwnedFd, name: &std::ffi::CStr) -> Result<Option<u64>, Errno> {
-    let mut link = [0; LINK];
-    match rustix::fs::readlinkat_raw(directory, name, &mut link) {
-        Ok(length) => Ok(inode_of_link(&link[..length])),
-        Err(Errno::NOENT) => Ok(None),
+/// The short name of a process, in a file `comm`; `None` where the process is gone.
+pub(super) fn name(at: impl AsFd, path: impl Arg) -> Result<Option<Box<str>>, Errno> {
+    let mut buffer = [0; COMM];
+    let read = rustix::fs::openat(at, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .and_then(|file| rustix::io::read(file, &mut buffer));
+    match read {
+        Ok(length) => {
+            let name = buffer[..length].strip_suffix(b"\n").unwrap_or(&buffer[..length]);
+            Ok(Some(String::from_utf8_lossy(name).into()))
+        }
+        Err(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// `socket:[4711]`
-fn inode_of_link(link: &[u8]) -> Option<u64> {
-    let digits = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// A name that is a number; `None` for `.`, `..` and all else.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::system::SocketRow;
 
-const TCP: Dump = Dump::Inet { protocol: Protocol::Tcp, is_ipv6: false };
+const TCP: Dump = Dump::Inet { protocol: Protocol::Tcp, family: Family::Ipv4 };
 
 fn parsed(dump: Dump, text: &[u8]) -> Snapshot {
     let mut snapshot = Snapshot::new();
