@@ -4,18 +4,22 @@ mod demo;
 mod diff;
 #[cfg(target_os = "linux")]
 mod doctor;
+mod forward;
 #[cfg(target_os = "linux")]
 mod kill;
 #[cfg(target_os = "linux")]
 mod lease;
+mod limits;
 mod lookup;
 #[cfg(target_os = "linux")]
 mod ls;
 mod output;
+mod place;
 mod scan;
 #[cfg(target_os = "linux")]
 mod sniff;
 mod sockets;
+mod tls;
 #[cfg(target_os = "linux")]
 mod watch;
 #[cfg(target_os = "linux")]
@@ -27,18 +31,22 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use diff::{DiffArgs, SavedScan};
 #[cfg(target_os = "linux")]
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use forward::ForwardArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use kill::{EndSignal, KillArgs};
 #[cfg(target_os = "linux")]
 pub(crate) use lease::{FreeArgs, LeaseArgs, LeasesArgs, PortArgs, is_lease};
+pub(crate) use limits::LimitArgs;
 pub(crate) use lookup::{LookupArgs, Query, Subject};
 #[cfg(target_os = "linux")]
 pub(crate) use ls::{Column, LsArgs, SocketFilterArgs};
 pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
+pub(crate) use place::Place;
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
 #[cfg(target_os = "linux")]
 pub(crate) use sniff::{Condition, Expression, SniffArgs};
 pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};
+pub(crate) use tls::TlsArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use watch::WatchArgs;
 #[cfg(target_os = "linux")]
@@ -90,6 +98,8 @@ pub(crate) enum Command {
     Listen(ListenArgs),
     /// Connect, and move standard input there and what comes back to standard output
     Connect(ConnectArgs),
+    /// Pass on what comes to one endpoint to another, and back
+    Forward(ForwardArgs),
     /// Run a command with ports that nobody else leases, as long as it lives
     #[cfg(target_os = "linux")]
     Lease(LeaseArgs),
@@ -164,6 +174,8 @@ mod tests {
                 &["listen", "::1:0", "--slow"],
                 &["listen", "::1:0", "--idle-timeout"],
                 &["connect"],
+                &["forward"],
+                &["forward", "::1:0"],
                 &["sniff"],
                 &["sniff", "--count"],
                 &["demo", "--tcp-port"],

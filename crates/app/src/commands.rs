@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 #[cfg(target_os = "linux")]
 pub(crate) mod doctor;
+pub(crate) mod forward;
 #[cfg(target_os = "linux")]
 pub(crate) mod free;
 #[cfg(target_os = "linux")]
@@ -19,9 +20,11 @@ pub(crate) mod lookup;
 #[cfg(target_os = "linux")]
 pub(crate) mod ls;
 pub(crate) mod man;
+mod metrics;
 pub(crate) mod scan;
 #[cfg(target_os = "linux")]
 pub(crate) mod sniff;
+mod tls;
 #[cfg(target_os = "linux")]
 pub(crate) mod watch;
 #[cfg(target_os = "linux")]

@@ -70,6 +70,7 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
             Command::Scan(scan) => commands::scan::run(scan, terminal, &signals).await,
             Command::Listen(listen) => commands::listen::run(listen, terminal, &signals).await,
             Command::Connect(connect) => commands::connect::run(connect, terminal, &signals).await,
+            Command::Forward(forward) => commands::forward::run(forward, terminal, &signals).await,
             #[cfg(target_os = "linux")]
             Command::Sniff(sniff) => commands::sniff::run(sniff, terminal, &signals).await,
             #[cfg(target_os = "linux")]

@@ -1,8 +1,9 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first stops in order, the second at once.
 
+use std::fmt;
 use std::future::pending;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
@@ -15,11 +16,15 @@ use crate::exit::{Exit, Signal};
 /// Signals this close together are one wish: timeout(1) signals the process and then its group.
 const SAME_WISH: Duration = Duration::from_millis(500);
 
+/// What is still to be said before the process ends at once.
+type LastWords = Box<dyn FnOnce() + Send>;
+
 /// What the user or the system wants of the running command.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Signals {
     stop: CancellationToken,
     first: Arc<OnceLock<Signal>>,
+    last_words: Arc<Mutex<Option<LastWords>>>,
 }
 
 impl Signals {
@@ -30,7 +35,11 @@ impl Signals {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup =
             if hangup_is_ignored()? { None } else { Some(signal(SignalKind::hangup())?) };
-        let signals = Self { stop: CancellationToken::new(), first: Arc::default() };
+        let signals = Self {
+            stop: CancellationToken::new(),
+            first: Arc::default(),
+            last_words: Arc::default(),
+        };
         let told = signals.clone();
         tokio::spawn(async move {
             let mut told_at = None;
@@ -43,6 +52,7 @@ impl Signals {
                 };
                 let first = *told_at.get_or_insert_with(Instant::now);
                 if told.first.set(signal).is_err() && first.elapsed() >= SAME_WISH {
+                    told.say_last_words();
                     exit_at_once(signal);
                 }
                 told.stop.cancel();
@@ -56,9 +66,32 @@ impl Signals {
         &self.stop
     }
 
+    /// What the second signal still says before it ends the process. It must not take long, nor
+    /// wait for a task.
+    pub(crate) fn at_second(&self, last_words: impl FnOnce() + Send + 'static) {
+        let mut slot = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(Box::new(last_words));
+    }
+
+    fn say_last_words(&self) {
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(words) = words {
+            words();
+        }
+    }
+
     /// How the command ends: `exit`, unless a signal stopped it.
     pub(crate) fn or_interrupted(&self, exit: Exit) -> Exit {
         self.first.get().map_or(exit, |signal| Exit::Interrupted(*signal))
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signals")
+            .field("stop", &self.stop)
+            .field("first", &self.first)
+            .finish_non_exhaustive()
     }
 }
 

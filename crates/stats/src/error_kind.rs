@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Connect,
     /// The application's handler failed or panicked.
     Handler,
+    /// A connection began no TLS session.
+    Handshake,
     /// A multicast group could not be joined or left.
     Multicast,
     /// Receiving failed.
@@ -41,6 +43,7 @@ impl ErrorKind {
         Self::Bind,
         Self::Connect,
         Self::Handler,
+        Self::Handshake,
         Self::Multicast,
         Self::Read,
         Self::Resolve,
@@ -57,6 +60,7 @@ impl ErrorKind {
             Self::Bind => "bind",
             Self::Connect => "connect",
             Self::Handler => "handler",
+            Self::Handshake => "handshake",
             Self::Multicast => "multicast",
             Self::Read => "read",
             Self::Resolve => "resolve",

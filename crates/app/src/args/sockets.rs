@@ -1,6 +1,7 @@
 //! Arguments of `ports listen` and `ports connect`.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,31 +10,33 @@ use clap::ValueEnum;
 use ports_core::Endpoint;
 use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
+use super::limits::LimitArgs;
+use super::place::Place;
 use super::scan::positive_duration;
+use super::tls::TlsArgs;
 
 /// Arguments of `ports listen`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, HOST:PORT (TCP); an empty host or \
-    * is every address, port 0 is any free port.\n\
-    Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface."
+    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); an \
+    empty host or * is every address, port 0 is any free port.\n\
+    Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface; &source=ADDR hears \
+    that sender only.\n\
+    fd: is the TCP listeners that the starter passed (LISTEN_FDS: systemd, ports lease --fd), \
+    fd:NAME those of that name."
 )]
 pub(crate) struct ListenArgs {
     /// Where to listen; may be repeated, except with pipe
     #[arg(required = true, value_name = "ENDPOINT")]
-    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) places: Vec<Place>,
     /// What to do with what comes in
     #[arg(long, value_name = "SERVICE", default_value = "pipe")]
     pub(crate) service: ServiceKind,
     /// Put TEXT before each line (TCP) or datagram (UDP) that is sent back or on
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) prefix: String,
-    /// Serve at most N connections at once; more wait
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_connections: Option<u32>,
-    /// Close connections on which nothing moves for this long
-    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
-    pub(crate) idle_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// What a relay does with a client that reads too slowly: block, block=TIME, drop-newest,
     /// drop-oldest or disconnect
     #[arg(long, value_name = "POLICY")]
@@ -41,26 +44,58 @@ pub(crate) struct ListenArgs {
     /// Write events as JSON lines to FILE; - is standard output, where that carries no data
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<EventTarget>,
+    /// Serve statistics for Prometheus at http://ADDR/metrics; ADDR is a loopback address
+    #[arg(long, value_name = "ADDR", value_parser = loopback)]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Print statistics to standard error at the end
     #[arg(long)]
     pub(crate) stats: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// Arguments of `ports connect`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP). \
+    Of a name, all addresses are tried, IPv6 first, each 250 ms after the one before.\n\
+    Multicast and broadcast: udp://239.1.2.3:5000?iface=lo&ttl=1, udp://255.255.255.255:5000?iface=eth0."
+)]
 pub(crate) struct ConnectArgs {
     /// Where to connect
     #[arg(value_name = "ENDPOINT")]
     pub(crate) endpoint: Endpoint,
-    /// Connect again when the connection breaks, with growing pauses
+    /// Connect from this local address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) source: Option<IpAddr>,
+    /// Give up a try to connect after this time [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) connect_timeout: Option<Duration>,
+    /// Ask whether a peer that was silent for this long is still there, and then every 10 s; what
+    /// does not answer 6 times is gone
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) keepalive: Option<Duration>,
+    /// Connect again when the connection breaks, with growing random pauses. Input waits meanwhile;
+    /// of what was already taken, only the chunk that was being sent is lost, and that is said
     #[arg(long)]
     pub(crate) reconnect: bool,
+    /// The first pause is at most this long, each next one twice as long [default: 100ms]
+    #[arg(long, value_name = "TIME", requires = "reconnect", value_parser = positive_duration)]
+    pub(crate) reconnect_base: Option<Duration>,
+    /// No pause is longer than this [default: 30s]
+    #[arg(long, value_name = "TIME", requires = "reconnect", value_parser = positive_duration)]
+    pub(crate) reconnect_max: Option<Duration>,
+    /// Give up after N tries in a row [default: never]
+    #[arg(long, value_name = "N", requires = "reconnect", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) reconnect_tries: Option<u32>,
     /// Write events as JSON lines to FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<EventTarget>,
     /// Print statistics to standard error at the end
     #[arg(long)]
     pub(crate) stats: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// What a listener does.
@@ -101,6 +136,17 @@ impl FromStr for SlowArg {
 
 fn unknown_policy() -> String {
     "expected block, block=TIME, drop-newest, drop-oldest or disconnect".to_owned()
+}
+
+/// An address that only this machine reaches: whoever reads the statistics is not asked who it is.
+pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:9100".to_owned())?;
+    if address.ip().to_canonical().is_loopback() {
+        Ok(address)
+    } else {
+        Err("not a loopback address: anybody on the network could read them".to_owned())
+    }
 }
 
 /// Where events go.

@@ -4,12 +4,14 @@ pub(in crate::commands) mod resolve;
 pub(in crate::commands) mod session;
 pub(in crate::commands) mod streams;
 mod tcp;
+mod teller;
 mod udp;
 
 use ports_core::Scheme;
 
 use self::session::Session;
 use crate::args::{ConnectArgs, EventTarget};
+use crate::commands::tls;
 use crate::exit::{Exit, UsageError};
 use crate::output::Terminal;
 use crate::signals::Signals;
@@ -22,8 +24,8 @@ pub(crate) async fn run(
     check(&args)?;
     let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
     let result = match args.endpoint.scheme() {
-        Scheme::Udp => udp::run(&args.endpoint, &session).await,
-        _ => tcp::run(&args.endpoint, args.reconnect, &session).await,
+        Scheme::Udp => udp::run(&args, &session).await,
+        _ => tcp::run(&args, &session).await,
     };
     session.end(result, signals).await
 }
@@ -38,24 +40,31 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     if endpoint.port().number() == 0 {
         return Err(UsageError(format!("{endpoint}: 0 is not a port to connect to")));
     }
-    match endpoint.scheme() {
-        Scheme::Tls => return Err(resolve::no_tls(endpoint)),
-        Scheme::Tcp if options.interface().is_some() => {
-            return senseless("iface", "it is for multicast; TCP goes where the routes say");
+    if args.source.is_some() && options.source().is_some() {
+        return senseless("source", "--source says it already");
+    }
+    tls::check(&args.tls, &[endpoint])?;
+    if endpoint.scheme() != Scheme::Udp {
+        return match options.ttl() {
+            Some(_) => senseless("ttl", "it is for multicast"),
+            None => Ok(()),
+        };
+    }
+    for (option, given) in [
+        ("--reconnect", args.reconnect),
+        ("--connect-timeout", args.connect_timeout.is_some()),
+        ("--keepalive", args.keepalive.is_some()),
+    ] {
+        if given {
+            return Err(UsageError(format!("{option}: {endpoint} has no connection")));
         }
-        Scheme::Tcp if options.ttl().is_some() => return senseless("ttl", "it is for multicast"),
-        Scheme::Udp if args.reconnect => {
-            return Err(UsageError(format!("--reconnect: {endpoint} has no connection")));
-        }
-        Scheme::Udp if !endpoint.socket_addr().is_some_and(|group| group.ip().is_multicast()) => {
-            if options.interface().is_some() {
-                return senseless("iface", "it is for a multicast group, given by its address");
-            }
-            if options.ttl().is_some() {
-                return senseless("ttl", "it is for a multicast group, given by its address");
-            }
-        }
-        Scheme::Tcp | Scheme::Udp => {}
+    }
+    let address = endpoint.socket_addr().map(|address| address.ip());
+    if options.ttl().is_some() && !address.is_some_and(|ip| ip.is_multicast()) {
+        return senseless("ttl", "it is for a multicast group, given by its address");
+    }
+    if options.interface().is_some() && !address.is_some_and(udp::is_many) {
+        return senseless("iface", "it is for a group or a broadcast, given by its address");
     }
     Ok(())
 }

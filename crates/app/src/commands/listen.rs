@@ -1,16 +1,18 @@
 //! `ports listen`: open listening sockets and serve them.
 
-mod bind;
+pub(in crate::commands) mod bind;
 pub(in crate::commands) mod events;
 mod pipe;
 mod pipe_udp;
 mod plan;
 mod relay_udp;
-mod services;
+pub(in crate::commands) mod services;
 
 use self::bind::Bound;
-use crate::args::{ListenArgs, ServiceKind};
+use crate::args::{ListenArgs, Place, ServiceKind};
 use crate::commands::connect::session::Session;
+use crate::commands::metrics::Metrics;
+use crate::commands::tls;
 use crate::exit::Exit;
 use crate::output::{EventLine, Terminal};
 use crate::signals::Signals;
@@ -27,7 +29,10 @@ pub(crate) async fn run(
 }
 
 async fn serve(args: &ListenArgs, session: &Session) -> anyhow::Result<()> {
-    let opening = bind::open(&args.endpoints, session);
+    let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
+    let endpoint = args.places.iter().find_map(Place::endpoint);
+    let tls = endpoint.map(|endpoint| tls::server(&args.tls, endpoint)).transpose()?.flatten();
+    let opening = bind::open(&args.places, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let bound = bound?;
     for endpoint in &bound.endpoints {
@@ -35,11 +40,11 @@ async fn serve(args: &ListenArgs, session: &Session) -> anyhow::Result<()> {
         session.events.send(EventLine::Listening { endpoint: endpoint.clone() }).await;
     }
     if args.service != ServiceKind::Pipe {
-        return services::run(bound, args, session).await;
+        return services::run(bound, tls, args, session).await;
     }
     let Bound { tcp, mut udp, .. } = bound;
     match udp.pop() {
         Some(socket) => pipe_udp::run(socket, udp, session).await,
-        None => pipe::run(tcp, args.idle_timeout, session).await,
+        None => pipe::run(tcp, tls, &args.limits, session).await,
     }
 }

@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::Context;
 use ports_core::Endpoint;
 use serde::Serialize;
 use stats::Snapshot;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,8 @@ use crate::args::EventTarget;
 const QUEUED_LINES: usize = 256;
 /// How long the reader of the last lines is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last line may take after a second signal.
+const HASTE: Duration = Duration::from_millis(250);
 
 /// One line.
 #[derive(Clone, Debug, Serialize)]
@@ -56,9 +61,37 @@ pub(crate) enum EventLine {
     Lagged {
         missed: u64,
     },
+    /// A connection was closed before it was served.
+    Refused {
+        peer: SocketAddr,
+        reason: &'static str,
+    },
+    /// A connection that never began to speak TLS.
+    HandshakeFailed {
+        peer: SocketAddr,
+        error: String,
+    },
+    /// The end of an episode that an `error` of accepting began.
+    AcceptResumed {
+        refused: u64,
+        lasted_ms: u64,
+    },
     Reconnecting {
         attempt: u32,
         delay_ms: u64,
+    },
+    GaveUp {
+        attempts: u32,
+    },
+    /// Waits for the next connection.
+    Kept {
+        messages: u64,
+        bytes: u64,
+    },
+    /// A message of which a part was sent.
+    Cut {
+        sent: u64,
+        unsent: u64,
     },
     Dropped {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,11 +129,52 @@ impl EventSender {
     }
 }
 
+/// The last line, whoever gets to write it: the end in order, or the second signal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastLine {
+    /// Does not keep the writer alive.
+    sender: Option<mpsc::WeakSender<EventLine>>,
+    said: Arc<AtomicBool>,
+    written: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl LastLine {
+    /// Writes it now, unless it is being written; waits for [`HASTE`] at most. For a thread that is
+    /// about to end the process.
+    pub(crate) fn write_now(&self, last: Snapshot) {
+        let Some(sender) = self.sender.as_ref().and_then(mpsc::WeakSender::upgrade) else { return };
+        let deadline = Instant::now() + HASTE;
+        if !self.said.swap(true, Relaxed) {
+            let mut line = EventLine::Stats(last);
+            // A full queue becomes shorter unless its reader stands still.
+            while let Err(TrySendError::Full(back)) = sender.try_send(line) {
+                if Instant::now() >= deadline {
+                    return;
+                }
+                line = back;
+                std::thread::sleep(HASTE / 50);
+            }
+        }
+        let (written, changed) = &*self.written;
+        let written = written.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Nobody is told how it went: the process ends.
+        drop(changed.wait_timeout_while(written, left, |written| !*written));
+    }
+
+    fn note_written(&self) {
+        let (written, changed) = &*self.written;
+        *written.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+}
+
 /// The writing side: a thread of its own, so that a slow reader stops no socket.
 #[derive(Debug)]
 pub(crate) struct EventLog {
     sender: EventSender,
     writer: Option<JoinHandle<io::Result<()>>>,
+    last: LastLine,
     name: String,
 }
 
@@ -112,7 +186,8 @@ impl EventLog {
     ) -> anyhow::Result<Self> {
         let (name, sink): (_, Box<dyn Write + Send>) = match target {
             None => {
-                return Ok(Self { sender: EventSender(None), writer: None, name: String::new() });
+                let (sender, last) = (EventSender(None), LastLine::default());
+                return Ok(Self { sender, writer: None, last, name: String::new() });
             }
             Some(EventTarget::StandardOutput) => {
                 ("standard output".to_owned(), Box::new(io::stdout()))
@@ -122,14 +197,16 @@ impl EventLog {
             }
         };
         let (sender, lines) = mpsc::channel(QUEUED_LINES);
+        let last = LastLine { sender: Some(sender.downgrade()), ..LastLine::default() };
+        let told = last.clone();
         let writer = spawn_blocking(move || {
-            let written = write_lines(lines, sink);
+            let written = write_lines(lines, sink, &told);
             if written.is_err() {
                 failed.cancel();
             }
             written
         });
-        Ok(Self { sender: EventSender(Some(sender)), writer: Some(writer), name })
+        Ok(Self { sender: EventSender(Some(sender)), writer: Some(writer), last, name })
     }
 
     /// Where events go in.
@@ -137,12 +214,19 @@ impl EventLog {
         self.sender.clone()
     }
 
+    /// For whoever may have to write the last line in haste.
+    pub(crate) fn last_line(&self) -> LastLine {
+        self.last.clone()
+    }
+
     /// Writes the last line, and waits until all are written. Every other sender is gone by then.
     pub(crate) async fn finish(self, last: Snapshot) -> anyhow::Result<()> {
-        let Self { sender, writer, name } = self;
+        let Self { sender, writer, last: said, name } = self;
         let Some(writer) = writer else { return Ok(()) };
         let written = timeout(PATIENCE, async {
-            sender.send(EventLine::Stats(last)).await;
+            if !said.said.swap(true, Relaxed) {
+                sender.send(EventLine::Stats(last)).await;
+            }
             drop(sender);
             writer.await
         });
@@ -158,12 +242,16 @@ impl EventLog {
 fn write_lines(
     mut lines: mpsc::Receiver<EventLine>,
     mut sink: Box<dyn Write + Send>,
+    last: &LastLine,
 ) -> io::Result<()> {
     while let Some(line) = lines.blocking_recv() {
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
         sink.write_all(&text)?;
         sink.flush()?;
+        if matches!(line, EventLine::Stats(_)) {
+            last.note_written();
+        }
     }
     Ok(())
 }

@@ -65,6 +65,11 @@ impl Terminal {
         AutoStream::new(io::stdout(), self.choice).current_choice() != ColorChoice::Never
     }
 
+    /// Whether `-v` asked for more.
+    pub(crate) const fn is_verbose(self) -> bool {
+        self.verbose > 0
+    }
+
     /// Says something that is not a result: on a terminal, or with `-v`.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet && (self.verbose > 0 || io::stderr().is_terminal()) {

@@ -45,8 +45,3 @@ pub(in crate::commands) fn interface(endpoint: &Endpoint) -> Interface {
 pub(in crate::commands) fn senseless(option: &str, endpoint: &Endpoint, why: &str) -> UsageError {
     UsageError(format!("`{option}` makes no sense in {endpoint}: {why}"))
 }
-
-/// That TLS was asked for.
-pub(in crate::commands) fn no_tls(endpoint: &Endpoint) -> UsageError {
-    UsageError(format!("{endpoint}: TLS is not built in yet"))
-}

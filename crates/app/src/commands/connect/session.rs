@@ -2,6 +2,8 @@
 //! the wish to stop.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use stats::SocketStats;
@@ -30,6 +32,8 @@ pub(in crate::commands) struct Session {
     pub(in crate::commands) stop: CancellationToken,
     log: EventLog,
     prints_stats: bool,
+    /// The statistics are printed, or being printed.
+    printed: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -42,8 +46,21 @@ impl Session {
     ) -> anyhow::Result<Self> {
         let stop = signals.stop().child_token();
         let log = EventLog::open(events, stop.clone())?;
-        let events = log.sender();
-        Ok(Self { terminal, stats: SocketStats::new(), events, stop, log, prints_stats })
+        let (events, last_line) = (log.sender(), log.last_line());
+        let (stats, printed) = (SocketStats::new(), Arc::<AtomicBool>::default());
+        let (counted, already) = (stats.clone(), Arc::clone(&printed));
+        signals.at_second(move || {
+            last_line.write_now(counted.snapshot());
+            if prints_stats && !already.swap(true, Relaxed) {
+                print(&counted);
+            }
+        });
+        Ok(Self { terminal, stats, events, stop, log, prints_stats, printed })
+    }
+
+    /// Whether anybody wants to know what happens to connections.
+    pub(in crate::commands) fn tells(&self) -> bool {
+        self.events.is_on() || self.terminal.is_verbose()
     }
 
     /// Until [`GRACE`] after the wish to stop.
@@ -61,14 +78,14 @@ impl Session {
         result: anyhow::Result<()>,
         signals: &Signals,
     ) -> anyhow::Result<Exit> {
-        let Self { terminal, stats, events, log, prints_stats, .. } = self;
+        let Self { terminal, stats, events, log, prints_stats, printed, .. } = self;
         if let Err(error) = &result {
             let (operation, error) = ("run", format!("{error:#}"));
             events.send(EventLine::Error { client: None, operation, error }).await;
         }
         drop(events);
         let written = log.finish(stats.snapshot()).await;
-        if prints_stats {
+        if prints_stats && !printed.swap(true, Relaxed) {
             print(&stats);
         }
         let result = result.and(written);

@@ -1,35 +1,33 @@
 //! A TCP conversation with standard input and output.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ports_core::{Endpoint, SocketState, Transport};
+use ports_core::{SocketState, Transport};
 use sockets_tcp::{
-    ClientEvent, ClientSendError, CloseReason, Events, Received, Reconnect, TcpClient,
+    ClientEvent, ClientSendError, CloseReason, Events, Keepalive, QueuePolicy, Reconnect,
+    TcpClient, TcpClientBuilder,
 };
 use stats::Role;
 use tokio_util::sync::CancellationToken;
 
 use super::session::{GRACE, Session};
 use super::streams::{Input, InputReader, Output, STREAM_CHUNK};
-use crate::output::{EventLine, EventSender, Terminal};
+use super::teller::{Teller, Told};
+use crate::args::ConnectArgs;
+use crate::commands::tls;
 
 /// How long a connection must have stood for the pauses to begin small again: a server that accepts
 /// and hangs up is not asked ever faster.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(
-    endpoint: &Endpoint,
-    reconnect: bool,
-    session: &Session,
-) -> anyhow::Result<()> {
-    let builder = TcpClient::builder(endpoint)
-        .stats(session.stats.clone())
-        .close_grace(GRACE)
-        .early_data_events(session.events.is_on());
+pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result<()> {
+    let (endpoint, reconnect) = (&args.endpoint, args.reconnect);
+    let builder = builder(args, session)?;
     let client = if reconnect {
-        builder.reconnect(Reconnect::new().unlimited().stable_after(STABLE_AFTER)).start()
+        builder.reconnect(policy(args)).across_reconnect(QueuePolicy::Keep).start()
     } else {
         match session.stop.run_until_cancelled(builder.connect()).await {
             Some(Ok(client)) => client,
@@ -37,10 +35,17 @@ pub(super) async fn run(
             None => return Ok(()),
         }
     };
+    let client = Arc::new(client);
     // The first subscription sees everything from the beginning.
     let told = client.events();
     let state = client.events();
-    let telling = tokio::spawn(tell(told, session.events.clone(), session.terminal, reconnect));
+    let teller = Teller {
+        client: Arc::downgrade(&client),
+        log: session.events.clone(),
+        terminal: session.terminal,
+        reconnect,
+    };
+    let telling = tokio::spawn(teller.tell(told));
     let talk = Talk {
         client: &client,
         reconnect,
@@ -64,7 +69,7 @@ pub(super) async fn run(
             GRACE.as_secs()
         ))
     };
-    let reason = telling.await?;
+    let Told { reason, gave_up } = telling.await?;
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
     let lost = counted.dropped_bytes + in_hand;
     if result.is_err() && lost > 0 {
@@ -73,10 +78,47 @@ pub(super) async fn run(
     result?;
     anyhow::ensure!(lost == 0, "{lost} bytes of input did not get to {endpoint}");
     anyhow::ensure!(
-        reason != Some(CloseReason::Reset),
-        "the connection to {endpoint} was reset: what it carried may be incomplete"
+        !matches!(reason, Some(CloseReason::Reset | CloseReason::TlsFailed)),
+        "the connection to {endpoint} broke off: what it carried may be incomplete"
     );
+    if let Some(attempts) = gave_up {
+        anyhow::bail!("gave up connecting to {endpoint} after {attempts} more tries");
+    }
     Ok(())
+}
+
+fn builder(args: &ConnectArgs, session: &Session) -> anyhow::Result<TcpClientBuilder> {
+    let mut builder = TcpClient::builder(&args.endpoint)
+        .stats(session.stats.clone())
+        .close_grace(GRACE)
+        .early_data_events(session.events.is_on());
+    if let Some((config, name)) = tls::client(&args.tls, &args.endpoint, session.terminal)? {
+        builder = builder.tls(config, name);
+    }
+    if let Some(source) = args.source {
+        builder = builder.source(source);
+    }
+    if let Some(timeout) = args.connect_timeout {
+        builder = builder.connect_timeout(timeout);
+    }
+    if let Some(idle) = args.keepalive {
+        builder = builder.keepalive(Keepalive::new().idle(idle));
+    }
+    Ok(builder)
+}
+
+fn policy(args: &ConnectArgs) -> Reconnect {
+    let mut policy = Reconnect::new().unlimited().stable_after(STABLE_AFTER);
+    if let Some(base) = args.reconnect_base {
+        policy = policy.base(base);
+    }
+    if let Some(longest) = args.reconnect_max {
+        policy = policy.cap(longest);
+    }
+    if let Some(tries) = args.reconnect_tries {
+        policy = policy.limit(tries);
+    }
+    policy
 }
 
 /// One conversation.
@@ -168,6 +210,10 @@ impl Talk<'_> {
 
     /// The end of input. Where it finds no connection, the next one gets it.
     async fn finish(&self, state: &mut Events<ClientEvent>) -> anyhow::Result<()> {
+        if self.reconnect && !self.connected(state).await {
+            self.client.close().await;
+            return Ok(());
+        }
         while let Err(ClientSendError::NotConnected { .. }) = self.client.finish().await {
             if !self.reconnect || !self.connected(state).await {
                 break;
@@ -175,70 +221,4 @@ impl Talk<'_> {
         }
         Ok(())
     }
-}
-
-/// Writes what happens to the events, and what the user should know to standard error. Returns why
-/// the last connection ended.
-async fn tell(
-    mut events: Events<ClientEvent>,
-    log: EventSender,
-    terminal: Terminal,
-    reconnect: bool,
-) -> Option<CloseReason> {
-    let mut last = None;
-    while let Some(received) = events.recv().await {
-        match &received {
-            Received::Event(ClientEvent::Connected { peer, .. }) => {
-                last = None;
-                terminal.note(&format!("connected to {peer}"));
-            }
-            Received::Event(ClientEvent::Disconnected { reason, .. }) => last = Some(*reason),
-            Received::Event(ClientEvent::Reconnecting { attempt, delay }) => {
-                let delay = delay.as_millis();
-                terminal.warn(&format!("not connected; try {attempt} follows in {delay} ms"));
-            }
-            // Without another connection to come, the end of the command says it.
-            Received::Event(ClientEvent::Dropped { bytes, .. }) if reconnect => {
-                terminal.warn(&format!("{bytes} bytes of input were lost with the connection"));
-            }
-            Received::Event(ClientEvent::Error { failure }) => {
-                terminal.note(&failure.to_string());
-            }
-            Received::Event(_) | Received::Lagged(_) => {}
-        }
-        if let Some(line) = line(received) {
-            log.send(line).await;
-        }
-    }
-    last
-}
-
-fn line(received: Received<ClientEvent>) -> Option<EventLine> {
-    let event = match received {
-        Received::Event(event) => event,
-        Received::Lagged(missed) => return Some(EventLine::Lagged { missed }),
-    };
-    Some(match event {
-        ClientEvent::Connected { peer, .. } => EventLine::Connected { client: None, peer },
-        ClientEvent::Data { len } => EventLine::Data { client: None, peer: None, len },
-        ClientEvent::HalfClosed => EventLine::HalfClosed { client: None },
-        ClientEvent::Disconnected { peer, reason, bytes_in, bytes_out } => {
-            let reason = reason.name();
-            EventLine::Disconnected { client: None, peer, reason, bytes_in, bytes_out }
-        }
-        ClientEvent::Dropped { messages, bytes } => EventLine::Dropped {
-            client: None,
-            messages: messages as u64,
-            bytes: Some(bytes as u64),
-        },
-        ClientEvent::Reconnecting { attempt, delay } => {
-            EventLine::Reconnecting { attempt, delay_ms: delay.as_millis() as u64 }
-        }
-        ClientEvent::Error { failure } => EventLine::Error {
-            client: None,
-            operation: failure.operation().name(),
-            error: failure.text().to_owned(),
-        },
-        _ => return None,
-    })
 }

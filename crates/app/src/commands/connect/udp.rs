@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use ports_core::{Endpoint, Transport};
-use sockets_udp::{Datagram, MAX_PAYLOAD_V4, UdpSocket};
+use sockets_udp::{Datagram, MAX_PAYLOAD_V4, Outgoing, SendError, UdpSocket};
 use stats::{ErrorKind, Role};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -13,23 +13,26 @@ use tokio_util::sync::CancellationToken;
 use super::resolve::{addresses, interface};
 use super::session::Session;
 use super::streams::{Input, InputReader, Output};
+use crate::args::ConnectArgs;
 use crate::commands::listen::events::tell_udp;
 
 /// How long replies are waited for after the end of input: counted from the last datagram either
 /// way.
 pub(super) const REPLY_WAIT: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(endpoint: &Endpoint, session: &Session) -> anyhow::Result<()> {
+pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result<()> {
+    let endpoint = &args.endpoint;
     let Some(resolved) = session.stop.run_until_cancelled(addresses(endpoint)).await else {
         return Ok(());
     };
-    let target = *resolved?.first().context("no address")?;
-    let socket = open(endpoint, target, session)?;
+    let target = target(resolved?, source(args))
+        .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
+    let socket = open(args, target, session)?;
     let telling = session
         .events
         .is_on()
         .then(|| tokio::spawn(tell_udp(socket.events(), session.events.clone())));
-    let exchange = Exchange { socket: &socket, target, session };
+    let exchange = Exchange { socket: &socket, target, link: link(endpoint, target)?, session };
     let result = tokio::select! {
         result = exchange.run() => result,
         () = session.grace_over() => {
@@ -43,12 +46,32 @@ pub(super) async fn run(endpoint: &Endpoint, session: &Session) -> anyhow::Resul
     result
 }
 
-fn open(endpoint: &Endpoint, target: SocketAddr, session: &Session) -> anyhow::Result<UdpSocket> {
+/// The first address that can be sent to from `source`.
+fn target(addresses: Vec<SocketAddr>, source: Option<IpAddr>) -> Option<SocketAddr> {
+    let fits = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
+    addresses.into_iter().find(fits)
+}
+
+fn source(args: &ConnectArgs) -> Option<IpAddr> {
+    args.source.or(args.endpoint.options().source())
+}
+
+/// The index of the interface that a broadcast is to leave by, where one is named: only a group's
+/// is an option of the socket.
+fn link(endpoint: &Endpoint, target: SocketAddr) -> anyhow::Result<Option<u32>> {
+    if target.ip().is_multicast() || endpoint.options().interface().is_none() {
+        return Ok(None);
+    }
+    Ok(Some(interface(endpoint).index()?))
+}
+
+fn open(args: &ConnectArgs, target: SocketAddr, session: &Session) -> anyhow::Result<UdpSocket> {
+    let endpoint = &args.endpoint;
     let any = match target {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
-    let local = SocketAddr::new(endpoint.options().source().unwrap_or(any), 0);
+    let local = SocketAddr::new(source(args).unwrap_or(any), 0);
     if !is_many(target.ip()) {
         // Only a connected socket is told that nobody listens at its peer (udp(7), "Error handling").
         let failed = || format!("cannot open a socket to udp {target}");
@@ -70,7 +93,7 @@ fn open(endpoint: &Endpoint, target: SocketAddr, session: &Session) -> anyhow::R
 
 /// Whether several hosts may answer. A directed broadcast cannot be told from an address without the
 /// interface's mask; the usual one ends in 255.
-fn is_many(ip: IpAddr) -> bool {
+pub(super) fn is_many(ip: IpAddr) -> bool {
     ip.is_multicast()
         || ip.is_unspecified()
         || matches!(ip, IpAddr::V4(v4) if v4.octets()[3] == 255)
@@ -79,6 +102,8 @@ fn is_many(ip: IpAddr) -> bool {
 struct Exchange<'a> {
     socket: &'a UdpSocket,
     target: SocketAddr,
+    /// The interface that datagrams leave by, whatever the routes say.
+    link: Option<u32>,
     session: &'a Session,
 }
 
@@ -100,7 +125,7 @@ impl Exchange<'_> {
             };
             tokio::select! {
                 next = input.next(&never, stop), if deadline.is_none() => match next? {
-                    Input::Chunk(chunk) => self.socket.send_to(&chunk, self.target).await?,
+                    Input::Chunk(chunk) => self.send(&chunk).await?,
                     Input::End => deadline = Some(Instant::now() + REPLY_WAIT),
                     Input::Silent | Input::Stopped => break,
                 },
@@ -123,6 +148,13 @@ impl Exchange<'_> {
             self.target
         );
         Ok(())
+    }
+
+    async fn send(&self, data: &[u8]) -> Result<(), SendError> {
+        let Some(link) = self.link else { return self.socket.send_to(data, self.target).await };
+        let datagram = Outgoing::new(data, self.target).interface(link);
+        let report = self.socket.send_many(&[datagram]).await;
+        report.failed.into_iter().next().map_or(Ok(()), |failed| Err(failed.error))
     }
 
     /// What the target says; from a group or a broadcast, whoever answers.

@@ -28,6 +28,22 @@ pub(super) struct Target {
 }
 
 impl Target {
+    fn new(name: &str, details: &ProcessDetails, spared: Option<&'static str>) -> Self {
+        let uid = details.uid.map(|uid| uid.to_string());
+        let parent = details.parents.first();
+        Self {
+            pid: details.pid,
+            start_ticks: details.start_ticks,
+            name: name.to_owned(),
+            user: details.user.clone().or(uid),
+            command: details.command.clone(),
+            sockets: Vec::new(),
+            parent: parent.map(|parent| format!("{} {}", parent.name, parent.pid)),
+            workload: details.workload().map(|workload| workload.to_string()),
+            spared,
+        }
+    }
+
     pub(super) const fn is_spared(&self, force: bool) -> bool {
         self.spared.is_some() && !force
     }
@@ -83,26 +99,11 @@ impl Holders {
                     continue;
                 }
                 for holding in socket.holdings() {
-                    let process = holding.process;
-                    let target = targets.entry(process.pid()).or_insert_with(|| {
-                        let details = who.process(process.pid());
-                        Target {
-                            pid: process.pid(),
-                            start_ticks: process.start_ticks(),
-                            name: process.name().to_owned(),
-                            user: details.and_then(|details| {
-                                details.user.clone().or(details.uid.map(|uid| uid.to_string()))
-                            }),
-                            command: details.map(|d| d.command.clone()).unwrap_or_default(),
-                            sockets: Vec::new(),
-                            parent: details
-                                .and_then(|details| details.parents.first())
-                                .map(|parent| format!("{} {}", parent.name, parent.pid)),
-                            workload: details
-                                .and_then(ProcessDetails::workload)
-                                .map(|workload| workload.to_string()),
-                            spared: family.why(process.pid()),
-                        }
+                    // One that has ended meanwhile holds nothing.
+                    let Some(details) = who.process(holding.process.pid()) else { continue };
+                    let target = targets.entry(details.pid).or_insert_with(|| {
+                        let spared = family.why(details.pid);
+                        Target::new(holding.process.name(), details, spared)
                     });
                     if !target.sockets.contains(&name) {
                         target.sockets.push(name.clone());

@@ -3,26 +3,30 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener};
 
+use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
 use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(target_os = "linux")]
+use sockets_tcp::InheritedListener;
 use sockets_tcp::TcpServerBuilder;
 use sockets_udp::{BindError, Interface, UdpSocket};
 
+use crate::args::Place;
 use crate::commands::connect::resolve::{addresses, interface};
 use crate::commands::connect::session::Session;
 
 /// The sockets, all open.
-pub(super) struct Bound {
-    pub(super) tcp: Vec<TcpListener>,
-    pub(super) udp: Vec<UdpSocket>,
+pub(in crate::commands) struct Bound {
+    pub(in crate::commands) tcp: Vec<TcpListener>,
+    pub(in crate::commands) udp: Vec<UdpSocket>,
     /// Where they listen, with the kernel's ports.
-    pub(super) endpoints: Vec<Endpoint>,
+    pub(in crate::commands) endpoints: Vec<Endpoint>,
 }
 
 /// Why an endpoint cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum ListenError {
+pub(in crate::commands) enum ListenError {
     #[error("cannot listen on {endpoint}: the port is in use; take another one, or 0 for any")]
     InUse { endpoint: Endpoint, source: io::Error },
     #[error(
@@ -63,9 +67,13 @@ impl ListenError {
 }
 
 /// All of them or none; of a name, every address that this machine has.
-pub(super) async fn open(endpoints: &[Endpoint], session: &Session) -> anyhow::Result<Bound> {
+pub(in crate::commands) async fn open(
+    places: &[Place],
+    session: &Session,
+) -> anyhow::Result<Bound> {
     let mut bound = Bound { tcp: Vec::new(), udp: Vec::new(), endpoints: Vec::new() };
-    for endpoint in endpoints {
+    bound.inherit(places)?;
+    for endpoint in places.iter().filter_map(Place::endpoint) {
         let mut elsewhere = None;
         let before = bound.endpoints.len();
         for address in addresses(endpoint).await? {
@@ -88,6 +96,45 @@ pub(super) async fn open(endpoints: &[Endpoint], session: &Session) -> anyhow::R
 }
 
 impl Bound {
+    /// Takes in the sockets that were passed, if any of the places is one.
+    #[cfg(target_os = "linux")]
+    fn inherit(&mut self, places: &[Place]) -> anyhow::Result<()> {
+        let wanted = |place: &Place, passed: &InheritedListener| match place {
+            Place::Endpoint(_) => false,
+            Place::Inherited(None) => true,
+            Place::Inherited(name) => *name == passed.name,
+        };
+        let mut passed = Vec::new();
+        let mut inherits = places.iter().filter(|place| place.endpoint().is_none()).peekable();
+        if inherits.peek().is_some() {
+            passed = sockets_tcp::inherited_listeners()?;
+        }
+        for place in inherits {
+            anyhow::ensure!(
+                passed.iter().any(|socket| wanted(place, socket)),
+                "cannot listen on {place}: no such socket was passed to this process (LISTEN_FDS, \
+                 LISTEN_PID)"
+            );
+        }
+        for socket in passed {
+            if !places.iter().any(|place| wanted(place, &socket)) {
+                continue;
+            }
+            socket.listener.set_nonblocking(true).context("a socket that was passed")?;
+            let local = socket.listener.local_addr().context("a socket that was passed")?;
+            self.endpoints.push(Endpoint::from((Scheme::Tcp, local)));
+            self.tcp.push(socket.listener);
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn inherit(&mut self, places: &[Place]) -> anyhow::Result<()> {
+        let passed = places.iter().find(|place| place.endpoint().is_none());
+        anyhow::ensure!(passed.is_none(), "sockets that were passed are taken on Linux only");
+        Ok(())
+    }
+
     fn add(
         &mut self,
         endpoint: &Endpoint,
@@ -169,6 +216,10 @@ fn udp(asked: &Endpoint, address: SocketAddr, session: &Session) -> Result<UdpSo
     };
     // Other programs may listen to the group, too.
     let socket = builder.bind(address).reuse_address(true).open().map_err(failed)?;
-    socket.join(address.ip(), &interface).map_err(ListenError::Join)?;
+    match asked.options().source() {
+        None => socket.join(address.ip(), &interface),
+        Some(source) => socket.join_source(address.ip(), source, &interface),
+    }
+    .map_err(ListenError::Join)?;
     Ok(socket)
 }

@@ -3,11 +3,22 @@
 use sockets_tcp::{Received, ServerEvent};
 use sockets_udp::{Event, Operation};
 
-use crate::output::{EventLine, EventSender};
+use crate::output::{EventLine, EventSender, Terminal};
 
-/// Writes a server's events until its last.
-pub(super) async fn tell_tcp(mut events: sockets_tcp::Events<ServerEvent>, log: EventSender) {
+/// Writes a server's events until its last; with `-v`, what concerns its clients to standard error
+/// as well.
+pub(in crate::commands) async fn tell_tcp(
+    mut events: sockets_tcp::Events<ServerEvent>,
+    log: EventSender,
+    terminal: Terminal,
+) {
     while let Some(received) = events.recv().await {
+        if let Received::Event(event) = &received
+            && terminal.is_verbose()
+            && let Some(text) = tcp_note(event)
+        {
+            terminal.note(&text);
+        }
         if let Some(line) = tcp_line(received) {
             log.send(line).await;
         }
@@ -21,6 +32,29 @@ pub(in crate::commands) async fn tell_udp(mut events: sockets_udp::Events, log: 
             log.send(line).await;
         }
     }
+}
+
+fn tcp_note(event: &ServerEvent) -> Option<String> {
+    Some(match event {
+        ServerEvent::Connected { client, peer } => format!("client {client} connected: {peer}"),
+        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out } => {
+            format!(
+                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
+            )
+        }
+        ServerEvent::Dropped { client, messages, bytes } => {
+            format!("client {client}: {messages} messages dropped, {bytes} bytes")
+        }
+        ServerEvent::Refused { peer, reason } => format!("{peer} was refused: {reason}"),
+        ServerEvent::HandshakeFailed { peer, failure } => {
+            format!("{peer} began no TLS session: {}", failure.text())
+        }
+        ServerEvent::Error { client: Some(client), failure } => {
+            format!("client {client}: {failure}")
+        }
+        ServerEvent::Error { client: None, failure } => failure.to_string(),
+        _ => return None,
+    })
 }
 
 /// `listening` is left out: it is written where the endpoint is known as the user gave it.
@@ -53,6 +87,13 @@ fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
             operation: failure.operation().name(),
             error: failure.text().to_owned(),
         },
+        ServerEvent::Refused { peer, reason } => EventLine::Refused { peer, reason: reason.name() },
+        ServerEvent::HandshakeFailed { peer, failure } => {
+            EventLine::HandshakeFailed { peer, error: failure.text().to_owned() }
+        }
+        ServerEvent::AcceptResumed { refused, lasted } => {
+            EventLine::AcceptResumed { refused, lasted_ms: lasted.as_millis() as u64 }
+        }
         _ => return None,
     })
 }

@@ -1,27 +1,32 @@
 //! The TCP pipe: one connection; it to standard output, standard input to it.
 
 mod conversation;
+mod wire;
 
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use anyhow::Context;
+use sockets_tcp::rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::args::LimitArgs;
 use crate::commands::connect::session::Session;
 use crate::output::EventLine;
 use conversation::Conversation;
+use wire::Wire;
 
 /// Its one client's number in the events.
 const CLIENT: u64 = 1;
 
-/// Accepts one connection, closes the listeners, and serves it to its end.
+/// Accepts one connection, with its TLS handshake where there is TLS, closes the listeners, and serves it to its end.
 pub(super) async fn run(
     listeners: Vec<std::net::TcpListener>,
-    idle_timeout: Option<Duration>,
+    tls: Option<Arc<ServerConfig>>,
+    limits: &LimitArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
     let listeners = listeners
@@ -29,14 +34,39 @@ pub(super) async fn run(
         .map(TcpListener::from_std)
         .collect::<io::Result<Vec<_>>>()
         .context("cannot register a listener with the runtime")?;
-    let Some(accepted) = session.stop.run_until_cancelled(accept(&listeners)).await else {
+    let first = first(&listeners, tls, session);
+    let Some(accepted) = session.stop.run_until_cancelled(first).await else {
         return Ok(());
     };
-    let (stream, peer) = accepted.context("cannot accept a connection")?;
+    let (stream, peer) = accepted?;
+    if let Some(idle) = limits.keepalive {
+        wire::keep_alive(stream.tcp(), idle);
+    }
     drop(listeners);
     session.terminal.note(&format!("connected by {peer}"));
     session.events.send(EventLine::Connected { client: Some(CLIENT), peer }).await;
-    Conversation::new(peer, session).hold(stream, idle_timeout).await
+    Conversation::new(peer, session).hold(stream, limits).await
+}
+
+/// The first connection that comes as far as to carry data. Handshakes are one after the other: a
+/// peer that says nothing keeps the next one waiting for as long as one may take.
+async fn first(
+    listeners: &[TcpListener],
+    tls: Option<Arc<ServerConfig>>,
+    session: &Session,
+) -> anyhow::Result<(Wire, SocketAddr)> {
+    loop {
+        let (tcp, peer) = accept(listeners).await.context("cannot accept a connection")?;
+        let Some(config) = tls.clone() else { return Ok((Wire::Plain(tcp), peer)) };
+        match wire::handshake(tcp, config).await {
+            Ok(wire) => return Ok((wire, peer)),
+            Err(error) => {
+                let error = error.to_string();
+                session.terminal.warn(&format!("{peer} began no TLS session: {error}"));
+                session.events.send(EventLine::HandshakeFailed { peer, error }).await;
+            }
+        }
+    }
 }
 
 async fn accept(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {

@@ -2,22 +2,34 @@
 
 use ports_core::{Endpoint, Scheme};
 
-use crate::args::{EventTarget, ListenArgs, ServiceKind};
-use crate::commands::connect::resolve::{no_tls, senseless};
+use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
+use crate::commands::connect::resolve::senseless;
+use crate::commands::tls;
 use crate::exit::UsageError;
 
 pub(super) fn check(args: &ListenArgs) -> Result<(), UsageError> {
-    args.endpoints.iter().try_for_each(check_endpoint)?;
+    args.places.iter().filter_map(Place::endpoint).try_for_each(check_endpoint)?;
+    check_schemes(args)?;
+    check_service(args)
+}
+
+fn check_service(args: &ListenArgs) -> Result<(), UsageError> {
     let usage = |text: &str| Err(UsageError(text.to_owned()));
-    let pipe = args.service == ServiceKind::Pipe;
-    if pipe && args.endpoints.len() > 1 {
-        return usage("a pipe takes one endpoint; --service echo, discard and relay take several");
-    }
-    if pipe && args.events == Some(EventTarget::StandardOutput) {
-        return usage("--events -: the standard output of a pipe carries the data");
-    }
-    if pipe && args.max_connections.is_some_and(|most| most > 1) {
-        return usage("--max-connections: a pipe serves one connection");
+    if args.service == ServiceKind::Pipe {
+        if args.places.len() > 1 {
+            return usage(
+                "a pipe takes one endpoint; --service echo, discard and relay take several",
+            );
+        }
+        if args.events == Some(EventTarget::StandardOutput) {
+            return usage("--events -: the standard output of a pipe carries the data");
+        }
+        if args.limits.max_connections.is_some_and(|most| most > 1) {
+            return usage("--max-connections: a pipe serves one connection");
+        }
+        if args.limits.max_connections_per_address.is_some() {
+            return usage("--max-connections-per-address: a pipe serves one connection");
+        }
     }
     if !args.prefix.is_empty() && !matches!(args.service, ServiceKind::Echo | ServiceKind::Relay) {
         return usage(
@@ -27,40 +39,51 @@ pub(super) fn check(args: &ListenArgs) -> Result<(), UsageError> {
     if args.slow.is_some() && args.service != ServiceKind::Relay {
         return usage("--slow is for --service relay: the others wait for who reads slowly");
     }
-    let connections = args.endpoints.iter().any(|endpoint| endpoint.scheme() == Scheme::Tcp);
-    for (option, given) in [
-        ("--max-connections", args.max_connections.is_some()),
-        ("--idle-timeout", args.idle_timeout.is_some()),
-        ("--slow", args.slow.is_some()),
-    ] {
-        if given && !connections {
-            return Err(UsageError(format!("{option} is for TCP: UDP has no connections")));
-        }
-    }
     Ok(())
+}
+
+fn check_schemes(args: &ListenArgs) -> Result<(), UsageError> {
+    let any = |scheme| args.places.iter().any(|place| place.scheme() == scheme);
+    if any(Scheme::Tcp) && any(Scheme::Tls) {
+        return Err(UsageError(
+            "TCP and TLS are served by one command each: all clients of one are alike".to_owned(),
+        ));
+    }
+    let endpoints: Vec<&Endpoint> = args.places.iter().filter_map(Place::endpoint).collect();
+    tls::check(&args.tls, &endpoints)?;
+    endpoints.iter().try_for_each(|endpoint| tls::check_listener(&args.tls, endpoint))?;
+    if any(Scheme::Tcp) || any(Scheme::Tls) {
+        return Ok(());
+    }
+    let limits = &args.limits;
+    let given = [
+        ("--max-connections", limits.max_connections.is_some()),
+        ("--idle-timeout", limits.idle_timeout.is_some()),
+        ("--slow", args.slow.is_some()),
+    ];
+    let given = given.into_iter().find_map(|(option, given)| given.then_some(option));
+    match given.or(limits.given_for_tcp()) {
+        Some(option) => Err(UsageError(format!("{option} is for TCP: UDP has no connections"))),
+        None => Ok(()),
+    }
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
     let options = endpoint.options();
     let group = endpoint.scheme() == Scheme::Udp
         && endpoint.socket_addr().is_some_and(|address| address.ip().is_multicast());
-    match endpoint.scheme() {
-        Scheme::Tls => return Err(no_tls(endpoint)),
-        Scheme::Tcp | Scheme::Udp => {}
-    }
     if options.interface().is_some() && !group {
         return Err(senseless("iface", endpoint, "it says where to join a multicast group"));
     }
     if options.ttl().is_some() {
         return Err(senseless("ttl", endpoint, "a listener sends to no group"));
     }
-    if options.source().is_some() {
-        let why = if group {
-            "hearing one sender of a group only is not built in yet"
-        } else {
-            "a listener hears whoever sends"
-        };
-        return Err(senseless("source", endpoint, why));
+    if options.source().is_some() && !group {
+        return Err(senseless(
+            "source",
+            endpoint,
+            "only of a multicast group one sender can be heard",
+        ));
     }
     Ok(())
 }

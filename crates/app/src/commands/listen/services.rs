@@ -1,6 +1,9 @@
 //! Echo, discard and relay: until the command is stopped.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{Discard, Echo, Relay, TcpServer};
 use sockets_udp::UdpSocket;
 use tokio::task::JoinSet;
@@ -13,16 +16,22 @@ use crate::output::Terminal;
 
 /// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
 /// endpoint is on its own.
-pub(super) async fn run(bound: Bound, args: &ListenArgs, session: &Session) -> anyhow::Result<()> {
+pub(super) async fn run(
+    bound: Bound,
+    tls: Option<Arc<ServerConfig>>,
+    args: &ListenArgs,
+    session: &Session,
+) -> anyhow::Result<()> {
     let prefix = Bytes::from(args.prefix.clone());
     let mut telling = JoinSet::new();
     let mut serving = JoinSet::new();
     let server = if bound.tcp.is_empty() {
         None
     } else {
-        let server = start(bound.tcp, args, &prefix, session).await?;
-        if session.events.is_on() {
-            telling.spawn(events::tell_tcp(server.events(), session.events.clone()));
+        let server = start(bound.tcp, tls, args, &prefix, session).await?;
+        if session.tells() {
+            let (events, terminal) = (session.events.clone(), session.terminal);
+            telling.spawn(events::tell_tcp(server.events(), events, terminal));
         }
         Some(server)
     };
@@ -64,6 +73,7 @@ pub(super) async fn run(bound: Bound, args: &ListenArgs, session: &Session) -> a
 
 async fn start(
     listeners: Vec<std::net::TcpListener>,
+    tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
     prefix: &Bytes,
     session: &Session,
@@ -73,12 +83,10 @@ async fn start(
     for listener in listeners {
         builder = builder.listener(listener);
     }
-    if let Some(most) = args.max_connections {
-        builder = builder.max_connections(usize::try_from(most).unwrap_or(usize::MAX));
+    if let Some(config) = tls {
+        builder = builder.tls(config);
     }
-    if let Some(timeout) = args.idle_timeout {
-        builder = builder.idle_timeout(timeout);
-    }
+    builder = args.limits.apply(builder);
     if let Some(SlowArg(policy)) = args.slow {
         builder = builder.slow_policy(policy);
     }
@@ -111,7 +119,7 @@ async fn serve(
     Ok(failed)
 }
 
-async fn shut_down(server: &TcpServer, terminal: Terminal) {
+pub(in crate::commands) async fn shut_down(server: &TcpServer, terminal: Terminal) {
     let report = server.shutdown(GRACE).await;
     for cut in &report.cut_off {
         terminal.warn(&format!(

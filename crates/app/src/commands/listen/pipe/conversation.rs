@@ -1,8 +1,11 @@
 //! The one connection of a pipe, from its first byte to its end.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,13 +13,13 @@ use ports_core::{FiveTuple, Transport};
 use socket2::SockRef;
 use sockets_tcp::CloseReason;
 use stats::{Inbound, Outbound, Role};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf, split};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::CLIENT;
+use super::wire::Wire;
+use crate::args::LimitArgs;
 use crate::commands::connect::session::{GRACE, Session};
 use crate::commands::connect::streams::{Input, InputReader, Output, STREAM_CHUNK};
 use crate::output::EventLine;
@@ -49,6 +52,8 @@ pub(super) struct Conversation<'a> {
 enum Ended {
     Done,
     Idle,
+    /// The peer sent no first byte.
+    Silent,
     CutOff,
 }
 
@@ -67,32 +72,30 @@ impl<'a> Conversation<'a> {
     }
 
     /// Moves the bytes until both sides are done.
-    pub(super) async fn hold(
-        self,
-        mut stream: TcpStream,
-        idle_timeout: Option<Duration>,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn hold(self, mut stream: Wire, limits: &LimitArgs) -> anyhow::Result<()> {
         let peer = self.peer;
-        let local = stream.local_addr().with_context(|| format!("the connection of {peer}"))?;
+        let local =
+            stream.tcp().local_addr().with_context(|| format!("the connection of {peer}"))?;
         let tuple = FiveTuple::new(Transport::Tcp, local, peer);
         let mut recorder = self.session.stats.open(Transport::Tcp, Role::Server, tuple);
         let (inbound, outbound) = recorder.split();
         // Small messages go out at once; refused only on a connection that is gone, which reading
         // tells.
-        let _ = stream.set_nodelay(true);
+        let _ = stream.tcp().set_nodelay(true);
 
-        let (reader, writer) = stream.split();
+        let (reader, writer) = split(&mut stream);
         let outcome = tokio::select! {
             both = async { tokio::try_join!(self.receive(reader, inbound), self.send(writer, outbound)) } => {
                 both.map(|((), ())| Ended::Done)
             }
-            () = self.idle(idle_timeout) => Ok(Ended::Idle),
+            () = self.idle(limits.idle_timeout) => Ok(Ended::Idle),
+            () = self.silent(limits.first_byte_timeout) => Ok(Ended::Silent),
             () = self.session.grace_over() => Ok(Ended::CutOff),
         };
-        let reason = self.reason(&outcome);
+        let reason = self.reason(&outcome, stream.is_tls());
         if self.in_hand.get() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
             // What lost bytes must not look like a proper end. It fails on a socket that is gone.
-            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
         } else if self.session.stop.is_cancelled() && reason == CloseReason::Shutdown {
             self.wait_for_end(&mut stream).await;
         }
@@ -132,6 +135,10 @@ impl<'a> Conversation<'a> {
                 self.session.terminal.warn("nothing moved for the idle timeout: closed");
                 Ok(())
             }
+            Ended::Silent => {
+                self.session.terminal.warn("no first byte came in time: closed");
+                Ok(())
+            }
             Ended::CutOff => anyhow::bail!(
                 "not done {} s after the signal: standard output takes nothing",
                 GRACE.as_secs()
@@ -139,10 +146,14 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn reason(&self, outcome: &anyhow::Result<Ended>) -> CloseReason {
+    fn reason(&self, outcome: &anyhow::Result<Ended>, is_tls: bool) -> CloseReason {
         match outcome {
             Ok(Ended::Idle) => CloseReason::IdleTimeout,
             Ok(Ended::CutOff) => CloseReason::Shutdown,
+            Ok(Ended::Silent) => CloseReason::FirstByteTimeout,
+            _ if self.broken.borrow().as_ref().is_some_and(|error| is_tls && of_tls(error)) => {
+                CloseReason::TlsFailed
+            }
             _ if self.broken.borrow().is_some() => CloseReason::Reset,
             _ if self.peer_ended.is_cancelled() => CloseReason::PeerClosed,
             _ if self.session.stop.is_cancelled() => CloseReason::Shutdown,
@@ -151,7 +162,11 @@ impl<'a> Conversation<'a> {
     }
 
     /// From the peer to standard output.
-    async fn receive(&self, mut reader: ReadHalf<'_>, mut inbound: Inbound) -> anyhow::Result<()> {
+    async fn receive(
+        &self,
+        mut reader: ReadHalf<&mut Wire>,
+        mut inbound: Inbound,
+    ) -> anyhow::Result<()> {
         let events = &self.session.events;
         let mut output = Output::new();
         let mut buffer = vec![0; STREAM_CHUNK];
@@ -160,10 +175,10 @@ impl<'a> Conversation<'a> {
             let read = tokio::select! {
                 biased;
                 () = self.session.stop.cancelled() => {
-                    match reader.try_read(&mut buffer) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    match read_now(&mut reader, &mut buffer).await {
+                        None => return Ok(()),
                         _ if drained >= DRAIN_LIMIT => return Ok(()),
-                        result => result,
+                        Some(result) => result,
                     }
                 }
                 read = reader.read(&mut buffer) => read,
@@ -194,7 +209,11 @@ impl<'a> Conversation<'a> {
     }
 
     /// From standard input to the peer.
-    async fn send(&self, mut writer: WriteHalf<'_>, mut outbound: Outbound) -> anyhow::Result<()> {
+    async fn send(
+        &self,
+        mut writer: WriteHalf<&mut Wire>,
+        mut outbound: Outbound,
+    ) -> anyhow::Result<()> {
         let mut input = InputReader::new(STREAM_CHUNK);
         loop {
             match input.next(&self.peer_ended, &self.session.stop).await? {
@@ -202,7 +221,7 @@ impl<'a> Conversation<'a> {
                     self.in_hand.set(chunk.len());
                     let mut rest = &chunk[..];
                     while !rest.is_empty() {
-                        match writer.write(rest).await {
+                        match write(&mut writer, rest).await {
                             Ok(written) => {
                                 rest = &rest[written..];
                                 outbound.sent(written);
@@ -249,12 +268,51 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Until the peer's first byte is overdue.
+    async fn silent(&self, timeout: Option<Duration>) {
+        let Some(timeout) = timeout else { return std::future::pending().await };
+        tokio::time::sleep(timeout).await;
+        if self.bytes_in.get() > 0 {
+            std::future::pending().await
+        }
+    }
+
     /// Reads to the peer's end, within [`LINGER`]; what still comes was not accepted.
-    async fn wait_for_end(&self, stream: &mut TcpStream) {
+    async fn wait_for_end(&self, stream: &mut Wire) {
         let mut scratch = [0; 4096];
         let to_the_end = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
         let _ = tokio::time::timeout(LINGER, to_the_end).await;
     }
+}
+
+/// What is there; `None` where nothing is. Not bounded by the task's share of time, whose end would
+/// look like nothing.
+async fn read_now(
+    reader: &mut ReadHalf<&mut Wire>,
+    buffer: &mut [u8],
+) -> Option<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(buffer);
+    let once = poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut *reader).poll_read(context, &mut buffer) {
+            Poll::Pending => None,
+            Poll::Ready(result) => Some(result),
+        })
+    });
+    let result = tokio::task::unconstrained(once).await?;
+    Some(result.map(|()| buffer.filled().len()))
+}
+
+/// As far as the kernel takes it, also over TLS.
+async fn write(writer: &mut WriteHalf<&mut Wire>, data: &[u8]) -> io::Result<usize> {
+    let written = writer.write(data).await?;
+    writer.flush().await?;
+    Ok(written)
+}
+
+/// Whether TLS broke and not the connection below: bytes that are none of it, or an end that it did
+/// not announce.
+fn of_tls(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
 }
 
 /// The reason as the statistics count it.
@@ -262,7 +320,8 @@ const fn counted_as(reason: CloseReason) -> stats::CloseReason {
     match reason {
         CloseReason::PeerClosed => stats::CloseReason::PeerClosed,
         CloseReason::Reset => stats::CloseReason::Reset,
-        CloseReason::IdleTimeout => stats::CloseReason::Timeout,
+        CloseReason::IdleTimeout | CloseReason::FirstByteTimeout => stats::CloseReason::Timeout,
+        CloseReason::TlsFailed => stats::CloseReason::Error,
         CloseReason::Shutdown => stats::CloseReason::Shutdown,
         _ => stats::CloseReason::Local,
     }

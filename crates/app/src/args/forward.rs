@@ -1,0 +1,51 @@
+//! Arguments of `ports forward`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ports_core::Endpoint;
+
+use super::limits::LimitArgs;
+use super::place::Place;
+use super::scan::positive_duration;
+use super::sockets::{EventTarget, loopback};
+use super::tls::TlsArgs;
+
+/// Arguments of `ports forward`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); \
+    LISTEN may be fd: or fd:NAME, a TCP listener that the starter passed (LISTEN_FDS). TLS begins or \
+    ends here: tls://... tcp://... takes it off, tcp://... tls://... puts it on.\n\
+    Each end of a stream is passed on as it is: an end of input as an end of input, a reset as a \
+    reset. A client whose target cannot be reached is reset.\n\
+    UDP: a client silent for --idle-timeout [default: 2m] is forgotten, and beyond \
+    --max-connections [default: 1024] the one silent for longest."
+)]
+pub(crate) struct ForwardArgs {
+    /// Where to listen
+    #[arg(value_name = "LISTEN")]
+    pub(crate) listen: Place,
+    /// Where to connect for each client
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Endpoint,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Connect to the target from this local address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) source: Option<IpAddr>,
+    /// Give up connecting to the target after this time [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) connect_timeout: Option<Duration>,
+    /// Write events as JSON lines to FILE; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<EventTarget>,
+    /// Serve statistics for Prometheus at http://ADDR/metrics; ADDR is a loopback address
+    #[arg(long, value_name = "ADDR", value_parser = loopback)]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Print statistics to standard error at the end
+    #[arg(long)]
+    pub(crate) stats: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+}

@@ -1,0 +1,85 @@
+//! `ports forward`: what comes to one endpoint goes to another, and back.
+
+mod sessions;
+mod tcp;
+mod udp;
+
+use ports_core::{Endpoint, Scheme};
+
+use self::tcp::Targets;
+use super::connect::session::Session;
+use super::listen::bind::{self, Bound};
+use crate::args::ForwardArgs;
+use crate::commands::metrics::Metrics;
+use crate::commands::tls;
+use crate::exit::{Exit, UsageError};
+use crate::output::{EventLine, Terminal};
+use crate::signals::Signals;
+
+pub(crate) async fn run(
+    args: ForwardArgs,
+    terminal: Terminal,
+    signals: &Signals,
+) -> anyhow::Result<Exit> {
+    check(&args)?;
+    let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
+    let result = serve(&args, &session).await;
+    session.end(result, signals).await
+}
+
+async fn serve(args: &ForwardArgs, session: &Session) -> anyhow::Result<()> {
+    let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
+    let tls = args.listen.endpoint().map(|listen| tls::server(&args.tls, listen)).transpose()?;
+    let targets = Targets::new(args, session)?;
+    let opening = bind::open(std::slice::from_ref(&args.listen), session);
+    let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
+    let Bound { tcp, udp, endpoints } = bound?;
+    for endpoint in endpoints {
+        session.terminal.warn(&format!("forwarding {endpoint} to {}", args.target));
+        session.events.send(EventLine::Listening { endpoint }).await;
+    }
+    match args.target.scheme() {
+        Scheme::Udp => udp::run(udp, args, session).await,
+        _ => tcp::run(tcp, tls.flatten(), targets, args, session).await,
+    }
+}
+
+fn check(args: &ForwardArgs) -> Result<(), UsageError> {
+    let ForwardArgs { listen, target, .. } = args;
+    if listen.scheme().transport() != target.transport() {
+        return Err(UsageError(format!(
+            "{listen} to {target}: a stream has no datagrams, and datagrams make no stream; both \
+             ends are TCP or both UDP"
+        )));
+    }
+    if target.port().number() == 0 {
+        return Err(UsageError(format!("{target}: 0 is not a port to connect to")));
+    }
+    if listen.scheme() == Scheme::Udp {
+        let timeout = args.connect_timeout.map(|_| "--connect-timeout");
+        if let Some(option) = timeout.or(args.limits.given_for_tcp()) {
+            return Err(UsageError(format!("{option} is for TCP: UDP has no connections")));
+        }
+    }
+    let endpoints: Vec<&Endpoint> = listen.endpoint().into_iter().chain([target]).collect();
+    tls::check(&args.tls, &endpoints)?;
+    if let Some(listen) = listen.endpoint() {
+        tls::check_listener(&args.tls, listen)?;
+        check_endpoint(listen)?;
+        if listen.options().interface().is_some() || listen.options().source().is_some() {
+            return Err(UsageError(format!("{listen}: iface and source are for groups")));
+        }
+    }
+    check_endpoint(target)
+}
+
+fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
+    let many = endpoint.socket_addr().is_some_and(|address| address.ip().is_multicast());
+    if many {
+        return Err(UsageError(format!("{endpoint}: a group has no one way back to forward")));
+    }
+    if endpoint.options().ttl().is_some() {
+        return Err(UsageError(format!("{endpoint}: ttl is for groups")));
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The stream of a pipe: TCP, or TLS over it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use sockets_tcp::rustls::ServerConfig;
+use sockets_tcp::{Keepalive, TcpServerBuilder};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// See the module's first line.
+pub(super) enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// The server's side of a handshake, within the server's limit.
+pub(super) async fn handshake(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Wire> {
+    let limit = TcpServerBuilder::DEFAULT_HANDSHAKE_TIMEOUT;
+    let handshake = TlsAcceptor::from(config).accept(tcp);
+    let stream = tokio::time::timeout(limit, handshake).await.map_err(|_| {
+        let seconds = limit.as_secs();
+        io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {seconds} s"))
+    })??;
+    Ok(Wire::Tls(Box::new(stream)))
+}
+
+/// As a server with this setting does it. Refused only on a connection that is gone, which reading
+/// tells.
+pub(super) fn keep_alive(tcp: &TcpStream, idle: Duration) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(idle)
+        .with_interval(Keepalive::DEFAULT_INTERVAL)
+        .with_retries(Keepalive::DEFAULT_COUNT);
+    let _ = SockRef::from(tcp).set_tcp_keepalive(&keepalive);
+}
+
+impl Wire {
+    /// The connection below.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
+    /// Whether the end of the stream is proven by TLS, and anything else is an error.
+    pub(super) const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
+            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(context, data),
+            Self::Tls(tls) => Pin::new(tls).poll_write(context, data),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(context),
+            Self::Tls(tls) => Pin::new(tls).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Self::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        }
+    }
+}
