@@ -15,8 +15,11 @@ use ratatui::crossterm::event;
 use stats::system::UserNames;
 use tokio::sync::mpsc;
 
+#[cfg(test)]
+pub(in crate::commands) use self::model::tests::TABLE;
 use self::model::{Event, Model};
-use super::ls::Filter;
+use super::ls::{Filter, text_of};
+use super::metrics::Metrics;
 use crate::args::WatchArgs;
 use crate::exit::{Exit, UsageError};
 use crate::output::Terminal;
@@ -37,6 +40,7 @@ pub(crate) async fn run(
     }
     let users = UserNames::read();
     let filter = Filter::new(&args.filter, &users)?;
+    let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
     let (events, mut happened) = mpsc::channel(MOST_EVENTS);
     let mut model = Model::new(filter.clone(), users, terminal.paints());
     // Restores the terminal in a panic, too.

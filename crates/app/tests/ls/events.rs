@@ -1,11 +1,12 @@
 //! `ports ls --watch`: what happens to sockets, as it happens.
 
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::driver::Ports;
+use super::driver::{Ports, client, read_to_end};
 
 /// The first line of a kind about a socket at this address.
 fn about(ports: &Ports, kind: &str, local: &str) -> Value {
@@ -66,4 +67,29 @@ fn only_those_that_were_asked_for() {
     for line in String::from_utf8(ended.stdout).unwrap().lines().skip(1) {
         assert!(line.contains(&format!(":{port}\"")), "{line}");
     }
+}
+
+#[test]
+fn metrics_count_sockets_and_what_the_kernel_dropped() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let ports = Ports::start(&["ls", "--watch", "--port", &port, "--metrics", "127.0.0.1:0"]);
+    ports.stdout.event("watching");
+    let url = ports.stderr.line("note: metrics at http://", 0);
+    let address = url.trim_end().strip_suffix("/metrics").unwrap().parse().unwrap();
+    let mut client = client(address);
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let answer = String::from_utf8(read_to_end(&mut client)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for line in [
+        "ports_machine_sockets{transport=\"tcp\",state=\"LISTEN\"} 1\n",
+        "# TYPE ports_machine_tcp_segments_retransmitted counter\n",
+        "\nports_machine_tcp_listen_overflows_total ",
+        "\nports_machine_udp_receive_buffer_drops_total ",
+    ] {
+        assert!(answer.contains(line), "{line}: {answer}");
+    }
+    assert!(answer.ends_with("# EOF\n"), "{answer}");
+    ports.signal(Signal::INT);
+    assert_eq!(ports.end().code, Some(130));
 }

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 use stats::system::{EndingsError, SocketWatch, UserNames};
 
 use self::line::{Line, millis};
-use super::Filter;
+use super::{Filter, text_of};
 use crate::args::{Format, LsArgs, OutputArgs};
+use crate::commands::metrics::Metrics;
 use crate::exit::{Exit, UsageError};
 use crate::output::{RowOutputs, Terminal};
 use crate::signals::Signals;
@@ -22,6 +23,7 @@ pub(crate) async fn watch(
     let output = only_jsonl(&args.output)?;
     let stdout = terminal.stdout()?.until(signals.stop());
     let filter = Filter::new(&args.filter, &UserNames::read())?;
+    let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
     let mut rows = RowOutputs::open::<Line<'_>>(&output, stdout)?;
     let query = filter.query().processes(filter.needs_processes() || args.process).details(true);
     let mut watch = SocketWatch::new(query);

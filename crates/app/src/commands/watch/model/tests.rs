@@ -7,7 +7,7 @@ use super::*;
 use crate::args::SocketFilterArgs;
 
 /// As `/proc/net/tcp` has them.
-pub(in super::super) const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+pub(in crate::commands) const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1 0 100 0 0 10 0
    1: 0100007F:1F91 0200007F:C001 01 00000010:00000020 00:00000000 00000000    33        0 101 1 0 100 0 0 10 0
    2: 0100007F:1F92 0300007F:C002 06 00000000:00000000 00:00000000 00000000     0        0 0 1 0 100 0 0 10 0
