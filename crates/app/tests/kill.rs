@@ -4,6 +4,8 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/nobody.rs"]
+mod nobody;
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -11,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use driver::{Collected, run};
+use nobody::Nobody;
 use serde_json::Value;
 
 /// One test at a time: a program that another one starts has copies of all sockets of this process
@@ -116,6 +119,17 @@ fn those_it_was_started_by_are_spared() {
     assert!(stderr.contains("started by") && stderr.contains("--force"), "{stderr}");
     let (code, rows, _) = kill(&[&port, "--dry-run"]);
     assert_eq!((code, &rows[0]["outcome"]), (Some(0), &"spared".into()));
+}
+
+#[test]
+#[ignore = "needs root: to be another user than root"]
+fn another_users_process_is_not_ended() {
+    let _alone = alone();
+    let mut holder = Holder::start(MEEK);
+    let ended = Nobody::new().run(&["kill", &holder.port, "--yes"]);
+    assert_eq!((ended.code, ended.stdout.len()), (Some(3), 0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("run as root"), "{}", ended.stderr);
+    assert!(holder.child.try_wait().unwrap().is_none());
 }
 
 /// The signal that it ended by.

@@ -4,10 +4,13 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/nobody.rs"]
+mod nobody;
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use driver::{Ended, run};
+use nobody::Nobody;
 use serde_json::Value;
 
 fn rows(port: &str) -> (Option<i32>, Vec<Value>) {
@@ -91,6 +94,22 @@ fn a_client_is_found_at_its_own_port() {
         (&rows[0]["state"], &rows[0]["peer"]),
         (&"ESTAB".into(), &address.to_string().into())
     );
+}
+
+#[test]
+#[ignore = "needs root: to be another user than root"]
+fn without_root_the_user_is_told_and_what_is_hidden() {
+    let (_listener, address) = listener();
+    let port = format!("{}/tcp", address.port());
+    let nobody = Nobody::new();
+    let ended = nobody.run(&["who", &port, "--format", "jsonl"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let row: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((&row["uid"], &row["processes"]), (&0.into(), &serde_json::json!([])));
+    assert_eq!(row["no_process"], "not-permitted");
+    assert!(ended.stderr.contains("root only"), "{}", ended.stderr);
+    let table = String::from_utf8(nobody.run(&["who", &port]).stdout).unwrap();
+    assert!(table.contains("(only root may see it)"), "{table}");
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn show(
             () = signals.stop().cancelled() => return Ok(()),
             event = happened.recv() => match event {
                 Some(event) => model.update(event),
-                // Both sources are gone: one of them has panicked, and has said so.
+                // Whoever goes says why before: this does not happen.
                 None => return Ok(()),
             }
         }

@@ -36,6 +36,7 @@ pub(super) fn start(filter: &Filter, interval: Duration, events: Sender<Event>) 
     let _ = watch.hear_endings();
     let filter = filter.clone();
     std::thread::spawn(move || {
+        let events = TellsPanic(events);
         let mut meter = Meter::default();
         let mut before: Option<Instant> = None;
         loop {
@@ -45,12 +46,25 @@ pub(super) fn start(filter: &Filter, interval: Duration, events: Sender<Event>) 
                 Err(error) => Event::Failed(error),
             };
             let failed = matches!(event, Event::Failed(_));
-            if events.blocking_send(event).is_err() || failed {
+            if events.0.blocking_send(event).is_err() || failed {
                 return;
             }
             std::thread::sleep(interval.saturating_sub(started.elapsed()));
         }
     });
+}
+
+/// The screen does not outlive a panic here: the panic has given the terminal back.
+struct TellsPanic(Sender<Event>);
+
+impl Drop for TellsPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = anyhow::anyhow!("looking at the sockets has panicked");
+            // Where nobody listens any more, it is over already.
+            let _ = self.0.blocking_send(Event::Failed(error));
+        }
+    }
 }
 
 fn look(
