@@ -271,9 +271,10 @@ fn a_datagram_of_somebody_else_is_no_reply() {
 #[test]
 fn what_makes_no_sense_is_usage() {
     for (args, said) in [
-        (&["connect", "tls://127.0.0.1:1"][..], "TLS is not built in yet"),
-        (&["connect", "tcp://127.0.0.1:1", "--events", "-"], "--events -"),
-        (&["connect", "tcp://127.0.0.1:1?iface=lo"], "`iface`"),
+        (&["connect", "tcp://127.0.0.1:1", "--events", "-"][..], "--events -"),
+        (&["connect", "udp://127.0.0.1:1?iface=lo"], "`iface`"),
+        (&["connect", "udp://127.0.0.1:1", "--connect-timeout", "1s"], "--connect-timeout"),
+        (&["connect", "127.0.0.1:1", "--reconnect-base", "1s"], "--reconnect"),
         (&["connect", "tcp://127.0.0.1:1?ttl=1"], "`ttl`"),
         (&["connect", "udp://127.0.0.1:1?ttl=1"], "`ttl`"),
         (&["connect", "udp://127.0.0.1:1", "--reconnect"], "--reconnect"),

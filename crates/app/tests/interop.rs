@@ -1,8 +1,20 @@
-//! The real binary against ncat and socat.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The real binary against ncat and socat; for other programs see the modules.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "driver/tls.rs"]
+mod certificates;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "lab_net/findings.rs"]
+mod findings;
+#[path = "interop/forward.rs"]
+mod forward;
+#[path = "interop/hosts.rs"]
+mod hosts;
+#[path = "lab_net/hosts.rs"]
+mod hosts_lab;
+#[path = "interop/tls.rs"]
+mod tls;
 
 use std::net::SocketAddr;
 use std::process::Command;

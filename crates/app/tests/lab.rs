@@ -92,8 +92,7 @@ fn a_limiter_hides_no_open_port() {
     let limit = "add table ip lab; \
         add chain ip lab input { type filter hook input priority 0; }; \
         add rule ip lab input tcp flags syn limit rate over 300/second burst 5 packets drop";
-    let args = ["netns", "exec", &lab.there, "nft", limit];
-    assert!(Command::new("ip").args(args).status().unwrap().success(), "nft is installed");
+    run("ip", &["netns", "exec", &lab.there, "nft", limit]);
     let open_ports = server.ports.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
     let ports = format!("1-986,{open_ports}");
     for method in ["syn", "connect"] {

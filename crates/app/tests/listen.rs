@@ -9,6 +9,8 @@ mod driver;
 mod errors;
 #[path = "listen/events.rs"]
 mod events;
+#[path = "listen/limits.rs"]
+mod limits;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -12,11 +12,11 @@
 //! - [`FilterInstruction`], [`attach_filter`], [`lock_filter`]: classic BPF on any socket.
 //! - [`TunDevice`]: a network interface whose packets this process makes.
 //! - [`wait_readable`]: one wait for a few descriptors.
-//! - [`tcp_info`]: what the kernel knows of a TCP connection.
-//! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
 //! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
+//! - [`tcp_info`]: what the kernel knows of a TCP connection.
+//! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.

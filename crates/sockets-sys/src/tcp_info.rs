@@ -38,7 +38,8 @@ pub struct TcpInfo {
     pub segment_size: u32,
     /// Since when the peer has acknowledged nothing, counted from its last acknowledgement.
     pub last_ack: Duration,
-    /// Bytes that the peer has acknowledged (Linux 4.1). Its end of stream may count as one.
+    /// Bytes that the peer has acknowledged (Linux 4.1). The connection's beginning, on the side
+    /// that connected, and its end count as one each: they have sequence numbers, too.
     pub bytes_acked: Option<u64>,
     /// Bytes received in order (Linux 4.1).
     pub bytes_received: Option<u64>,
@@ -116,7 +117,7 @@ mod tests {
         there.write_all(&[8]).unwrap();
         here.read_exact(&mut [0; 1]).unwrap();
         let info = tcp_info(&here).unwrap();
-        assert_eq!(info.bytes_acked, Some(1000));
+        assert_eq!(info.bytes_acked, Some(1001), "and the SYN");
         assert_eq!(info.bytes_received, Some(1));
         assert_eq!((info.unacked, info.unsent_bytes), (0, Some(0)));
         assert!(info.rtt > Duration::ZERO && info.segment_size > 0, "{info:?}");

@@ -11,6 +11,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use sockets_tcp::{Relay, SlowPolicy, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -20,7 +21,7 @@ const LISTENERS: usize = 99;
 const MESSAGE: usize = 1000;
 const MESSAGES: u32 = 1500;
 const PACE: Duration = Duration::from_millis(2);
-/// The outbox of each client: the stalled one fills it, and its kernel buffers, well before the end.
+/// The outbox of each client: the stalled one's is full well before the end.
 const OUTBOX: usize = 100_000;
 const PAIRS: usize = 5;
 /// The bar.
@@ -61,6 +62,14 @@ async fn run(policy: SlowPolicy, with_stalled: bool) -> (f64, u64) {
     speaker.set_nodelay(true).unwrap();
     while server.info().active < LISTENERS + 1 + usize::from(with_stalled) {
         tokio::task::yield_now().await;
+    }
+    // The clients are in the order of their connecting.
+    while with_stalled && server.clients()[LISTENERS].queued_bytes == 0 {
+        // Until its kernel buffers are full; the outbox comes next, in the run.
+        server
+            .send(server.clients()[LISTENERS].id, Bytes::from(vec![0; OUTBOX / 2]))
+            .await
+            .unwrap();
     }
     let mut pace = tokio::time::interval(PACE);
     for number in 0..MESSAGES {

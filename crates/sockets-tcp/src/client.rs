@@ -233,6 +233,18 @@ impl TcpClient {
     }
 }
 
+impl TcpClient {
+    /// Ends it at once by a reset, so that the server does not take the stream for whole: for a
+    /// program that passes on what another source broke off. Nothing connects after this; what is
+    /// queued counts as dropped.
+    pub fn abort(&self) {
+        self.shared.stop.cancel();
+        if let Some(link) = self.shared.link() {
+            link.abort(CloseReason::Local);
+        }
+    }
+}
+
 impl Drop for TcpClient {
     fn drop(&mut self) {
         self.shared.stop.cancel();

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use ports_core::FiveTuple;
@@ -189,15 +189,7 @@ impl ConnectionReader {
     ///
     /// Safe: where the future is dropped, nothing was read.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|context| self.poll_read(context, buffer)).await
-    }
-
-    pub(crate) fn poll_read(
-        &self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.shared.link.poll_read(context, buffer)
+        poll_fn(|context| self.shared.link.poll_read(context, buffer)).await
     }
 
     pub(crate) fn peer_addr(&self) -> SocketAddr {
@@ -218,7 +210,7 @@ impl ConnectionReader {
     pub async fn read_chunk(&mut self) -> io::Result<Chunk> {
         poll_fn(|context| {
             let mut chunk = Chunk::take();
-            let read = ready!(self.poll_read(context, chunk.space()))?;
+            let read = ready!(self.shared.link.poll_read(context, chunk.space()))?;
             chunk.fill(read);
             Poll::Ready(Ok(chunk))
         })

@@ -138,7 +138,7 @@ mod tests {
             assert_eq!(counts.count(kind), index as u64 + 1);
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
-        assert_eq!(counts.total(), 66);
+        assert_eq!(counts.total(), 78);
         let json = serde_json::to_string(&counts).unwrap();
         assert_eq!(serde_json::from_str::<ErrorCounts>(&json).unwrap(), counts);
     }

@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -17,11 +18,15 @@ use stats::system::{
     SystemSockets, Timer,
 };
 
-/// Puts this thread, and what it starts, into a network namespace of its own.
-fn leave_the_others() {
+/// Puts this thread, and what it starts, into a network namespace of its own. One test at a time: a
+/// child that another one is about to start holds copies of all descriptors for a moment.
+fn leave_the_others() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("needs root");
     let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
     assert!(up.expect("needs ip, of iproute2").success());
+    turn
 }
 
 /// Sockets in many states, kept open.
@@ -245,7 +250,7 @@ fn plain(snapshot: &Snapshot) -> Vec<String> {
 #[test]
 #[ignore = "needs root, ip and ss"]
 fn every_row_is_that_of_ss_and_proc() {
-    leave_the_others();
+    let _turn = leave_the_others();
     let directory = tempfile::tempdir().unwrap();
     let _zoo = zoo(directory.path());
     settle();
@@ -283,7 +288,7 @@ fn every_row_is_that_of_ss_and_proc() {
 #[test]
 #[ignore = "needs root, ip and ss"]
 fn every_process_is_that_of_ss() {
-    leave_the_others();
+    let _turn = leave_the_others();
     let directory = tempfile::tempdir().unwrap();
     let _zoo = zoo(directory.path());
     settle();
@@ -316,7 +321,7 @@ fn pretty(ours: &[String], theirs: &[String]) {
 #[test]
 #[ignore = "needs root and ip"]
 fn the_kernel_tells_of_each_end_with_its_bytes() {
-    leave_the_others();
+    let _turn = leave_the_others();
     let mut endings = Endings::open().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -343,7 +348,7 @@ fn the_kernel_tells_of_each_end_with_its_bytes() {
 #[test]
 #[ignore = "needs root and ip"]
 fn a_watch_tells_of_connections_between_two_looks() {
-    leave_the_others();
+    let _turn = leave_the_others();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let ports = ports_core::PortSet::from([ports_core::Port::new(address.port())]);

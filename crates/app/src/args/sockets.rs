@@ -44,7 +44,7 @@ pub(crate) struct ListenArgs {
     /// Write events as JSON lines to FILE; - is standard output, where that carries no data
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<EventTarget>,
-    /// Serve statistics for Prometheus at http://ADDR/metrics; ADDR is a loopback address
+    /// Serve statistics for Prometheus, /metrics over HTTP at ADDR, a loopback address
     #[arg(long, value_name = "ADDR", value_parser = loopback)]
     pub(crate) metrics: Option<SocketAddr>,
     /// Print statistics to standard error at the end

@@ -2,6 +2,7 @@
 
 mod request;
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -64,25 +65,31 @@ impl Metrics {
     }
 }
 
+/// The answer to what comes; `None` where it ends before it is a request.
+async fn question(connection: &mut Connection) -> io::Result<Option<Answer>> {
+    let mut head = Vec::new();
+    let mut buffer = [0; 1024];
+    loop {
+        let read = connection.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(None);
+        }
+        head.extend_from_slice(&buffer[..read]);
+        if head.len() > HEAD_LIMIT {
+            return Ok(Some(Answer::TooLarge));
+        }
+        if let Some(answer) = request::answer(&head) {
+            return Ok(Some(answer));
+        }
+    }
+}
+
 struct Exporter<F>(F);
 
 impl<F: Fn() -> String + Send + Sync + 'static> Handler for Exporter<F> {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        let mut head = Vec::new();
-        let mut buffer = [0; 1024];
-        let answer = loop {
-            let read = connection.read(&mut buffer).await?;
-            if read == 0 {
-                return Ok(());
-            }
-            head.extend_from_slice(&buffer[..read]);
-            if let Some(answer) = request::answer(&head) {
-                break answer;
-            }
-            if head.len() > HEAD_LIMIT {
-                break Answer::TooLarge;
-            }
-        };
+        let asked = tokio::time::timeout(PATIENCE, question(&mut connection));
+        let Some(answer) = asked.await?? else { return Ok(()) };
         let body = if answer.has_metrics() { (self.0)() } else { answer.reason() };
         let mut response = answer.head(PROMETHEUS_CONTENT_TYPE, body.len());
         if answer != Answer::Head {

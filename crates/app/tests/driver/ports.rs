@@ -135,9 +135,13 @@ impl Ports {
 
     /// The `number`th address it says it listens on.
     pub(crate) fn listening(&self, number: usize) -> SocketAddr {
-        let endpoint = self.stderr.line("note: listening on ", number);
-        let address = endpoint.split_once("://").unwrap().1;
-        address.split('?').next().unwrap().parse().unwrap()
+        address_of(&self.stderr.line("note: listening on ", number))
+    }
+
+    /// The `number`th address it says it forwards.
+    pub(crate) fn forwarding(&self, number: usize) -> SocketAddr {
+        let line = self.stderr.line("note: forwarding ", number);
+        address_of(line.split_once(" to ").unwrap().0)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
@@ -182,6 +186,11 @@ impl Drop for Ports {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn address_of(endpoint: &str) -> SocketAddr {
+    let address = endpoint.split_once("://").unwrap().1;
+    address.split('?').next().unwrap().parse().unwrap()
 }
 
 /// Runs it to its end, without input.

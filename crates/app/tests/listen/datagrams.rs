@@ -63,3 +63,19 @@ fn multicast_on_loopback() {
     sender.end_input();
     assert_eq!(sender.end().code, Some(0));
 }
+
+#[test]
+fn of_a_group_one_sender_may_be_heard_alone() {
+    let endpoint = "udp://239.255.77.78:0?iface=lo&source=127.0.0.2";
+    let ports = Ports::start(&["listen", endpoint]);
+    let group = format!("udp://{}?iface=lo&ttl=0", ports.listening(0));
+    for (source, text) in [("127.0.0.1", &b"nobody"[..]), ("127.0.0.2", b"the one")] {
+        let mut sender = Ports::start(&["connect", &group, "--source", source]);
+        sender.write(text);
+        sender.end_input();
+        assert_eq!(sender.end().code, Some(0));
+    }
+    ports.stdout.until(b"the one");
+    ports.signal(Signal::INT);
+    assert_eq!(ports.end().stdout, b"the one");
+}

@@ -40,7 +40,10 @@ fn what_cannot_be_opened_fails() {
 fn what_makes_no_sense_is_usage() {
     for (args, said) in [
         (&["listen", ANY, ANY][..], "one endpoint"),
-        (&["listen", "tls://127.0.0.1:0"], "TLS is not built in yet"),
+        (&["listen", "tls://127.0.0.1:0"], "TLS needs --cert"),
+        (&["listen", ANY, "tls://127.0.0.1:0", "--service", "echo"], "one command each"),
+        (&["listen", ANY, "--max-connections-per-address", "2"], "--max-connections-per-address"),
+        (&["listen", "udp://127.0.0.1:0", "--first-byte-timeout", "1s"], "--first-byte-timeout"),
         (&["listen", ANY, "--events", "-"], "--events -"),
         (&["listen", ANY, "--prefix", "x"], "--prefix"),
         (&["listen", ANY, "--service", "discard", "--prefix", "x"], "--prefix"),
@@ -50,7 +53,7 @@ fn what_makes_no_sense_is_usage() {
         (&["listen", "tcp://127.0.0.1:0?iface=lo"], "`iface`"),
         (&["listen", "udp://127.0.0.1:0?iface=lo"], "`iface`"),
         (&["listen", "udp://239.1.2.3:0?iface=lo&ttl=1"], "`ttl`"),
-        (&["listen", "udp://239.1.2.3:0?iface=lo&source=127.0.0.1"], "`source`"),
+        (&["listen", "udp://127.0.0.1:0?source=127.0.0.1"], "`source`"),
         (&["listen", ANY, "--service", "cat"], "cat"),
         (&["listen", "127.0.0.1"], "no port"),
     ] {

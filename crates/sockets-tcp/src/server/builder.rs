@@ -265,6 +265,29 @@ impl<H: Handler> TcpServerBuilder<H> {
     /// Reads and writes are of the data inside, and so are all counts of bytes. The end of each
     /// direction is that of TLS (`close_notify`); a client that ends without it is taken for cut
     /// short: [`CloseReason::TlsFailed`](crate::CloseReason::TlsFailed).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use sockets_tcp::rustls::ServerConfig;
+    /// use sockets_tcp::rustls::pki_types::PrivateKeyDer;
+    /// use sockets_tcp::{Echo, TcpServer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A certificate that nobody trusts; a real one comes from files.
+    /// let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    /// let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
+    /// let config = ServerConfig::builder()
+    ///     .with_no_client_auth()
+    ///     .with_single_cert(vec![made.cert.der().clone()], key)?;
+    ///
+    /// let builder = TcpServer::builder().bind("127.0.0.1:0".parse()?).handler(Echo::new());
+    /// let server = builder.tls(Arc::new(config)).start().await?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "tls")]
     pub fn tls(mut self, config: Arc<tokio_rustls::rustls::ServerConfig>) -> Self {
         self.settings.handshake.config = Some(config);

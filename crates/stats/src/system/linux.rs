@@ -158,7 +158,8 @@ impl Snapshot {
     pub fn from_proc_net(protocol: Protocol, text: &[u8]) -> Self {
         let mut snapshot = Self::new();
         snapshot.coverage.from_proc = true;
-        proc_net::parse(Dump::of(protocol), text, &Query::any(), &mut snapshot);
+        let mut told = proc_net::Told::new();
+        proc_net::parse(Dump::of(protocol), text, &Query::any(), &mut told, &mut snapshot);
         snapshot
     }
 }

@@ -16,7 +16,8 @@ pub enum Source {
     Auto,
     /// `sock_diag` only (`sock_diag(7)`).
     Netlink,
-    /// `/proc/net` only: slower, without cookies, cgroups, details and bound TCP sockets.
+    /// `/proc/net` only: slower, without cookies, cgroups, details and bound TCP sockets. While
+    /// sockets come and go, the kernel may leave others out there.
     Proc,
 }
 

@@ -77,10 +77,14 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     }
     result?;
     anyhow::ensure!(lost == 0, "{lost} bytes of input did not get to {endpoint}");
-    anyhow::ensure!(
-        !matches!(reason, Some(CloseReason::Reset | CloseReason::TlsFailed)),
-        "the connection to {endpoint} broke off: what it carried may be incomplete"
-    );
+    let broken = match reason {
+        Some(CloseReason::Reset) => Some("was reset"),
+        Some(CloseReason::TlsFailed) => Some("broke off without the end that TLS has"),
+        _ => None,
+    };
+    if let Some(how) = broken {
+        anyhow::bail!("the connection to {endpoint} {how}: what it carried may be incomplete");
+    }
     if let Some(attempts) = gave_up {
         anyhow::bail!("gave up connecting to {endpoint} after {attempts} more tries");
     }

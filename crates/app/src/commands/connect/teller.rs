@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Weak;
 
+use sockets_tcp::rustls::ProtocolVersion;
 use sockets_tcp::{ClientEvent, CloseReason, Events, Received, TcpClient};
 
 use crate::output::{EventLine, EventSender, Terminal};
@@ -67,7 +68,7 @@ impl Teller {
 
     fn connected(&self, peer: SocketAddr) -> String {
         let version = self.client.upgrade().and_then(|client| client.tls_version());
-        match version.as_ref().and_then(|version| version.as_str()) {
+        match version.as_ref().and_then(ProtocolVersion::as_str) {
             Some(version) => format!("connected to {peer} by {}", version.replace('_', ".")),
             None => format!("connected to {peer}"),
         }

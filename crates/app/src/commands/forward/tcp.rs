@@ -80,7 +80,14 @@ impl Handler for Forward {
         let client = connection.id().number();
         let (mut reader, mut writer) = connection.into_split();
         let result = match self.targets.0.clone().connect().await {
-            Ok(target) => both_ways(&mut reader, &mut writer, &target).await,
+            Ok(target) => {
+                let result = both_ways(&mut reader, &mut writer, &target).await;
+                if result.is_err() {
+                    // Nor must the target.
+                    target.abort();
+                }
+                result
+            }
             Err(error) => Err(Broken { operation: "connect", source: error.into() }),
         };
         if let Err(Broken { operation, source }) = result {
@@ -115,8 +122,7 @@ async fn both_ways(
     writer: &mut ConnectionWriter,
     target: &TcpClient,
 ) -> Result<(), Broken> {
-    // An error of one direction drops the other, and with it the connection to the target, which
-    // that resets.
+    // An error of one direction gives up the other.
     tokio::try_join!(to_target(reader, target), to_client(writer, target)).map(|_| ())
 }
 

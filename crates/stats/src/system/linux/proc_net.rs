@@ -1,5 +1,6 @@
 //! The sockets in `/proc/net`: what there is where netlink is not to be had.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -35,11 +36,12 @@ pub(super) fn read(
     snapshot: &mut Snapshot,
 ) -> Result<(), SnapshotError> {
     snapshot.coverage.from_proc = true;
+    let mut told = Told::new();
     for file in files(dump) {
         // Of the thread's own network namespace; `/proc/net` is that of the process.
         let path = PathBuf::from("/proc/thread-self/net").join(file);
         match std::fs::read(&path) {
-            Ok(text) => parse(dump, &text, query, snapshot),
+            Ok(text) => parse(dump, &text, query, &mut told, snapshot),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(SnapshotError::ReadProc { path, source }),
         }
@@ -47,8 +49,19 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Adds the sockets of a text, whose first line is a heading.
-pub(super) fn parse(dump: Dump, text: &[u8], query: &Query, snapshot: &mut Snapshot) {
+/// The sockets that a file has told of. The kernel writes it page by page, and counts its way to
+/// where it was: where sockets come and go meanwhile, it tells of one again, or leaves one out.
+pub(super) type Told = HashSet<(SocketAddr, SocketAddr, u64)>;
+
+/// Adds the sockets of a text, whose first line is a heading. One that was `told` is not added
+/// again, and the snapshot says that it was interrupted.
+pub(super) fn parse(
+    dump: Dump,
+    text: &[u8],
+    query: &Query,
+    told: &mut Told,
+    snapshot: &mut Snapshot,
+) {
     for line in text.split(|byte| *byte == b'\n').skip(1).filter(|line| !line.is_empty()) {
         let read = match dump {
             Dump::Inet { protocol, .. } => inet(protocol, line).map(|row| (row, None)),
@@ -59,6 +72,9 @@ pub(super) fn parse(dump: Dump, text: &[u8], query: &Query, snapshot: &mut Snaps
             Some((row, _)) if !query.matches(&row) => {}
             // Not accepted yet: netlink leaves it out, too, and the listening one counts it.
             Some((_, Some((0, _)))) => {}
+            Some((row, _)) if !told.insert((row.local, row.peer, row.inode)) => {
+                snapshot.coverage.interrupted = true;
+            }
             Some((row, None)) => snapshot.rows.push(row),
             Some((row, Some((inode, name)))) => {
                 let from = snapshot.names.len() as u32;

@@ -172,20 +172,23 @@ impl Shared<'_, '_> {
     ) -> Result<(Vec<Found>, Option<Holder>), Errno> {
         let directory = self.open(unit.pid)?;
         let mut reader = Reader::new(&directory, self.search, unit.pid);
-        let mut is_large = unit.from > 0;
+        let limit = unit.from.saturating_add(SPLIT);
         let mut next = unit.from;
-        if is_large {
-            *end = self.split(unit)?;
-            next = reader.probe(next, *end)?;
+        let mut has_more = None;
+        if unit.from > 0 {
+            has_more = Some(self.split(unit.pid, limit)?);
+            next = reader.probe(next, limit)?;
         }
-        while next < *end {
-            let listed = reader.list(next, *end, room)?;
-            let Some(behind) = listed.next else { break };
-            if !is_large {
-                is_large = true;
-                *end = self.split(unit)?;
+        while next < limit {
+            let listed = reader.list(next, limit, room)?;
+            if has_more.is_none() && (listed.is_beyond || listed.next.is_some()) {
+                has_more = Some(self.split(unit.pid, limit)?);
             }
-            next = if listed.is_dense { reader.probe(behind, *end)? } else { behind };
+            let Some(behind) = listed.next else { break };
+            next = if listed.is_dense { reader.probe(behind, limit)? } else { behind };
+        }
+        if has_more == Some(true) {
+            *end = limit;
         }
         let Reader { found, any_wanted, .. } = reader;
         self.note(&found);
@@ -198,24 +201,20 @@ impl Shared<'_, '_> {
         Ok((found, Some(Holder { name, uid })))
     }
 
-    /// Gives the descriptors of a large process behind the next [`SPLIT`] to whichever thread comes
-    /// first. Returns where they begin.
-    fn split(&self, unit: Unit) -> Result<u32, Errno> {
-        let Some(from) = unit.from.checked_add(SPLIT) else { return Ok(u32::MAX) };
-        let directory = self.open(unit.pid)?;
+    /// Gives the descriptors of a process from one on to whichever thread comes first. Returns
+    /// whether there are any.
+    fn split(&self, pid: u32, from: u32) -> Result<bool, Errno> {
+        let directory = self.open(pid)?;
         rustix::fs::seek(&directory, SeekFrom::Start(u64::from(from) + DOTS))?;
         let mut room = [MaybeUninit::uninit(); 64];
-        match RawDir::new(&directory, &mut room).next() {
-            Some(Ok(entry)) => match number(entry.file_name().to_bytes()) {
-                Some(next) if next >= from => {
-                    self.queue.push(Unit { pid: unit.pid, from });
-                    Ok(from)
-                }
-                _ => Ok(u32::MAX),
-            },
-            Some(Err(error)) => Err(error),
-            None => Ok(u32::MAX),
+        let has_more = match RawDir::new(&directory, &mut room).next() {
+            Some(entry) => number(entry?.file_name().to_bytes()).is_some_and(|next| next >= from),
+            None => false,
+        };
+        if has_more {
+            self.queue.push(Unit { pid, from });
         }
+        Ok(has_more)
     }
 
     fn open(&self, pid: u32) -> Result<OwnedFd, Errno> {

@@ -1,13 +1,20 @@
 //! Sockets that the test opens and closes, seen by a watch that looks at its ports only.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use ports_core::{Port, PortSet};
 
 use super::*;
+use crate::system::StateSet;
 
-fn port_of(listener: &TcpListener) -> PortSet {
-    PortSet::from([Port::new(listener.local_addr().unwrap().port())])
+/// The sockets of some ports, at this address: elsewhere the kernel may give their numbers to others.
+fn at(listeners: &[TcpListener]) -> Query {
+    let ports: PortSet = listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+        .map(|address| Port::new(address.port()))
+        .collect();
+    Query::tcp().local_ports(ports).address(Ipv4Addr::LOCALHOST.into())
 }
 
 fn kinds(events: &SocketEvents) -> Vec<(&'static str, String)> {
@@ -24,7 +31,7 @@ fn kinds(events: &SocketEvents) -> Vec<(&'static str, String)> {
 fn the_life_of_a_connection_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut watch = SocketWatch::new(Query::tcp().local_ports(port_of(&listener)).details(true));
+    let mut watch = SocketWatch::new(at(std::slice::from_ref(&listener)).details(true));
     assert!(watch.poll().unwrap().events.is_empty());
     assert_eq!(watch.snapshot().unwrap().len(), 1);
 
@@ -58,9 +65,7 @@ fn the_life_of_a_connection_is_told() {
 fn events_beyond_the_capacity_are_counted() {
     let listeners: Vec<TcpListener> =
         (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let ports: PortSet =
-        listeners.iter().map(|listener| Port::new(listener.local_addr().unwrap().port())).collect();
-    let query = Query::tcp().local_ports(ports).states(super::super::StateSet::LISTENING);
+    let query = at(&listeners).states(StateSet::LISTENING);
     let mut watch = SocketWatch::new(query).capacity(2);
     watch.poll().unwrap();
     drop(listeners);

@@ -273,7 +273,7 @@ impl<'a> Conversation<'a> {
         let Some(timeout) = timeout else { return std::future::pending().await };
         tokio::time::sleep(timeout).await;
         if self.bytes_in.get() > 0 {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

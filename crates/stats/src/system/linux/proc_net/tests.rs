@@ -9,7 +9,7 @@ const TCP: Dump = Dump::Inet { protocol: Protocol::Tcp, family: Family::Ipv4 };
 
 fn parsed(dump: Dump, text: &[u8]) -> Snapshot {
     let mut snapshot = Snapshot::new();
-    parse(dump, text, &Query::all(), &mut snapshot);
+    parse(dump, text, &Query::all(), &mut Told::new(), &mut snapshot);
     snapshot
 }
 
@@ -35,6 +35,19 @@ fn a_listening_socket_and_one_that_nobody_holds() {
     assert_eq!(rows[1].peer_addr(), Some("127.0.0.1:50000".parse().unwrap()));
     assert_eq!(rows[1].timer().unwrap().1.as_millis(), 1000);
     assert_eq!(snapshot.coverage().malformed, 0);
+}
+
+#[test]
+fn a_socket_that_is_told_twice_is_one() {
+    let line = format!(
+        " 0: {0}:0016 {0}:C350 01 00000000:00000000 00:00000000 00000000 0 0 4711 1\n",
+        word([127, 0, 0, 1])
+    );
+    let other = line.replace("4711", "4712");
+    let snapshot = parsed(TCP, format!("heading\n{line}{other}").as_bytes());
+    assert_eq!((snapshot.len(), snapshot.coverage().interrupted), (2, false));
+    let snapshot = parsed(TCP, format!("heading\n{line}{other}{line}").as_bytes());
+    assert_eq!((snapshot.len(), snapshot.coverage().interrupted), (2, true));
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(super) struct Listed {
     pub(super) next: Option<u32>,
     /// Whether nearly all numbers were descriptors.
     pub(super) is_dense: bool,
+    /// Whether one at the end or behind it was seen.
+    pub(super) is_beyond: bool,
 }
 
 impl<'s, 'a> Reader<'s, 'a> {
@@ -59,17 +61,17 @@ impl<'s, 'a> Reader<'s, 'a> {
             let entry = entry?;
             let Some(descriptor) = number(entry.file_name().to_bytes()) else { continue };
             if descriptor >= end {
-                break;
+                return Ok(Listed { next: None, is_dense: false, is_beyond: true });
             }
             self.read(descriptor, entry.file_name())?;
             count += 1;
             if count == LISTED {
                 let next = descriptor.saturating_add(1);
                 let is_dense = next - from < LISTED + LISTED / 4;
-                return Ok(Listed { next: Some(next), is_dense });
+                return Ok(Listed { next: Some(next), is_dense, is_beyond: false });
             }
         }
-        Ok(Listed { next: None, is_dense: false })
+        Ok(Listed { next: None, is_dense: false, is_beyond: false })
     }
 
     /// Tries the numbers from `from` on and before `end`. Returns from where on they are to be

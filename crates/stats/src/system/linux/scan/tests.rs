@@ -71,6 +71,25 @@ fn a_large_process_is_read_in_parts_and_whole() {
 }
 
 #[test]
+fn a_large_process_with_gaps_is_read_once() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // A few descriptors on both sides of a wide gap, and of the seam in it.
+    let highest = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let highest = highest.current.unwrap_or(u64::MAX).min(2 * u64::from(SPLIT)) as i32 - 1;
+    let copies: Vec<_> = [highest - 500, highest - 100, highest - 1]
+        .iter()
+        .map(|least| rustix::io::fcntl_dupfd_cloexec(&socket, *least).unwrap())
+        .collect();
+    let found = found_in(&run(&[std::process::id()], &everything()).unwrap());
+    let wanted = inode(&socket);
+    let descriptors: Vec<u32> =
+        found.iter().filter(|found| found.inode == wanted).map(|found| found.descriptor).collect();
+    let mut expected: Vec<u32> = copies.iter().map(|copy| copy.as_raw_fd() as u32).collect();
+    expected.insert(0, socket.as_raw_fd() as u32);
+    assert_eq!(descriptors, expected);
+}
+
+#[test]
 fn what_is_known_and_still_wanted_is_not_read_again() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let descriptor = socket.as_raw_fd() as u32;

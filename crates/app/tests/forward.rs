@@ -1,0 +1,233 @@
+//! The real binary: `ports forward`, and `--metrics`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "driver/ports.rs"]
+mod driver;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use driver::{DEADLINE, Ports, client, noise, read_exactly, read_to_end, run};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// A listener, and its endpoint.
+fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    let stream = listener.accept().unwrap().0;
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+fn udp() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    socket
+}
+
+/// What a socket with a linger of zero does when it is closed.
+fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+}
+
+fn forward(target: &str, more: &[&str]) -> Ports {
+    Ports::start(&[&["forward", "tcp://127.0.0.1:0", target][..], more].concat())
+}
+
+#[test]
+fn megabytes_go_both_ways_and_each_end_by_itself() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--stats"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    let (up, down) = (noise(3 << 20), noise(2 << 20));
+    std::thread::scope(|scope| {
+        let mut writer = here.try_clone().unwrap();
+        let up = &up;
+        scope.spawn(move || {
+            writer.write_all(up).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        // The client has ended its stream before the target says its first word.
+        assert!(read_to_end(&mut there) == *up);
+        there.write_all(&down).unwrap();
+        there.shutdown(Shutdown::Write).unwrap();
+        assert!(read_to_end(&mut here) == down);
+    });
+    drop(there);
+    ports.signal(Signal::TERM);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(143));
+    let counted = "TCP Connections (client): 0 active, 1 opened, 1 closed";
+    assert!(ended.stderr.contains(counted), "{}", ended.stderr);
+}
+
+#[test]
+fn a_reset_of_either_end_is_a_reset_of_the_other() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &[]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    there.write_all(b"part").unwrap();
+    assert_eq!(read_exactly(&mut here, 4), b"part");
+    reset(there);
+    assert_eq!(here.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    here.write_all(b"part").unwrap();
+    assert_eq!(read_exactly(&mut there, 4), b"part");
+    reset(here);
+    assert_eq!(there.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_client_whose_target_is_not_there_is_reset_and_the_cause_is_told() {
+    let (listener, target) = listener();
+    drop(listener);
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    assert_eq!(here.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let error = ports.stdout.event("error");
+    assert_eq!((&error["client"], &error["operation"]), (&1.into(), &"connect".into()));
+    assert!(error["error"].as_str().unwrap().contains(&target[6..]), "{error}");
+    let gone = ports.stdout.event("disconnected");
+    assert_eq!(gone["reason"], "handler-failed");
+}
+
+#[test]
+fn a_client_that_does_not_read_stops_the_target_and_not_the_memory() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    // Long enough for the forwarding to take what it is going to take; less would only prove less.
+    there.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let chunk = noise(1 << 20);
+    let mut sent = 0;
+    while let Ok(written) = there.write(&chunk) {
+        sent += written;
+        assert!(sent < 256 << 20, "nothing holds the target back");
+    }
+    there.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut here).len(), sent);
+}
+
+#[test]
+fn ctrl_c_lets_what_was_under_way_arrive() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    here.write_all(b"a question").unwrap();
+    ports.stdout.event("data");
+    ports.signal(Signal::INT);
+    assert_eq!(read_to_end(&mut there), b"a question");
+    there.write_all(b"an answer").unwrap();
+    drop(there);
+    assert_eq!(read_to_end(&mut here), b"an answer");
+    drop(here);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    let last = String::from_utf8(ended.stdout).unwrap();
+    let last: Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+    assert_eq!(last["type"], "stats");
+}
+
+#[test]
+fn each_udp_client_gets_its_own_answers() {
+    let target = udp();
+    let endpoint = format!("udp://{}", target.local_addr().unwrap());
+    let ports = Ports::start(&["forward", "udp://127.0.0.1:0", &endpoint]);
+    let address = ports.forwarding(0);
+    let clients = [udp(), udp()];
+    let mut buffer = [0; 100];
+    for (client, text) in clients.iter().zip(["one", "two"]) {
+        client.send_to(text.as_bytes(), address).unwrap();
+        let (len, from) = target.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..len], text.as_bytes());
+        target.send_to(text.to_uppercase().as_bytes(), from).unwrap();
+    }
+    for (client, text) in clients.iter().zip(["ONE", "TWO"]) {
+        let (len, from) = client.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..len], from), (text.as_bytes(), address));
+    }
+}
+
+#[test]
+fn udp_clients_beyond_the_most_take_the_place_of_the_most_silent() {
+    let target = udp();
+    let endpoint = format!("udp://{}", target.local_addr().unwrap());
+    let args = ["forward", "udp://127.0.0.1:0", &endpoint, "--max-connections", "1"];
+    let ports = Ports::start(&[&args[..], &["--events", "-"]].concat());
+    let address = ports.forwarding(0);
+    for client in [udp(), udp()] {
+        client.send_to(b"hello", address).unwrap();
+        target.recv_from(&mut [0; 8]).unwrap();
+    }
+    let gone = ports.stdout.event("disconnected");
+    assert_eq!((&gone["client"], &gone["reason"]), (&1.into(), &"evicted".into()));
+}
+
+#[test]
+fn silent_udp_clients_are_forgotten() {
+    let target = udp();
+    let endpoint = format!("udp://{}", target.local_addr().unwrap());
+    let args = ["forward", "udp://127.0.0.1:0", &endpoint, "--idle-timeout", "20ms"];
+    let ports = Ports::start(&[&args[..], &["--events", "-"]].concat());
+    udp().send_to(b"hello", ports.forwarding(0)).unwrap();
+    let gone = ports.stdout.event("disconnected");
+    assert_eq!((&gone["reason"], &gone["bytes_in"]), (&"idle-timeout".into(), &5.into()));
+}
+
+#[test]
+fn ends_that_do_not_fit_are_refused() {
+    for (args, expected) in [
+        (&["tcp://127.0.0.1:0", "udp://127.0.0.1:9"][..], "both ends are TCP or both UDP"),
+        (&["udp://127.0.0.1:0", "udp://239.1.2.3:9"], "a group has no one way back"),
+        (&["udp://127.0.0.1:0", "udp://127.0.0.1:9", "--keepalive", "1s"], "is for TCP"),
+        (&["127.0.0.1:0", "127.0.0.1:0"], "0 is not a port to connect to"),
+        (&["127.0.0.1:0", "127.0.0.1:9", "--metrics", "0.0.0.0:0"], "not a loopback address"),
+    ] {
+        let ended = run(&[&["forward"][..], args].concat());
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn metrics_are_served_as_text_to_who_asks_for_them() {
+    let (_listener, target) = listener();
+    let ports = forward(&target, &["--metrics", "127.0.0.1:0"]);
+    let url = ports.stderr.line("note: metrics at http://", 0);
+    let address = url.strip_suffix("/metrics").unwrap().parse().unwrap();
+    let _client = client(ports.forwarding(0));
+    let ask = |request: &str| {
+        let mut stream = client(address);
+        stream.write_all(request.as_bytes()).unwrap();
+        String::from_utf8(read_to_end(&mut stream)).unwrap()
+    };
+    let answer = ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(
+        answer.contains("Content-Type: application/openmetrics-text; version=1.0.0"),
+        "{answer}"
+    );
+    assert!(answer.contains("ports_socket_opened"), "{answer}");
+    assert!(ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+    assert!(ask("POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    let long = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(9000));
+    // What it did not read may turn its answer into a reset.
+    let mut stream = client(address);
+    stream.write_all(long.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    assert!(read.is_err() || answer.starts_with(b"HTTP/1.1 431 "));
+}

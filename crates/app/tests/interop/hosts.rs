@@ -1,0 +1,69 @@
+//! Two hosts: broadcast and multicast over a link.
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::driver::Ports;
+use super::hosts_lab::{HERE, Lab};
+
+/// `ports` in the network namespace of a host.
+fn ports(host: &str, args: &[&str]) -> Ports {
+    let binary = env!("CARGO_BIN_EXE_ports");
+    Ports::spawn(Command::new("ip").args(["netns", "exec", host, binary]).args(args))
+}
+
+/// Datagrams may be lost, where the machine has much to do: says it again until it was heard.
+fn say_until(client: &mut Ports, text: &[u8], heard: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(heard);
+        while !waiting.is_finished() {
+            client.write(text);
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs root: makes two hosts with a link between them"]
+fn a_group_is_heard_on_the_other_host_also_of_one_sender_only() {
+    let lab = Lab::new();
+    let [v4, v6] = HERE;
+    for (group, sender, stranger) in
+        [("239.1.2.3:5000", v4, "10.77.0.250"), ("[ff15::77]:5001", v6, "fd77::250")]
+    {
+        let any = format!("udp://{group}?iface=veth0");
+        let from_one = format!("{any}&source={sender}");
+        let from_other = format!("{any}&source={stranger}");
+        let listeners = [&any, &from_one, &from_other].map(|it| ports(&lab.there, &["listen", it]));
+        for listener in &listeners {
+            listener.stderr.until(b"listening on ");
+        }
+        let mut client =
+            ports(&lab.here, &["connect", &format!("{any}&ttl=1"), "--source", sender]);
+        say_until(&mut client, b"to the group", || {
+            listeners[0].stdout.until(b"to the group");
+            listeners[1].stdout.until(b"to the group");
+        });
+        client.end_input();
+        assert_eq!(client.end().code, Some(0));
+        let [.., mut deaf] = listeners;
+        deaf.child.kill().unwrap();
+        assert_eq!(deaf.end().stdout, b"", "{from_other}");
+    }
+}
+
+#[test]
+#[ignore = "needs root: makes two hosts with a link between them"]
+fn a_broadcast_gets_there_and_the_answer_back() {
+    let lab = Lab::new();
+    let echo = ports(&lab.there, &["listen", "udp://0.0.0.0:5002", "--service", "echo"]);
+    echo.stderr.until(b"listening on ");
+    for target in ["udp://255.255.255.255:5002?iface=veth0", "udp://10.77.0.255:5002"] {
+        let mut client = ports(&lab.here, &["connect", target]);
+        let answers = client.stdout.clone();
+        say_until(&mut client, b"who is there?", || _ = answers.until(b"who is there?"));
+        client.end_input();
+        assert_eq!(client.end().code, Some(0), "{target}");
+    }
+}

@@ -1,0 +1,80 @@
+//! Limits of `ports listen`, passed sockets, `-v`, and the second signal.
+
+use std::io::{ErrorKind, Read, Write};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::ANY;
+use crate::driver::{Ports, client, noise, read_exactly, read_to_end, run};
+
+#[test]
+fn one_address_has_no_more_than_its_connections() {
+    let args = ["listen", ANY, "--service", "echo", "--max-connections-per-address", "1"];
+    let ports = Ports::start(&[&args[..], &["--events", "-"]].concat());
+    let address = ports.listening(0);
+    let mut first = client(address);
+    first.write_all(b"hello").unwrap();
+    assert_eq!(read_exactly(&mut first, 5), b"hello");
+    let mut second = client(address);
+    assert_eq!(second.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(ports.stdout.event("refused")["reason"], "address-limit");
+}
+
+#[test]
+fn who_says_nothing_at_all_is_closed() {
+    for service in ["echo", "pipe"] {
+        let args = ["listen", ANY, "--service", service, "--first-byte-timeout", "20ms"];
+        let ports = Ports::start(&args);
+        let mut silent = client(ports.listening(0));
+        assert_eq!(read_to_end(&mut silent), b"", "{service}");
+    }
+}
+
+#[test]
+fn with_v_it_tells_of_its_clients() {
+    let ports = Ports::start(&["listen", ANY, "--service", "echo", "-v"]);
+    let mut peer = client(ports.listening(0));
+    peer.write_all(b"hello").unwrap();
+    read_exactly(&mut peer, 5);
+    ports.stderr.until(b"client 1 connected: 127.0.0.1:");
+    drop(peer);
+    ports.stderr.until(b"peer-closed, 5 bytes in, 5 out");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_serves_sockets_that_were_passed() {
+    let listen = [env!("CARGO_BIN_EXE_ports"), "listen", "fd:", "--service", "echo"];
+    let ports = Ports::start(&[&["lease", "--fd", "--"][..], &listen].concat());
+    let mut peer = client(ports.listening(0));
+    peer.write_all(b"hello").unwrap();
+    assert_eq!(read_exactly(&mut peer, 5), b"hello");
+    let ended = run(&["listen", "fd:web"]);
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.stderr.contains("cannot listen on fd:web: no such socket"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_second_signal_ends_it_and_the_statistics_are_written() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let events = file.path().to_str().unwrap();
+    let args = ["listen", ANY, "--service", "echo", "--stats", "--events", events];
+    let mut ports = Ports::start(&args);
+    let mut peer = client(ports.listening(0));
+    // It never reads: what is sent back to it is what the first signal waits for.
+    peer.set_nonblocking(true).unwrap();
+    let chunk = noise(1 << 20);
+    while peer.write(&chunk).is_ok() {}
+    while ports.child.try_wait().unwrap().is_none() {
+        ports.signal(Signal::INT);
+        std::thread::yield_now();
+    }
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(130));
+    assert!(!ended.stderr.contains("was cut off"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("=== Socket Statistics ==="), "{}", ended.stderr);
+    let lines = std::fs::read_to_string(file.path()).unwrap();
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(last["type"], "stats");
+}
