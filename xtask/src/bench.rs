@@ -16,6 +16,7 @@ mod programs;
 mod report;
 mod results;
 mod rounds;
+mod sockets;
 mod summary;
 mod witness;
 mod world;
@@ -36,6 +37,7 @@ use self::measure::Meter;
 use self::plan::Plan;
 use self::programs::Programs;
 use self::results::Results;
+pub(crate) use self::sockets::{HolderArgs, run_holder};
 use crate::workspace;
 
 /// Arguments of `cargo xtask bench`.
@@ -90,6 +92,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         let outcome = if group == Group::Curve {
             curve::measure(plan, &programs, &directory).map(|wrong| failed |= wrong)
+        } else if group == Group::Sockets {
+            sockets::measure(plan, &programs, &directory).map(|wrong| failed |= wrong)
         } else {
             group.measure(plan, &programs, &meter).map(|report| {
                 print!("\n{}", report.table());

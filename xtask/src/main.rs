@@ -39,6 +39,9 @@ enum Xtask {
     /// A host of the bench: listens in a network namespace until standard input ends.
     #[command(hide = true)]
     BenchHost(bench::HostArgs),
+    /// Sockets of the bench, held until standard input ends.
+    #[command(hide = true)]
+    HoldSockets(bench::HolderArgs),
     /// Open ports of the lab, inside a network namespace.
     #[command(hide = true)]
     #[cfg(target_os = "linux")]
@@ -62,6 +65,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Xtask::Simnet(args) => lab::run_simnet(&args).map(|()| ExitCode::SUCCESS),
         Xtask::QuickStart(args) => quick_start::run(&args).map(|()| ExitCode::SUCCESS),
         Xtask::BareConnect(args) => bench::run_bare(&args).map(|()| ExitCode::SUCCESS),
+        Xtask::HoldSockets(args) => bench::run_holder(&args).map(|()| ExitCode::SUCCESS),
         Xtask::BenchHost(args) => bench::run_host(&args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -2,11 +2,17 @@
 
 mod demo;
 mod diff;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod forward;
+#[cfg(target_os = "linux")]
+mod kill;
 #[cfg(target_os = "linux")]
 mod lease;
 mod limits;
 mod lookup;
+#[cfg(target_os = "linux")]
+mod ls;
 mod output;
 mod place;
 mod scan;
@@ -14,16 +20,26 @@ mod scan;
 mod sniff;
 mod sockets;
 mod tls;
+#[cfg(target_os = "linux")]
+mod watch;
+#[cfg(target_os = "linux")]
+mod who;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use demo::DemoArgs;
 pub(crate) use diff::{DiffArgs, SavedScan};
+#[cfg(target_os = "linux")]
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use forward::ForwardArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use kill::{EndSignal, KillArgs};
 #[cfg(target_os = "linux")]
 pub(crate) use lease::{FreeArgs, LeaseArgs, LeasesArgs, PortArgs, is_lease};
 pub(crate) use limits::LimitArgs;
 pub(crate) use lookup::{LookupArgs, Query, Subject};
+#[cfg(target_os = "linux")]
+pub(crate) use ls::{Column, LsArgs, SocketFilterArgs};
 pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
 pub(crate) use place::Place;
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
@@ -31,6 +47,10 @@ pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
 pub(crate) use sniff::{Condition, Expression, SniffArgs};
 pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};
 pub(crate) use tls::TlsArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use watch::WatchArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use who::{HeldPort, WhoArgs};
 
 /// Know, claim, open, scan and watch ports and sockets.
 #[derive(Debug, Parser)]
@@ -90,6 +110,21 @@ pub(crate) enum Command {
     /// A port that is free now; only a hint
     #[cfg(target_os = "linux")]
     Free(FreeArgs),
+    /// The sockets of this machine
+    #[cfg(target_os = "linux")]
+    Ls(LsArgs),
+    /// Who holds this port here?
+    #[cfg(target_os = "linux")]
+    Who(WhoArgs),
+    /// End who holds this port
+    #[cfg(target_os = "linux")]
+    Kill(KillArgs),
+    /// Why can this port not be bound, and what to do?
+    #[cfg(target_os = "linux")]
+    Doctor(DoctorArgs),
+    /// The live screen: sockets, states, rates
+    #[cfg(target_os = "linux")]
+    Watch(WatchArgs),
     /// Show packets as they pass the interfaces of this machine
     #[cfg(target_os = "linux")]
     Sniff(SniffArgs),
@@ -148,6 +183,13 @@ mod tests {
                 &["lease", "--range"],
                 &["lease", "--count"],
                 &["free", "--address"],
+                &["ls", "--state"],
+                &["ls", "--port"],
+                &["ls", "--columns"],
+                &["ls", "--user"],
+                &["who"],
+                &["kill", "--signal"],
+                &["doctor"],
             ] {
                 let line = ["ports"].iter().chain(before).copied().chain([text.as_str()]);
                 if let Err(error) = Args::try_parse_from(line) {

@@ -44,6 +44,14 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
         Command::Leases(leases) => return commands::leases::run(&leases, terminal),
         #[cfg(target_os = "linux")]
         Command::Free(free) => return commands::free::run(&free, terminal),
+        #[cfg(target_os = "linux")]
+        Command::Ls(ls) if !ls.watch => return commands::ls::run(&ls, terminal),
+        #[cfg(target_os = "linux")]
+        Command::Who(who) => return commands::who::run(&who, terminal),
+        #[cfg(target_os = "linux")]
+        Command::Kill(kill) => return commands::kill::run(&kill, terminal),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(doctor) => return commands::doctor::run(&doctor, terminal),
         Command::Completions(completions) => {
             return commands::completions::run(&completions, terminal);
         }
@@ -65,9 +73,18 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
             Command::Forward(forward) => commands::forward::run(forward, terminal, &signals).await,
             #[cfg(target_os = "linux")]
             Command::Sniff(sniff) => commands::sniff::run(sniff, terminal, &signals).await,
+            #[cfg(target_os = "linux")]
+            Command::Ls(ls) => commands::ls::watch(&ls, terminal, &signals).await,
+            #[cfg(target_os = "linux")]
+            Command::Watch(watch) => commands::watch::run(&watch, terminal, &signals).await,
             Command::Demo(demo) => commands::demo::run(&demo, terminal, &signals).await,
             #[cfg(target_os = "linux")]
-            Command::Lease(_) | Command::Leases(_) | Command::Free(_) => Ok(Exit::Done),
+            Command::Lease(_)
+            | Command::Leases(_)
+            | Command::Free(_)
+            | Command::Who(_)
+            | Command::Kill(_)
+            | Command::Doctor(_) => Ok(Exit::Done),
             Command::Diff(_) | Command::Lookup(_) | Command::Completions(_) | Command::Man => {
                 Ok(Exit::Done)
             }

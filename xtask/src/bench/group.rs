@@ -53,6 +53,8 @@ pub(crate) enum Group {
     Hosts,
     /// Recall against rate, drawn as docs/recall.svg
     Curve,
+    /// The sockets of this machine, beside ss and lsof
+    Sockets,
 }
 
 /// One group's choices.
@@ -86,7 +88,7 @@ impl Group {
     fn scene(self, plan: Plan) -> Option<Scene> {
         let one_host = Scene::one_host(plan.ports(), LINK_OPEN);
         match self {
-            Self::LoopbackConnect | Self::LoopbackSyn => None,
+            Self::LoopbackConnect | Self::LoopbackSyn | Self::Sockets => None,
             Self::Veth => Some(one_host),
             Self::VethLoss5 => Some(one_host.losing(5)),
             Self::VethLoss10 => Some(one_host.losing(10)),
@@ -151,7 +153,7 @@ impl Group {
             Self::VethLoss5 | Self::VethLoss10 | Self::VethSilent => {
                 contest.one_difficult_host(self, plan, programs, job);
             }
-            Self::Hosts | Self::Curve => {
+            Self::Hosts | Self::Curve | Self::Sockets => {
                 contest.reference = ZMAP;
                 contest.many_hosts(programs, job);
             }

@@ -42,17 +42,26 @@ impl Metrics {
         Ok(Self { server })
     }
 
+    /// Serves `text`, if an address is asked for, and says where.
+    pub(in crate::commands) async fn at(
+        address: Option<SocketAddr>,
+        text: impl Fn() -> String + Send + Sync + 'static,
+        terminal: Terminal,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(address) = address else { return Ok(None) };
+        let metrics = Self::serve(address, text).await?;
+        terminal.warn(&format!("metrics at http://{}/metrics", metrics.server.local_addr()));
+        Ok(Some(metrics))
+    }
+
     /// Serves what `stats` counts, if an address is asked for, and says where.
     pub(in crate::commands) async fn of_stats(
         address: Option<SocketAddr>,
         stats: &SocketStats,
         terminal: Terminal,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(address) = address else { return Ok(None) };
         let stats = stats.clone();
-        let metrics = Self::serve(address, move || prometheus_text(&stats.snapshot())).await?;
-        terminal.warn(&format!("metrics at http://{}/metrics", metrics.server.local_addr()));
-        Ok(Some(metrics))
+        Self::at(address, move || prometheus_text(&stats.snapshot()), terminal).await
     }
 }
 

@@ -38,15 +38,25 @@ pub(crate) struct RowOutputs {
 impl RowOutputs {
     /// For rows of the kind `R`. Creates the files, or empties them.
     pub(crate) fn open<R: Row>(args: &OutputArgs, stdout: StandardOutput) -> anyhow::Result<Self> {
+        Self::with_columns(args, stdout, R::FIELDS, R::HEADINGS)
+    }
+
+    /// For rows whose columns are chosen: each row gives as many fields and cells.
+    pub(crate) fn with_columns(
+        args: &OutputArgs,
+        stdout: StandardOutput,
+        fields: &[&'static str],
+        headings: &[&'static str],
+    ) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for file in &args.output {
             let writer = file::create(&file.path)?;
             let name = file.path.display().to_string();
-            let sink = Sink::new::<R>(file.format(args.format), writer);
+            let sink = Sink::new(file.format(args.format), writer, fields, headings);
             let sink = sink.with_context(|| format!("cannot write `{name}`"))?;
             files.push((name, sink));
         }
-        let stdout = Sink::new::<R>(args.format, stdout);
+        let stdout = Sink::new(args.format, stdout, fields, headings);
         let stdout = stdout.context("cannot write to standard output")?;
         Ok(Self { stdout: Some(stdout), files })
     }
@@ -54,6 +64,11 @@ impl RowOutputs {
     /// Writes one row everywhere; a table holds it, to see how wide its columns are.
     pub(crate) fn write(&mut self, row: &impl Row) -> anyhow::Result<()> {
         self.each(|sink| sink.row(row))
+    }
+
+    /// Hands on what was written so far, where no more is to come for a while.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        self.each(Sink::flush)
     }
 
     /// No row follows.
@@ -88,14 +103,19 @@ enum Sink {
 }
 
 impl Sink {
-    fn new<R: Row>(format: Format, writer: impl Write + Send + 'static) -> io::Result<Self> {
+    fn new(
+        format: Format,
+        writer: impl Write + Send + 'static,
+        fields: &[&'static str],
+        headings: &[&'static str],
+    ) -> io::Result<Self> {
         let writer: Writer = Box::new(writer);
         Ok(match format {
-            Format::Table => Self::Table(Table::new(writer, R::HEADINGS)),
+            Format::Table => Self::Table(Table::new(writer, headings)),
             Format::Jsonl => Self::Jsonl(BufWriter::new(writer)),
             Format::Csv => {
                 let mut header = Cells::default();
-                for name in R::FIELDS {
+                for name in fields {
                     header.push(name);
                 }
                 let mut writer = csv::Writer::from_writer(writer);
@@ -122,6 +142,11 @@ impl Sink {
                 writer.write_record(cells.iter()).map_err(io_error)
             }
         }
+    }
+
+    /// A table goes on holding its rows.
+    fn flush(&mut self) -> io::Result<()> {
+        if matches!(self, Self::Table(_)) { Ok(()) } else { self.finish() }
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -162,7 +187,8 @@ mod tests {
     /// Everything that was written, once it is flushed.
     fn written(format: Format, rows: &[Fruit]) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut sink = Sink::new::<Fruit>(format, file.reopen().unwrap()).unwrap();
+        let mut sink =
+            Sink::new(format, file.reopen().unwrap(), Fruit::FIELDS, Fruit::HEADINGS).unwrap();
         for row in rows {
             sink.row(row).unwrap();
         }

@@ -60,6 +60,11 @@ impl Terminal {
         !self.quiet && io::stderr().is_terminal()
     }
 
+    /// Whether what is drawn on standard output may have colours.
+    pub(crate) fn paints(self) -> bool {
+        AutoStream::new(io::stdout(), self.choice).current_choice() != ColorChoice::Never
+    }
+
     /// Whether `-v` asked for more.
     pub(crate) const fn is_verbose(self) -> bool {
         self.verbose > 0

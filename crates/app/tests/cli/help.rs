@@ -14,6 +14,11 @@ fn help_of_every_command() {
         "lease",
         "leases",
         "free",
+        "ls",
+        "who",
+        "kill",
+        "doctor",
+        "watch",
         "sniff",
         "demo",
         "completions",
@@ -45,8 +50,8 @@ fn the_manual_has_every_command() {
     man.assert_code(0);
     assert!(man.stdout.contains(".TH ports 1"));
     for command in [
-        "SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "FORWARD", "LEASE", "LEASES", "FREE",
-        "SNIFF", "DEMO",
+        "SCAN", "DIFF", "LOOKUP", "LISTEN", "CONNECT", "FORWARD", "LEASE", "LEASES", "FREE", "LS",
+        "WHO", "KILL", "DOCTOR", "WATCH", "SNIFF", "DEMO",
     ] {
         assert!(man.stdout.contains(&format!(".SH \"PORTS {command}\"")), "{command}");
     }

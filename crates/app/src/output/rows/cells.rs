@@ -17,6 +17,12 @@ impl Cells {
         self.ends.push(self.text.len());
     }
 
+    /// One more, on the right: what `write` adds to a text.
+    pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
     /// From left to right.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());

@@ -13,15 +13,15 @@ const GAP: &str = "  ";
 /// Writes rows under a header; without rows, nothing.
 pub(super) struct Table<W> {
     writer: W,
-    headings: &'static [&'static str],
+    headings: Vec<&'static str>,
     held: Vec<Cells>,
     /// Known once the header is written.
     widths: Option<Vec<usize>>,
 }
 
 impl<W: Write> Table<W> {
-    pub(super) const fn new(writer: W, headings: &'static [&'static str]) -> Self {
-        Self { writer, headings, held: Vec::new(), widths: None }
+    pub(super) fn new(writer: W, headings: &[&'static str]) -> Self {
+        Self { writer, headings: headings.to_vec(), held: Vec::new(), widths: None }
     }
 
     pub(super) fn row(&mut self, cells: Cells) -> io::Result<()> {

@@ -1,0 +1,91 @@
+//! Arguments of `ports ls`, and the filters that it shares with `ports watch`.
+
+mod column;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ports_core::PortSet;
+use stats::system::State;
+
+pub(crate) use self::column::Column;
+use super::OutputArgs;
+use super::scan::positive_duration;
+
+/// Arguments of `ports ls`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Without --tcp, --udp and --unix: TCP and UDP. All filters must hold. JSON lines hold \
+    everything that was read, whatever --columns says.\n\n\
+    The processes of other users are seen by root only; whose a socket is, everybody may see."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct LsArgs {
+    #[command(flatten)]
+    pub(crate) filter: SocketFilterArgs,
+    /// With the processes that hold each socket
+    #[arg(long)]
+    pub(crate) process: bool,
+    /// With what TCP knows of each connection, and what was dropped (JSON lines, or --columns)
+    #[arg(long)]
+    pub(crate) details: bool,
+    /// These columns, in this order
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) columns: Vec<Column>,
+    /// Sort by this column, the smallest first; else in the kernel's order
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) sort: Option<Column>,
+    /// The largest first
+    #[arg(long, requires = "sort")]
+    pub(crate) reverse: bool,
+    /// Only how many sockets are in each state
+    #[arg(long, conflicts_with_all = ["columns", "sort", "watch"])]
+    pub(crate) summary: bool,
+    /// Go on, and tell what is opened, changed and closed, as JSON lines
+    #[arg(long, conflicts_with_all = ["columns", "sort"])]
+    pub(crate) watch: bool,
+    /// How often --watch looks; without root, what came and went in between is not seen
+    #[arg(long, value_name = "D", default_value = "1s", value_parser = positive_duration)]
+    pub(crate) interval: Duration,
+    /// With --watch: serve counts of the sockets to Prometheus at this address
+    #[arg(long, value_name = "ADDR", requires = "watch")]
+    pub(crate) metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Which sockets.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct SocketFilterArgs {
+    /// TCP sockets
+    #[arg(long)]
+    pub(crate) tcp: bool,
+    /// UDP sockets
+    #[arg(long)]
+    pub(crate) udp: bool,
+    /// UNIX sockets
+    #[arg(long)]
+    pub(crate) unix: bool,
+    /// Only those that wait for whoever comes: that listen, or have no peer (UDP, UNIX)
+    #[arg(long, conflicts_with = "state")]
+    pub(crate) listening: bool,
+    /// Only in one of these states, as they are printed: LISTEN, ESTAB, TIME-WAIT and so on
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub(crate) state: Vec<State>,
+    /// Only with one of these ports at either end: 443, 8000-8999, https
+    #[arg(long, value_name = "PORTS")]
+    pub(crate) port: Option<PortSet>,
+    /// Only with this address at either end
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) address: Option<IpAddr>,
+    /// Only held by one of these processes
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub(crate) pid: Vec<u32>,
+    /// Only held by a process of one of these names
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) process_name: Vec<String>,
+    /// Only of one of these users, by name or number
+    #[arg(long, value_name = "USER", value_delimiter = ',')]
+    pub(crate) user: Vec<String>,
+}

@@ -1,0 +1,24 @@
+//! Arguments of `ports watch`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::ls::SocketFilterArgs;
+use super::scan::positive_duration;
+
+/// Arguments of `ports watch`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Keys: ? help, / search, s and r sort, p pauses, arrows move, q quits. Without a terminal: \
+    ports ls --watch."
+)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) filter: SocketFilterArgs,
+    /// How often it looks
+    #[arg(long, value_name = "D", default_value = "1s", value_parser = positive_duration)]
+    pub(crate) interval: Duration,
+    /// Serve counts of the sockets to Prometheus at this address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
+}

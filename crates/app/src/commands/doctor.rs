@@ -1,0 +1,73 @@
+//! `ports doctor`: why a port cannot be bound, and what to do.
+
+mod advice;
+mod attempt;
+mod row;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ports_core::Transport;
+use stats::system::{BindFinding, SystemSockets, UserNames};
+
+use self::attempt::{Attempt, try_to_bind};
+use self::row::{Finding, Line, Verdict};
+use crate::args::DoctorArgs;
+use crate::exit::Exit;
+use crate::output::{RowOutputs, Terminal};
+
+pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit> {
+    let mut rows = RowOutputs::open::<Line>(&args.output, terminal.stdout()?)?;
+    let transport = args.port.transport.unwrap_or(Transport::Tcp);
+    let port = args.port.port;
+    let users = UserNames::read();
+    let wanted: &[IpAddr] = match &args.address {
+        Some(address) => std::slice::from_ref(address),
+        None => &[IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+    };
+    let mut sockets = SystemSockets::new();
+    let mut exit = Exit::Done;
+    let mut found: Vec<BindFinding> = Vec::new();
+    for ip in wanted {
+        let address = SocketAddr::new(*ip, port.number());
+        // Before the attempt: the facts are about others.
+        let facts = sockets.bind_facts(transport, address)?;
+        let attempt = try_to_bind(transport, address);
+        if args.address.is_none() && ip.is_ipv6() && matches!(attempt, Attempt::NoFamily) {
+            continue;
+        }
+        if !attempt.can_bind() {
+            exit = Exit::No;
+        }
+        rows.write(&Line::Verdict(Verdict::new(transport, address, &attempt)))?;
+        for finding in facts.findings() {
+            // What holds for both families is said once.
+            if !found.contains(&finding) {
+                rows.write(&Line::Finding(Finding::new(&facts, &finding, &users)))?;
+                found.push(finding);
+            }
+        }
+        let is_explained = found.iter().any(|finding| advice::explains(finding, &attempt));
+        if let Some(finding) = Finding::unexplained(transport, address, &attempt, is_explained) {
+            rows.write(&Line::Finding(finding))?;
+        }
+    }
+    for finding in leases(transport, port, terminal) {
+        rows.write(&Line::Finding(finding))?;
+    }
+    rows.finish()?;
+    Ok(exit)
+}
+
+/// Who leased it: a lease does not keep anybody from binding, but those who lease count on it.
+fn leases(transport: Transport, port: ports_core::Port, terminal: Terminal) -> Vec<Finding> {
+    let records = match ports_lease::leases() {
+        Ok(records) => records,
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            terminal.warn(&format!("whether the port is leased is not known: {error:#}"));
+            return Vec::new();
+        }
+    };
+    let same = records.iter().filter(|record| record.transport == transport && record.port == port);
+    same.map(Finding::leased).collect()
+}

@@ -1,0 +1,32 @@
+//! Asking before a process is ended.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+
+use super::Target;
+
+/// What the user says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    Given,
+    Refused,
+    NobodyToAsk,
+}
+
+/// Asks on the terminal; only `y` and `yes` are a yes.
+pub(super) fn ask(targets: &[Target]) -> anyhow::Result<Consent> {
+    let (stdin, mut stderr) = (io::stdin(), io::stderr());
+    if !stdin.is_terminal() || !stderr.is_terminal() {
+        return Ok(Consent::NobodyToAsk);
+    }
+    for target in targets {
+        writeln!(stderr, "{target}: {}", target.sockets.join(", ")).context("cannot ask")?;
+    }
+    let question = if targets.len() == 1 { "End it?" } else { "End them?" };
+    write!(stderr, "{question} [y/N] ").context("cannot ask")?;
+    let mut answer = String::new();
+    stdin.read_line(&mut answer).context("cannot read the answer")?;
+    let answer = answer.trim().to_ascii_lowercase();
+    Ok(if matches!(answer.as_str(), "y" | "yes") { Consent::Given } else { Consent::Refused })
+}

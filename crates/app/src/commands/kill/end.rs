@@ -1,0 +1,182 @@
+//! Ending processes by their descriptors (`pidfd_open(2)`): a pid that was used again in between is
+//! never hit.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::{Holders, Target};
+use crate::args::{EndSignal, KillArgs};
+use crate::exit::Exit;
+
+/// How long the kernel may take to end a process that was killed.
+const AFTER_KILL: Duration = Duration::from_secs(5);
+
+/// What became of a process.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It was only asked who would be ended.
+    WouldEnd,
+    /// The same, of one that would not be.
+    Spared,
+    /// It had ended, or let go of the port, before it was signalled.
+    LetGo,
+    /// It ended by the signal that it was asked with.
+    Ended(Duration),
+    /// It had to be killed.
+    Killed(Duration),
+    /// It may not be signalled.
+    NotPermitted(io::Error),
+    /// It was killed and is still there: it waits in the kernel.
+    StillThere,
+    /// It could not be signalled.
+    Failed(io::Error),
+}
+
+impl Outcome {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::WouldEnd => "would-end",
+            Self::Spared => "spared",
+            Self::LetGo => "let-go",
+            Self::Ended(_) => "ended",
+            Self::Killed(_) => "killed",
+            Self::NotPermitted(_) => "not-permitted",
+            Self::StillThere => "still-there",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    pub(super) const fn elapsed(&self) -> Option<Duration> {
+        match self {
+            Self::Ended(elapsed) | Self::Killed(elapsed) => Some(*elapsed),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn exit(&self) -> Exit {
+        match self {
+            Self::NotPermitted(_) => Exit::NotPermitted,
+            Self::StillThere | Self::Failed(_) => Exit::Failed,
+            _ => Exit::Done,
+        }
+    }
+
+    pub(super) const fn error(&self) -> Option<&io::Error> {
+        match self {
+            Self::NotPermitted(error) | Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Asks all of them to end, waits, and kills those that did not.
+pub(super) fn end_all(
+    targets: Vec<Target>,
+    args: &KillArgs,
+) -> anyhow::Result<Vec<(Target, Outcome)>> {
+    let opened: Vec<_> = targets.into_iter().map(|target| (open(target.pid), target)).collect();
+    // From here on a descriptor is one process for ever; whether it is the holder is looked at now.
+    let now = Holders::of(args.port)?;
+    let mut ended = Vec::new();
+    let mut waited_for = Vec::new();
+    let started = Instant::now();
+    for (process, target) in opened {
+        let process = match process {
+            Ok(Some(process)) if now.has(&target) => process,
+            Ok(_) => {
+                ended.push((target, Outcome::LetGo));
+                continue;
+            }
+            Err(error) => {
+                ended.push((target, failed(error)));
+                continue;
+            }
+        };
+        match signal(&process, args.signal.into()) {
+            Ok(()) => waited_for.push((process, target)),
+            Err(outcome) => ended.push((target, outcome)),
+        }
+    }
+    let deadline = started + args.timeout;
+    for (process, target) in waited_for {
+        let outcome = if wait(&process, deadline)? {
+            if args.signal == EndSignal::Kill {
+                Outcome::Killed(started.elapsed())
+            } else {
+                Outcome::Ended(started.elapsed())
+            }
+        } else {
+            kill(&process, started)?
+        };
+        ended.push((target, outcome));
+    }
+    ended.sort_by_key(|(target, _)| target.pid);
+    Ok(ended)
+}
+
+/// `None` where there is no such process any more.
+fn open(pid: u32) -> Result<Option<OwnedFd>, Errno> {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(process) => Ok(Some(process)),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn signal(process: &OwnedFd, signal: Signal) -> Result<(), Outcome> {
+    match pidfd_send_signal(process, signal) {
+        Ok(()) => Ok(()),
+        Err(Errno::SRCH) => Err(Outcome::LetGo),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn failed(error: Errno) -> Outcome {
+    match error {
+        Errno::PERM | Errno::ACCESS => Outcome::NotPermitted(error.into()),
+        error => Outcome::Failed(error.into()),
+    }
+}
+
+fn kill(process: &OwnedFd, started: Instant) -> io::Result<Outcome> {
+    Ok(match signal(process, Signal::KILL) {
+        // It ended just now.
+        Err(Outcome::LetGo) => Outcome::Ended(started.elapsed()),
+        Err(outcome) => outcome,
+        Ok(()) if wait(process, Instant::now() + AFTER_KILL)? => Outcome::Killed(started.elapsed()),
+        Ok(()) => Outcome::StillThere,
+    })
+}
+
+/// Whether it has ended before the deadline: its descriptor is readable then (`pidfd_open(2)`).
+fn wait(process: &impl AsFd, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A time that the kernel's type cannot hold is as good as for ever.
+        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
+        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&left)) {
+            Ok(0) => return Ok(false),
+            Ok(_) => return Ok(true),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+impl From<EndSignal> for Signal {
+    fn from(signal: EndSignal) -> Self {
+        match signal {
+            EndSignal::Term => Self::TERM,
+            EndSignal::Int => Self::INT,
+            EndSignal::Quit => Self::QUIT,
+            EndSignal::Hup => Self::HUP,
+            EndSignal::Kill => Self::KILL,
+        }
+    }
+}

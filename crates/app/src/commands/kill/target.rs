@@ -1,0 +1,193 @@
+//! Who holds a port, and who is not to be ended without being told.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use stats::system::{NoProcess, ProcessDetails, UserNames};
+
+use super::sockets;
+use crate::args::HeldPort;
+
+/// The first process of the machine, or of the container.
+const INIT: u32 = 1;
+
+/// A process that holds the port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) pid: u32,
+    /// With the pid it names one process.
+    pub(super) start_ticks: u64,
+    pub(super) name: String,
+    pub(super) user: Option<String>,
+    pub(super) command: Vec<String>,
+    /// Its sockets at the port: `tcp 127.0.0.1:80`.
+    pub(super) sockets: Vec<String>,
+    parent: Option<String>,
+    workload: Option<String>,
+    spared: Option<&'static str>,
+}
+
+impl Target {
+    fn new(name: &str, details: &ProcessDetails, spared: Option<&'static str>) -> Self {
+        let uid = details.uid.map(|uid| uid.to_string());
+        let parent = details.parents.first();
+        Self {
+            pid: details.pid,
+            start_ticks: details.start_ticks,
+            name: name.to_owned(),
+            user: details.user.clone().or(uid),
+            command: details.command.clone(),
+            sockets: Vec::new(),
+            parent: parent.map(|parent| format!("{} {}", parent.name, parent.pid)),
+            workload: details.workload().map(|workload| workload.to_string()),
+            spared,
+        }
+    }
+
+    pub(super) const fn is_spared(&self, force: bool) -> bool {
+        self.spared.is_some() && !force
+    }
+
+    pub(super) const fn why_spared(&self) -> Option<&'static str> {
+        self.spared
+    }
+
+    /// Who may start it again.
+    pub(super) fn supervisor(&self) -> Option<&str> {
+        self.workload.as_deref().or(self.parent.as_deref())
+    }
+}
+
+/// `python3 (process 41873) of alice`, fit for a terminal.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: String = self
+            .name
+            .chars()
+            .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+            .collect();
+        write!(f, "{name} (process {})", self.pid)?;
+        match &self.user {
+            Some(user) => write!(f, " of {user}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Who holds a port.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    /// By pid.
+    pub(super) targets: Vec<Target>,
+    /// Sockets without a process that can be seen, and why.
+    unseen: Vec<(String, NoProcess)>,
+}
+
+impl Holders {
+    /// Those that wait at the port; not those that have a connection there.
+    pub(super) fn of(port: HeldPort) -> anyhow::Result<Self> {
+        let users = UserNames::read();
+        let family = own_family(&users)?;
+        let mut targets: BTreeMap<u32, Target> = BTreeMap::new();
+        let mut unseen = Vec::new();
+        for transport in port.transports() {
+            let who = sockets().who(*transport, port.port)?;
+            for socket in who.holders() {
+                let name = format!("{} {}", socket.protocol(), socket.local());
+                if let Some(why) = socket.no_process() {
+                    unseen.push((name, why));
+                    continue;
+                }
+                for holding in socket.holdings() {
+                    // One that has ended meanwhile holds nothing.
+                    let Some(details) = who.process(holding.process.pid()) else { continue };
+                    let target = targets.entry(details.pid).or_insert_with(|| {
+                        let spared = family.why(details.pid);
+                        Target::new(holding.process.name(), details, spared)
+                    });
+                    if !target.sockets.contains(&name) {
+                        target.sockets.push(name.clone());
+                    }
+                }
+            }
+        }
+        Ok(Self { targets: targets.into_values().collect(), unseen })
+    }
+
+    pub(super) fn is_nobody(&self) -> bool {
+        self.targets.is_empty() && self.unseen.is_empty()
+    }
+
+    /// The sockets whose process this one may not see, said.
+    pub(super) fn hidden(&self) -> Option<String> {
+        let hidden: Vec<&str> = self
+            .unseen
+            .iter()
+            .filter(|(_, why)| *why == NoProcess::NotPermitted)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        (!hidden.is_empty()).then(|| {
+            format!(
+                "{}: held by another user's process, which only root may see",
+                hidden.join(", ")
+            )
+        })
+    }
+
+    /// Why no process is seen, where none is.
+    pub(super) fn why_none(&self) -> NoProcess {
+        let hidden = self.unseen.iter().any(|(_, why)| *why == NoProcess::NotPermitted);
+        if hidden { NoProcess::NotPermitted } else { NoProcess::Elsewhere }
+    }
+
+    /// Whether this very process still holds the port.
+    pub(super) fn has(&self, target: &Target) -> bool {
+        let same =
+            |other: &Target| (other.pid, other.start_ticks) == (target.pid, target.start_ticks);
+        self.targets.iter().any(same)
+    }
+}
+
+/// This process and those that it comes from.
+struct Family {
+    own: u32,
+    ancestors: Vec<u32>,
+}
+
+fn own_family(users: &UserNames) -> anyhow::Result<Family> {
+    let own = std::process::id();
+    let details = ProcessDetails::of(own, users)?;
+    let parents = details.map(|details| details.parents).unwrap_or_default();
+    Ok(Family { own, ancestors: parents.iter().map(|parent| parent.pid).collect() })
+}
+
+impl Family {
+    /// Why a process is not ended without being told.
+    fn why(&self, pid: u32) -> Option<&'static str> {
+        if pid == INIT {
+            Some("process 1, which everything depends on")
+        } else if pid == self.own {
+            Some("this process itself")
+        } else if self.ancestors.contains(&pid) {
+            Some("one that this process was started by")
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relatives_are_spared() {
+        let family = Family { own: 7, ancestors: vec![5, 3, 1] };
+        for pid in [7, 5, 3, 1] {
+            assert!(family.why(pid).is_some(), "{pid}");
+        }
+        assert_eq!(family.why(8), None);
+        let us = own_family(&UserNames::default()).unwrap();
+        assert!(us.why(std::os::unix::process::parent_id()).is_some());
+    }
+}

@@ -1,0 +1,97 @@
+//! `ports ls --watch`: what happens to the sockets, as JSON lines.
+
+mod line;
+
+use std::time::SystemTime;
+
+use stats::system::{EndingsError, SocketWatch, UserNames};
+
+use self::line::{Line, millis};
+use super::{Filter, text_of};
+use crate::args::{Format, LsArgs, OutputArgs};
+use crate::commands::metrics::Metrics;
+use crate::exit::{Exit, UsageError};
+use crate::output::{RowOutputs, Terminal};
+use crate::signals::Signals;
+
+/// Until the user has seen enough.
+pub(crate) async fn watch(
+    args: &LsArgs,
+    terminal: Terminal,
+    signals: &Signals,
+) -> anyhow::Result<Exit> {
+    let output = only_jsonl(&args.output)?;
+    let stdout = terminal.stdout()?.until(signals.stop());
+    let filter = Filter::new(&args.filter, &UserNames::read())?;
+    let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
+    let mut rows = RowOutputs::open::<Line<'_>>(&output, stdout)?;
+    let query = filter.query().processes(filter.needs_processes() || args.process).details(true);
+    let mut watch = SocketWatch::new(query);
+    let endings = hear(&mut watch, terminal);
+    watch.poll()?;
+    let sockets = watch
+        .snapshot()
+        .map_or(0, |snapshot| snapshot.iter().filter(|socket| filter.keeps(socket)).count());
+    rows.write(&Line::Watching {
+        time_ms: millis(SystemTime::now()),
+        sockets,
+        endings,
+        interval_ms: args.interval.as_millis(),
+    })?;
+    rows.flush()?;
+    let mut ticks = tokio::time::interval(args.interval);
+    // A look that took long is not made up for.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let mut losses = 0;
+    loop {
+        tokio::select! {
+            biased;
+            () = signals.stop().cancelled() => break,
+            _ = ticks.tick() => {}
+        }
+        let found = watch.poll()?;
+        for event in found.events.iter().filter(|event| filter.keeps_record(&event.socket)) {
+            rows.write(&Line::of(event))?;
+        }
+        if found.dropped > 0 || found.losses > losses {
+            rows.write(&Line::Missed {
+                time_ms: millis(SystemTime::now()),
+                events: found.dropped,
+                losses: found.losses - losses,
+            })?;
+            losses = found.losses;
+        }
+        rows.flush()?;
+    }
+    rows.finish()?;
+    Ok(signals.or_interrupted(Exit::Done))
+}
+
+/// Hears the ends of sockets where that is permitted; says so where it is not.
+fn hear(watch: &mut SocketWatch, terminal: Terminal) -> bool {
+    match watch.hear_endings() {
+        Ok(()) => true,
+        Err(error) => {
+            let why = match error {
+                EndingsError::Open { .. } => "it needs root (CAP_NET_ADMIN)".to_owned(),
+                error => error.to_string(),
+            };
+            terminal.warn(&format!(
+                "the kernel does not tell of ends ({why}): sockets that come and go between two \
+                 looks are not seen, and bytes are those of the last look"
+            ));
+            false
+        }
+    }
+}
+
+/// A stream of events is JSON lines; a table was not asked for, it is only the default.
+fn only_jsonl(args: &OutputArgs) -> anyhow::Result<OutputArgs> {
+    let csv = args.format == Format::Csv
+        || args.output.iter().any(|file| file.format(Format::Jsonl) != Format::Jsonl);
+    if csv {
+        return Err(UsageError("events are JSON lines only: --format jsonl".to_owned()).into());
+    }
+    Ok(OutputArgs { format: Format::Jsonl, output: args.output.clone() })
+}

@@ -1,0 +1,102 @@
+//! `ports watch`: the live screen. What happens goes through [`Model::update`], which is pure, and
+//! [`view::draw`] shows the model.
+
+mod list;
+mod look;
+mod meter;
+mod model;
+mod view;
+
+use std::io::{self, IsTerminal};
+
+use anyhow::Context;
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event;
+use stats::system::UserNames;
+use tokio::sync::mpsc;
+
+#[cfg(test)]
+pub(in crate::commands) use self::model::tests::TABLE;
+use self::model::{Event, Model};
+use super::ls::{Filter, text_of};
+use super::metrics::Metrics;
+use crate::args::WatchArgs;
+use crate::exit::{Exit, UsageError};
+use crate::output::Terminal;
+use crate::signals::Signals;
+
+/// Events on their way to the model; whoever has more waits.
+const MOST_EVENTS: usize = 64;
+
+pub(crate) async fn run(
+    args: &WatchArgs,
+    terminal: Terminal,
+    signals: &Signals,
+) -> anyhow::Result<Exit> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        let hint =
+            "the live screen needs a terminal: `ports ls --watch` tells the same as JSON lines";
+        return Err(UsageError(hint.to_owned()).into());
+    }
+    let users = UserNames::read();
+    let filter = Filter::new(&args.filter, &users)?;
+    let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
+    let (events, mut happened) = mpsc::channel(MOST_EVENTS);
+    let mut model = Model::new(filter.clone(), users, terminal.paints());
+    // Restores the terminal in a panic, too.
+    let screen = ratatui::try_init().context("cannot take the terminal over")?;
+    look::start(&filter, args.interval, events.clone());
+    read_keys(events);
+    let shown = show(screen, &mut model, &mut happened, signals).await;
+    let restored = ratatui::try_restore().context("cannot give the terminal back");
+    shown.and(restored)?;
+    if let Some(error) = model.into_failure() {
+        return Err(error);
+    }
+    Ok(signals.or_interrupted(Exit::Done))
+}
+
+async fn show(
+    mut screen: DefaultTerminal,
+    model: &mut Model,
+    happened: &mut mpsc::Receiver<Event>,
+    signals: &Signals,
+) -> anyhow::Result<()> {
+    loop {
+        screen.draw(|frame| view::draw(frame, model)).context("cannot draw")?;
+        tokio::select! {
+            biased;
+            () = signals.stop().cancelled() => return Ok(()),
+            event = happened.recv() => match event {
+                Some(event) => model.update(event),
+                // Whoever goes says why before: this does not happen.
+                None => return Ok(()),
+            }
+        }
+        // What has come meanwhile is drawn at once.
+        while let Ok(event) = happened.try_recv() {
+            model.update(event);
+        }
+        if model.is_over() {
+            return Ok(());
+        }
+    }
+}
+
+/// On a thread of its own, which ends with the process: reading keys cannot be broken off.
+fn read_keys(events: mpsc::Sender<Event>) {
+    std::thread::spawn(move || {
+        loop {
+            let event = match event::read() {
+                Ok(event::Event::Key(key)) => Event::Key(key),
+                Ok(event::Event::Resize(..)) => Event::Resized,
+                Ok(_) => continue,
+                Err(error) => Event::Failed(anyhow::Error::new(error).context("cannot read keys")),
+            };
+            let is_end = matches!(event, Event::Failed(_));
+            if events.blocking_send(event).is_err() || is_end {
+                return;
+            }
+        }
+    });
+}

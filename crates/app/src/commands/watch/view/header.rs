@@ -1,0 +1,108 @@
+//! The lines above the table: how many sockets in each state, and what happens in a second.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Color;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Sparkline};
+
+use super::super::look::Rates;
+use super::super::model::Model;
+use super::{bold, colour};
+
+/// Below this width of a rate, its sparkline has no room.
+const ROOM_FOR_SPARKLINE: u16 = 24;
+const TEXT: u16 = 18;
+
+type Rate = fn(&Rates) -> f64;
+
+/// How many sockets, and in which states.
+pub(super) fn states(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+    let Some(snapshot) = &model.snapshot else {
+        frame.render_widget(Paragraph::new("looking at the sockets..."), area);
+        return;
+    };
+    let mut spans = vec![Span::styled(format!("{} sockets", model.sockets()), bold())];
+    for (state, count) in &model.states {
+        spans.push(Span::raw(format!("  {state} {count}")));
+    }
+    let coverage = snapshot.coverage();
+    let hidden = coverage.processes.map_or(0, |processes| processes.unreadable);
+    if hidden > 0 {
+        let text = format!("  ({hidden} processes: only root may see)");
+        spans.push(Span::styled(text, colour(model, Color::Yellow)));
+    }
+    if coverage.interrupted || coverage.from_proc || coverage.malformed > 0 {
+        spans.push(Span::styled("  (incomplete)", colour(model, Color::Yellow)));
+    }
+    frame.render_widget(Paragraph::new(Line::from(spans)), area);
+}
+
+/// What happens in a second, and how that went on.
+pub(super) fn rates(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+    let shown: [(&str, Rate, bool); 4] = [
+        ("opened", |rates| rates.opened, false),
+        ("closed", |rates| rates.closed, false),
+        ("in", |rates| rates.received, true),
+        ("out", |rates| rates.acknowledged, true),
+    ];
+    let places: [Rect; 4] = Layout::horizontal([Constraint::Ratio(1, 4); 4]).areas(area);
+    for ((name, of, is_bytes), place) in shown.into_iter().zip(places) {
+        let now = model.history.back().map(of);
+        let text = match now {
+            None => format!("{name} -"),
+            Some(rate) if is_bytes => format!("{name} {}B/s", scaled(rate)),
+            Some(rate) => format!("{name} {}/s", scaled(rate).trim_end()),
+        };
+        if place.width < ROOM_FOR_SPARKLINE {
+            frame.render_widget(Paragraph::new(text), place);
+            continue;
+        }
+        let [left, right] =
+            Layout::horizontal([Constraint::Length(TEXT), Constraint::Min(1)]).areas(place);
+        frame.render_widget(Paragraph::new(text), left);
+        let room = usize::from(right.width.saturating_sub(2));
+        let data: Vec<u64> = model
+            .history
+            .iter()
+            .skip(model.history.len().saturating_sub(room))
+            .map(|rates| of(rates).round() as u64)
+            .collect();
+        let sparkline = Sparkline::default().data(&data).style(colour(model, Color::Cyan));
+        frame.render_widget(sparkline, right);
+    }
+}
+
+/// `12`, `3.4 k`, `1.2 M`: three digits and a unit of powers of a thousand.
+fn scaled(rate: f64) -> String {
+    let mut rate = rate;
+    let mut units = [" ", " k", " M", " G", " T"].into_iter().peekable();
+    while let Some(unit) = units.next() {
+        if rate < 999.5 || units.peek().is_none() {
+            let digits = usize::from(unit != " " && rate < 99.95);
+            return format!("{rate:.digits$}{unit}");
+        }
+        rate /= 1000.0;
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scaled;
+
+    #[test]
+    fn rates_keep_three_digits() {
+        for (rate, text) in [
+            (0.0, "0 "),
+            (12.4, "12 "),
+            (999.4, "999 "),
+            (1000.0, "1.0 k"),
+            (123_456.0, "123 k"),
+            (1.5e9, "1.5 G"),
+            (1e18, "1000000 T"),
+        ] {
+            assert_eq!(scaled(rate), text);
+        }
+    }
+}

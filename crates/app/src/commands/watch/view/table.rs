@@ -1,0 +1,74 @@
+//! The table of sockets: only the rows that there is room for are made.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::widgets::{Cell, Row, Table};
+use stats::system::{SocketRow, State, UserNames};
+
+use super::super::model::Model;
+use super::{bold, colour};
+use crate::args::Column;
+use crate::commands::ls::SocketLine;
+
+/// What is shown at least, and then what is added from which width on.
+const ALWAYS: u16 = 0;
+const SHOWN: &[(Column, u16, Constraint)] = &[
+    (Column::Transport, 50, Constraint::Length(5)),
+    (Column::State, ALWAYS, Constraint::Length(10)),
+    (Column::ReceiveQueue, 110, Constraint::Length(7)),
+    (Column::SendQueue, 110, Constraint::Length(7)),
+    (Column::Local, ALWAYS, Constraint::Fill(3)),
+    (Column::Peer, 60, Constraint::Fill(3)),
+    (Column::User, 90, Constraint::Length(10)),
+    (Column::Pid, 80, Constraint::Length(8)),
+    (Column::Process, 70, Constraint::Fill(2)),
+];
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
+    let rows = usize::from(area.height.saturating_sub(1));
+    model.set_page(rows);
+    // The selected row is in the middle, but for the ends of the list.
+    let most_skipped = model.rows.len().saturating_sub(rows);
+    let first = model.selected.saturating_sub(rows / 2).min(most_skipped);
+    let shown: Vec<_> = SHOWN.iter().filter(|(_, from, _)| area.width >= *from).collect();
+    let header = shown.iter().map(|(column, ..)| {
+        let mark = match (*column == model.sort, model.reverse) {
+            (true, false) => "^",
+            (true, true) => "v",
+            (false, _) => "",
+        };
+        Cell::new(format!("{}{mark}", column.heading()))
+    });
+    let sockets = model.rows_from(first, rows);
+    let lines = sockets.iter().enumerate().map(|(index, socket)| {
+        let cells = shown.iter().map(|(column, ..)| Cell::new(text(socket, *column, &model.users)));
+        let style = if first + index == model.selected {
+            Style::new().add_modifier(Modifier::REVERSED)
+        } else {
+            of_state(model, socket.state())
+        };
+        Row::new(cells).style(style)
+    });
+    let widths = shown.iter().map(|(.., width)| *width);
+    let table = Table::new(lines, widths).header(Row::new(header).style(bold()));
+    frame.render_widget(table, area);
+}
+
+/// Fit for a terminal: what controls one is replaced.
+fn text(socket: &SocketRow<'_>, column: Column, users: &UserNames) -> String {
+    let mut text = String::new();
+    SocketLine { socket: *socket, columns: &[], users }.show(column, &mut text);
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+fn of_state(model: &Model, state: State) -> Style {
+    match state {
+        State::Listen => colour(model, Color::Green),
+        State::TimeWait | State::Closing | State::LastAck | State::FinWait1 | State::FinWait2 => {
+            colour(model, Color::DarkGray)
+        }
+        State::SynSent | State::SynReceived | State::CloseWait => colour(model, Color::Yellow),
+        _ => Style::new(),
+    }
+}

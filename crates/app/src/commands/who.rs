@@ -1,0 +1,72 @@
+//! `ports who`: who holds a port of this machine, and why that runs.
+
+mod row;
+
+use ports_core::Transport;
+use stats::system::{NoProcess, SocketRow, State, SystemSockets, UserNames, Who};
+
+use self::row::HolderLine;
+use super::ls::tell;
+use crate::args::WhoArgs;
+use crate::exit::Exit;
+use crate::output::{RowOutputs, Terminal};
+
+pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
+    let mut rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
+    let users = UserNames::read();
+    let mut sockets = SystemSockets::new();
+    let mut exit = Exit::No;
+    let mut over = Vec::new();
+    for transport in args.port.transports() {
+        let who = sockets.who(*transport, args.port.port)?;
+        for socket in shown(&who) {
+            exit = Exit::Done;
+            for line in HolderLine::all(socket, &who, &users) {
+                rows.write(&line)?;
+            }
+        }
+        over.extend(remains(&who, *transport));
+        tell(who.snapshot(), terminal);
+    }
+    rows.finish()?;
+    if exit == Exit::No {
+        terminal.warn(&format!("nobody holds {}", args.port));
+    }
+    for text in over {
+        terminal.note(&text);
+    }
+    Ok(exit)
+}
+
+/// Who waits at the port, or else who has connections there.
+fn shown(who: &Who) -> Vec<SocketRow<'_>> {
+    let holders: Vec<_> = who.holders().collect();
+    if holders.is_empty() {
+        who.connections().filter(|row| is_held(row)).collect()
+    } else {
+        holders
+    }
+}
+
+/// Whether a process has it: what the kernel finishes by itself is nobody's.
+fn is_held(socket: &SocketRow<'_>) -> bool {
+    socket.no_process() != Some(NoProcess::Released)
+}
+
+/// What is at the port beside those that are shown.
+fn remains(who: &Who, transport: Transport) -> Option<String> {
+    let has_holder = who.holders().next().is_some();
+    let connections =
+        who.connections().filter(|row| has_holder || !is_held(row)).collect::<Vec<_>>();
+    let waiting = connections.iter().filter(|row| row.state() == State::TimeWait).count();
+    match (connections.len() - waiting, waiting) {
+        (0, 0) => None,
+        (0, waiting) => {
+            Some(format!("{waiting} ended {transport} connections wait out their time"))
+        }
+        (others, 0) => Some(format!("{others} {transport} connections at this port")),
+        (others, waiting) => Some(format!(
+            "{others} {transport} connections at this port; {waiting} ended ones wait out their time"
+        )),
+    }
+}

@@ -1,0 +1,168 @@
+//! The real binary: `ports ls`.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "driver/ports.rs"]
+mod driver;
+#[path = "ls/events.rs"]
+mod events;
+
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+
+use driver::{Ended, run};
+use serde_json::Value;
+
+fn text(args: &[&str]) -> String {
+    let Ended { code, stdout, stderr } = run(args);
+    assert_eq!(code, Some(0), "{stderr}");
+    String::from_utf8(stdout).unwrap()
+}
+
+fn json(args: &[&str]) -> Vec<Value> {
+    let text = text(&[args, &["--format", "jsonl"]].concat());
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A listener, and a connection to it.
+struct Connected {
+    listener: TcpListener,
+    client: TcpStream,
+    port: String,
+}
+
+fn connected() -> Connected {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    Connected { listener, client, port }
+}
+
+#[test]
+fn a_listener_with_its_process() {
+    let Connected { listener, port, .. } = connected();
+    let rows = json(&["ls", "--listening", "--port", &port, "--process"]);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let row = &rows[0];
+    assert_eq!((&row["type"], &row["transport"]), (&"socket".into(), &"tcp".into()));
+    assert_eq!(row["local"], listener.local_addr().unwrap().to_string());
+    assert_eq!((&row["peer"], &row["state"]), (&Value::Null, &"LISTEN".into()));
+    assert_eq!(row["uid"], rustix::process::getuid().as_raw());
+    assert!(row["inode"].is_u64());
+    let pids: Vec<_> = row["processes"].as_array().unwrap().iter().map(|p| &p["pid"]).collect();
+    assert!(pids.contains(&&std::process::id().into()), "{row}");
+}
+
+#[test]
+fn without_being_asked_there_are_no_processes() {
+    let Connected { port, .. } = connected();
+    for row in json(&["ls", "--port", &port]) {
+        assert!(row.get("processes").is_none() && row.get("rtt_us").is_none(), "{row}");
+    }
+}
+
+#[test]
+fn filters_hold_together() {
+    let Connected { listener, client, port } = connected();
+    let server = listener.accept().unwrap().0;
+    let states = |args: &[&str]| -> Vec<String> {
+        let rows = json(&[&["ls", "--port", &port], args].concat());
+        let mut states: Vec<_> =
+            rows.iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect();
+        states.sort();
+        states
+    };
+    let all = ["ESTAB", "ESTAB", "LISTEN"];
+    assert_eq!(states(&[]), all);
+    assert_eq!(states(&["--tcp"]), all);
+    assert_eq!(states(&["--udp"]), [""; 0]);
+    assert_eq!(states(&["--state", "established"]), ["ESTAB", "ESTAB"]);
+    assert_eq!(states(&["--state", "LISTEN,syn-sent"]), ["LISTEN"]);
+    assert_eq!(states(&["--address", "127.0.0.1"]), all);
+    assert_eq!(states(&["--address", "127.0.0.2"]), [""; 0]);
+    let own = std::process::id().to_string();
+    assert_eq!(states(&["--pid", &own]), all);
+    assert_eq!(states(&["--pid", "1", "--user", "4294967294"]), [""; 0]);
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+    assert_eq!(states(&["--process-name", name.trim_end()]), all);
+    assert_eq!(states(&["--process-name", "no-such-name"]), [""; 0]);
+    let uid = rustix::process::getuid().as_raw().to_string();
+    assert_eq!(states(&["--user", &uid]), all);
+    drop((client, server));
+}
+
+#[test]
+fn datagram_sockets_and_unix_names() {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = udp.local_addr().unwrap().port().to_string();
+    let rows = json(&["ls", "--udp", "--port", &port]);
+    assert_eq!((rows.len(), &rows[0]["state"]), (1, &"UNCONN".into()));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let _socket = UnixDatagram::bind(&path).unwrap();
+    let rows = json(&["ls", "--unix"]);
+    let path = path.to_str().unwrap();
+    assert!(rows.iter().any(|row| row["local"].as_str().unwrap().starts_with(path)));
+}
+
+#[test]
+fn chosen_columns_in_every_format() {
+    let Connected { listener, client, port } = connected();
+    let columns = ["--columns", "state,local,peer,pid", "--sort", "state"];
+    let args = [&["ls", "--port", &port][..], &columns].concat();
+    let (server, client) = (listener.local_addr().unwrap(), client.local_addr().unwrap());
+    let csv = text(&[&args[..], &["--format", "csv"]].concat());
+    let pid = std::process::id();
+    // The kernel's end of the connection is not accepted yet, and so nobody's.
+    let mut lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines.remove(0), "state,local,peer,pids");
+    lines.sort_unstable();
+    assert!(lines[0].starts_with("ESTAB,") && lines[1].starts_with("ESTAB,"), "{csv}");
+    assert!(csv.contains(&format!("ESTAB,{server},{client},\n")), "{csv}");
+    assert!(csv.contains(&format!("ESTAB,{client},{server},")), "{csv}");
+    assert!(lines[2].starts_with(&format!("LISTEN,{server},,")), "{csv}");
+    assert!(lines[2].contains(&pid.to_string()), "{csv}");
+    let table = text(&args);
+    assert!(table.starts_with("STATE   LOCAL"), "{table}");
+    assert!(table.lines().last().unwrap().starts_with(&format!("LISTEN  {server}")), "{table}");
+    let reversed = text(&[&args[..], &["--reverse"]].concat());
+    assert!(reversed.lines().nth(1).unwrap().starts_with("LISTEN"), "{reversed}");
+}
+
+#[test]
+fn details_come_where_they_are_asked_for() {
+    let Connected { port, .. } = connected();
+    let rows = json(&["ls", "--port", &port, "--state", "ESTAB", "--details"]);
+    assert!(rows.iter().all(|row| row["rtt_us"].is_u64()), "{rows:?}");
+    let csv = text(&["ls", "--port", &port, "--columns", "received,drops", "--format", "csv"]);
+    assert!(csv.starts_with("bytes_received,drops\n"));
+}
+
+#[test]
+fn a_summary_counts() {
+    let connected = connected();
+    let _server = connected.listener.accept().unwrap();
+    let rows = json(&["ls", "--port", &connected.port, "--summary"]);
+    let counts: Vec<_> = rows.iter().map(|row| (&row["state"], &row["sockets"])).collect();
+    assert_eq!(counts, [(&"ESTAB".into(), &2.into()), (&"LISTEN".into(), &1.into())]);
+    assert_eq!(
+        (&rows[0]["type"], &rows[0]["transport"]),
+        (&"socket-summary".into(), &"tcp".into())
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for args in [
+        &["ls", "--user", "no such user"][..],
+        &["ls", "--state", "OPEN"],
+        &["ls", "--columns", "colour"],
+        &["ls", "--watch", "--format", "csv"],
+        &["ls", "--watch", "--sort", "local"],
+        &["ls", "--listening", "--state", "ESTAB"],
+        &["ls", "--metrics", "127.0.0.1:0"],
+    ] {
+        let ended = run(args);
+        assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{args:?}: {}", ended.stderr);
+    }
+}

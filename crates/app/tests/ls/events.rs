@@ -1,0 +1,95 @@
+//! `ports ls --watch`: what happens to sockets, as it happens.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::driver::{Ports, client, read_to_end};
+
+/// The first line of a kind about a socket at this address.
+fn about(ports: &Ports, kind: &str, local: &str) -> Value {
+    ports.stdout.wait(|bytes, _| {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        lines
+            .filter(|line| line.ends_with(b"\n"))
+            .map(|line| serde_json::from_slice::<Value>(line).unwrap())
+            .find(|line| line["type"] == kind && line["local"] == local)
+    })
+}
+
+#[test]
+fn sockets_are_opened_and_closed() {
+    let ports = Ports::start(&["ls", "--tcp", "--watch", "--process", "--interval", "10ms"]);
+    let watching = ports.stdout.event("watching");
+    assert!(watching["sockets"].is_u64() && watching["endings"].is_boolean(), "{watching}");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let opened = about(&ports, "opened", &address.to_string());
+    assert_eq!(opened["state"], "LISTEN");
+    assert!(opened["time_ms"].as_u64().unwrap() > 1_700_000_000_000);
+    // Another test's program may have a copy until it is started, and so be the one that is seen.
+    assert!(opened["processes"][0]["pid"].is_u64(), "{opened}");
+
+    let client = TcpStream::connect(address).unwrap();
+    let at_client = client.local_addr().unwrap().to_string();
+    assert_eq!(about(&ports, "opened", &at_client)["peer"], address.to_string());
+    // The server's end is closed first: the client's goes to CLOSE-WAIT, and then away.
+    drop(listener.accept().unwrap());
+    let changed = about(&ports, "changed", &at_client);
+    assert_eq!((&changed["from"], &changed["state"]), (&"ESTAB".into(), &"CLOSE-WAIT".into()));
+    drop(client);
+    let closed = about(&ports, "closed", &at_client);
+    assert_eq!(closed["whole"], true);
+    drop(listener);
+    about(&ports, "closed", &address.to_string());
+
+    ports.signal(Signal::INT);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+}
+
+#[test]
+fn only_those_that_were_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let ports = Ports::start(&["ls", "--watch", "--port", &port, "--interval", "10ms"]);
+    assert_eq!(ports.stdout.event("watching")["sockets"], 1);
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = TcpStream::connect(other.local_addr().unwrap()).unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    about(&ports, "opened", &client.local_addr().unwrap().to_string());
+    drop(other);
+    ports.signal(Signal::TERM);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(143), "{}", ended.stderr);
+    for line in String::from_utf8(ended.stdout).unwrap().lines().skip(1) {
+        assert!(line.contains(&format!(":{port}\"")), "{line}");
+    }
+}
+
+#[test]
+fn metrics_count_sockets_and_what_the_kernel_dropped() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let ports = Ports::start(&["ls", "--watch", "--port", &port, "--metrics", "127.0.0.1:0"]);
+    ports.stdout.event("watching");
+    let url = ports.stderr.line("note: metrics at http://", 0);
+    let address = url.trim_end().strip_suffix("/metrics").unwrap().parse().unwrap();
+    let mut client = client(address);
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let answer = String::from_utf8(read_to_end(&mut client)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for line in [
+        "ports_machine_sockets{transport=\"tcp\",state=\"LISTEN\"} 1\n",
+        "# TYPE ports_machine_tcp_segments_retransmitted counter\n",
+        "\nports_machine_tcp_listen_overflows_total ",
+        "\nports_machine_udp_receive_buffer_drops_total ",
+    ] {
+        assert!(answer.contains(line), "{line}: {answer}");
+    }
+    assert!(answer.ends_with("# EOF\n"), "{answer}");
+    ports.signal(Signal::INT);
+    assert_eq!(ports.end().code, Some(130));
+}
