@@ -31,7 +31,7 @@ const USUAL_ROOM: usize = 1_024;
 pub(crate) struct Shared {
     source: Option<IpAddr>,
     interface: Option<u32>,
-    /// IPv4 and IPv6; counted when they are first needed.
+    /// IPv4 and IPv6; filled when they are first needed.
     places: Arc<[Mutex<Option<Places>>; 2]>,
 }
 
@@ -103,7 +103,18 @@ impl Neighbours {
     }
 
     fn take_place(&self, now: Instant, hop: Hop) -> bool {
-        self.places(hop).as_mut().is_none_or(|places| places.admit(now, hop))
+        let mut places = self.places(hop);
+        let Some(places) = places.as_mut() else { return true };
+        if places.admit(now, hop) {
+            return true;
+        }
+        // Somebody else may have found it meanwhile.
+        let known = self.known.as_ref().and_then(|known| known.table.find(hop.interface, hop.address));
+        let is_found = known.is_some_and(|neighbour| fate_of(neighbour.state) == Fate::Found);
+        if is_found {
+            places.find(hop);
+        }
+        is_found
     }
 
     /// Looks at what has changed, if it is time to, once there was anybody to look for.
@@ -181,7 +192,7 @@ impl Neighbours {
         if !std::mem::replace(&mut self.is_asked, true) {
             self.known = Known::load(&self.shared);
             if let Some(known) = &self.known {
-                self.shared.count_others(&known.table);
+                self.shared.meet_others(known.read, &known.table);
             }
         }
         self.known.as_mut()
@@ -216,13 +227,22 @@ impl Neighbours {
 }
 
 impl Shared {
-    fn count_others(&self, table: &Table) {
+    fn meet_others(&self, now: Instant, table: &Table) {
         for (v6, places) in self.places.iter().enumerate() {
-            let others = table.iter().filter(|(_, address, neighbour)| {
-                usize::from(address.is_ipv6()) == v6 && fate_of(neighbour.state) != Fate::Given
+            lock(places).get_or_insert_with(|| {
+                let mut places = Places::new(room_for(["ipv4", "ipv6"][v6]));
+                for (interface, address, neighbour) in table.iter() {
+                    // These are not in the way of others (`neigh_alloc` in `net/core/neighbour.c`).
+                    let is_extra = neighbour.state == NeighbourState::Permanent;
+                    if usize::from(address.is_ipv6()) == v6 && !is_extra {
+                        let hop = Hop { interface, address };
+                        let unchanged = neighbour.unchanged.unwrap_or_default();
+                        places.meet(now, hop, fate_of(neighbour.state), unchanged);
+                    }
+                }
+                places.sort();
+                places
             });
-            let family = ["ipv4", "ipv6"][v6];
-            lock(places).get_or_insert_with(|| Places::new(room_for(family), others.count()));
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::raw::Hop;
 const HELD: Duration = Duration::from_secs(5);
 /// Neighbours that are remembered as found.
 const MOST_FOUND: usize = 1 << 16;
-/// However full the table is of others, so many are tried.
+/// However small the table is, so many are looked for.
 const LEAST: usize = 64;
 
 /// What became of a neighbour.
@@ -41,16 +41,34 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// For a table that has room for `room` neighbours, `others` of which are there already. A quarter is
-    /// left free: other programs look for neighbours, too.
-    pub(super) fn new(room: usize, others: usize) -> Self {
+    /// For a table that has room for `room` neighbours. A quarter is left free: other programs look for
+    /// neighbours, too.
+    pub(super) fn new(room: usize) -> Self {
         Self {
-            most: (room - room / 4).saturating_sub(others).max(LEAST),
+            most: (room - room / 4).max(LEAST),
             taken: HashMap::new(),
             order: VecDeque::new(),
             found: HashSet::new(),
             found_order: VecDeque::new(),
         }
+    }
+
+    /// Somebody is in the table already, unchanged for so long. Past [`HELD`] whoever is needed pushes it
+    /// out.
+    pub(super) fn meet(&mut self, now: Instant, hop: Hop, fate: Fate, unchanged: Duration) {
+        if fate == Fate::Found {
+            self.find(hop);
+        }
+        let since = now.checked_sub(unchanged).filter(|_| unchanged < HELD);
+        if let Some(since) = since.filter(|_| fate != Fate::Given) {
+            self.taken.insert(hop, since);
+            self.order.push_back((since, hop));
+        }
+    }
+
+    /// Everybody was met.
+    pub(super) fn sort(&mut self) {
+        self.order.make_contiguous().sort_unstable_by_key(|(since, _)| *since);
     }
 
     /// Whether a packet for `hop` may go: it is found, or has a place, or takes one now.
@@ -126,19 +144,19 @@ mod tests {
     #[test]
     fn no_more_are_looked_for_than_the_table_holds() {
         let start = Instant::now();
-        let mut places = Places::new(1_024, 100);
+        let mut places = Places::new(1_024);
         let admitted = (0..4_096).filter(|number| places.admit(start, hop(*number))).count();
-        assert_eq!(admitted, 668);
+        assert_eq!(admitted, 768);
         assert!(places.admit(start, hop(0)), "it has its place");
         assert!(!places.admit(start, hop(4_000)));
         assert!(places.admit(start + HELD, hop(4_000)));
-        assert_eq!(Places::new(128, 1_000).most, LEAST);
+        assert_eq!(Places::new(16).most, LEAST);
     }
 
     #[test]
     fn who_is_given_up_makes_room_and_who_is_found_needs_none() {
         let start = Instant::now();
-        let mut places = Places::new(256, 0);
+        let mut places = Places::new(256);
         (0..192).for_each(|number| assert!(places.admit(start, hop(number))));
         assert!(!places.admit(start, hop(200)));
         places.learn(|known| match known {
@@ -154,8 +172,25 @@ mod tests {
     }
 
     #[test]
+    fn who_was_there_before_makes_room_when_it_can_be_pushed_out() {
+        let mut places = Places::new(256);
+        let start = Instant::now() + HELD;
+        (0..100).for_each(|number| places.meet(start, hop(number), Fate::Found, HELD));
+        (100..150).for_each(|number| places.meet(start, hop(number), Fate::Open, HELD / 2));
+        (150..160).for_each(|number| places.meet(start, hop(number), Fate::Given, HELD / 4));
+        places.meet(start, hop(160), Fate::Found, Duration::ZERO);
+        places.sort();
+        assert!(places.admit(start, hop(0)) && places.admit(start, hop(160)));
+        let admitted = (200..600).filter(|number| places.admit(start, hop(*number))).count();
+        assert_eq!(admitted, 192 - 51);
+        let later = start + HELD / 2;
+        let admitted = (600..900).filter(|number| places.admit(later, hop(*number))).count();
+        assert_eq!(admitted, 50);
+    }
+
+    #[test]
     fn what_is_remembered_of_the_found_is_bounded() {
-        let mut places = Places::new(1_024, 0);
+        let mut places = Places::new(1_024);
         (0..MOST_FOUND as u32 + 10).for_each(|number| places.find(hop(number)));
         assert_eq!(places.found.len(), MOST_FOUND);
         assert!(!places.is_found(hop(9)) && places.is_found(hop(10)));
