@@ -278,18 +278,11 @@ impl ConnectDriver {
             Outcome::Pending => {
                 let entry = self.busy.vacant_entry();
                 let token = entry.key();
+                let (registry, token_of) = (self.poll.registry(), Token(token));
                 let registered = if socket.registered {
-                    self.poll.registry().reregister(
-                        &mut socket.stream,
-                        Token(token),
-                        Interest::WRITABLE,
-                    )
+                    registry.reregister(&mut socket.stream, token_of, Interest::WRITABLE)
                 } else {
-                    self.poll.registry().register(
-                        &mut socket.stream,
-                        Token(token),
-                        Interest::WRITABLE,
-                    )
+                    registry.register(&mut socket.stream, token_of, Interest::WRITABLE)
                 };
                 if registered.is_err() {
                     // The watch limit of the poller; epoll_ctl(2) ENOSPC, ENOMEM.
