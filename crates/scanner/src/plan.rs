@@ -6,11 +6,16 @@ use ports_core::{Port, PortSet, Transport};
 
 use crate::block::{Blocks, Shard};
 use crate::digest::Digest;
+use crate::event::Method;
 use crate::permutation::{Permutation, mix};
 use crate::target::{AddressIndex, AddressSet};
 
-/// Hosts of one group: what is kept per host lives and dies with its group.
+/// Hosts of one group, unless a prober says otherwise: what is kept per host lives and dies with its group.
 pub const DEFAULT_GROUP_HOSTS: u32 = 16_384;
+
+/// By connect: on a link the kernel's table of neighbours has to hold all that are being asked, and those
+/// of the group before (`gc_thresh2`, 512 unless set).
+const CONNECT_GROUP_HOSTS: u32 = 256;
 
 /// Targets x ports x transport x seed, as the index space `0..len`.
 ///
@@ -64,6 +69,21 @@ impl ScanPlan {
         let ports = ports.iter().collect();
         let group_hosts = DEFAULT_GROUP_HOSTS;
         Ok(Self { addresses, ports, transport, seed, hosts, len, group_hosts })
+    }
+
+    /// The same for what `method` asks by.
+    pub(crate) fn by(
+        method: Method,
+        targets: &AddressSet,
+        ports: &PortSet,
+        seed: u64,
+    ) -> Result<Self, PlanError> {
+        let plan = Self::new(targets, ports, method.transport(), seed)?;
+        let group_hosts = match method {
+            Method::Connect => CONNECT_GROUP_HOSTS,
+            _ => DEFAULT_GROUP_HOSTS,
+        };
+        Ok(Self { group_hosts, ..plan })
     }
 
     /// How many (address, port) pairs it has; never 0.

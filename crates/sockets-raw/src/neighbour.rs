@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use sockets_sys::Message;
 
@@ -9,9 +10,13 @@ use crate::rtnetlink::{QueryError, Rtnetlink, family, kind, split, word};
 
 /// `struct ndmsg`
 const HEADER: usize = 12;
-/// `NDA_DST`, `NDA_LLADDR`
+/// `NDA_DST`, `NDA_LLADDR`, `NDA_CACHEINFO`
 const ADDRESS: u16 = 1;
 const LINK_ADDRESS: u16 = 2;
+const CACHE: u16 = 3;
+/// `ndm_updated` in `struct nda_cacheinfo`, in ticks of `USER_HZ`.
+const UPDATED: usize = 8;
+const TICK: Duration = Duration::from_millis(10);
 const WHAT: &str = "the neighbours";
 
 /// What the kernel knows about a neighbour.
@@ -22,6 +27,8 @@ pub struct Neighbour {
     pub state: NeighbourState,
     /// Its link address, where that is known and Ethernet's.
     pub link_address: Option<[u8; 6]>,
+    /// How long ago that last changed, where the kernel says.
+    pub unchanged: Option<Duration>,
 }
 
 /// How sure the kernel is of a neighbour (`NUD_*`, ip-neighbour(8)).
@@ -137,13 +144,17 @@ fn read(message: &Message<'_>) -> Option<((u32, IpAddr), Neighbour)> {
     }
     let (header, attributes) = split::<HEADER>(message.payload)?;
     let state = NeighbourState::from_kernel(u16::from_ne_bytes([header[8], header[9]]));
-    let (mut address, mut link_address) = (None, None);
+    let (mut address, mut link_address, mut unchanged) = (None, None, None);
     for attribute in attributes {
         match attribute.kind {
             ADDRESS => address = attribute.ip(),
             LINK_ADDRESS => link_address = attribute.payload.try_into().ok(),
+            CACHE => {
+                let ticks = attribute.payload.get(UPDATED..).and_then(<[u8]>::first_chunk);
+                unchanged = ticks.map(|ticks| TICK * u32::from_ne_bytes(*ticks));
+            }
             _ => {}
         }
     }
-    Some(((word(header, 4), address?), Neighbour { state, link_address }))
+    Some(((word(header, 4), address?), Neighbour { state, link_address, unchanged }))
 }

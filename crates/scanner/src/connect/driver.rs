@@ -26,6 +26,8 @@ const SEND_BATCH: usize = 128;
 /// Poll events taken at once.
 const EVENT_BATCH: usize = 1_024;
 
+/// How often the probes that wait are looked at.
+const HELD_LOOK: Duration = Duration::from_millis(100);
 /// Refused sockets kept for reuse, of all kinds together.
 const MAX_IDLE_SOCKETS: usize = 256;
 
@@ -53,6 +55,7 @@ pub(crate) struct ConnectDriver {
     neighbours: Neighbours,
     /// Probes that wait for room in the kernel's table of neighbours; no more than are in flight.
     held: VecDeque<Probe>,
+    held_seen: Instant,
     /// Refused sockets, free for the next probe of their kind.
     idle: HashMap<SocketKind, Vec<ProbeSocket>>,
     idle_sockets: usize,
@@ -73,6 +76,7 @@ impl ConnectDriver {
             tokens: Vec::new(),
             neighbours: Neighbours::new(&config.neighbours),
             held: VecDeque::new(),
+            held_seen: Instant::now(),
             config,
             idle: HashMap::new(),
             idle_sockets: 0,
@@ -164,22 +168,24 @@ impl ConnectDriver {
         }
     }
 
+    /// A place may be for another one than who waits longest.
     fn launch_held(&mut self) {
-        while let Some(probe) = self.held.front().copied() {
-            let Probe { id, target } = probe;
-            let is_live = self.engine.find(id.index(), target, id.attempt()) == Some(id);
-            let admission = if is_live { Some(self.admit(&probe)) } else { None };
-            if admission == Some(Admission::Wait) {
-                return;
+        let now = Instant::now();
+        if self.held.is_empty() || now.saturating_duration_since(self.held_seen) < HELD_LOOK {
+            return;
+        }
+        self.held_seen = now;
+        for _ in 0..self.held.len() {
+            let Some(probe) = self.held.pop_front() else { return };
+            if !self.engine.is_held(probe.id) {
+                continue;
             }
-            self.held.pop_front();
-            match admission {
-                Some(Admission::Refused(error)) => self.local_error(id, error),
-                Some(_) => {
-                    self.engine.note_departed(Instant::now(), id);
-                    self.begin(probe);
-                }
-                None => {}
+            match self.admit(&probe) {
+                Admission::Wait => self.held.push_back(probe),
+                Admission::Refused(error) => self.local_error(probe.id, error),
+                Admission::Go if self.engine.release(now, probe.id) => self.begin(probe),
+                // It comes again.
+                Admission::Go => {}
             }
         }
     }
@@ -272,18 +278,11 @@ impl ConnectDriver {
             Outcome::Pending => {
                 let entry = self.busy.vacant_entry();
                 let token = entry.key();
+                let (registry, token_of) = (self.poll.registry(), Token(token));
                 let registered = if socket.registered {
-                    self.poll.registry().reregister(
-                        &mut socket.stream,
-                        Token(token),
-                        Interest::WRITABLE,
-                    )
+                    registry.reregister(&mut socket.stream, token_of, Interest::WRITABLE)
                 } else {
-                    self.poll.registry().register(
-                        &mut socket.stream,
-                        Token(token),
-                        Interest::WRITABLE,
-                    )
+                    registry.register(&mut socket.stream, token_of, Interest::WRITABLE)
                 };
                 if registered.is_err() {
                     // The watch limit of the poller; epoll_ctl(2) ENOSPC, ENOMEM.

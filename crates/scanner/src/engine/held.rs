@@ -22,9 +22,45 @@ impl Engine {
     /// The probe waits for room on this machine, for as long as it takes: the driver sees to it that it
     /// leaves, or fails. Else as [`hold_for_neighbour`](Self::hold_for_neighbour).
     pub fn hold_for_room(&mut self, id: ProbeId) {
+        let was_held = self.is_held(id);
         if self.hold(id) {
             self.timers.disarm(id.index());
+            if !was_held {
+                self.pacer.kept_back();
+            }
         }
+    }
+
+    /// Whether the probe still waits to leave.
+    #[must_use]
+    pub fn is_held(&self, id: ProbeId) -> bool {
+        self.slots.at(id.index(), id.attempt()).is_some_and(|(found, slot)| {
+            found == id && slot.in_flight && slot.attempts == id.attempt() && slot.is_held()
+        })
+    }
+
+    /// What held the probe back is gone. Whether it is to leave now; else it waits no more, or comes
+    /// again from [`poll_probe`](Self::poll_probe), as soon as its turn comes: a ceiling holds for those
+    /// that waited together, too.
+    #[must_use]
+    pub fn release(&mut self, now: Instant, id: ProbeId) -> bool {
+        if !self.is_held(id) {
+            return false;
+        }
+        if self.pacer.may_depart(now) {
+            self.note_departed(now, id);
+            return true;
+        }
+        self.end_attempt(id);
+        self.try_anew(id);
+        false
+    }
+
+    fn try_anew(&mut self, id: ProbeId) {
+        if let Some(slot) = self.slots.find(id) {
+            (slot.attempts, slot.held) = (slot.attempts - 1, 0);
+        }
+        self.ready.push_back(id);
     }
 
     fn hold(&mut self, id: ProbeId) -> bool {
@@ -88,12 +124,7 @@ impl Engine {
                 self.conclude(id, error.reason(), None);
             }
             // Nothing keeps it back any more: it is tried anew.
-            Silence::Remote(_) => {
-                if let Some(slot) = self.slots.find(id) {
-                    (slot.attempts, slot.held) = (slot.attempts - 1, 0);
-                }
-                self.ready.push_back(id);
-            }
+            Silence::Remote(_) => self.try_anew(id),
         }
     }
 }
@@ -111,12 +142,16 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn engine(now: Instant) -> Engine {
+        engine_at(now, None, 0..1)
+    }
+
+    fn engine_at(now: Instant, rate: Option<u32>, work: std::ops::Range<u64>) -> Engine {
         let address = AddressSet::from(std::net::IpAddr::from([192, 0, 2, 1]));
         let ports = "80,81".parse().unwrap();
         let plan = ScanPlan::new(&address, &ports, ports_core::Transport::Tcp, 0).unwrap();
-        let config = EngineConfig { retries: Some(1), ..EngineConfig::default() };
+        let config = EngineConfig { retries: Some(1), rate, ..EngineConfig::default() };
         let mut engine = Engine::new(now, plan.into(), config);
-        engine.add_work(0..1);
+        engine.add_work(work);
         engine
     }
 
@@ -175,6 +210,24 @@ mod tests {
         }
         assert_eq!(engine.poll_probe(now), Some(probe));
         assert_eq!(engine.tally().sent, 1);
+    }
+
+    #[test]
+    fn a_ceiling_holds_for_those_that_waited_together() {
+        let start = Instant::now();
+        let mut engine = engine_at(start, Some(10), 0..2);
+        let first = engine.poll_probe(start).unwrap();
+        engine.hold_for_room(first.id);
+        let second = engine.poll_probe(start).expect("nothing left: it is another one's turn");
+        engine.hold_for_room(second.id);
+        let later = start + SECOND;
+        assert!(engine.release(later, first.id));
+        assert!(!engine.release(later, first.id), "it has left");
+        assert!(!engine.release(later, second.id) && !engine.is_held(second.id));
+        assert_eq!((engine.poll_probe(later), engine.tally().sent), (None, 1));
+        let next = later + SECOND / 5;
+        assert_eq!(engine.poll_probe(next), Some(second));
+        assert_eq!(engine.tally().sent, 2);
     }
 
     #[test]

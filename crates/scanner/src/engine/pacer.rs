@@ -69,8 +69,22 @@ impl Pacer {
         self.congestion.unsent();
     }
 
-    /// A probe that was held back leaves only now; it had its credit.
+    /// A probe is held back, and nothing leaves in its place: a ceiling has room for another one.
+    pub(super) fn kept_back(&mut self) {
+        self.ceiling_credit += 1.0;
+    }
+
+    /// Whether the ceiling lets a probe that was held back leave now.
+    pub(super) fn may_depart(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.ceiling.is_none() || self.ceiling_credit >= WHOLE
+    }
+
+    /// A probe that was held back leaves only now; of what is no ceiling it had its credit.
     pub(super) fn departed(&mut self) {
+        if self.ceiling.is_some() {
+            self.ceiling_credit -= 1.0;
+        }
         self.congestion.sent();
     }
 

@@ -6,6 +6,10 @@
 use super::Engine;
 use super::slots::Slot;
 
+/// However often the pace is cut, a port is not asked its question more often than that, unless the user
+/// says so.
+const MOST_ROUNDS: u32 = 60;
+
 impl Engine {
     /// Whether the pace was cut since this was last asked: from now on other attempts count.
     pub(super) fn note_slowdown(&mut self) {
@@ -36,8 +40,9 @@ impl Engine {
     /// Whether the port was asked all its questions in so many rounds that count.
     pub(super) fn was_asked(&self, slot: &Slot, rounds: u32) -> bool {
         let questions = self.questions_for(slot.target);
-        slot.slowdowns == self.slowdowns
-            && slot.attempts >= slot.void.saturating_add(rounds).saturating_mul(questions)
+        let in_rounds = |rounds: u32| slot.attempts >= rounds.saturating_mul(questions);
+        in_rounds(rounds.max(MOST_ROUNDS))
+            || (slot.slowdowns == self.slowdowns && in_rounds(slot.void.saturating_add(rounds)))
     }
 
     /// All attempts at the port were in vain: whether the estimate says that it may well be open, and

@@ -231,8 +231,7 @@ impl ScanBuilder {
         if self.discover && (self.resume.is_some() || self.shard != Shard::WHOLE) {
             return Err(ScanError::DiscoverInParts);
         }
-        let transport = self.method.transport();
-        let plan = ScanPlan::new(&addresses, &self.ports, transport, self.seed)?;
+        let plan = ScanPlan::by(self.method, &addresses, &self.ports, self.seed)?;
         let processors = || match self.method {
             // What is learnt of a host is learnt by one worker, and one keeps up with any pace.
             Method::Udp => 1,

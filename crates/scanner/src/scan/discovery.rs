@@ -173,7 +173,7 @@ impl Scan {
         method: Method,
         report: Vec<PortState>,
     ) -> Result<Self, PlanError> {
-        let plan = ScanPlan::new(addresses, ports, method.transport(), self.plan.seed())?;
+        let plan = ScanPlan::by(method, addresses, ports, self.plan.seed())?;
         Ok(Self {
             blocks: plan.blocks(self.blocks.shard()),
             plan: Arc::new(plan),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sockets_raw::{Interface, NeighbourState, Neighbours as Table};
+use sockets_raw::{Interface, Neighbour, NeighbourState, Neighbours as Table};
 
 use super::Admission;
 use super::places::{Fate, Places};
@@ -20,7 +20,7 @@ const FRESH: Duration = Duration::from_millis(100);
 const READING_COSTS_AT_MOST: u32 = 20;
 /// Hosts remembered between two readings.
 const MOST_ADMITTED: usize = 1 << 16;
-/// What is found leaves the table after five seconds at the earliest: so it is seen.
+/// What is found stays in the table for some seconds at least: so it is seen.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 /// Room for neighbours, where the system does not say (`neigh_default` in `net/ipv4/arp.c`): as in a
 /// network namespace, which has none of its own.
@@ -31,7 +31,7 @@ const USUAL_ROOM: usize = 1_024;
 pub(crate) struct Shared {
     source: Option<IpAddr>,
     interface: Option<u32>,
-    /// IPv4 and IPv6; counted when they are first needed.
+    /// IPv4 and IPv6; filled when they are first needed.
     places: Arc<[Mutex<Option<Places>>; 2]>,
 }
 
@@ -160,12 +160,12 @@ impl Neighbours {
         let state = self.known.as_ref()?.table.find(hop.interface, hop.address);
         let mut places = self.places(hop);
         let places = places.as_mut()?;
-        Some(match state.map(|neighbour| fate_of(neighbour.state)) {
-            Some(Fate::Found) => {
+        Some(match state.map(fate_of) {
+            Some(fate) if fate.is_found() => {
                 places.find(hop);
                 true
             }
-            Some(Fate::Given | Fate::Open) => {
+            Some(_) => {
                 places.lose(hop);
                 false
             }
@@ -181,7 +181,7 @@ impl Neighbours {
         if !std::mem::replace(&mut self.is_asked, true) {
             self.known = Known::load(&self.shared);
             if let Some(known) = &self.known {
-                self.shared.count_others(&known.table);
+                self.shared.learn(known.read, &known.table);
             }
         }
         self.known.as_mut()
@@ -196,18 +196,10 @@ impl Neighbours {
         known.read = now;
         self.admitted.clear();
         // After an error, what was known before holds.
-        if known.table.refresh().is_err() {
-            return;
+        if known.table.refresh().is_ok() {
+            known.fresh = FRESH.max(now.elapsed() * READING_COSTS_AT_MOST);
         }
-        known.fresh = FRESH.max(now.elapsed() * READING_COSTS_AT_MOST);
-        for places in &*self.shared.places {
-            if let Some(places) = &mut *lock(places) {
-                places.learn(|hop| {
-                    let known = known.table.find(hop.interface, hop.address);
-                    known.map_or(Fate::Open, |neighbour| fate_of(neighbour.state))
-                });
-            }
-        }
+        self.shared.learn(now, &known.table);
     }
 
     fn places(&self, hop: Hop) -> MutexGuard<'_, Option<Places>> {
@@ -216,13 +208,21 @@ impl Neighbours {
 }
 
 impl Shared {
-    fn count_others(&self, table: &Table) {
+    fn learn(&self, now: Instant, table: &Table) {
         for (v6, places) in self.places.iter().enumerate() {
-            let others = table.iter().filter(|(_, address, neighbour)| {
-                usize::from(address.is_ipv6()) == v6 && fate_of(neighbour.state) != Fate::Given
+            let mut places = lock(places);
+            let places = places.get_or_insert_with(|| Places::new(room_for(["ipv4", "ipv6"][v6])));
+            let of_family = table.iter().filter(|(_, address, neighbour)| {
+                // What is set by hand takes no place (`neigh_alloc` in `net/core/neighbour.c`).
+                let is_set = neighbour.state == NeighbourState::Permanent;
+                usize::from(address.is_ipv6()) == v6 && !is_set
             });
-            let family = ["ipv4", "ipv6"][v6];
-            lock(places).get_or_insert_with(|| Places::new(room_for(family), others.count()));
+            places.learn(
+                now,
+                of_family.map(|(interface, address, neighbour)| {
+                    (Hop { interface, address }, fate_of(neighbour))
+                }),
+            );
         }
     }
 }
@@ -240,11 +240,12 @@ fn lock(places: &Mutex<Option<Places>>) -> MutexGuard<'_, Option<Places>> {
     places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const fn fate_of(state: NeighbourState) -> Fate {
-    match state {
+fn fate_of(neighbour: Neighbour) -> Fate {
+    match neighbour.state {
         NeighbourState::Failed => Fate::Given,
         NeighbourState::None | NeighbourState::Incomplete => Fate::Open,
-        _ => Fate::Found,
+        NeighbourState::Reachable | NeighbourState::Delay | NeighbourState::Probe => Fate::Found,
+        _ => Fate::Idle(neighbour.unchanged.unwrap_or_default()),
     }
 }
 

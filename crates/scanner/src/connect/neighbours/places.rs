@@ -1,90 +1,121 @@
 //! How many neighbours the kernel may be made to look for at once. Pure.
 //!
-//! Its table of neighbours has room for so many (`gc_thresh3` in ip-sysctl). One that it looks for, and one
-//! that changed within the last five seconds, cannot be pushed out (`neigh_forced_gc` in
-//! `net/core/neighbour.c`); where the table is full of those, a packet for yet another one is dropped, and
-//! over TCP nobody is told.
+//! Its table of neighbours has room for so many (`gc_thresh3` in ip-sysctl). Only those that failed can be
+//! pushed out at once, and who was found when that is long enough ago that the kernel would ask again
+//! (`neigh_forced_gc` in `net/core/neighbour.c`: a running timer keeps an entry, and so does a change within
+//! the last five seconds). Where the table is full of others, a packet for yet another neighbour is dropped,
+//! and over TCP nobody is told.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::raw::Hop;
 
-/// For so long a neighbour cannot be pushed out of the table.
+/// For so long after a change a neighbour cannot be pushed out of the table.
 const HELD: Duration = Duration::from_secs(5);
 /// Neighbours that are remembered as found.
 const MOST_FOUND: usize = 1 << 16;
-/// However full the table is of others, so many are tried.
+/// However small the table is, so many are looked for.
 const LEAST: usize = 64;
+/// What is left free for other programs, who look for neighbours, too: this part of the table, ...
+const FREE: usize = 4;
+/// ... and where no place was left for as long as [`HELD`], this part.
+const LEAST_FREE: usize = 64;
 
 /// What became of a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It answered.
+    /// It answered not long ago.
     Found,
+    /// It answered, and would be asked again; unchanged for so long.
+    Idle(Duration),
     /// It did not, and can be pushed out of the table.
     Given,
     /// That is open.
     Open,
 }
 
+impl Fate {
+    pub(super) const fn is_found(self) -> bool {
+        matches!(self, Self::Found | Self::Idle(_))
+    }
+
+    /// Whether it cannot be pushed out of the table.
+    fn has_place(self) -> bool {
+        match self {
+            Self::Found | Self::Open => true,
+            Self::Idle(unchanged) => unchanged < HELD,
+            Self::Given => false,
+        }
+    }
+}
+
 /// The places of one family, shared by all workers of a scan.
 #[derive(Debug)]
 pub(super) struct Places {
-    most: usize,
+    room: usize,
+    /// Those that cannot be pushed out, and since when that was true at least.
     taken: HashMap<Hop, Instant>,
-    /// In order of time; out of date where the hop has another time, or no place.
-    order: VecDeque<(Instant, Hop)>,
+    /// Those that were in the table, and answered, when it was read last.
+    present: HashSet<Hop>,
+    /// Since when nobody could be admitted.
+    full: Option<Instant>,
     found: HashSet<Hop>,
     /// In order of time.
     found_order: VecDeque<Hop>,
 }
 
 impl Places {
-    /// For a table that has room for `room` neighbours, `others` of which are there already. A quarter is
-    /// left free: other programs look for neighbours, too.
-    pub(super) fn new(room: usize, others: usize) -> Self {
+    /// For a table that has room for `room` neighbours.
+    pub(super) fn new(room: usize) -> Self {
         Self {
-            most: (room - room / 4).saturating_sub(others).max(LEAST),
+            room,
             taken: HashMap::new(),
-            order: VecDeque::new(),
+            present: HashSet::new(),
+            full: None,
             found: HashSet::new(),
             found_order: VecDeque::new(),
         }
     }
 
-    /// Whether a packet for `hop` may go: it is found, or has a place, or takes one now.
+    /// Whether a packet for `hop` may go: it is in the table, or has a place, or takes one now.
     pub(super) fn admit(&mut self, now: Instant, hop: Hop) -> bool {
-        if self.found.contains(&hop) || self.taken.contains_key(&hop) {
+        if self.present.contains(&hop) || self.taken.contains_key(&hop) {
             return true;
         }
-        while let Some((at, old)) =
-            self.order.pop_front_if(|(at, _)| now.saturating_duration_since(*at) >= HELD)
-        {
-            if self.taken.get(&old) == Some(&at) {
-                self.taken.remove(&old);
-            }
-        }
-        if self.taken.len() >= self.most {
+        let is_long = |since| now.saturating_duration_since(since) >= HELD;
+        let free = if self.full.is_some_and(is_long) { LEAST_FREE } else { FREE };
+        if self.taken.len() >= (self.room - self.room / free).max(LEAST) {
+            self.full.get_or_insert(now);
             return false;
         }
         self.taken.insert(hop, now);
-        self.order.push_back((now, hop));
         true
     }
 
-    /// Learns what became of those that have a place.
-    pub(super) fn learn(&mut self, fate_of: impl Fn(&Hop) -> Fate) {
-        let mut found = Vec::new();
-        self.taken.retain(|hop, _| {
-            let fate = fate_of(hop);
-            if fate == Fate::Found {
-                found.push(*hop);
+    /// Learns what is in the table now.
+    pub(super) fn learn(&mut self, now: Instant, table: impl Iterator<Item = (Hop, Fate)>) {
+        let before = self.taken.len();
+        self.present.clear();
+        let mut seen = HashSet::new();
+        for (hop, fate) in table {
+            seen.insert(hop);
+            if fate.is_found() {
+                self.present.insert(hop);
+                self.find(hop);
             }
-            fate != Fate::Given
+            if fate.has_place() {
+                self.taken.entry(hop).or_insert(now);
+            } else {
+                self.taken.remove(&hop);
+            }
+        }
+        // Who took a place may not have got there yet.
+        self.taken.retain(|hop, since| {
+            seen.contains(hop) || now.saturating_duration_since(*since) < HELD
         });
-        for hop in found {
-            self.find(hop);
+        if self.taken.len() < before {
+            self.full = None;
         }
     }
 
@@ -103,6 +134,7 @@ impl Places {
 
     /// The neighbour answers no more.
     pub(super) fn lose(&mut self, hop: Hop) {
+        self.present.remove(&hop);
         if self.found.remove(&hop) {
             self.found_order.retain(|other| *other != hop);
         }
@@ -126,36 +158,58 @@ mod tests {
     #[test]
     fn no_more_are_looked_for_than_the_table_holds() {
         let start = Instant::now();
-        let mut places = Places::new(1_024, 100);
+        let mut places = Places::new(1_024);
         let admitted = (0..4_096).filter(|number| places.admit(start, hop(*number))).count();
-        assert_eq!(admitted, 668);
+        assert_eq!(admitted, 768);
         assert!(places.admit(start, hop(0)), "it has its place");
         assert!(!places.admit(start, hop(4_000)));
-        assert!(places.admit(start + HELD, hop(4_000)));
-        assert_eq!(Places::new(128, 1_000).most, LEAST);
+        let later = start + HELD;
+        places.learn(later, std::iter::empty());
+        assert!(places.admit(later, hop(4_000)), "the table knows nothing of the others");
+        let mut small = Places::new(16);
+        assert_eq!((0..100).filter(|number| small.admit(start, hop(*number))).count(), LEAST);
     }
 
     #[test]
-    fn who_is_given_up_makes_room_and_who_is_found_needs_none() {
+    fn who_can_be_pushed_out_makes_room() {
         let start = Instant::now();
-        let mut places = Places::new(256, 0);
+        let mut places = Places::new(256);
         (0..192).for_each(|number| assert!(places.admit(start, hop(number))));
-        assert!(!places.admit(start, hop(200)));
-        places.learn(|known| match known {
-            known if *known == hop(1) => Fate::Given,
-            known if *known == hop(2) => Fate::Found,
+        let fate_of = |number| match number {
+            1 => Fate::Given,
+            2 => Fate::Idle(HELD),
+            3 => Fate::Idle(HELD / 2),
+            4 => Fate::Found,
             _ => Fate::Open,
-        });
-        assert!(places.admit(start, hop(200)));
-        assert!(!places.admit(start, hop(201)), "who is found stays in the table for a while");
-        assert!(places.is_found(hop(2)) && places.admit(start + 2 * HELD, hop(2)));
+        };
+        // Others are looked for and found, too.
+        let table = || (0..194).map(|number| (hop(number), fate_of(number)));
+        places.learn(start, table());
+        assert!(places.is_found(hop(4)) && places.admit(start, hop(2)));
+        assert!(!places.admit(start, hop(200)));
+        places.learn(start + HELD, table().filter(|(at, _)| *at != hop(193)));
+        assert!(places.admit(start + HELD, hop(200)));
+        assert!(!places.admit(start + HELD, hop(201)));
         places.lose(hop(2));
-        assert!(!places.is_found(hop(2)));
+        assert!(!places.is_found(hop(2)) && !places.admit(start + HELD, hop(2)));
+    }
+
+    #[test]
+    fn where_nobody_makes_room_more_of_the_table_is_used() {
+        let start = Instant::now();
+        let mut places = Places::new(1_024);
+        let table = |count| (0..count).map(|number| (hop(number), Fate::Found));
+        places.learn(start, table(768));
+        assert!(!places.admit(start, hop(1_000)));
+        places.learn(start + HELD, table(768));
+        let admitted =
+            (1_000..2_000).filter(|number| places.admit(start + HELD, hop(*number))).count();
+        assert_eq!(admitted, 1_024 - 16 - 768);
     }
 
     #[test]
     fn what_is_remembered_of_the_found_is_bounded() {
-        let mut places = Places::new(1_024, 0);
+        let mut places = Places::new(1_024);
         (0..MOST_FOUND as u32 + 10).for_each(|number| places.find(hop(number)));
         assert_eq!(places.found.len(), MOST_FOUND);
         assert!(!places.is_found(hop(9)) && places.is_found(hop(10)));

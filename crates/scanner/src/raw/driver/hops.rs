@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::super::neighbours::{EthernetAddress, Hop, Neighbour, Standing};
 use super::super::paths::{Path, Way};
 use super::{RawDriver, unsent};
-use crate::engine::{Engine, LocalError, Probe};
+use crate::engine::LocalError;
 
 impl RawDriver<'_> {
     /// A neighbour said who it is: what waited for that goes.
@@ -18,11 +18,14 @@ impl RawDriver<'_> {
     pub(super) fn release(&mut self, now: Instant, hop: Hop, neighbour: Neighbour) {
         self.know(now, hop, neighbour);
         for probe in self.parked.release(hop) {
-            if !is_live(&self.engine, &probe) {
+            // Where the neighbour is all that is looked for, nothing leaves.
+            let goes = if self.shared.is_discovered(hop, probe.target) {
+                self.engine.is_held(probe.id)
+            } else {
+                self.engine.release(now, probe.id)
+            };
+            if !goes {
                 continue;
-            }
-            if !self.shared.is_discovered(hop, probe.target) {
-                self.engine.note_departed(now, probe.id);
             }
             let sent = self
                 .paths
@@ -56,7 +59,7 @@ impl RawDriver<'_> {
     pub(super) fn repeat_questions(&mut self) {
         let now = Instant::now();
         while let Some((hop, probe)) =
-            self.parked.poll_repeat(now, |probe| is_live(&self.engine, probe))
+            self.parked.poll_repeat(now, |probe| self.engine.is_held(probe.id))
         {
             let target = probe.target.ip();
             let Ok(Path { source, way: Way::Ethernet { own, .. }, .. }) = self.paths.to(target)
@@ -73,9 +76,4 @@ impl RawDriver<'_> {
             }
         }
     }
-}
-
-/// Whether the engine still waits for what `probe` may bring.
-fn is_live(engine: &Engine, probe: &Probe) -> bool {
-    engine.find(probe.id.index(), probe.target, probe.id.attempt()) == Some(probe.id)
 }

@@ -70,15 +70,15 @@ impl UdpDriver {
         for parked in std::mem::take(&mut self.parked) {
             let probe = parked.probe;
             let Probe { id, target } = probe;
-            let is_latest = self.asked.latest(target) == Some(id);
-            if !is_latest || self.engine.find(id.index(), target, id.attempt()) != Some(id) {
+            if !self.engine.is_held(id) {
                 continue;
             }
             match self.way_to(&probe) {
-                Way::Open => {
-                    self.engine.note_departed(now, id);
+                Way::Open if self.engine.release(now, id) => {
                     self.ask(self.config.socket_for(target, id.attempt()), &probe);
                 }
+                // It comes again.
+                Way::Open => {}
                 Way::Refused(error) => self.local_error(id, error),
                 Way::Unresolved if !parked.for_neighbour => {
                     // It is looked for already: from now on there is an end to that.
