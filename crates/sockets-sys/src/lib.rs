@@ -15,6 +15,8 @@
 //! - [`keep_open`], [`exec_with`]: descriptors for a program that is started, or become.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
+//! - [`tcp_info`]: what the kernel knows of a TCP connection.
+//! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
 //! This is the only crate of the workspace that contains `unsafe`; everything it exports is safe.
@@ -82,6 +84,7 @@ mod control;
 mod filter;
 mod headers;
 mod inherit;
+mod inherited;
 mod link;
 mod memory;
 mod netlink;
@@ -95,12 +98,14 @@ mod send_control;
 mod signal;
 mod source_group;
 mod startup;
+mod tcp_info;
 mod tun;
 
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
 pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
+pub use inherited::{InheritError, Inherited, inherited_descriptors};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use memory::dropped_datagrams;
 pub use netlink::{
@@ -117,4 +122,5 @@ pub use send_control::SendControl;
 pub use signal::{hangup_is_ignored, outlive_file_size_limit};
 pub use source_group::{join_source, leave_source};
 pub use startup::standard_output_was_closed;
+pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;

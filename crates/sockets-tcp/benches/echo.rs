@@ -13,13 +13,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sockets_tcp::{Echo, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-const CONNECTIONS: [usize; 2] = [1, 64];
+const CONNECTIONS: [usize; 3] = [1, 64, 1000];
 const SMALL: usize = 64;
 const LARGE: usize = 64 * 1024;
 /// How many pairs of runs a ratio is the median of.
@@ -192,7 +193,14 @@ fn ratios() {
 
 criterion_group!(benches, echo);
 
+/// Both ends of all connections are in this process.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
+
 fn main() {
+    raise_descriptor_limit();
     benches();
     Criterion::default().configure_from_args().final_summary();
     // Not in `cargo test --benches`, which only asks whether the bench runs.

@@ -9,6 +9,7 @@ pub struct Reconnect {
     cap: Duration,
     limit: Option<u32>,
     stable_after: Duration,
+    retry_permanent: bool,
     seed: Option<u64>,
 }
 
@@ -17,25 +18,25 @@ impl Reconnect {
     pub const DEFAULT_BASE: Duration = Duration::from_millis(100);
     /// The highest ceiling, unless set: 30 s.
     pub const DEFAULT_CAP: Duration = Duration::from_secs(30);
-    /// How many tries in a row, unless set: 10.
-    pub const DEFAULT_LIMIT: u32 = 10;
-
+    /// How many tries in a row, unless set: 16. With the other defaults they take about 50 s.
+    pub const DEFAULT_LIMIT: u32 = 16;
     /// How long a connection must have stood to count as a success, unless set: 1 s.
     pub const DEFAULT_STABLE_AFTER: Duration = Duration::from_secs(1);
 
-    /// The defaults: 100 ms doubling to 30 s, 10 tries in a row, a connection counts as a success
-    /// after 1 s, a seed of the process's own.
+    /// The defaults: 100 ms growing to 30 s, 16 tries in a row, a connection counts as a success
+    /// after 1 s, none after a failure that is permanent, a seed of the process's own.
     pub const fn new() -> Self {
         Self {
             base: Self::DEFAULT_BASE,
             cap: Self::DEFAULT_CAP,
             limit: Some(Self::DEFAULT_LIMIT),
             stable_after: Self::DEFAULT_STABLE_AFTER,
+            retry_permanent: false,
             seed: None,
         }
     }
 
-    /// The ceiling of the first delay; it doubles with each try.
+    /// The ceiling of the first delay; see [`Backoff`] for how it grows.
     #[must_use]
     pub const fn base(mut self, base: Duration) -> Self {
         self.base = base;
@@ -57,7 +58,7 @@ impl Reconnect {
         self
     }
 
-    /// Never give up.
+    /// Never give up, but for a failure that is permanent.
     #[must_use]
     pub const fn unlimited(mut self) -> Self {
         self.limit = None;
@@ -73,11 +74,24 @@ impl Reconnect {
         self
     }
 
+    /// Whether to try again after a failure that a repetition does not mend, such as a certificate
+    /// that is not trusted (see [`ConnectError::is_permanent`](crate::ConnectError::is_permanent)).
+    /// Default: no, the client gives up at once.
+    #[must_use]
+    pub const fn retry_permanent(mut self, retry: bool) -> Self {
+        self.retry_permanent = retry;
+        self
+    }
+
     /// The seed of the jitter, for a sequence of delays that can be repeated.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
+    }
+
+    pub(crate) const fn retries_permanent(&self) -> bool {
+        self.retry_permanent
     }
 }
 
@@ -98,20 +112,27 @@ pub struct Retry {
 
 /// The delays between tries, as a state machine: no clock, no randomness but the seed.
 ///
-/// The delay before try `n` (from 0) is drawn evenly from `[0, min(cap, base * 2^n)]`: "full
-/// jitter", so that clients that lost one server together do not come back together.
+/// Each delay is drawn evenly from `[0, min(cap, base + waited)]`, where `waited` is the sum of
+/// the delays before it in this row: "full jitter", so that clients that lost one server together
+/// do not come back together. The ceiling doubles at most, and grows by half on average.
+///
+/// It grows by what was waited and not by the number of tries, because a client that drew a few
+/// short delays is still early in the outage. With a ceiling of `base * 2^n` such clients wait far
+/// longer than the server was away: after an outage of 1 s most of 1,000 clients come back within
+/// a second, and the last after 12 s.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     config: Reconnect,
     random: fastrand::Rng,
     tries: u32,
+    waited: Duration,
 }
 
 impl Backoff {
     /// A back-off at its beginning.
     pub fn new(config: Reconnect) -> Self {
         let random = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        Self { config, random, tries: 0 }
+        Self { config, random, tries: 0, waited: Duration::ZERO }
     }
 
     /// The next try, or `None` where the limit is reached.
@@ -123,6 +144,7 @@ impl Backoff {
         let ceiling = u64::try_from(self.ceiling().as_nanos()).unwrap_or(u64::MAX);
         let delay = Duration::from_nanos(self.random.u64(0..=ceiling));
         self.tries = self.tries.saturating_add(1);
+        self.waited = self.waited.saturating_add(delay);
         Some(Retry { attempt: self.tries, delay })
     }
 
@@ -130,6 +152,7 @@ impl Backoff {
     pub fn connection_stood(&mut self, stood: Duration) {
         if stood >= self.config.stable_after {
             self.tries = 0;
+            self.waited = Duration::ZERO;
         }
     }
 
@@ -140,8 +163,7 @@ impl Backoff {
 
     /// The longest the next delay may be.
     pub fn ceiling(&self) -> Duration {
-        let factor = 1u32.checked_shl(self.tries).unwrap_or(u32::MAX);
-        self.config.base.saturating_mul(factor).min(self.config.cap)
+        self.config.base.saturating_add(self.waited).min(self.config.cap)
     }
 }
 

@@ -2,11 +2,18 @@
 
 mod builder;
 mod connect;
+mod connect_error;
 mod driver;
 mod event;
+mod queue;
+mod race;
+#[cfg(feature = "tls")]
+mod secure;
 mod shared;
 mod target;
 
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +28,24 @@ use crate::events::Events;
 use crate::link::Closing;
 
 pub use builder::TcpClientBuilder;
-pub use connect::ConnectError;
+pub use connect_error::ConnectError;
 pub use event::ClientEvent;
+pub use queue::QueuePolicy;
 pub use target::Target;
 
-use shared::{Shared, State};
+use shared::{Place, Shared, State};
 
 /// How long a connection that is cut off may take to notice.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
+
+/// What comes in, in order.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// Received.
+    Bytes(Bytes),
+    /// The end of one connection's stream; another's may follow.
+    End { peer: SocketAddr, result: Result<(), std::io::ErrorKind> },
+}
 
 /// A TCP client.
 ///
@@ -36,7 +53,7 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 /// connection at once; [`close`](Self::close) ends it in order.
 pub struct TcpClient {
     shared: Arc<Shared>,
-    received: Mutex<mpsc::Receiver<Bytes>>,
+    received: Mutex<mpsc::Receiver<Arrival>>,
     task: TaskTracker,
     close_grace: Duration,
 }
@@ -48,33 +65,52 @@ impl TcpClient {
     }
 
     /// Sends a message: returns when it is with the kernel or in the outbox, waits for room.
-    /// Concurrent calls are served in the order in which they came.
+    /// Concurrent calls are served in the order in which they came, but where a connection is lost
+    /// between them.
+    ///
+    /// What was accepted and not sent before the connection was lost is dropped or kept for the
+    /// next connection, as [`QueuePolicy`] says. Under [`QueuePolicy::Keep`] a message is accepted
+    /// without a connection, too.
     ///
     /// # Errors
     ///
-    /// [`ClientSendError`]: not connected now, closed, or too large. What was accepted and not
-    /// sent before the connection was lost is told by [`ClientEvent::Dropped`]; it is not sent
-    /// again on the next connection.
+    /// [`ClientSendError`]: not connected now, closed, or too large.
     ///
     /// # Cancel safety
     ///
     /// Safe: the message is accepted whole or not at all.
     pub async fn send(&self, message: Bytes) -> Result<(), ClientSendError> {
-        let link = match self.shared.state() {
-            State::Connected(link) => link,
-            State::Connecting => return Err(self.not_connected()),
-            State::Closed => return Err(self.closed()),
-        };
-        let limit = link.largest_message();
+        let limit = self.shared.limits.bytes;
         if message.len() > limit {
             return Err(ClientSendError::TooLarge { len: message.len(), limit });
         }
-        if link.send(&message).await {
-            Ok(())
-        } else if self.shared.is_final() {
-            Err(self.closed())
-        } else {
-            Err(self.not_connected())
+        if let State::Connected(link) = self.shared.state()
+            && link.send(&message).await
+        {
+            return Ok(());
+        }
+        loop {
+            let mut moved = pin!(self.shared.moved.notified());
+            moved.as_mut().enable();
+            match self.shared.place(&message) {
+                Place::Held => return Ok(()),
+                Place::Full => moved.await,
+                Place::Nowhere => return Err(self.not_connected()),
+                Place::Closed => return Err(self.closed()),
+                Place::Link(link) => {
+                    if link.send(&message).await {
+                        return Ok(());
+                    }
+                    if self.shared.is_final() {
+                        return Err(self.closed());
+                    }
+                    if !self.shared.keeps {
+                        return Err(self.not_connected());
+                    }
+                    // The connection is lost, and what it kept goes first.
+                    moved.await;
+                }
+            }
         }
     }
 
@@ -86,12 +122,22 @@ impl TcpClient {
     ///
     /// Safe: no bytes are lost where the future is dropped.
     pub async fn recv(&self) -> Option<Bytes> {
+        loop {
+            match self.arrival().await? {
+                Arrival::Bytes(bytes) => return Some(bytes),
+                Arrival::End { .. } => {}
+            }
+        }
+    }
+
+    /// As [`recv`](Self::recv), with the ends between connections. Cancel safe.
+    pub(crate) async fn arrival(&self) -> Option<Arrival> {
         self.received.lock().await.recv().await
     }
 
     /// Ends the sending direction: what is queued goes out, then the end of the stream (a
     /// half-close). Receiving goes on to the server's end; then the client is closed, and does not
-    /// reconnect.
+    /// reconnect. Under [`QueuePolicy::Keep`] it waits for a connection first.
     ///
     /// # Errors
     ///
@@ -101,10 +147,15 @@ impl TcpClient {
     ///
     /// Safe: the stream ends all the same, only the waiting is given up.
     pub async fn finish(&self) -> Result<(), ClientSendError> {
-        let link = match self.shared.state() {
-            State::Connected(link) => link,
-            State::Connecting => return Err(self.not_connected()),
-            State::Closed => return Err(self.closed()),
+        let link = loop {
+            let mut moved = pin!(self.shared.moved.notified());
+            moved.as_mut().enable();
+            match self.shared.state() {
+                State::Connected(link) => break link,
+                State::Connecting if self.shared.keeps && !self.shared.is_final() => moved.await,
+                State::Connecting => return Err(self.not_connected()),
+                State::Closed => return Err(self.closed()),
+            }
         };
         self.shared.set_finished();
         link.begin_finish();
@@ -140,6 +191,13 @@ impl TcpClient {
     /// The socket as it is now. While there is no connection its local address is `0.0.0.0:0`.
     pub fn info(&self) -> SocketInfo {
         self.shared.info()
+    }
+
+    /// What the kernel knows of the connection: round-trip time, retransmissions, what the server
+    /// has acknowledged. `None` while there is none.
+    #[cfg(target_os = "linux")]
+    pub fn tcp_info(&self) -> Option<crate::TcpInfo> {
+        self.shared.link()?.tcp_info()
     }
 
     /// Whom it connects to.
@@ -188,7 +246,7 @@ impl std::fmt::Debug for TcpClient {
 #[non_exhaustive]
 pub struct CloseReport {
     /// Bytes accepted for sending that the last connection lost: it was cut off at the end of the
-    /// grace, or failed before.
+    /// grace, or failed before. Those that waited for a connection count too.
     pub unsent_bytes: usize,
 }
 

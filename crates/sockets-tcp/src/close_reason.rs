@@ -15,6 +15,11 @@ pub enum CloseReason {
     Reset,
     /// Nothing moved in either direction for as long as the idle timeout.
     IdleTimeout,
+    /// The peer sent nothing at all for as long as the first byte may take.
+    FirstByteTimeout,
+    /// The TLS session broke: bytes came that are none of it, or the stream ended without the end
+    /// that TLS has (`close_notify`), so that it may be cut short. The event before says which.
+    TlsFailed,
     /// The peer took its bytes more slowly than the slow policy allows.
     SlowPeer,
     /// The handler returned an error.
@@ -33,11 +38,18 @@ impl CloseReason {
             Self::Local => "local",
             Self::Reset => "reset",
             Self::IdleTimeout => "idle-timeout",
+            Self::FirstByteTimeout => "first-byte-timeout",
+            Self::TlsFailed => "tls-failed",
             Self::SlowPeer => "slow-peer",
             Self::HandlerFailed => "handler-failed",
             Self::HandlerPanicked => "handler-panicked",
             Self::Shutdown => "shutdown",
         }
+    }
+
+    /// Whether the stream broke, from outside.
+    pub(crate) const fn is_broken_stream(self) -> bool {
+        matches!(self, Self::Reset | Self::TlsFailed)
     }
 
     pub(crate) const fn is_handlers_failure(self) -> bool {
@@ -50,9 +62,11 @@ impl CloseReason {
             Self::PeerClosed => stats::CloseReason::PeerClosed,
             Self::Local => stats::CloseReason::Local,
             Self::Reset => stats::CloseReason::Reset,
-            Self::IdleTimeout => stats::CloseReason::Timeout,
+            Self::IdleTimeout | Self::FirstByteTimeout => stats::CloseReason::Timeout,
             Self::SlowPeer => stats::CloseReason::SlowPeer,
-            Self::HandlerFailed | Self::HandlerPanicked => stats::CloseReason::Error,
+            Self::HandlerFailed | Self::HandlerPanicked | Self::TlsFailed => {
+                stats::CloseReason::Error
+            }
             Self::Shutdown => stats::CloseReason::Shutdown,
         }
     }

@@ -4,13 +4,15 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use ports_core::FiveTuple;
 use tokio_util::sync::CancellationToken;
 
+use crate::chunk::Chunk;
 use crate::link::Link;
-use crate::server::{BroadcastReport, ClientId, Clients};
+use crate::server::{BroadcastReport, ClientId, ClientInfo, Clients};
 
 /// One client's connection, given to the [`Handler`](crate::Handler).
 ///
@@ -51,6 +53,15 @@ impl Connection {
         self.reader.shared.link.tuple()
     }
 
+    /// The connection as it is now, with its counts and the kernel's.
+    pub fn info(&self) -> ClientInfo {
+        ClientInfo::new(self.id(), &self.reader.shared.link)
+    }
+
+    pub(crate) fn halves(&mut self) -> (&mut ConnectionReader, &mut ConnectionWriter) {
+        (&mut self.reader, &mut self.writer)
+    }
+
     /// Whether the server is shutting down: [`read`](Self::read) gives what is there, then 0.
     pub fn shutdown_requested(&self) -> bool {
         self.reader.shared.clients.stopping().is_cancelled()
@@ -65,6 +76,19 @@ impl Connection {
     /// The two directions apart, to be used at the same time.
     pub fn into_split(self) -> (ConnectionReader, ConnectionWriter) {
         (self.reader, self.writer)
+    }
+
+    /// See [`ConnectionReader::read_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: where the future is dropped, nothing was read.
+    pub async fn read_chunk(&mut self) -> io::Result<Chunk> {
+        self.reader.read_chunk().await
     }
 
     /// See [`ConnectionReader::read`].
@@ -166,6 +190,31 @@ impl ConnectionReader {
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         poll_fn(|context| self.shared.link.poll_read(context, buffer)).await
     }
+
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.shared.link.tuple().remote
+    }
+
+    /// As [`read`](Self::read), into a buffer of this crate's, which is taken when there is
+    /// something to read: a client that is idle costs none. At most [`Chunk::SIZE`] bytes; empty at
+    /// the end. Drop it before waiting for anything long.
+    ///
+    /// # Errors
+    ///
+    /// As `read`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: where the future is dropped, nothing was read.
+    pub async fn read_chunk(&mut self) -> io::Result<Chunk> {
+        poll_fn(|context| {
+            let mut chunk = Chunk::take();
+            let read = ready!(self.shared.link.poll_read(context, chunk.space()))?;
+            chunk.fill(read);
+            Poll::Ready(Ok(chunk))
+        })
+        .await
+    }
 }
 
 /// The sending direction of a [`Connection`].
@@ -175,6 +224,10 @@ pub struct ConnectionWriter {
 }
 
 impl ConnectionWriter {
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.shared.link.tuple().remote
+    }
+
     /// Writes all of `data` to the socket, without a copy, after what was queued before. Waits as
     /// long as the client does not read: this is the back-pressure; the server's slow policy is
     /// for what others send to this client.

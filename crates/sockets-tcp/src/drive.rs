@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
@@ -19,6 +20,8 @@ use crate::link::{Closing, Link, Traffic};
 pub(crate) struct Patience {
     /// How long nothing may move while the handler runs.
     pub(crate) idle: Option<Duration>,
+    /// How long the peer may send nothing at its beginning while the handler runs.
+    pub(crate) first_byte: Option<Duration>,
     /// How long the last bytes may stand still, and how long to wait for the peer's end.
     pub(crate) linger: Duration,
 }
@@ -44,6 +47,7 @@ enum Served {
     Returned(Result<(), HandlerError>),
     Panicked(String),
     Idle,
+    Silent,
     Closing(Closing),
 }
 
@@ -52,7 +56,7 @@ pub(crate) async fn drive<F>(link: &Link, handler: F, patience: Patience) -> End
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let (mut reason, mut aborted) = match serve(link, handler, patience.idle).await {
+    let (mut reason, mut aborted) = match serve(link, handler, patience).await {
         Served::Returned(Ok(())) => (reason_of_return(link), false),
         Served::Returned(Err(error)) => (reason_of_error(link, &error), false),
         Served::Panicked(text) => {
@@ -60,6 +64,7 @@ where
             (CloseReason::HandlerPanicked, false)
         }
         Served::Idle => (CloseReason::IdleTimeout, true),
+        Served::Silent => (CloseReason::FirstByteTimeout, true),
         Served::Closing(Closing::Finish(reason)) => (reason, false),
         Served::Closing(Closing::Abort(reason)) => (reason, true),
     };
@@ -70,8 +75,11 @@ where
             Flushed::Stalled => (reason, aborted) = (CloseReason::SlowPeer, true),
             Flushed::Aborted(by) => (reason, aborted) = (by, true),
         }
-        if !aborted && !reason.is_handlers_failure() && has_failed(link) {
-            reason = CloseReason::Reset;
+        if !aborted
+            && !reason.is_handlers_failure()
+            && let Some(failure) = failure(link)
+        {
+            reason = failure;
         }
     }
     link.bury();
@@ -82,15 +90,21 @@ where
 ///
 /// Only the handler is subject to tokio's budget of operations per turn: one that always has
 /// something to read would leave nothing of it for its own link and clock.
-async fn serve<F>(link: &Link, handler: F, idle: Option<Duration>) -> Served
+async fn serve<F>(link: &Link, handler: F, patience: Patience) -> Served
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
     let mut handler = pin!(Some(handler));
     let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, true))));
     let mut idle = pin!(unconstrained(async {
-        match idle {
+        match patience.idle {
             Some(timeout) => link.idle(timeout).await,
+            None => std::future::pending().await,
+        }
+    }));
+    let mut silent = pin!(unconstrained(async {
+        match patience.first_byte {
+            Some(timeout) => link.silent(timeout).await,
             None => std::future::pending().await,
         }
     }));
@@ -113,6 +127,9 @@ where
         if let Poll::Ready(closing) = service.as_mut().poll(context) {
             return Poll::Ready(Served::Closing(closing));
         }
+        if silent.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Served::Silent);
+        }
         idle.as_mut().poll(context).map(|()| Served::Idle)
     })
     .await;
@@ -122,13 +139,18 @@ where
     }
 }
 
-fn has_failed(link: &Link) -> bool {
-    link.read_failure().is_some() || link.write_failure().is_some()
+/// How the connection broke, if it did. The kernel tells neither of the two kinds: they are TLS's.
+fn failure(link: &Link) -> Option<CloseReason> {
+    match link.read_failure() {
+        Some(ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => Some(CloseReason::TlsFailed),
+        None => link.write_failure().map(|_| CloseReason::Reset),
+        Some(_) => Some(CloseReason::Reset),
+    }
 }
 
 fn reason_of_return(link: &Link) -> CloseReason {
-    if has_failed(link) {
-        CloseReason::Reset
+    if let Some(failure) = failure(link) {
+        failure
     } else if link.peer_ended() {
         CloseReason::PeerClosed
     } else if link.is_draining() {
@@ -139,8 +161,8 @@ fn reason_of_return(link: &Link) -> CloseReason {
 }
 
 fn reason_of_error(link: &Link, error: &HandlerError) -> CloseReason {
-    if has_failed(link) {
-        return CloseReason::Reset;
+    if let Some(failure) = failure(link) {
+        return failure;
     }
     link.observer.failed(Failure::new(Operation::Handler, error.to_string()));
     CloseReason::HandlerFailed

@@ -12,6 +12,8 @@ pub enum Operation {
     Accept,
     /// Connecting.
     Connect,
+    /// Beginning a TLS session.
+    Handshake,
     /// Reading from a connection.
     Read,
     /// Writing to a connection.
@@ -26,6 +28,7 @@ impl Operation {
         match self {
             Self::Accept => "accept",
             Self::Connect => "connect",
+            Self::Handshake => "handshake",
             Self::Read => "read",
             Self::Write => "write",
             Self::Handler => "handler",

@@ -4,6 +4,7 @@
 //! connection's own task waits for the socket; everybody else only leaves work for it.
 
 mod flushing;
+mod keeping;
 mod line;
 mod receiving;
 mod sending;
@@ -16,7 +17,6 @@ use std::time::Duration;
 use ports_core::FiveTuple;
 use socket2::SockRef;
 use stats::{Inbound, Outbound};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -24,6 +24,7 @@ use crate::close_reason::CloseReason;
 use crate::events::lock;
 use crate::observer::Observer;
 use crate::outbox::{Loss, Outbox, QueueLimits};
+use crate::stream::Stream;
 
 use receiving::Receiving;
 pub(crate) use sending::Offer;
@@ -78,14 +79,14 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: impl Into<Stream>,
         tuple: FiveTuple,
         observer: Observer,
         limits: QueueLimits,
         (inbound, outbound): (Inbound, Outbound),
         watch_activity: bool,
     ) -> Self {
-        let stream = Arc::new(stream);
+        let stream = Arc::new(stream.into());
         Self {
             tuple,
             opened: Instant::now(),
@@ -153,26 +154,35 @@ impl Link {
     /// stream that lost bytes ends in a reset, never in what looks like its proper end.
     pub(crate) fn bury(&self) {
         let mut sending = lock(&self.sending);
+        let cut = sending.outbox.cut();
         let loss = sending.bury();
         let truncated = sending.truncated;
         let stream = sending.stream.take();
         drop(sending);
         self.progress.notify_waiters();
+        self.observer.cut(cut);
         self.observer.dropped(loss);
         if let Some(stream) = &stream
             && truncated
         {
             // It fails only on a socket that is already gone.
-            let _ = SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
         }
         lock(&self.receiving).bury();
+    }
+
+    /// What the kernel knows of the connection; `None` once it is buried.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn tcp_info(&self) -> Option<sockets_sys::TcpInfo> {
+        let stream = lock(&self.sending).stream.clone()?;
+        sockets_sys::tcp_info(stream.tcp()).ok()
     }
 
     /// How many bytes the kernel holds for this end.
     #[cfg(test)]
     pub(crate) fn arrived(&self) -> u64 {
         let receiving = lock(&self.receiving);
-        rustix::io::ioctl_fionread(receiving.stream.as_ref().unwrap()).unwrap()
+        rustix::io::ioctl_fionread(receiving.stream.as_ref().unwrap().tcp()).unwrap()
     }
 
     fn note_activity(&self) {
@@ -191,13 +201,13 @@ impl Link {
         }
     }
 
-    /// Resolves once the peer has taken nothing for `patience`, measured from now: the kernel took
+    /// Resolves once the peer has taken nothing for `patience`, measured from now: it acknowledged
     /// none of the bytes that wait for it.
     pub(crate) async fn stalled(&self, patience: Duration) {
-        let (mut taken, mut since) = (lock(&self.sending).bytes_out, Instant::now());
+        let (mut taken, mut since) = (lock(&self.sending).taken_by_peer(), Instant::now());
         loop {
             tokio::time::sleep(patience / STALL_SAMPLES).await;
-            let now = lock(&self.sending).bytes_out;
+            let now = lock(&self.sending).taken_by_peer();
             if now != taken {
                 (taken, since) = (now, Instant::now());
             } else if since.elapsed() >= patience {

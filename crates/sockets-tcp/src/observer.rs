@@ -5,7 +5,7 @@ use std::io;
 use crate::client::ClientEvent;
 use crate::events::Publisher;
 use crate::failure::{Failure, Operation};
-use crate::outbox::Loss;
+use crate::outbox::{Cut, Loss};
 use crate::server::{ClientId, ServerEvent};
 
 /// See the module's first line.
@@ -32,6 +32,13 @@ impl Observer {
                 events.publish(ServerEvent::HalfClosed { client: *client });
             }
             Self::Client(events) => events.publish(ClientEvent::HalfClosed),
+        }
+    }
+
+    pub(crate) fn cut(&self, cut: Option<Cut>) {
+        // A server's messages are told by their loss alone.
+        if let (Self::Client(events), Some(Cut { sent, unsent })) = (self, cut) {
+            events.publish(ClientEvent::Cut { sent, unsent });
         }
     }
 

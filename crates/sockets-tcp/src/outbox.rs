@@ -41,18 +41,26 @@ impl AddAssign for Loss {
     }
 }
 
+/// A message that a lost connection sent a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) sent: usize,
+    pub(crate) unsent: usize,
+}
+
 /// Messages in the order in which they were accepted. The first one may be partly sent.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     messages: VecDeque<Bytes>,
     bytes: usize,
-    front_started: bool,
+    /// How many bytes of the first message are sent.
+    front_sent: usize,
     limits: QueueLimits,
 }
 
 impl Outbox {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, front_started: false, limits }
+        Self { messages: VecDeque::new(), bytes: 0, front_sent: 0, limits }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -84,11 +92,11 @@ impl Outbox {
         self.messages.push_back(message);
     }
 
-    /// Takes in what is left of a message. Where its first bytes are sent already, it is no longer
-    /// to be dropped whole.
-    pub(crate) fn push_rest(&mut self, rest: Bytes, started: bool) {
+    /// Takes in what is left of a message of which `sent` bytes are sent already. Where these are
+    /// any, it is no longer to be dropped whole.
+    pub(crate) fn push_rest(&mut self, rest: Bytes, sent: usize) {
         debug_assert!(self.is_empty());
-        self.front_started = started;
+        self.front_sent = sent;
         self.push(rest);
     }
 
@@ -115,12 +123,12 @@ impl Outbox {
         {
             if sent < front.len() {
                 front.advance(sent);
-                self.front_started = true;
+                self.front_sent += sent;
                 break;
             }
             sent -= front.len();
             self.messages.pop_front();
-            self.front_started = false;
+            self.front_sent = 0;
             completed += 1;
         }
         completed
@@ -130,9 +138,9 @@ impl Outbox {
     /// none where that would not do. Returns the loss, and how many of the first `ahead` messages
     /// went.
     pub(crate) fn drop_oldest(&mut self, len: usize, ahead: usize) -> (Loss, usize) {
-        let first = usize::from(self.front_started);
+        let first = usize::from(self.front_sent > 0);
         let (mut loss, mut gone_ahead) = (Loss::default(), 0);
-        let stays = self.messages.front().filter(|_| self.front_started).map_or(0, Bytes::len);
+        let stays = self.messages.front().filter(|_| self.front_sent > 0).map_or(0, Bytes::len);
         if first >= self.limits.messages || stays.saturating_add(len) > self.limits.bytes {
             return (loss, gone_ahead);
         }
@@ -151,8 +159,35 @@ impl Outbox {
         let loss = Loss { messages: self.messages.len(), bytes: self.bytes };
         self.messages.clear();
         self.bytes = 0;
-        self.front_started = false;
+        self.front_sent = 0;
         loss
+    }
+
+    /// The message of which a part is sent, if there is one.
+    pub(crate) fn cut(&self) -> Option<Cut> {
+        let front = self.messages.front().filter(|_| self.front_sent > 0)?;
+        Some(Cut { sent: self.front_sent, unsent: front.len() })
+    }
+
+    /// Empties the queue into `kept`, but for a message of which a part is sent: that is the loss.
+    pub(crate) fn clear_into(&mut self, kept: &mut VecDeque<Bytes>) -> Loss {
+        let mut loss = Loss::default();
+        if self.front_sent > 0
+            && let Some(front) = self.messages.pop_front()
+        {
+            loss = Loss::message(front.len());
+        }
+        kept.append(&mut self.messages);
+        self.clear();
+        loss
+    }
+
+    /// Empties the queue, in which no message is begun, and gives what was in it.
+    pub(crate) fn take(&mut self) -> VecDeque<Bytes> {
+        let mut all = VecDeque::new();
+        let loss = self.clear_into(&mut all);
+        debug_assert!(loss.is_none());
+        all
     }
 }
 

@@ -1,12 +1,20 @@
 //! The TCP server: its handle.
 
 mod accept;
+mod admission;
 mod bind;
 mod builder;
 mod clients;
 mod event;
+#[cfg(feature = "tls")]
+mod handshake;
+#[cfg(target_os = "linux")]
+mod inherited;
 mod report;
 mod send;
+mod serve;
+mod shortage;
+mod start;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +33,9 @@ use crate::link::Closing;
 pub use bind::BindError;
 pub use builder::TcpServerBuilder;
 pub(crate) use clients::Clients;
-pub use event::{ClientId, ServerEvent};
+pub use event::{ClientId, Refusal, ServerEvent};
+#[cfg(target_os = "linux")]
+pub use inherited::{InheritError, InheritedListener, inherited_listeners};
 pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
 pub use send::{SendError, SlowPolicy, UnknownClientError};
 
@@ -39,7 +49,7 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 pub struct TcpServer {
     clients: Arc<Clients>,
     local: Vec<SocketAddr>,
-    /// The accepting task.
+    /// The accepting tasks.
     acceptor: TaskTracker,
     connections: TaskTracker,
     /// Cancelled once the listeners are closed and their claims released.
@@ -70,7 +80,7 @@ impl TcpServer {
         self.clients.subscribe()
     }
 
-    /// The clients that are connected now, oldest first.
+    /// The clients that are connected now, oldest first. The kernel is asked of each one.
     pub fn clients(&self) -> Vec<ClientInfo> {
         self.clients.infos()
     }
@@ -130,11 +140,12 @@ impl TcpServer {
         self.clients.close(client, Closing::Finish(CloseReason::Local))
     }
 
-    /// Ends the server in order: stops accepting and releases the ports, lets the handlers read
-    /// what has already arrived, flushes every outbox, ends every stream. What is not done after
-    /// `grace` is cut off, and reported. Only the grace bounds how long the flushing may stand
-    /// still. Connections that wait in the backlog and are not accepted yet are reset by the
-    /// kernel, and not in the report.
+    /// Ends the server in order: takes in who still waits in the backlog, stops accepting and
+    /// releases the ports, lets the handlers read what has already arrived, flushes every outbox,
+    /// ends every stream. What is not done after `grace` is cut off, and reported. Only the grace
+    /// bounds how long the flushing may stand still. Connections in the backlog for which there is
+    /// no place, and those without a TLS session where there is to be one, are reset, and counted
+    /// in the report.
     ///
     /// A handler that blocks its thread, or whose runtime does not run, cannot be cut off: this
     /// waits for it one second more, reports it as cut off, and leaves it behind.

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Connect,
     /// The application's handler failed or panicked.
     Handler,
+    /// A connection began no TLS session.
+    Handshake,
     /// A multicast group could not be joined or left.
     Multicast,
     /// Receiving failed.
@@ -41,6 +43,7 @@ impl ErrorKind {
         Self::Bind,
         Self::Connect,
         Self::Handler,
+        Self::Handshake,
         Self::Multicast,
         Self::Read,
         Self::Resolve,
@@ -57,6 +60,7 @@ impl ErrorKind {
             Self::Bind => "bind",
             Self::Connect => "connect",
             Self::Handler => "handler",
+            Self::Handshake => "handshake",
             Self::Multicast => "multicast",
             Self::Read => "read",
             Self::Resolve => "resolve",
@@ -134,7 +138,7 @@ mod tests {
             assert_eq!(counts.count(kind), index as u64 + 1);
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
-        assert_eq!(counts.total(), 66);
+        assert_eq!(counts.total(), 78);
         let json = serde_json::to_string(&counts).unwrap();
         assert_eq!(serde_json::from_str::<ErrorCounts>(&json).unwrap(), counts);
     }

@@ -8,13 +8,16 @@ use stats::SocketStats;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::connect::{ConnectError, Dialing};
+use super::connect::{self, Dialing};
 use super::driver::Driver;
+#[cfg(feature = "tls")]
+use super::secure::Secure;
 use super::shared::Shared;
-use super::{Target, TcpClient};
+use super::{ConnectError, QueuePolicy, Target, TcpClient};
 use crate::backoff::Reconnect;
 use crate::drive::Patience;
 use crate::events::Publisher;
+use crate::options::{Keepalive, SocketOptions};
 use crate::outbox::QueueLimits;
 
 /// Sets up a [`TcpClient`].
@@ -25,6 +28,7 @@ pub struct TcpClientBuilder {
     reconnect: Option<Reconnect>,
     stats: Option<SocketStats>,
     limits: QueueLimits,
+    across_reconnect: QueuePolicy,
     receive_queue: usize,
     event_capacity: usize,
     early_data_events: bool,
@@ -33,8 +37,17 @@ pub struct TcpClientBuilder {
 }
 
 impl TcpClientBuilder {
-    /// How long one address may take to answer, unless set: 10 s.
+    /// How long one try to connect may take, unless set: 10 s.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// How long after one address the next one is tried beside it, unless set: 250 ms (RFC 8305
+    /// section 5).
+    pub const DEFAULT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+    /// The shortest such delay: 10 ms (RFC 8305 section 5).
+    pub const MIN_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
+    /// The longest such delay: 2 s (RFC 8305 section 5).
+    pub const MAX_ATTEMPT_DELAY: Duration = Duration::from_secs(2);
+    /// The most addresses of one target that are tried in one try: 32. Each may hold a socket.
+    pub const MAX_ADDRESSES: usize = connect::MAX_ADDRESSES;
     /// The bound of the outbox in bytes, unless set: 1 MiB.
     pub const DEFAULT_QUEUE_BYTES: usize = 1 << 20;
     /// The bound of the outbox in messages, unless set: 1,024.
@@ -51,12 +64,17 @@ impl TcpClientBuilder {
 
     pub(super) fn new(target: Target) -> Self {
         let source = target.source();
+        let interface = target.interface().map(str::to_owned);
         Self {
             dialing: Dialing {
                 target,
-                source,
                 timeout: Self::DEFAULT_CONNECT_TIMEOUT,
-                no_delay: true,
+                attempt_delay: Self::DEFAULT_ATTEMPT_DELAY,
+                source,
+                interface,
+                options: SocketOptions::default(),
+                #[cfg(feature = "tls")]
+                secure: None,
             },
             reconnect: None,
             stats: None,
@@ -64,6 +82,7 @@ impl TcpClientBuilder {
                 bytes: Self::DEFAULT_QUEUE_BYTES,
                 messages: Self::DEFAULT_QUEUE_MESSAGES,
             },
+            across_reconnect: QueuePolicy::default(),
             receive_queue: Self::DEFAULT_RECEIVE_QUEUE,
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
             early_data_events: false,
@@ -72,10 +91,34 @@ impl TcpClientBuilder {
         }
     }
 
-    /// How long a lookup, and then each address, may take to answer. Default:
-    /// [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
+    /// How long one try to connect may take: the lookup, all addresses, and the TLS handshake
+    /// where there is one. Default: [`DEFAULT_CONNECT_TIMEOUT`](Self::DEFAULT_CONNECT_TIMEOUT).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.dialing.timeout = timeout;
+        self
+    }
+
+    /// Where the target has several addresses: how long after one the next is tried beside it
+    /// (RFC 8305), from [`MIN_ATTEMPT_DELAY`](Self::MIN_ATTEMPT_DELAY) to
+    /// [`MAX_ATTEMPT_DELAY`](Self::MAX_ATTEMPT_DELAY). After a failure the next follows at once.
+    /// Default: [`DEFAULT_ATTEMPT_DELAY`](Self::DEFAULT_ATTEMPT_DELAY).
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.dialing.attempt_delay = delay.clamp(Self::MIN_ATTEMPT_DELAY, Self::MAX_ATTEMPT_DELAY);
+        self
+    }
+
+    /// Speaks TLS, with the server that has a certificate for this name. An address counts as
+    /// connected once its handshake is done. Default: plain TCP.
+    ///
+    /// A certificate that is not accepted is [`ConnectError::Certificate`]. It is permanent: unless
+    /// [`Reconnect::retry_permanent`] says otherwise, no other try follows.
+    #[cfg(feature = "tls")]
+    pub fn tls(
+        mut self,
+        config: impl Into<Arc<crate::rustls::ClientConfig>>,
+        server_name: crate::rustls::pki_types::ServerName<'static>,
+    ) -> Self {
+        self.dialing.secure = Some(Secure { config: config.into(), name: server_name });
         self
     }
 
@@ -106,6 +149,13 @@ impl TcpClientBuilder {
         self
     }
 
+    /// What becomes of messages that are queued when the connection is lost; without
+    /// [`reconnect`](Self::reconnect) they are always dropped. Default: [`QueuePolicy::Discard`].
+    pub fn across_reconnect(mut self, policy: QueuePolicy) -> Self {
+        self.across_reconnect = policy;
+        self
+    }
+
     /// How many reads wait to be received, at least 1. Default:
     /// [`DEFAULT_RECEIVE_QUEUE`](Self::DEFAULT_RECEIVE_QUEUE).
     pub fn receive_queue(mut self, reads: usize) -> Self {
@@ -130,11 +180,34 @@ impl TcpClientBuilder {
 
     /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
     pub fn no_delay(mut self, no_delay: bool) -> Self {
-        self.dialing.no_delay = no_delay;
+        self.dialing.options.no_delay = no_delay;
         self
     }
 
-    /// The local address to connect from. Default: the target's, else the kernel's choice.
+    /// Probes the server while nothing moves (`SO_KEEPALIVE`), to notice that it is gone. Default:
+    /// no.
+    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.dialing.options.keepalive = Some(keepalive);
+        self
+    }
+
+    /// How long bytes that were sent may stay without an acknowledgement before the connection is
+    /// lost (`TCP_USER_TIMEOUT`, RFC 5482). Linux only; elsewhere it does nothing. Default: the
+    /// kernel's own limit, about 15 minutes.
+    pub fn user_timeout(mut self, timeout: Duration) -> Self {
+        self.dialing.options.user_timeout = Some(timeout);
+        self
+    }
+
+    /// The interface to connect through, by its name (`SO_BINDTODEVICE`), whatever the routes say.
+    /// Linux only; elsewhere connecting fails. Default: the target's, else as the routes say.
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.dialing.interface = Some(name.into());
+        self
+    }
+
+    /// The local address to connect from; of several addresses only those of its family are tried.
+    /// Default: the target's, else the kernel's choice.
     pub fn source(mut self, address: IpAddr) -> Self {
         self.dialing.source = Some(address);
         self
@@ -195,13 +268,14 @@ impl TcpClientBuilder {
             self.dialing.target.clone(),
             Publisher::new(self.event_capacity, self.early_data_events),
             self.stats.unwrap_or_default(),
+            self.limits,
+            self.across_reconnect == QueuePolicy::Keep && self.reconnect.is_some(),
         ));
         let driver = Driver {
             shared: Arc::clone(&shared),
             dialing: self.dialing,
             reconnect: self.reconnect,
-            limits: self.limits,
-            patience: Patience { idle: None, linger: self.linger },
+            patience: Patience { idle: None, first_byte: None, linger: self.linger },
             incoming,
             first: Some(first),
         };

@@ -1,192 +1,202 @@
-//! One try to connect, and why it failed.
+//! One try to connect: the lookup, the race of the addresses, one address.
 
-use std::io;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use ports_core::{FiveTuple, Transport};
-use rustix::io::Errno;
-use stats::ErrorKind;
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
+use tokio::net::TcpSocket;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Target;
+use super::race::{Race, Step};
+#[cfg(feature = "tls")]
+use super::secure::Secure;
+use super::{ConnectError, Target};
+use crate::options::SocketOptions;
+use crate::stream::Stream;
 
-/// Why a connection was not made. Where a name has several addresses: why the last one failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The name was not resolved.
-    #[error("cannot resolve {target}")]
-    Resolve {
-        /// The name.
-        target: Target,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// The name has no address.
-    #[error("cannot connect to {target}: it has no address")]
-    NoAddress {
-        /// The name.
-        target: Target,
-    },
-    /// Nobody listens there.
-    #[error("cannot connect to {address}: refused, nothing listens there")]
-    Refused {
-        /// The address tried.
-        address: SocketAddr,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// No answer in time.
-    #[error("cannot connect to {target}: no answer within {timeout:?}")]
-    TimedOut {
-        /// Whom: the address tried, or the name while it was looked up.
-        target: Target,
-        /// The time given; the kernel's own limit may be shorter.
-        timeout: Duration,
-    },
-    /// There is no way there: no route here, or a router on the way said so.
-    #[error("cannot connect to {address}: no way there")]
-    Unreachable {
-        /// The address tried.
-        address: SocketAddr,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// The socket connected to itself: the port lies in the range of the kernel's ephemeral ports,
-    /// and nothing listens there (RFC 9293 section 3.5, simultaneous open).
-    #[error("cannot connect to {address}: nothing listens there, the socket met itself")]
-    SelfConnection {
-        /// The address tried.
-        address: SocketAddr,
-    },
-    /// This machine could not even try: no descriptors, no local port, no permission. It says
-    /// nothing about the other end.
-    #[error("cannot connect to {address}: this machine failed to {operation}")]
-    Local {
-        /// What was done.
-        operation: &'static str,
-        /// The address tried.
-        address: SocketAddr,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// Something else went wrong on the way.
-    #[error("cannot connect to {address}")]
-    Io {
-        /// The address tried.
-        address: SocketAddr,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// The client was closed meanwhile.
-    #[error("the client of {target} was closed before it connected")]
-    Closed {
-        /// Whom it was to connect to.
-        target: Target,
-    },
-}
-
-impl ConnectError {
-    /// The kind it is counted as.
-    pub(super) fn counted_as(&self) -> ErrorKind {
-        match self {
-            Self::Resolve { .. } | Self::NoAddress { .. } => ErrorKind::Resolve,
-            Self::TimedOut { .. } => ErrorKind::Timeout,
-            Self::Unreachable { .. } => ErrorKind::Unreachable,
-            _ => ErrorKind::Connect,
-        }
-    }
-
-    fn of_io(address: SocketAddr, limit: Duration, source: io::Error) -> Self {
-        const LOCAL: [Errno; 8] = [
-            Errno::MFILE,
-            Errno::NFILE,
-            Errno::NOBUFS,
-            Errno::NOMEM,
-            Errno::ADDRNOTAVAIL,
-            Errno::ADDRINUSE,
-            Errno::ACCESS,
-            Errno::PERM,
-        ];
-        if Errno::from_io_error(&source).is_some_and(|errno| LOCAL.contains(&errno)) {
-            return Self::Local { operation: "connect", address, source };
-        }
-        match source.kind() {
-            io::ErrorKind::ConnectionRefused => Self::Refused { address, source },
-            io::ErrorKind::TimedOut => Self::TimedOut { target: address.into(), timeout: limit },
-            io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown => Self::Unreachable { address, source },
-            _ => Self::Io { address, source },
-        }
-    }
-}
+/// The most addresses of one target that are tried in one try. Each may hold a socket.
+pub(super) const MAX_ADDRESSES: usize = 32;
 
 /// How to connect.
 #[derive(Clone, Debug)]
 pub(super) struct Dialing {
     pub(super) target: Target,
-    pub(super) source: Option<IpAddr>,
+    /// For all of one try.
     pub(super) timeout: Duration,
-    pub(super) no_delay: bool,
+    /// Between two addresses.
+    pub(super) attempt_delay: Duration,
+    pub(super) source: Option<IpAddr>,
+    pub(super) interface: Option<String>,
+    pub(super) options: SocketOptions,
+    #[cfg(feature = "tls")]
+    pub(super) secure: Option<Secure>,
 }
 
-/// A connection, and how long it took to make it.
-#[derive(Debug)]
+/// A connection, and how long TCP took to make it.
 pub(super) struct Dialed {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) tuple: FiveTuple,
     pub(super) took: Duration,
 }
 
+/// One address that is tried.
+struct Attempt<'a> {
+    address: SocketAddr,
+    /// The peer accepted; what follows is TLS.
+    accepted: Arc<AtomicBool>,
+    outcome: Pin<Box<dyn Future<Output = Result<Dialed, ConnectError>> + Send + 'a>>,
+}
+
 impl Dialing {
-    /// One try: each address of the target in turn.
+    /// One try: the first address that connects wins. Where the future is dropped, so are all its
+    /// sockets.
     pub(super) async fn dial(&self) -> Result<Dialed, ConnectError> {
+        let begun = Instant::now();
         let target = || self.target.clone();
-        let addresses = timeout(self.timeout, self.target.resolve())
+        let mut addresses = timeout(self.timeout, self.target.resolve())
             .await
             .map_err(|_| ConnectError::TimedOut { target: target(), timeout: self.timeout })?
             .map_err(|source| ConnectError::Resolve { target: target(), source })?;
-        let mut last = ConnectError::NoAddress { target: target() };
-        for address in addresses {
-            match self.dial_address(address).await {
-                Ok(dialed) => return Ok(dialed),
-                Err(error) => last = error,
-            }
+        if addresses.is_empty() {
+            return Err(ConnectError::NoAddress { target: target() });
         }
-        Err(last)
+        // A source address has a family, and the others cannot be reached from it.
+        let of_family = |address: &SocketAddr| {
+            self.source.is_none_or(|source| source.is_ipv4() == address.is_ipv4())
+        };
+        if addresses.iter().any(of_family) {
+            addresses.retain(of_family);
+        }
+        let surplus = addresses.split_off(addresses.len().min(MAX_ADDRESSES));
+        let left = self.timeout.saturating_sub(begun.elapsed());
+        let mut race = Race::new(addresses, self.attempt_delay);
+        self.run(&mut race, left).await.map_err(|failures| {
+            let untried = [race.into_untried(), surplus].concat();
+            ConnectError::of_race(&self.target, failures, untried)
+        })
     }
 
-    async fn dial_address(&self, address: SocketAddr) -> Result<Dialed, ConnectError> {
-        let local = |operation: &'static str| {
-            move |source| ConnectError::Local { operation, address, source }
-        };
+    async fn run(&self, race: &mut Race, left: Duration) -> Result<Dialed, Vec<ConnectError>> {
+        let begun = Instant::now();
+        let mut over = pin!(sleep(left));
+        let mut attempts = Vec::new();
+        let mut failures = Vec::new();
+        loop {
+            let next = match race.step(begun.elapsed()) {
+                Step::Try(address) => {
+                    let accepted = Arc::new(AtomicBool::new(false));
+                    let outcome = Box::pin(self.dial_address(address, Arc::clone(&accepted)));
+                    attempts.push(Attempt { address, accepted, outcome });
+                    continue;
+                }
+                Step::Lost => return Err(failures),
+                Step::WaitUntil(at) => Some(begun + at),
+                Step::Wait => None,
+            };
+            let next = async {
+                match next {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                outcome = first_of(&mut attempts) => match outcome {
+                    Ok(dialed) => return Ok(dialed),
+                    Err(error) => {
+                        race.failed();
+                        failures.push(error);
+                    }
+                },
+                () = over.as_mut() => {
+                    failures.extend(attempts.iter().map(|attempt| {
+                        let accepted = attempt.accepted.load(Ordering::Relaxed);
+                        ConnectError::of_time(attempt.address, self.timeout, accepted)
+                    }));
+                    return Err(failures);
+                }
+                () = next => {}
+            }
+        }
+    }
+
+    async fn dial_address(
+        &self,
+        address: SocketAddr,
+        accepted: Arc<AtomicBool>,
+    ) -> Result<Dialed, ConnectError> {
+        let socket = self.open(address).map_err(|(operation, source)| ConnectError::Local {
+            operation,
+            address,
+            source,
+        })?;
+        let begun = Instant::now();
+        let failed = |source| ConnectError::of_io(address, self.timeout, source);
+        let tcp = socket.connect(address).await.map_err(failed)?;
+        let took = begun.elapsed();
+        let tuple = FiveTuple::new(
+            Transport::Tcp,
+            tcp.local_addr().map_err(failed)?,
+            tcp.peer_addr().map_err(failed)?,
+        );
+        if tuple.is_self_connection() {
+            return Err(ConnectError::SelfConnection { address });
+        }
+        self.options.apply(&tcp).map_err(failed)?;
+        accepted.store(true, Ordering::Relaxed);
+        #[cfg(feature = "tls")]
+        if let Some(secure) = &self.secure {
+            let stream = secure.handshake(tcp, address, self.timeout).await?;
+            return Ok(Dialed { stream, tuple, took });
+        }
+        Ok(Dialed { stream: tcp.into(), tuple, took })
+    }
+
+    /// A socket that connects from where it was asked to; or what failed, and how.
+    fn open(&self, address: SocketAddr) -> Result<TcpSocket, (&'static str, std::io::Error)> {
+        let local = |operation: &'static str| move |source| (operation, source);
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }
         .map_err(local("open a socket"))?;
+        if let Some(interface) = &self.interface {
+            bind_to_interface(&socket, interface).map_err(local("bind to the interface"))?;
+        }
         if let Some(source) = self.source {
             socket.bind(SocketAddr::new(source, 0)).map_err(local("bind the source address"))?;
         }
-        let begun = Instant::now();
-        let stream = timeout(self.timeout, socket.connect(address))
-            .await
-            .map_err(|_| ConnectError::TimedOut { target: address.into(), timeout: self.timeout })?
-            .map_err(|source| ConnectError::of_io(address, self.timeout, source))?;
-        let took = begun.elapsed();
-        let failed = |source| ConnectError::of_io(address, self.timeout, source);
-        let tuple = FiveTuple::new(
-            Transport::Tcp,
-            stream.local_addr().map_err(failed)?,
-            stream.peer_addr().map_err(failed)?,
-        );
-        if tuple.is_self_connection() {
-            return Err(ConnectError::SelfConnection { address });
-        }
-        stream.set_nodelay(self.no_delay).map_err(failed)?;
-        Ok(Dialed { stream, tuple, took })
+        Ok(socket)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn bind_to_interface(socket: &TcpSocket, name: &str) -> std::io::Result<()> {
+    SockRef::from(socket).bind_device(Some(name.as_bytes()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bind_to_interface(_: &TcpSocket, _: &str) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// The first one that has ended; it is taken out. The earlier begun goes first.
+async fn first_of(attempts: &mut Vec<Attempt<'_>>) -> Result<Dialed, ConnectError> {
+    poll_fn(|context| {
+        for place in 0..attempts.len() {
+            if let Poll::Ready(outcome) = attempts[place].outcome.as_mut().poll(context) {
+                attempts.remove(place);
+                return Poll::Ready(outcome);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }

@@ -1,16 +1,18 @@
 //! The client's task: connects, moves the bytes, connects again.
 
+use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use ports_core::Transport;
 use stats::Role;
 use tokio::sync::{mpsc, oneshot};
 
-use super::ClientEvent;
-use super::connect::{ConnectError, Dialed, Dialing};
-use super::shared::{Shared, State};
+use super::connect::{Dialed, Dialing};
+use super::shared::Shared;
+use super::{Arrival, ClientEvent, ConnectError};
 use crate::backoff::{Backoff, Reconnect};
 use crate::close_reason::CloseReason;
 use crate::drive::{Ended, Patience, drive};
@@ -18,7 +20,7 @@ use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
 use crate::link::{Closing, Link};
 use crate::observer::Observer;
-use crate::outbox::QueueLimits;
+use crate::outbox::Loss;
 
 /// How much is allocated for reads at once: 64 KiB.
 const BUFFER: usize = 64 * 1024;
@@ -30,9 +32,8 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) dialing: Dialing,
     pub(super) reconnect: Option<Reconnect>,
-    pub(super) limits: QueueLimits,
     pub(super) patience: Patience,
-    pub(super) incoming: mpsc::Sender<Bytes>,
+    pub(super) incoming: mpsc::Sender<Arrival>,
     /// Where the outcome of the first connect goes.
     pub(super) first: Option<oneshot::Sender<Result<(), ConnectError>>>,
 }
@@ -42,8 +43,13 @@ impl Drop for Driver {
     fn drop(&mut self) {
         if let Some(link) = self.shared.link() {
             link.bury();
+            link.lose_kept();
+            self.shared.unsent(link.traffic().lost.bytes);
         }
-        self.shared.enter(State::Closed);
+        let Loss { messages, bytes } = self.shared.closed();
+        if messages > 0 {
+            self.shared.events.publish(ClientEvent::Dropped { messages, bytes });
+        }
         let closed = ConnectError::Closed { target: self.dialing.target.clone() };
         self.answer_first(Some(closed));
         self.shared.events.close(ClientEvent::Closed);
@@ -77,11 +83,14 @@ impl Driver {
             if self.shared.is_final() {
                 break;
             }
-            let Some(backoff) = &mut backoff else {
+            let (Some(backoff), Some(policy)) = (&mut backoff, self.reconnect) else {
                 self.answer_first(failed);
                 break;
             };
-            let Some(retry) = backoff.next_retry() else {
+            let in_vain = failed.as_ref().is_some_and(ConnectError::is_permanent)
+                && !policy.retries_permanent();
+            let retry = if in_vain { None } else { backoff.next_retry() };
+            let Some(retry) = retry else {
                 self.shared.events.publish(ClientEvent::GaveUp { attempts: backoff.tries() });
                 self.answer_first(failed);
                 break;
@@ -105,11 +114,14 @@ impl Driver {
             stream,
             tuple,
             Observer::Client(self.shared.events.clone()),
-            self.limits,
+            self.shared.limits,
             recorder.split(),
             false,
         ));
-        self.shared.enter(State::Connected(Arc::clone(&link)));
+        if self.shared.keeps {
+            link.keep_unsent();
+        }
+        self.shared.connected(Arc::clone(&link));
         // `close` cancels first and looks for the connection then; here it is the other way round,
         // so that one of the two sees the other.
         if self.shared.stop.is_cancelled() {
@@ -120,34 +132,41 @@ impl Driver {
         self.shared.events.publish(ClientEvent::Connected { peer, local });
         self.answer_first(None);
         let ended = if self.reconnect.is_some() {
-            let pump = pump(&link, Some(self.incoming.clone()), false);
+            let pump = pump(&link, peer, Some(self.incoming.clone()), false);
             drive(&link, pump, self.patience).await
         } else {
             // The only sender goes with the only connection, so that its end of input is told.
             let (nobody, _) = mpsc::channel(1);
             let incoming = std::mem::replace(&mut self.incoming, nobody);
-            let pump = pump(&link, Some(incoming), true);
+            let pump = pump(&link, peer, Some(incoming), true);
             drive(&link, pump, self.patience).await
         };
         let stood = link.age();
-        self.shared.unsent(ended.unsent());
-        let Ended { reason, traffic, .. } = ended;
-        self.shared.enter(State::Connecting);
+        let kept = if self.shared.is_final() {
+            link.lose_kept();
+            VecDeque::new()
+        } else {
+            link.take_kept()
+        };
+        let Ended { reason, .. } = ended;
+        let traffic = link.traffic();
+        self.shared.unsent(traffic.lost.bytes);
+        let (messages, bytes) = (kept.len(), kept.iter().map(bytes::Bytes::len).sum());
+        self.shared.disconnected(kept);
         drop(link);
         recorder.close(reason.counted_as());
         let (bytes_in, bytes_out) = (traffic.bytes_in, traffic.bytes_out);
         let event = ClientEvent::Disconnected { peer, reason, bytes_in, bytes_out };
         self.shared.events.publish(event);
+        if messages > 0 {
+            self.shared.events.publish(ClientEvent::Kept { messages, bytes });
+        }
         stood
     }
 
     fn note(&self, error: &ConnectError) {
         self.shared.stats.error(Transport::Tcp, Role::Client, error.counted_as());
-        let mut text = error.to_string();
-        if let Some(source) = std::error::Error::source(error) {
-            text = format!("{text}: {source}");
-        }
-        let failure = Failure::new(Operation::Connect, text);
+        let failure = Failure::new(Operation::Connect, error.in_full());
         self.shared.events.publish(ClientEvent::Error { failure });
     }
 
@@ -163,7 +182,8 @@ impl Driver {
 /// direction is to live on, waits for its end.
 async fn pump(
     link: &Link,
-    mut incoming: Option<mpsc::Sender<Bytes>>,
+    peer: SocketAddr,
+    mut incoming: Option<mpsc::Sender<Arrival>>,
     outlive_input: bool,
 ) -> Result<(), HandlerError> {
     let mut buffer = BytesMut::new();
@@ -173,12 +193,16 @@ async fn pump(
         if buffer.len() < LEAST_READ {
             buffer = BytesMut::zeroed(BUFFER);
         }
-        let read = std::future::poll_fn(|context| link.poll_read(context, &mut buffer)).await?;
-        if read == 0 {
-            drop(room);
-            incoming = None;
-        } else {
-            room.send(buffer.split_to(read).freeze());
+        match std::future::poll_fn(|context| link.poll_read(context, &mut buffer)).await {
+            Ok(0) => {
+                room.send(Arrival::End { peer, result: Ok(()) });
+                incoming = None;
+            }
+            Ok(read) => room.send(Arrival::Bytes(buffer.split_to(read).freeze())),
+            Err(error) => {
+                room.send(Arrival::End { peer, result: Err(error.kind()) });
+                return Err(error.into());
+            }
         }
     }
     if outlive_input {

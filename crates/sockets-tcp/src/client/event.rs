@@ -35,6 +35,22 @@ pub enum ClientEvent {
         /// Bytes sent, as far as the kernel took them.
         bytes_out: u64,
     },
+    /// A part of a message was sent when the connection was lost. The rest is not sent, on no
+    /// connection: it counts in the [`Dropped`](Self::Dropped) that follows.
+    Cut {
+        /// How many of its bytes were sent at most.
+        sent: usize,
+        /// How many of its bytes were not sent.
+        unsent: usize,
+    },
+    /// Messages that the lost connection did not begin to send wait for the next one
+    /// ([`QueuePolicy::Keep`](crate::QueuePolicy::Keep)).
+    Kept {
+        /// How many messages.
+        messages: usize,
+        /// How many bytes.
+        bytes: usize,
+    },
     /// Messages were given up: the connection was lost, or closed, before they were sent.
     Dropped {
         /// How many messages.
@@ -49,7 +65,7 @@ pub enum ClientEvent {
         /// How long the wait is.
         delay: Duration,
     },
-    /// The limit of tries in a row is reached: no more follow.
+    /// The limit of tries in a row is reached, or the last failure was permanent: no more follow.
     GaveUp {
         /// How many tries in a row there were since the connection was lost, or the first connect
         /// failed; that first one does not count.

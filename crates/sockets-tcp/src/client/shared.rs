@@ -1,16 +1,20 @@
 //! What a client's handle and its task share.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use ports_core::{SocketInfo, SocketState, Transport};
 use stats::SocketStats;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{ClientEvent, Target};
 use crate::events::{Publisher, lock};
 use crate::link::Link;
+use crate::outbox::{Loss, Outbox, QueueLimits};
 
 /// Where the client stands.
 #[derive(Clone)]
@@ -20,38 +24,117 @@ pub(super) enum State {
     Closed,
 }
 
+/// What became of a message that was offered.
+pub(super) enum Place {
+    /// The connection is to take it.
+    Link(Arc<Link>),
+    /// It waits for a connection.
+    Held,
+    /// There is no room for it before there is a connection.
+    Full,
+    /// There is no connection, and nothing waits for one.
+    Nowhere,
+    /// The client is closed.
+    Closed,
+}
+
+/// Where the client stands, and what waits for a connection: nothing while there is one.
+struct Standing {
+    state: State,
+    held: Outbox,
+}
+
 /// See the module's first line.
 pub(super) struct Shared {
     pub(super) target: Target,
     pub(super) events: Publisher<ClientEvent>,
     pub(super) stats: SocketStats,
+    /// The bounds of what is queued, with or without a connection.
+    pub(super) limits: QueueLimits,
+    /// Messages outlive their connection.
+    pub(super) keeps: bool,
     /// Cancelled by `close` and by dropping the client: nothing connects after that.
     pub(super) stop: CancellationToken,
+    /// Told whenever the client stands elsewhere.
+    pub(super) moved: Notify,
     /// `finish` was called: the connection that stands is the last one.
     finished: AtomicBool,
     unsent: AtomicUsize,
-    state: Mutex<State>,
+    standing: Mutex<Standing>,
 }
 
 impl Shared {
-    pub(super) fn new(target: Target, events: Publisher<ClientEvent>, stats: SocketStats) -> Self {
+    pub(super) fn new(
+        target: Target,
+        events: Publisher<ClientEvent>,
+        stats: SocketStats,
+        limits: QueueLimits,
+        keeps: bool,
+    ) -> Self {
         Self {
             target,
             events,
             stats,
+            limits,
+            keeps,
             stop: CancellationToken::new(),
+            moved: Notify::new(),
             finished: AtomicBool::new(false),
             unsent: AtomicUsize::new(0),
-            state: Mutex::new(State::Connecting),
+            standing: Mutex::new(Standing { state: State::Connecting, held: Outbox::new(limits) }),
         }
     }
 
     pub(super) fn state(&self) -> State {
-        lock(&self.state).clone()
+        lock(&self.standing).state.clone()
     }
 
-    pub(super) fn enter(&self, state: State) {
-        *lock(&self.state) = state;
+    /// There is a connection: it takes over what waited, before anything newer.
+    pub(super) fn connected(&self, link: Arc<Link>) {
+        let mut standing = lock(&self.standing);
+        link.preload(standing.held.take());
+        standing.state = State::Connected(link);
+        drop(standing);
+        self.moved.notify_waiters();
+    }
+
+    /// The connection is lost; `kept` waits for the next one.
+    pub(super) fn disconnected(&self, kept: VecDeque<Bytes>) {
+        let mut standing = lock(&self.standing);
+        for message in kept {
+            standing.held.push(message);
+        }
+        standing.state = State::Connecting;
+        drop(standing);
+        self.moved.notify_waiters();
+    }
+
+    /// Nothing comes any more. What waited is lost.
+    pub(super) fn closed(&self) -> Loss {
+        let mut standing = lock(&self.standing);
+        standing.state = State::Closed;
+        let loss = standing.held.clear();
+        self.unsent.fetch_add(loss.bytes, Ordering::AcqRel);
+        drop(standing);
+        self.moved.notify_waiters();
+        loss
+    }
+
+    /// Where a message goes now; it is taken in where it has to wait for a connection.
+    pub(super) fn place(&self, message: &Bytes) -> Place {
+        let mut standing = lock(&self.standing);
+        match &standing.state {
+            State::Connected(link) => Place::Link(Arc::clone(link)),
+            State::Closed => Place::Closed,
+            State::Connecting if !self.keeps => Place::Nowhere,
+            State::Connecting if self.is_final() => Place::Closed,
+            State::Connecting if message.is_empty() => Place::Held,
+            State::Connecting if standing.held.fits(message.len()) => {
+                standing.held.push(message.clone());
+                Place::Held
+            }
+            State::Connecting => Place::Full,
+        }
     }
 
     pub(super) fn link(&self) -> Option<Arc<Link>> {
@@ -74,15 +157,18 @@ impl Shared {
         self.unsent.store(bytes, Ordering::Release);
     }
 
-    /// Bytes accepted for sending that the last connection lost, or still has.
+    /// Bytes accepted for sending that the last connection lost, or that still wait.
     pub(super) fn unsent_bytes(&self) -> usize {
-        self.link().map_or_else(
-            || self.unsent.load(Ordering::Acquire),
-            |link| {
+        let standing = lock(&self.standing);
+        let mut bytes = standing.held.bytes();
+        match &standing.state {
+            State::Connected(link) => {
                 let traffic = link.traffic();
-                traffic.lost.bytes + traffic.queued.bytes
-            },
-        )
+                bytes += traffic.lost.bytes + traffic.queued.bytes;
+            }
+            State::Connecting | State::Closed => bytes += self.unsent.load(Ordering::Acquire),
+        }
+        bytes
     }
 
     pub(super) fn info(&self) -> SocketInfo {

@@ -1,4 +1,4 @@
-//! Whom a client connects to: an address, or a name that is looked up at each try.
+//! Whom a client connects to: addresses, or a name that is looked up at each try.
 
 use std::fmt;
 use std::io;
@@ -6,16 +6,23 @@ use std::net::{IpAddr, SocketAddr};
 
 use ports_core::Endpoint;
 
-/// Whom a client connects to. A name is looked up at each try, and its addresses are tried in turn.
+/// Whom a client connects to: an address, several that stand for one server, or a name, which is
+/// looked up at each try.
+///
+/// Several addresses race (happy eyeballs, RFC 8305): they are tried in their order, families in
+/// turn; the next one begins a short delay after the last, or as soon as that one fails, and the
+/// first that connects wins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     place: Place,
     source: Option<IpAddr>,
+    interface: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Address(SocketAddr),
+    Addresses(Vec<SocketAddr>),
     Name(String, u16),
     /// What should be `host:port`, as given.
     Text(String),
@@ -26,11 +33,17 @@ impl Target {
     pub(super) async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match &self.place {
             Place::Address(address) => Ok(vec![*address]),
+            Place::Addresses(addresses) => Ok(addresses.clone()),
             Place::Name(host, port) => {
                 Ok(tokio::net::lookup_host((host.as_str(), *port)).await?.collect())
             }
             Place::Text(text) => Ok(tokio::net::lookup_host(text).await?.collect()),
         }
+    }
+
+    /// The interface that came with it.
+    pub(super) fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
     }
 
     /// The source address that came with it.
@@ -43,15 +56,41 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Address(address) => fmt::Display::fmt(address, f),
+            Place::Addresses(addresses) => {
+                for (place, address) in addresses.iter().enumerate() {
+                    write!(f, "{}{address}", if place == 0 { "" } else { "," })?;
+                }
+                Ok(())
+            }
             Place::Name(host, port) => write!(f, "{host}:{port}"),
             Place::Text(text) => f.write_str(text),
         }
     }
 }
 
+impl From<Place> for Target {
+    fn from(place: Place) -> Self {
+        Self { place, source: None, interface: None }
+    }
+}
+
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
-        Self { place: Place::Address(address), source: None }
+        Place::Address(address).into()
+    }
+}
+
+/// Addresses of one server, the preferred one first.
+impl From<Vec<SocketAddr>> for Target {
+    fn from(addresses: Vec<SocketAddr>) -> Self {
+        Place::Addresses(addresses).into()
+    }
+}
+
+/// Addresses of one server, the preferred one first.
+impl From<&[SocketAddr]> for Target {
+    fn from(addresses: &[SocketAddr]) -> Self {
+        addresses.to_vec().into()
     }
 }
 
@@ -65,11 +104,10 @@ impl From<&str> for Target {
 /// `host:port`; checked when it is first looked up.
 impl From<String> for Target {
     fn from(text: String) -> Self {
-        let place = match text.parse() {
-            Ok(address) => Place::Address(address),
-            Err(_) => Place::Text(text),
-        };
-        Self { place, source: None }
+        match text.parse() {
+            Ok(address) => Place::Address(address).into(),
+            Err(_) => Place::Text(text).into(),
+        }
     }
 }
 
@@ -77,12 +115,12 @@ impl From<(&str, u16)> for Target {
     fn from((host, port): (&str, u16)) -> Self {
         match host.parse::<IpAddr>() {
             Ok(address) => Self::from(SocketAddr::new(address, port)),
-            Err(_) => Self { place: Place::Name(host.to_owned(), port), source: None },
+            Err(_) => Place::Name(host.to_owned(), port).into(),
         }
     }
 }
 
-/// Its host, port and source address. The scheme is the caller's affair.
+/// Its host, port, source address and interface. The scheme is the caller's affair.
 impl From<&Endpoint> for Target {
     fn from(endpoint: &Endpoint) -> Self {
         let port = endpoint.port().number();
@@ -91,11 +129,13 @@ impl From<&Endpoint> for Target {
             (None, Some(name)) => Place::Name(name.into_owned(), port),
             (None, None) => Place::Text(endpoint.to_string()),
         };
-        Self { place, source: endpoint.options().source() }
+        let options = endpoint.options();
+        let interface = options.interface().map(str::to_owned);
+        Self { place, source: options.source(), interface }
     }
 }
 
-/// Its host, port and source address. The scheme is the caller's affair.
+/// Its host, port, source address and interface. The scheme is the caller's affair.
 impl From<Endpoint> for Target {
     fn from(endpoint: Endpoint) -> Self {
         Self::from(&endpoint)
@@ -120,6 +160,11 @@ mod tests {
             assert_eq!(target.resolve().await.unwrap(), [address]);
         }
         assert_eq!(Target::from(endpoint).source(), Some("127.0.0.2".parse().unwrap()));
+        let endpoint: Endpoint = "tcp://127.0.0.1:80?iface=lo".parse().unwrap();
+        assert_eq!(Target::from(endpoint).interface(), Some("lo"));
+        let several = Target::from(vec![address, "[::1]:80".parse().unwrap()]);
+        assert_eq!(several.to_string(), "127.0.0.1:80,[::1]:80");
+        assert_eq!(several.resolve().await.unwrap().len(), 2);
         let endpoint: Endpoint = "tcp://example.test:80".parse().unwrap();
         assert_eq!(Target::from(endpoint).to_string(), "example.test:80");
     }

@@ -8,14 +8,9 @@ use crate::connection::Connection;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Discard;
 
-impl Discard {
-    const BUFFER: usize = 16 * 1024;
-}
-
 impl Handler for Discard {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        let mut buffer = vec![0; Self::BUFFER];
-        while connection.read(&mut buffer).await? > 0 {}
+        while !connection.read_chunk().await?.is_empty() {}
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Handler, HandlerError};
+use crate::chunk::Chunk;
 use crate::connection::Connection;
 
 /// Sends back what it receives, byte for byte (RFC 862).
@@ -16,7 +17,7 @@ pub struct Echo {
 
 impl Echo {
     /// The size of a read, and so of a write: 64 KiB.
-    pub const BUFFER: usize = 64 * 1024;
+    pub const BUFFER: usize = Chunk::SIZE;
 
     /// An echo without a prefix.
     pub const fn new() -> Self {
@@ -33,17 +34,16 @@ impl Echo {
 
 impl Handler for Echo {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        let mut buffer = vec![0; Self::BUFFER];
         let mut lines = LinePrefix::new(&self.prefix);
         loop {
-            let read = connection.read(&mut buffer).await?;
-            if read == 0 {
+            let chunk = connection.read_chunk().await?;
+            if chunk.is_empty() {
                 return Ok(());
             }
             if self.prefix.is_empty() {
-                connection.write_all(&buffer[..read]).await?;
+                connection.write_all(&chunk).await?;
             } else {
-                connection.write_all(lines.apply(&buffer[..read])).await?;
+                connection.write_all(lines.apply(&chunk)).await?;
             }
         }
     }

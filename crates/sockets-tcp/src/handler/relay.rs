@@ -19,9 +19,11 @@ use lines::{LONGEST_LINE, Lines};
 /// line waits for its end, up to [`LONGEST_LINE`](Self::LONGEST_LINE). The bytes are not looked at
 /// otherwise: they need not be text.
 ///
-/// How it meets a client that does not read is the server's slow policy. Under
-/// [`SlowPolicy::Block`](crate::SlowPolicy::Block) the one who sends is held up by the slowest of
-/// the others, and with it all who hear from it. When the server shuts down, no client's stream is
+/// How it meets a client that does not read is the server's slow policy. Where that drops or
+/// disconnects, nobody waits for anybody. Under [`SlowPolicy::Block`](crate::SlowPolicy::Block),
+/// the default, nothing is lost and the price is time: the one who sends is held up by the slowest
+/// of the others, and with it all who hear from it, for as long as the slowest takes anything at
+/// all, else until it is disconnected. When the server shuts down, no client's stream is
 /// ended before the bytes of all clients have been relayed.
 #[derive(Debug, Default)]
 pub struct Relay {
@@ -34,8 +36,6 @@ impl Relay {
     /// The longest line that is held back for its end, in bytes: 64 KiB. A longer one goes on in
     /// pieces, with the prefix before the first.
     pub const LONGEST_LINE: usize = LONGEST_LINE;
-
-    const BUFFER: usize = 64 * 1024;
 
     /// A relay without a prefix.
     pub fn new() -> Self {
@@ -52,20 +52,22 @@ impl Relay {
     async fn relay(&self, connection: &mut Connection) -> Result<(), HandlerError> {
         let _reading = Reading::begin(self);
         let mut lines = Lines::new(&self.prefix);
-        let mut buffer = vec![0; Self::BUFFER];
         loop {
-            let read = connection.read(&mut buffer).await?;
-            if self.prefix.is_empty() {
-                if read > 0 {
-                    connection.send_to_others(Bytes::copy_from_slice(&buffer[..read])).await;
-                }
+            let chunk = connection.read_chunk().await?;
+            let ended = chunk.is_empty();
+            let messages = if !self.prefix.is_empty() {
+                if ended { lines.end() } else { lines.take(&chunk) }
+            } else if !ended {
+                vec![Bytes::copy_from_slice(&chunk)]
             } else {
-                let messages = if read == 0 { lines.end() } else { lines.take(&buffer[..read]) };
-                for message in messages {
-                    connection.send_to_others(message).await;
-                }
+                Vec::new()
+            };
+            // Not held while the slow ones are waited for.
+            drop(chunk);
+            for message in messages {
+                connection.send_to_others(message).await;
             }
-            if read == 0 {
+            if ended {
                 return Ok(());
             }
         }

@@ -4,8 +4,6 @@ use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use socket2::SockRef;
-
 use super::receiving::remember;
 use super::sending::{End, Sending, wake_task};
 use super::{Closing, Link};
@@ -30,13 +28,24 @@ impl Link {
         for _ in 0..WRITES {
             let allowed = sending.turn.map_or(usize::MAX, |turn| turn.ahead);
             let Some(stream) = &sending.stream else { return Poll::Pending };
-            if sending.is_broken() || sending.outbox.is_empty() || allowed == 0 {
-                self.end_if_due(sending);
+            if sending.is_broken() {
                 return Poll::Pending;
+            }
+            let nothing_queued = sending.outbox.is_empty() || allowed == 0;
+            if nothing_queued {
+                if sending.end == End::Due && sending.is_idle() {
+                    stream.begin_end();
+                }
+                // What the stream itself still holds: in the turn of a `write_all`, that writes it.
+                if sending.turn.is_some() || !stream.has_unsent() {
+                    self.end_if_due(sending);
+                    return Poll::Pending;
+                }
             }
             let written = match stream.poll_write_ready(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => Err(error),
+                Poll::Ready(Ok(())) if nothing_queued => stream.try_flush().map(|()| 0),
                 Poll::Ready(Ok(())) => {
                     let mut slices = [IoSlice::new(&[]); GATHER];
                     let filled = sending.outbox.gather(&mut slices, allowed);
@@ -50,7 +59,7 @@ impl Link {
                         turn.ahead -= completed;
                     }
                     sending.line.serve(&mut sending.outbox);
-                    sending.sent(written);
+                    sending.took(written);
                     self.note_activity();
                     self.progress.notify_waiters();
                 }
@@ -67,13 +76,13 @@ impl Link {
 
     /// Sends the end of the stream behind the last byte; never behind bytes that are missing.
     fn end_if_due(&self, sending: &mut Sending) {
-        if sending.end != End::Due || sending.is_broken() || !sending.is_idle() {
+        if sending.end != End::Due || !sending.is_idle() {
             return;
         }
         sending.end = End::Sent;
         if let Some(stream) = &sending.stream {
             // It fails only where the peer is gone, and then there is none to tell.
-            let _ = SockRef::from(stream).shutdown(std::net::Shutdown::Write);
+            let _ = stream.end();
         }
         self.progress.notify_waiters();
     }

@@ -1,29 +1,15 @@
 //! The receiving direction of a connection, and how it is drained.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use socket2::SockRef;
 use stats::{ErrorKind, Inbound};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::Link;
 use crate::events::lock;
-
-/// Whether a read that returns fewer bytes than asked for says that the socket is empty, so that
-/// the readiness can be taken back without another system call. True of the edge-triggered
-/// pollers (epoll(7), kqueue), where a later arrival is a new edge.
-const SHORT_READ_IS_EMPTY: bool = cfg!(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "ios",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-));
+use crate::stream::Stream;
 
 /// How much is thrown away at once while waiting for the peer's end.
 const DISCARD: usize = 4096;
@@ -46,7 +32,7 @@ enum Phase {
 /// The receiving side's state.
 pub(super) struct Receiving {
     /// `None` once the connection is buried.
-    pub(super) stream: Option<Arc<TcpStream>>,
+    pub(super) stream: Option<Arc<Stream>>,
     inbound: Inbound,
     pub(super) bytes_in: u64,
     phase: Phase,
@@ -57,7 +43,7 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    pub(super) fn new(stream: Arc<TcpStream>, inbound: Inbound) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, inbound: Inbound) -> Self {
         Self {
             stream: Some(stream),
             inbound,
@@ -110,15 +96,13 @@ impl Link {
             return Poll::Ready(receiving.how_it_ended());
         };
         if receiving.phase == Phase::Draining {
-            // FIONREAD fails only on a closed descriptor, and then there is nothing to drain.
-            let left = rustix::io::ioctl_fionread(stream).unwrap_or(0);
-            receiving.phase = Phase::Left(usize::try_from(left).unwrap_or(usize::MAX));
+            receiving.phase = Phase::Left(stream.begin_drain());
         }
         let result = match receiving.phase {
             Phase::Ended => return Poll::Ready(receiving.how_it_ended()),
             Phase::Left(left) => {
                 let room = buffer.len().min(left);
-                let read = if room == 0 { Ok(0) } else { read_now(stream, &mut buffer[..room]) };
+                let read = if room == 0 { Ok(0) } else { stream.read_now(&mut buffer[..room]) };
                 match read {
                     Ok(read) => receiving.phase = Phase::Left(left - read),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -133,18 +117,11 @@ impl Link {
                 }
                 read
             }
-            Phase::Open | Phase::Draining => loop {
-                match stream.poll_read_ready(context) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(error)) => break Err(error),
-                    Poll::Pending => {
-                        remember(&mut receiving.reader, context);
-                        return Poll::Pending;
-                    }
-                }
-                match try_read(stream, buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => break result,
+            Phase::Open | Phase::Draining => match stream.poll_read(context, buffer) {
+                Poll::Ready(result) => result,
+                Poll::Pending => {
+                    remember(&mut receiving.reader, context);
+                    return Poll::Pending;
                 }
             },
         };
@@ -168,6 +145,23 @@ impl Link {
                 self.note_read_failure(guard, &error);
                 Poll::Ready(Err(error))
             }
+        }
+    }
+
+    /// Whether the peer has sent anything, read or not, or has come to its end.
+    fn has_heard(&self) -> bool {
+        let receiving = lock(&self.receiving);
+        let unread = |stream: &Arc<Stream>| rustix::io::ioctl_fionread(stream.tcp()).unwrap_or(0);
+        receiving.bytes_in > 0
+            || receiving.phase == Phase::Ended
+            || receiving.stream.as_ref().is_some_and(|stream| unread(stream) > 0)
+    }
+
+    /// Resolves where the peer has sent nothing for `timeout` since the connection was made.
+    pub(crate) async fn silent(&self, timeout: Duration) {
+        tokio::time::sleep(timeout.saturating_sub(self.age())).await;
+        if self.has_heard() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -238,10 +232,8 @@ impl Link {
         }
         let mut scratch = [0; DISCARD];
         for _ in 0..DISCARDS {
-            let result = match stream.poll_read_ready(context) {
-                Poll::Ready(Ok(())) => try_read(stream, &mut scratch),
-                Poll::Ready(Err(error)) => Err(error),
-                Poll::Pending => return Poll::Pending,
+            let Poll::Ready(result) = stream.poll_read(context, &mut scratch) else {
+                return Poll::Pending;
             };
             match result {
                 Ok(0) => {
@@ -253,7 +245,6 @@ impl Link {
                     receiving.inbound.received(read);
                     receiving.bytes_in += read as u64;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
                     self.note_read_failure(guard, &error);
                     return Poll::Ready(());
@@ -263,24 +254,6 @@ impl Link {
         context.waker().wake_by_ref();
         Poll::Pending
     }
-}
-
-fn read_now(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    (&*SockRef::from(stream)).read(buffer)
-}
-
-/// One read; takes the readiness back where it shows that the socket is empty.
-fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut short = None;
-    let result = stream.try_io(Interest::READABLE, || {
-        let read = read_now(stream, buffer)?;
-        if SHORT_READ_IS_EMPTY && (1..buffer.len()).contains(&read) {
-            short = Some(read);
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(read)
-    });
-    short.map_or(result, Ok)
 }
 
 /// Keeps the waker to wake, without cloning the one that is kept already.

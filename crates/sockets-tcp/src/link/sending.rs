@@ -1,18 +1,19 @@
 //! The sending direction of a connection: whose turn it is, what waits, what was lost.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 
 use bytes::Bytes;
 use stats::{ErrorKind, Outbound};
-use tokio::net::TcpStream;
 
 use super::line::Line;
 use super::writing::Turn;
 use super::{Closing, Link};
 use crate::events::lock;
 use crate::outbox::{Loss, Outbox};
+use crate::stream::Stream;
 
 /// What became of a message that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +40,21 @@ pub(super) enum End {
 /// The sending side's state.
 pub(super) struct Sending {
     /// `None` once the connection is buried.
-    pub(super) stream: Option<Arc<TcpStream>>,
+    pub(super) stream: Option<Arc<Stream>>,
     pub(super) outbox: Outbox,
     /// Who waits for room. Where anyone does, the outbox is not empty.
     pub(super) line: Line,
     outbound: Outbound,
     pub(super) turn: Option<Turn>,
+    /// Bytes that the stream took: those in flight in it are not with the kernel yet.
+    taken: u64,
+    /// Bytes that the kernel took.
     pub(super) bytes_out: u64,
     /// Missing from the stream: lost with the connection, or with a `write_all` that was given up
     /// in its middle.
     pub(super) lost: Loss,
+    /// Whole messages that the next connection is to send; `None` where there is no next one.
+    pub(super) kept: Option<VecDeque<Bytes>>,
     /// Never part of the stream: dropped under the slow policy, or given up before its beginning.
     pub(super) dropped: Loss,
     /// Bytes are missing from the stream, and nothing may follow them.
@@ -62,15 +68,17 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(stream: Arc<TcpStream>, outbox: Outbox, outbound: Outbound) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, outbox: Outbox, outbound: Outbound) -> Self {
         Self {
             stream: Some(stream),
             outbox,
             line: Line::default(),
             outbound,
             turn: None,
+            taken: 0,
             bytes_out: 0,
             lost: Loss::default(),
+            kept: None,
             dropped: Loss::default(),
             truncated: false,
             closing: None,
@@ -86,6 +94,7 @@ impl Sending {
         if let Some(turn) = self.turn {
             queued += Loss::message(turn.remaining);
         }
+        queued += self.in_flight();
         queued
     }
 
@@ -95,9 +104,36 @@ impl Sending {
         self.lose_all()
     }
 
-    pub(super) fn sent(&mut self, bytes: usize) {
-        self.outbound.sent(bytes);
-        self.bytes_out += bytes as u64;
+    /// Notes that the stream took so many bytes, and counts those that went on to the kernel.
+    pub(super) fn took(&mut self, bytes: usize) {
+        self.taken += bytes as u64;
+        let waiting = self.stream.as_ref().map_or(0, |stream| stream.in_flight());
+        let sent = self.taken.saturating_sub(waiting as u64).saturating_sub(self.bytes_out);
+        if sent > 0 {
+            self.outbound.sent(sent as usize);
+            self.bytes_out += sent;
+        }
+    }
+
+    /// What the stream took and the kernel did not: of several messages maybe, counted as one.
+    fn in_flight(&self) -> Loss {
+        match self.taken - self.bytes_out {
+            0 => Loss::default(),
+            bytes => Loss::message(bytes as usize),
+        }
+    }
+
+    /// How many bytes the peer took. Where the kernel does not say what was acknowledged: how many
+    /// the kernel took, which moves in larger and rarer steps.
+    pub(super) fn taken_by_peer(&self) -> u64 {
+        #[cfg(target_os = "linux")]
+        if let Some(stream) = &self.stream
+            && let Ok(info) = sockets_sys::tcp_info(stream.tcp())
+            && let Some(acked) = info.bytes_acked
+        {
+            return acked;
+        }
+        self.bytes_out
     }
 
     pub(super) fn drop_whole(&mut self, loss: Loss) {
@@ -109,12 +145,30 @@ impl Sending {
 
     /// Drops all that waits, in a way that the peer will notice; says what it was.
     pub(super) fn lose_all(&mut self) -> Loss {
-        let mut loss = self.outbox.clear();
+        let mut loss = match &mut self.kept {
+            None => self.outbox.clear(),
+            Some(kept) => {
+                let loss = self.outbox.clear_into(kept);
+                self.truncated |= !kept.is_empty();
+                loss
+            }
+        };
+        loss += self.in_flight();
+        self.taken = self.bytes_out;
         if let Some(turn) = self.turn.take() {
             loss += Loss::message(turn.remaining);
         }
         self.lose(loss);
         self.line.refuse_all();
+        loss
+    }
+
+    /// See [`Link::lose_kept`].
+    pub(super) fn lose_kept(&mut self) -> Loss {
+        let kept = self.kept.take().unwrap_or_default();
+        let bytes = kept.iter().map(Bytes::len).sum();
+        let loss = Loss { messages: kept.len(), bytes };
+        self.lose(loss);
         loss
     }
 
@@ -142,6 +196,11 @@ impl Sending {
     pub(super) fn error(&self) -> Option<io::Error> {
         let closed = self.end != End::Open || self.closing.is_some();
         self.broken().or_else(|| closed.then(|| io::ErrorKind::BrokenPipe.into()))
+    }
+
+    /// Whether the stream holds anything that the kernel is still to take.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.has_unsent())
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -183,15 +242,16 @@ impl Link {
                     return (Offer::Gone, false);
                 }
             };
+            let unsent = stream.has_unsent();
             if written > 0 {
-                sending.sent(written);
+                sending.took(written);
                 self.note_activity();
             }
             let rest = written < message.len();
             if rest {
-                sending.outbox.push_rest(message.slice(written..), written > 0);
+                sending.outbox.push_rest(message.slice(written..), written);
             }
-            return (Offer::Accepted { dropped: 0 }, rest);
+            return (Offer::Accepted { dropped: 0 }, rest || unsent);
         }
         // With something queued before, the task is awake to the socket already.
         let was_empty = sending.outbox.is_empty();
@@ -256,8 +316,10 @@ impl Link {
 
     fn fail_locked(&self, sending: &mut Sending, kind: io::ErrorKind) {
         sending.failed = Some(kind);
+        let cut = sending.outbox.cut();
         let loss = sending.lose_all();
         self.progress.notify_waiters();
+        self.observer.cut(cut);
         self.observer.dropped(loss);
     }
 }

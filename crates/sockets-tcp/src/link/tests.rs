@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream as StdStream};
 
 use ports_core::Transport;
 use stats::{Role, SocketStats};
+use tokio::net::TcpStream;
 
 use super::*;
 use crate::events::Publisher;

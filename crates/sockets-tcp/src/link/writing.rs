@@ -38,6 +38,9 @@ impl Link {
                 written = self.write_directly(&mut sending, data)?;
             }
             if written == data.len() {
+                if sending.has_unsent() {
+                    wake_task(sending);
+                }
                 return Ok(());
             }
             let ahead = sending.outbox.len();
@@ -94,7 +97,7 @@ impl Link {
         let Some(stream) = &sending.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         match stream.try_write(data) {
             Ok(written) => {
-                sending.sent(written);
+                sending.took(written);
                 self.note_activity();
                 Ok(written)
             }

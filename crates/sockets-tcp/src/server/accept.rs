@@ -5,107 +5,102 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use ports_core::{FiveTuple, Transport};
+use ports_core::Transport;
 use rustix::io::Errno;
-use stats::{ErrorKind, Recorder, Role};
+use stats::{ErrorKind, Role};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bind::Listener;
 use super::clients::Clients;
-use super::{ClientId, ServerEvent};
-use crate::close_reason::CloseReason;
-use crate::connection::Connection;
-use crate::drive::{Ended, Patience, drive};
+use super::serve::{Arrival, Service, reset};
+use super::shortage::{Reserve, Shortage};
+use super::{Refusal, ServerEvent};
 use crate::failure::{Failure, Operation};
 use crate::handler::Handler;
-use crate::link::Link;
-use crate::observer::Observer;
-use crate::outbox::QueueLimits;
 
-/// The first pause after `accept` failed for want of resources; it doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// The longest pause: how late the server may notice that resources are back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How many clients are refused between two pauses of a shortage: it bounds the work, and who is
+/// beyond it waits for the next one.
+const REFUSALS: usize = 64;
 
-/// What every connection of a server is set up with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ConnectionSettings {
-    pub(super) limits: QueueLimits,
-    pub(super) patience: Patience,
-    pub(super) no_delay: bool,
-}
-
-/// The accepting task's own things.
-pub(super) struct Acceptor<H> {
-    pub(super) listeners: Vec<Listener>,
-    pub(super) handler: Arc<H>,
+/// The end of a server's accepting, which the last of its accepting tasks comes to: the ports are
+/// released. With the last connection, and however the tasks end, the events end.
+pub(super) struct Ending {
     pub(super) clients: Arc<Clients>,
-    pub(super) settings: ConnectionSettings,
     pub(super) connections: TaskTracker,
     pub(super) released: CancellationToken,
 }
 
-impl<H> Acceptor<H> {
-    fn release(&mut self) {
-        self.listeners.clear();
+impl Ending {
+    fn release(&self) {
         self.released.cancel();
         self.connections.close();
     }
 }
 
-/// However its task ends, with its runtime too: the ports are released, and the events end.
-impl<H> Drop for Acceptor<H> {
+/// However the task ends, with its runtime too.
+impl Drop for Ending {
     fn drop(&mut self) {
         self.release();
         self.clients.publisher().close(ServerEvent::Closed);
     }
 }
 
+/// One accepting task's own things. Its listeners go before its share of the ending.
+pub(super) struct Acceptor<H> {
+    pub(super) listeners: Vec<Listener>,
+    pub(super) reserve: Reserve,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) service: Arc<Service<H>>,
+    pub(super) ending: Arc<Ending>,
+}
+
 impl<H: Handler> Acceptor<H> {
-    /// Accepts until the server stops; ends when the last connection has.
+    /// Accepts until the server stops; the last of several ends when the last connection has.
     pub(super) async fn run(mut self) {
-        let permits = Arc::new(Semaphore::new(self.clients.max_connections()));
-        let stopping = self.clients.stopping().clone();
-        stopping.run_until_cancelled(self.accept_all(&permits)).await;
-        self.release();
-        self.connections.wait().await;
+        let clients = Arc::clone(&self.service.clients);
+        clients.stopping().run_until_cancelled(self.accept_all()).await;
+        if clients.is_draining() {
+            self.accept_the_rest();
+        }
+        self.listeners.clear();
+        if let Some(ending) = Arc::into_inner(self.ending) {
+            ending.release();
+            ending.connections.wait().await;
+        }
     }
 
-    async fn accept_all(&self, permits: &Arc<Semaphore>) {
-        let (mut turn, mut pause) = (0, None);
+    async fn accept_all(&mut self) {
+        let (mut turn, mut shortage) = (0, None);
         loop {
             // The permit comes first: a connection that cannot be served stays in the backlog.
             // The semaphore is never closed.
-            let Ok(permit) = Arc::clone(permits).acquire_owned().await else { return };
-            loop {
+            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
+            let mut permit = Some(permit);
+            while let Some(held) = permit.take() {
                 turn = (turn + 1) % self.listeners.len();
                 match poll_fn(|context| self.poll_accept(turn, context)).await {
                     Ok((stream, peer)) => {
-                        pause = None;
-                        self.serve(stream, peer, permit);
-                        break;
+                        self.note_end_of(shortage.take());
+                        permit = self.admit(stream, peer, held);
                     }
                     Err(error) => {
-                        self.clients.stats().error(Transport::Tcp, Role::Server, ErrorKind::Accept);
+                        permit = Some(held);
+                        let stats = self.service.clients.stats();
+                        stats.error(Transport::Tcp, Role::Server, ErrorKind::Accept);
                         if concerns_one_connection(&error) {
                             tracing::debug!(%error, "a connection was gone before it was accepted");
                             continue;
                         }
-                        if pause.is_none() {
-                            tracing::warn!(%error, "accept failed; pausing");
-                            let failure = Failure::of_io(Operation::Accept, &error);
-                            let event = ServerEvent::Error { client: None, failure };
-                            self.clients.publisher().publish(event);
+                        let shortage = shortage.get_or_insert_with(|| self.begin_shortage(&error));
+                        if is_lack_of_descriptors(&error) && shortage.is_long(Instant::now()) {
+                            shortage.refused += self.refuse_waiting().await;
                         }
-                        let length = pause.map_or(FIRST_PAUSE, |last: Duration| last * 2);
-                        let length = length.min(LONGEST_PAUSE);
-                        pause = Some(length);
-                        tokio::time::sleep(length).await;
+                        tokio::time::sleep(shortage.next_pause()).await;
                     }
                 }
             }
@@ -127,92 +122,94 @@ impl<H: Handler> Acceptor<H> {
             .unwrap_or(Poll::Pending)
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    /// Gives the connection its task, or closes it and gives the permit back.
+    fn admit(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<OwnedSemaphorePermit> {
+        let Ok(place) = self.service.admission.enter(peer.ip()) else {
+            reset(stream);
+            self.service.clients.refused(peer, Refusal::AddressLimit);
+            return Some(permit);
+        };
         let local = match stream.local_addr() {
             Ok(local) => local,
             Err(error) => {
                 tracing::debug!(%peer, %error, "an accepted connection has no address");
-                return;
+                return Some(permit);
             }
         };
-        if self.settings.no_delay
-            && let Err(error) = stream.set_nodelay(true)
-        {
-            // Some systems refuse options on a connection that is already reset; reading tells.
-            tracing::debug!(%peer, %error, "TCP_NODELAY was refused");
+        Service::begin(&self.service, Arrival { stream, peer, local, permit, place });
+        None
+    }
+
+    fn begin_shortage(&self, error: &io::Error) -> Shortage {
+        tracing::warn!(%error, "accept failed; pausing");
+        let failure = Failure::of_io(Operation::Accept, error);
+        let event = ServerEvent::Error { client: None, failure };
+        self.service.clients.publisher().publish(event);
+        Shortage::begin(Instant::now())
+    }
+
+    fn note_end_of(&self, shortage: Option<Shortage>) {
+        let Some(shortage) = shortage else { return };
+        let (refused, lasted) = (shortage.refused, shortage.lasted(Instant::now()));
+        tracing::info!(refused, ?lasted, "accepting again");
+        let event = ServerEvent::AcceptResumed { refused, lasted };
+        self.service.clients.publisher().publish(event);
+    }
+
+    /// Gives up the reserve to accept and reset some of those who wait; says how many.
+    async fn refuse_waiting(&mut self) -> u64 {
+        let mut refused = 0;
+        if self.reserve.give_up() {
+            for _ in 0..REFUSALS {
+                // Others of this process may have taken the descriptor: then there is an error.
+                let next = poll_fn(|context| Poll::Ready(self.poll_accept(0, context))).await;
+                match next {
+                    Poll::Ready(Ok((stream, _))) => {
+                        reset(stream);
+                        refused += 1;
+                    }
+                    Poll::Ready(Err(error)) if concerns_one_connection(&error) => {}
+                    Poll::Ready(Err(_)) | Poll::Pending => break,
+                }
+            }
         }
-        let clients = Arc::clone(&self.clients);
-        let client = clients.next_id();
-        let tuple = FiveTuple::new(Transport::Tcp, local, peer);
-        let mut recorder = clients.stats().open(Transport::Tcp, Role::Server, tuple);
-        let link = Arc::new(Link::new(
-            stream,
-            tuple,
-            Observer::Server(client, clients.publisher().clone()),
-            self.settings.limits,
-            recorder.split(),
-            self.settings.patience.idle.is_some(),
-        ));
-        clients.insert(client, &link);
-        clients.publisher().publish(ServerEvent::Connected { client, peer });
-        let recorder = Some(recorder);
-        let served = Served { clients, client, link, recorder, _permit: permit };
-        self.connections.spawn(served.run(Arc::clone(&self.handler), self.settings.patience));
+        self.reserve.restore();
+        self.service.clients.count_refused(refused);
+        refused
+    }
+
+    /// The server is to drain: who waits in the backlog has connected, and may have sent. Those
+    /// for whom there is a place are drained with the others; the rest is reset, and said so.
+    fn accept_the_rest(&mut self) {
+        for listener in std::mem::take(&mut self.listeners) {
+            for (stream, peer) in listener.into_waiting() {
+                let permit = Arc::clone(&self.permits).try_acquire_owned();
+                match permit {
+                    Ok(permit) if !self.service.has_handshake() => {
+                        drop(self.admit(stream, peer, permit));
+                    }
+                    _ => {
+                        reset(stream);
+                        self.service.clients.refused(peer, Refusal::Shutdown);
+                    }
+                }
+            }
+        }
     }
 }
 
-/// One accepted connection and all that belongs to it.
-struct Served {
-    clients: Arc<Clients>,
-    client: ClientId,
-    link: Arc<Link>,
-    /// `None` once the end is noted.
-    recorder: Option<Recorder>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Served {
-    async fn run<H: Handler>(mut self, handler: Arc<H>, patience: Patience) {
-        let clients = Arc::clone(&self.clients);
-        let connection = Connection::new(Arc::clone(&self.link), self.client, clients);
-        // Lazily, so that a panic of `handle` itself happens where it is caught.
-        let handling = async { handler.handle(connection).await };
-        let ended = drive(&self.link, handling, patience).await;
-        self.note_end(&ended);
-    }
-
-    fn note_end(&mut self, ended: &Ended) {
-        let Some(recorder) = self.recorder.take() else { return };
-        let Self { clients, client, link, .. } = &*self;
-        clients.remove(*client, link, ended);
-        if ended.reason.is_handlers_failure() {
-            recorder.error(ErrorKind::Handler);
-        }
-        recorder.close(ended.reason.counted_as());
-        clients.publisher().publish(ServerEvent::Disconnected {
-            client: *client,
-            peer: link.tuple().remote,
-            reason: ended.reason,
-            bytes_in: ended.traffic.bytes_in,
-            bytes_out: ended.traffic.bytes_out,
-        });
-    }
-}
-
-/// A connection whose task is dropped, with its runtime, ends in the books as well.
-impl Drop for Served {
-    fn drop(&mut self) {
-        if self.recorder.is_some() {
-            self.link.bury();
-            let traffic = self.link.traffic();
-            self.note_end(&Ended { reason: CloseReason::Shutdown, aborted: true, traffic });
-        }
-    }
+fn is_lack_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Whether `accept` failed for the one connection it was about to return, so that the next may well
 /// succeed: accept(2), "Error handling". Anything else is a lack of resources, and waits.
-fn concerns_one_connection(error: &io::Error) -> bool {
+pub(super) fn concerns_one_connection(error: &io::Error) -> bool {
     #[cfg(target_os = "linux")]
     const PENDING_ERRORS: &[Errno] = &[Errno::NONET, Errno::PROTO];
     #[cfg(not(target_os = "linux"))]

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ports_core::{ClaimAddress, ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+
+use super::accept::concerns_one_connection;
 
 /// How often the kernel is asked for another port where the one it chose is claimed by a part of
 /// this program that has not bound it yet.
@@ -98,28 +101,45 @@ pub(super) struct Binding {
     pub(super) registry: Option<PortRegistry>,
     pub(super) owner: String,
     pub(super) backlog: i32,
+    /// `[::]` takes IPv4 too.
+    pub(super) dual_stack: bool,
+    /// How many sockets listen on each address.
+    pub(super) sockets: usize,
 }
 
-/// A listening socket and its claim, which live and die together.
+/// A socket, where it listens, and the claim of its port.
+type Bound = (StdListener, SocketAddr, Option<PortClaim>);
+
+/// A listening socket and the claim of its port, which live and die together; several sockets on
+/// one address share the claim.
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: TcpListener,
     local: SocketAddr,
-    _claim: Option<PortClaim>,
+    backlog: usize,
+    _claim: Option<Arc<PortClaim>>,
 }
 
 impl Listener {
-    pub(super) fn open(place: Place, binding: &Binding) -> Result<Self, BindError> {
-        match place {
-            Place::Address(address) if address.port() == 0 => Self::bind_any(address, binding),
-            Place::Address(address) => Self::bind_exact(address, binding),
+    /// All the sockets of one place, at least one.
+    pub(super) fn open(place: Place, binding: &Binding) -> Result<Vec<Self>, BindError> {
+        let (socket, local, claim) = match place {
+            Place::Address(address) if address.port() == 0 => Self::bind_any(address, binding)?,
+            Place::Address(address) => Self::bind_exact(address, binding)?,
             Place::Bound(socket) => {
                 let local = socket.local_addr().map_err(|source| BindError::Listener { source })?;
                 let address = claim_address(&socket, local);
-                let claim = adopt(address, local, binding)?;
-                Self::new(socket, local, claim)
+                let claim = adopt(address, local, binding)?.map(Arc::new);
+                return Ok(vec![Self::new(socket, local, claim, binding)?]);
             }
+        };
+        let claim = claim.map(Arc::new);
+        let mut listeners = vec![Self::new(socket, local, claim.clone(), binding)?];
+        while listeners.len() < binding.sockets {
+            let (socket, local) = listen(local, binding)?;
+            listeners.push(Self::new(socket, local, claim.clone(), binding)?);
         }
+        Ok(listeners)
     }
 
     pub(super) fn local(&self) -> SocketAddr {
@@ -134,7 +154,7 @@ impl Listener {
     }
 
     /// Claims first, so that two parts of this program never race for one port.
-    fn bind_exact(address: SocketAddr, binding: &Binding) -> Result<Self, BindError> {
+    fn bind_exact(address: SocketAddr, binding: &Binding) -> Result<Bound, BindError> {
         let claim = binding
             .registry
             .as_ref()
@@ -142,38 +162,38 @@ impl Listener {
                 // A mark may be stale; the bind below finds out.
                 let request = ClaimRequest::new(Transport::Tcp)
                     .exact(address.port())
-                    .address(address)
+                    .address(binding.claim_address(address))
                     .owner(binding.owner.clone())
                     .ignore_foreign();
                 registry.claim(&request).map_err(|source| BindError::Claim { address, source })
             })
             .transpose()?;
-        let bound = listen(address, binding.backlog);
+        let bound = listen(address, binding);
         if let Some(registry) = &binding.registry {
-            let port = address.port();
+            let (held, port) = (binding.claim_address(address), address.port());
             match &bound {
                 Ok(_) => {
-                    registry.clear_foreign(Transport::Tcp, address, port);
+                    registry.clear_foreign(Transport::Tcp, held, port);
                 }
                 Err(BindError::AddressInUse { .. }) => {
-                    registry.mark_foreign(Transport::Tcp, address, port);
+                    registry.mark_foreign(Transport::Tcp, held, port);
                 }
                 Err(_) => {}
             }
         }
         let (socket, local) = bound?;
-        Self::new(socket, local, claim)
+        Ok((socket, local, claim))
     }
 
     /// Binds first: the port is the kernel's choice.
-    fn bind_any(address: SocketAddr, binding: &Binding) -> Result<Self, BindError> {
+    fn bind_any(address: SocketAddr, binding: &Binding) -> Result<Bound, BindError> {
         // Sockets whose port was refused stay open until the end, so that the kernel does not
         // choose the same port again.
         let mut refused = Vec::new();
         loop {
-            let (socket, local) = listen(address, binding.backlog)?;
-            match adopt(local.into(), local, binding) {
-                Ok(claim) => return Self::new(socket, local, claim),
+            let (socket, local) = listen(address, binding)?;
+            match adopt(binding.claim_address(local), local, binding) {
+                Ok(claim) => return Ok((socket, local, claim)),
                 Err(BindError::Claim { source: ClaimError::Held { .. }, .. })
                     if refused.len() < CHOICES =>
                 {
@@ -187,13 +207,55 @@ impl Listener {
     fn new(
         socket: StdListener,
         local: SocketAddr,
-        claim: Option<PortClaim>,
+        claim: Option<Arc<PortClaim>>,
+        binding: &Binding,
     ) -> Result<Self, BindError> {
         let socket = socket
             .set_nonblocking(true)
             .and_then(|()| TcpListener::from_std(socket))
             .map_err(|source| BindError::of_io("listen on", local, source))?;
-        Ok(Self { socket, local, _claim: claim })
+        let backlog = usize::try_from(binding.backlog).unwrap_or_default().max(1);
+        Ok(Self { socket, local, backlog, _claim: claim })
+    }
+
+    /// Closes the socket behind those who wait in its backlog: they come first. No more come than
+    /// the backlog is long, however fast others connect.
+    pub(super) fn into_waiting(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+        let Self { socket, backlog, _claim: claim, .. } = self;
+        // It fails only where the runtime is going, and then nobody can be served.
+        let socket = socket.into_std().ok();
+        let mut left = backlog.saturating_add(1);
+        std::iter::from_fn(move || {
+            // Held as long as the socket is bound.
+            let _held = &claim;
+            let socket = socket.as_ref()?;
+            while left > 0 {
+                left -= 1;
+                match socket.accept() {
+                    Ok((stream, peer)) => {
+                        let stream =
+                            stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                        if let Ok(stream) = stream {
+                            return Some((stream, peer));
+                        }
+                    }
+                    Err(error) if concerns_one_connection(&error) => {}
+                    Err(_) => return None,
+                }
+            }
+            None
+        })
+    }
+}
+
+impl Binding {
+    /// What a socket on this address holds.
+    fn claim_address(&self, address: SocketAddr) -> ClaimAddress {
+        if address.is_ipv6() && address.ip().is_unspecified() && !self.dual_stack {
+            ClaimAddress::ipv6_only()
+        } else {
+            address.into()
+        }
     }
 }
 
@@ -219,21 +281,25 @@ fn claim_address(socket: &StdListener, local: SocketAddr) -> ClaimAddress {
     }
 }
 
-/// socket, bind, listen. `[::]` takes IPv4 too, whatever the system's default is.
-fn listen(address: SocketAddr, backlog: i32) -> Result<(StdListener, SocketAddr), BindError> {
+/// socket, bind, listen. Whether `[::]` takes IPv4 too is said, whatever the system's default is.
+fn listen(address: SocketAddr, binding: &Binding) -> Result<(StdListener, SocketAddr), BindError> {
     let failed =
         |operation: &'static str| move |source| BindError::of_io(operation, address, source);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
         .map_err(failed("open a socket for"))?;
     if address.is_ipv6() && address.ip().is_unspecified() {
-        socket.set_only_v6(false).map_err(failed("set IPV6_V6ONLY for"))?;
+        socket.set_only_v6(!binding.dual_stack).map_err(failed("set IPV6_V6ONLY for"))?;
     }
     // On Unix this lets a server restart while connections of its predecessor are in TIME-WAIT; on
     // Windows it would let two servers share a port.
     #[cfg(unix)]
     socket.set_reuse_address(true).map_err(failed("set SO_REUSEADDR for"))?;
+    #[cfg(unix)]
+    if binding.sockets > 1 {
+        socket.set_reuse_port(true).map_err(failed("set SO_REUSEPORT for"))?;
+    }
     socket.bind(&address.into()).map_err(failed("bind"))?;
-    socket.listen(backlog).map_err(failed("listen on"))?;
+    socket.listen(binding.backlog).map_err(failed("listen on"))?;
     let socket = StdListener::from(socket);
     let local = socket.local_addr().map_err(failed("read the address of"))?;
     Ok((socket, local))

@@ -1,37 +1,37 @@
 //! The settings of a server, with their defaults.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
+#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::Duration;
 
-use ports_core::{PortRegistry, Transport};
-use stats::{ErrorKind, Role, SocketStats};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use ports_core::PortRegistry;
+use stats::SocketStats;
 
-use super::accept::{Acceptor, ConnectionSettings};
-use super::bind::{Binding, Listener, Place};
-use super::{BindError, Clients, ServerEvent, SlowPolicy, TcpServer};
+use super::SlowPolicy;
+use super::bind::{Binding, Place};
+#[cfg(feature = "tls")]
+use super::handshake::Handshake;
+use super::serve::ConnectionSettings;
 use crate::drive::Patience;
-use crate::events::Publisher;
 use crate::handler::{Discard, Handler};
+use crate::options::{Keepalive, SocketOptions};
 use crate::outbox::QueueLimits;
 
-/// Sets up a [`TcpServer`].
+/// Sets up a [`TcpServer`](crate::TcpServer).
 #[derive(Debug)]
 #[must_use = "nothing listens before `start`"]
 pub struct TcpServerBuilder<H> {
-    places: Vec<Place>,
-    handler: H,
-    binding: Binding,
-    stats: Option<SocketStats>,
-    max_connections: usize,
-    patience: Patience,
-    limits: QueueLimits,
-    slow: SlowPolicy,
-    event_capacity: usize,
-    early_data_events: bool,
-    no_delay: bool,
+    pub(super) places: Vec<Place>,
+    pub(super) handler: H,
+    pub(super) binding: Binding,
+    pub(super) stats: Option<SocketStats>,
+    pub(super) max_connections: usize,
+    pub(super) max_connections_per_address: Option<usize>,
+    pub(super) settings: ConnectionSettings,
+    pub(super) slow: SlowPolicy,
+    pub(super) event_capacity: usize,
+    pub(super) early_data_events: bool,
 }
 
 impl TcpServerBuilder<Discard> {
@@ -50,6 +50,11 @@ impl TcpServerBuilder<Discard> {
     pub const DEFAULT_BACKLOG: u32 = 1024;
     /// How long a connection that has come to its end may stand still, unless set: 2 s.
     pub const DEFAULT_LINGER: Duration = Duration::from_secs(2);
+    /// How long a TLS handshake may take, unless set: 10 s.
+    #[cfg(feature = "tls")]
+    pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The most sockets that listen on one address: 64.
+    pub const MAX_ACCEPT_SOCKETS: usize = 64;
 
     pub(super) fn new() -> Self {
         Self {
@@ -59,31 +64,39 @@ impl TcpServerBuilder<Discard> {
                 registry: None,
                 owner: "tcp server".to_owned(),
                 backlog: backlog(Self::DEFAULT_BACKLOG),
+                dual_stack: true,
+                sockets: 1,
             },
             stats: None,
             max_connections: Self::DEFAULT_MAX_CONNECTIONS,
-            patience: Patience { idle: None, linger: Self::DEFAULT_LINGER },
-            limits: QueueLimits {
-                bytes: Self::DEFAULT_QUEUE_BYTES,
-                messages: Self::DEFAULT_QUEUE_MESSAGES,
+            max_connections_per_address: None,
+            settings: ConnectionSettings {
+                limits: QueueLimits {
+                    bytes: Self::DEFAULT_QUEUE_BYTES,
+                    messages: Self::DEFAULT_QUEUE_MESSAGES,
+                },
+                patience: Patience { idle: None, first_byte: None, linger: Self::DEFAULT_LINGER },
+                options: SocketOptions::default(),
+                #[cfg(feature = "tls")]
+                handshake: Handshake { config: None, limit: Self::DEFAULT_HANDSHAKE_TIMEOUT },
             },
             slow: Self::DEFAULT_SLOW_POLICY,
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
             early_data_events: false,
-            no_delay: true,
         }
     }
 }
 
 impl<H: Handler> TcpServerBuilder<H> {
     /// Listens on this address; call it again for more. Port 0: the kernel chooses. `[::]` takes
-    /// IPv4 too.
+    /// IPv4 too, unless [`dual_stack`](Self::dual_stack) says otherwise.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.places.push(Place::Address(address));
         self
     }
 
-    /// Listens on this socket, which is bound and listening already.
+    /// Listens on this socket, which is bound and listening already: one's own, or one of
+    /// [`inherited_listeners`](crate::inherited_listeners).
     pub fn listener(mut self, listener: StdListener) -> Self {
         self.places.push(Place::Bound(listener));
         self
@@ -97,17 +110,16 @@ impl<H: Handler> TcpServerBuilder<H> {
             binding: self.binding,
             stats: self.stats,
             max_connections: self.max_connections,
-            patience: self.patience,
-            limits: self.limits,
+            max_connections_per_address: self.max_connections_per_address,
+            settings: self.settings,
             slow: self.slow,
             event_capacity: self.event_capacity,
             early_data_events: self.early_data_events,
-            no_delay: self.no_delay,
         }
     }
 
     /// Records to these statistics, a refused bind too. Default: its own, see
-    /// [`TcpServer::stats`].
+    /// [`TcpServer::stats`](crate::TcpServer::stats).
     pub fn stats(mut self, stats: SocketStats) -> Self {
         self.stats = Some(stats);
         self
@@ -132,9 +144,29 @@ impl<H: Handler> TcpServerBuilder<H> {
         self
     }
 
+    /// The most connections of one address at once, at least 1: of an IPv4 address (also where it
+    /// comes as `::ffff:a.b.c.d`), or of the first 64 bits of an IPv6 address, since whoever has one
+    /// of those can have them all; link-local addresses count one by one. One more is reset at
+    /// once, and told by [`ServerEvent::Refused`](crate::ServerEvent::Refused). Default: no limit but
+    /// [`max_connections`](Self::max_connections).
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.max_connections_per_address = Some(connections.max(1));
+        self
+    }
+
+    /// Ends a connection whose client sends nothing at all for so long after it connected, over TLS
+    /// after the handshake. Default: never.
+    ///
+    /// A client that sends a byte now and then is the handler's affair: only the handler knows what
+    /// a whole request is.
+    pub fn first_byte_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.patience.first_byte = Some(timeout);
+        self
+    }
+
     /// Ends a connection on which nothing moved in either direction for so long. Default: never.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.patience.idle = Some(timeout);
+        self.settings.patience.idle = Some(timeout);
         self
     }
 
@@ -144,21 +176,21 @@ impl<H: Handler> TcpServerBuilder<H> {
     /// The connection counts against the most clients until then. Default:
     /// [`DEFAULT_LINGER`](TcpServerBuilder::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {
-        self.patience.linger = linger;
+        self.settings.patience.linger = linger;
         self
     }
 
     /// The bound of each client's outbox in bytes, at least 1. Default:
     /// [`DEFAULT_QUEUE_BYTES`](TcpServerBuilder::DEFAULT_QUEUE_BYTES).
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes.max(1);
+        self.settings.limits.bytes = bytes.max(1);
         self
     }
 
     /// The bound of each client's outbox in messages, at least 1. Default:
     /// [`DEFAULT_QUEUE_MESSAGES`](TcpServerBuilder::DEFAULT_QUEUE_MESSAGES).
     pub fn queue_messages(mut self, messages: usize) -> Self {
-        self.limits.messages = messages.max(1);
+        self.settings.limits.messages = messages.max(1);
         self
     }
 
@@ -186,7 +218,87 @@ impl<H: Handler> TcpServerBuilder<H> {
 
     /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
     pub fn no_delay(mut self, no_delay: bool) -> Self {
-        self.no_delay = no_delay;
+        self.settings.options.no_delay = no_delay;
+        self
+    }
+
+    /// Has the kernel probe clients that are silent, so that one that is gone is noticed though
+    /// nothing is sent to it. Default: no.
+    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.settings.options.keepalive = Some(keepalive);
+        self
+    }
+
+    /// How long sent bytes, and keepalive probes, may stay unacknowledged before the kernel gives
+    /// the connection up (`TCP_USER_TIMEOUT`, RFC 5482); in milliseconds, at least one. Default: the
+    /// kernel's, on Linux some 15 minutes for bytes (`net.ipv4.tcp_retries2`).
+    #[cfg(target_os = "linux")]
+    pub fn user_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.options.user_timeout = Some(timeout);
+        self
+    }
+
+    /// Whether `[::]` takes IPv4 too, whatever the system's default (`net.ipv6.bindv6only`).
+    /// Default: yes.
+    pub fn dual_stack(mut self, dual_stack: bool) -> Self {
+        self.binding.dual_stack = dual_stack;
+        self
+    }
+
+    /// How many sockets listen on each address given to [`bind`](Self::bind), each with an accepting
+    /// task of its own; from 1 to [`MAX_ACCEPT_SOCKETS`](TcpServerBuilder::MAX_ACCEPT_SOCKETS).
+    /// Default: 1.
+    ///
+    /// With more than one (`SO_REUSEPORT`) the kernel spreads new connections over them by a hash,
+    /// so that accepting uses several processors: worth it from some 100,000 connections per second
+    /// up. Each has its own backlog. Any program of the same user may then listen on the same port.
+    #[cfg(unix)]
+    pub fn accept_sockets(mut self, sockets: usize) -> Self {
+        self.binding.sockets = sockets.clamp(1, TcpServerBuilder::<Discard>::MAX_ACCEPT_SOCKETS);
+        self
+    }
+
+    /// Serves over TLS: connections begin with a handshake, in their own tasks, and become clients
+    /// with its end. Which certificates and versions, whether clients need a certificate, says the
+    /// configuration.
+    ///
+    /// Reads and writes are of the data inside, and so are all counts of bytes. The end of each
+    /// direction is that of TLS (`close_notify`); a client that ends without it is taken for cut
+    /// short: [`CloseReason::TlsFailed`](crate::CloseReason::TlsFailed).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use sockets_tcp::rustls::ServerConfig;
+    /// use sockets_tcp::rustls::pki_types::PrivateKeyDer;
+    /// use sockets_tcp::{Echo, TcpServer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A certificate that nobody trusts; a real one comes from files.
+    /// let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    /// let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
+    /// let config = ServerConfig::builder()
+    ///     .with_no_client_auth()
+    ///     .with_single_cert(vec![made.cert.der().clone()], key)?;
+    ///
+    /// let builder = TcpServer::builder().bind("127.0.0.1:0".parse()?).handler(Echo::new());
+    /// let server = builder.tls(Arc::new(config)).start().await?;
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: Arc<tokio_rustls::rustls::ServerConfig>) -> Self {
+        self.settings.handshake.config = Some(config);
+        self
+    }
+
+    /// How long a TLS handshake may take. The connection counts against the most clients meanwhile.
+    /// Default: [`DEFAULT_HANDSHAKE_TIMEOUT`](TcpServerBuilder::DEFAULT_HANDSHAKE_TIMEOUT).
+    #[cfg(feature = "tls")]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.handshake.limit = timeout;
         self
     }
 
@@ -195,59 +307,6 @@ impl<H: Handler> TcpServerBuilder<H> {
     pub fn backlog(mut self, connections: u32) -> Self {
         self.binding.backlog = backlog(connections);
         self
-    }
-
-    /// Binds, listens, and begins to accept. All addresses or none.
-    ///
-    /// # Errors
-    ///
-    /// [`BindError`]: which address, and why not.
-    ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime with I/O and time enabled.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it never waits. It is `async` because it needs the runtime.
-    #[expect(clippy::unused_async, reason = "it may come to wait, and it needs the runtime")]
-    pub async fn start(self) -> Result<TcpServer, BindError> {
-        if self.places.is_empty() {
-            return Err(BindError::NoAddress);
-        }
-        let listeners = self
-            .places
-            .into_iter()
-            .map(|place| Listener::open(place, &self.binding))
-            .collect::<Result<Vec<_>, _>>()
-            .inspect_err(|_| {
-                if let Some(stats) = &self.stats {
-                    stats.error(Transport::Tcp, Role::Server, ErrorKind::Bind);
-                }
-            })?;
-        let local: Vec<_> = listeners.iter().map(Listener::local).collect();
-        let events = Publisher::new(self.event_capacity, self.early_data_events);
-        for address in &local {
-            events.publish(ServerEvent::Listening { address: *address });
-        }
-        let stats = self.stats.unwrap_or_default();
-        let clients = Arc::new(Clients::new(self.slow, self.max_connections, events, stats));
-        let (acceptor, released) = (TaskTracker::new(), CancellationToken::new());
-        let connections = TaskTracker::new();
-        let accepting = Acceptor {
-            listeners,
-            handler: Arc::new(self.handler),
-            clients: Arc::clone(&clients),
-            settings: ConnectionSettings {
-                limits: self.limits,
-                patience: self.patience,
-                no_delay: self.no_delay,
-            },
-            connections: connections.clone(),
-            released: released.clone(),
-        };
-        acceptor.spawn(accepting.run());
-        Ok(TcpServer { clients, local, acceptor, connections, released })
     }
 }
 

@@ -1,15 +1,16 @@
 //! A server's clients: who is connected, and how all of them are drained or ended.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ports_core::{SocketInfo, SocketState};
+use ports_core::SocketInfo;
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ClientId, ClientInfo, CutOff, ServerEvent, ServerInfo, ShutdownReport, SlowPolicy,
+    ClientId, ClientInfo, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport, SlowPolicy,
     UnknownClientError,
 };
 use crate::close_reason::CloseReason;
@@ -21,6 +22,8 @@ use crate::link::{Closing, Link};
 pub(crate) struct Clients {
     table: Mutex<Table>,
     accepted: AtomicU64,
+    refused: AtomicU64,
+    handshakes_failed: AtomicU64,
     slow: SlowPolicy,
     max_connections: usize,
     events: Publisher<ServerEvent>,
@@ -57,6 +60,8 @@ impl Clients {
                 report: ShutdownReport::default(),
             }),
             accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
             slow,
             max_connections,
             events,
@@ -80,10 +85,6 @@ impl Clients {
 
     pub(super) fn subscribe(&self) -> Events<ServerEvent> {
         self.events.subscribe()
-    }
-
-    pub(super) fn max_connections(&self) -> usize {
-        self.max_connections
     }
 
     pub(super) fn slow_policy(&self) -> SlowPolicy {
@@ -114,7 +115,7 @@ impl Clients {
         }
         let whole = !ended.aborted
             && ended.unsent() == 0
-            && ended.reason != CloseReason::Reset
+            && !ended.reason.is_broken_stream()
             && !ended.reason.is_handlers_failure();
         if whole {
             table.report.drained += 1;
@@ -123,6 +124,32 @@ impl Clients {
             let unsent_bytes = ended.unsent();
             table.report.cut_off.push(CutOff { client, peer, reason, unsent_bytes });
         }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        lock(&self.table).stage == Stage::Draining
+    }
+
+    /// Counts and tells a connection that was closed before it was served.
+    pub(super) fn refused(&self, peer: SocketAddr, reason: Refusal) {
+        self.count_refused(1);
+        if reason == Refusal::Shutdown {
+            lock(&self.table).report.refused += 1;
+        }
+        self.events.publish(ServerEvent::Refused { peer, reason });
+    }
+
+    pub(super) fn count_refused(&self, connections: u64) {
+        self.refused.fetch_add(connections, Ordering::Relaxed);
+    }
+
+    /// Counts and tells a connection that began no TLS session.
+    #[cfg(feature = "tls")]
+    pub(super) fn handshake_failed(&self, peer: SocketAddr, failure: crate::failure::Failure) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+        let transport = ports_core::Transport::Tcp;
+        self.stats.error(transport, stats::Role::Server, stats::ErrorKind::Handshake);
+        self.events.publish(ServerEvent::HandshakeFailed { peer, failure });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -196,6 +223,8 @@ impl Clients {
             active: lock(&self.table).links.len(),
             accepted: self.accepted.load(Ordering::Relaxed),
             max_connections: self.max_connections,
+            refused: self.refused.load(Ordering::Relaxed),
+            handshakes_failed: self.handshakes_failed.load(Ordering::Relaxed),
         }
     }
 
@@ -204,25 +233,6 @@ impl Clients {
             let table = lock(&self.table);
             table.links.iter().map(|(client, link)| (*client, Arc::clone(link))).collect()
         };
-        links.into_iter().map(|(client, link)| client_info(client, &link)).collect()
-    }
-}
-
-fn client_info(id: ClientId, link: &Link) -> ClientInfo {
-    let traffic = link.traffic();
-    let mut socket = SocketInfo::connected(link.tuple());
-    if link.is_closing() {
-        // Refused only in a state that this socket, connected one line above, is not in.
-        let _ = socket.become_state(SocketState::Closing);
-    }
-    ClientInfo {
-        id,
-        socket,
-        connected_for: link.age(),
-        bytes_in: traffic.bytes_in,
-        bytes_out: traffic.bytes_out,
-        queued_messages: traffic.queued.messages,
-        queued_bytes: traffic.queued.bytes,
-        dropped_messages: traffic.lost.messages + traffic.dropped.messages,
+        links.into_iter().map(|(client, link)| ClientInfo::new(client, &link)).collect()
     }
 }

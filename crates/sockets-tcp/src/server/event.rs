@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -27,6 +28,35 @@ impl ClientId {
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// Why a connection was closed before it was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Its address has as many connections as it may have
+    /// ([`max_connections_per_address`](crate::TcpServerBuilder::max_connections_per_address)).
+    AddressLimit,
+    /// The server was shutting down, and the connection still waited: for a place among the most
+    /// clients, or to begin a TLS session.
+    Shutdown,
+}
+
+impl Refusal {
+    /// The name in lower case, words joined by `-`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AddressLimit => "address-limit",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -81,12 +111,34 @@ pub enum ServerEvent {
         bytes: usize,
     },
     /// Something failed: on a client's connection, or while accepting. Accepting goes on by itself;
-    /// an episode of failures is told once.
+    /// an episode of failures is told once, and its end is `AcceptResumed`.
     Error {
         /// The client, where it was a client's.
         client: Option<ClientId>,
         /// What failed.
         failure: Failure,
+    },
+    /// A connection was closed before it was served: its client sees a reset.
+    Refused {
+        /// Its address.
+        peer: SocketAddr,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A connection began no TLS session, and was closed. It was never a client.
+    HandshakeFailed {
+        /// Its address.
+        peer: SocketAddr,
+        /// Why: bytes that are no TLS, no common version, a certificate refused, a time limit.
+        failure: Failure,
+    },
+    /// An episode in which accepting failed is over: a connection was accepted again.
+    AcceptResumed {
+        /// Connections that were reset meanwhile, for want of descriptors: those that waited longer
+        /// than a tenth of a second.
+        refused: u64,
+        /// How long it lasted.
+        lasted: Duration,
     },
     /// The server is closed: no listener, no client. The last event.
     Closed,

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ports_core::SocketInfo;
+use ports_core::{SocketInfo, SocketState};
 
 use crate::close_reason::CloseReason;
+use crate::link::Link;
 use crate::server::ClientId;
 
 /// A server's socket and its counts.
@@ -20,6 +21,11 @@ pub struct ServerInfo {
     pub accepted: u64,
     /// The most clients it holds at once.
     pub max_connections: usize,
+    /// Connections that were reset before they were served: see
+    /// [`Refusal`](crate::Refusal), and those for which there was no descriptor.
+    pub refused: u64,
+    /// Connections that began no TLS session.
+    pub handshakes_failed: u64,
 }
 
 /// One connected client.
@@ -42,6 +48,33 @@ pub struct ClientInfo {
     pub queued_bytes: usize,
     /// Messages for it that were dropped.
     pub dropped_messages: usize,
+    /// What the kernel knows of the connection: round-trip time, retransmissions, what the peer
+    /// acknowledged. `None` where it is over.
+    #[cfg(target_os = "linux")]
+    pub tcp: Option<sockets_sys::TcpInfo>,
+}
+
+impl ClientInfo {
+    pub(crate) fn new(id: ClientId, link: &Link) -> Self {
+        let traffic = link.traffic();
+        let mut socket = SocketInfo::connected(link.tuple());
+        if link.is_closing() {
+            // Refused only in a state that this socket, connected one line above, is not in.
+            let _ = socket.become_state(SocketState::Closing);
+        }
+        Self {
+            id,
+            socket,
+            connected_for: link.age(),
+            bytes_in: traffic.bytes_in,
+            bytes_out: traffic.bytes_out,
+            queued_messages: traffic.queued.messages,
+            queued_bytes: traffic.queued.bytes,
+            dropped_messages: traffic.lost.messages + traffic.dropped.messages,
+            #[cfg(target_os = "linux")]
+            tcp: link.tcp_info(),
+        }
+    }
 }
 
 /// What became of a broadcast, counted in clients.
@@ -68,6 +101,9 @@ pub struct ShutdownReport {
     pub drained: usize,
     /// Connections that did not.
     pub cut_off: Vec<CutOff>,
+    /// Connections that still waited for their turn, and were reset: see
+    /// [`Refusal::Shutdown`](crate::Refusal::Shutdown).
+    pub refused: usize,
 }
 
 /// A connection that was not done when the grace was over, was reset before, lost bytes, or whose

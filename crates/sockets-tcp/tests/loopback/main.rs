@@ -4,8 +4,12 @@
 
 mod broken;
 mod client;
+mod connecting;
 mod ends;
 mod fairness;
+mod frames;
+mod limits;
+mod queue;
 mod server;
 mod shutdown;
 mod slow;

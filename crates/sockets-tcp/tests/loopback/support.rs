@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use sockets_tcp::{
-    ClientId, CloseReason, Events, Handler, Received, ServerEvent, TcpServer, TcpServerBuilder,
+    ClientId, CloseReason, Events, Handler, Received, ServerEvent, TcpClient, TcpClientBuilder,
+    TcpServer, TcpServerBuilder,
 };
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Only there to turn a hang into a failure.
 pub(crate) const HANG: Duration = Duration::from_mins(1);
@@ -73,6 +74,34 @@ pub(crate) fn reserved() -> (Socket, SocketAddr) {
     socket.bind(&any_port().into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, address)
+}
+
+/// An address that never answers, as long as what comes with it is held. Linux answers no SYN while
+/// the backlog is full, and one of 0 holds one connection.
+#[cfg(target_os = "linux")]
+pub(crate) fn silent() -> (impl Sized, SocketAddr) {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&any_port().into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let filling = std::net::TcpStream::connect(address).unwrap();
+    ((listener, filling), address)
+}
+
+/// A client's connection and its other end.
+pub(crate) async fn pair(
+    listener: &TcpListener,
+    set_up: impl FnOnce(TcpClientBuilder) -> TcpClientBuilder,
+) -> (TcpClient, TcpStream) {
+    let builder = set_up(TcpClient::builder(listener.local_addr().unwrap()));
+    let (client, accepted) = tokio::join!(builder.connect(), listener.accept());
+    (client.unwrap(), accepted.unwrap().0)
+}
+
+/// Ends a peer's connection with a reset.
+pub(crate) fn reset(peer: TcpStream) {
+    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
 }
 
 /// A peer with a small receive buffer, which does not read unless it is told to.

@@ -1,0 +1,92 @@
+//! What one read brought, in a buffer that is held only while there is something to read: an idle
+//! connection has none.
+
+use std::cell::RefCell;
+use std::ops::Deref;
+
+/// How many spare buffers a thread keeps: more are freed. A thread runs one task at a time, but a
+/// task that waits for a slow peer takes its buffer along.
+const SPARE: usize = 16;
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What one read brought; empty at the end of the stream. See
+/// [`Connection::read_chunk`](crate::Connection::read_chunk).
+///
+/// Its buffer is one of a few that each thread keeps, and goes back to them when it is dropped.
+#[derive(Debug)]
+pub struct Chunk {
+    buffer: Box<[u8]>,
+    filled: usize,
+}
+
+impl Chunk {
+    /// The most that one read brings: 64 KiB.
+    pub const SIZE: usize = 64 * 1024;
+
+    /// An empty one.
+    pub(crate) fn take() -> Self {
+        let spare = BUFFERS.with_borrow_mut(Vec::pop);
+        let buffer = spare.unwrap_or_else(|| vec![0; Self::SIZE].into_boxed_slice());
+        Self { buffer, filled: 0 }
+    }
+
+    /// Where a read goes. What is in it is left from others.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    /// Notes how much the read brought.
+    pub(crate) fn fill(&mut self, read: usize) {
+        debug_assert!(read <= Self::SIZE);
+        self.filled = read;
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        // A thread that is ending keeps none.
+        let _ = BUFFERS.try_with(|buffers| {
+            let mut buffers = buffers.borrow_mut();
+            if buffers.len() < SPARE {
+                buffers.push(buffer);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_given_back_is_the_next_one_and_shows_nothing_of_before() {
+        let mut first = Chunk::take();
+        first.space()[..6].copy_from_slice(b"secret");
+        first.fill(6);
+        assert_eq!(&first[..], b"secret");
+        let place = first.buffer.as_ptr();
+        drop(first);
+        let again = Chunk::take();
+        assert_eq!(again.buffer.as_ptr(), place);
+        assert!(again.is_empty());
+    }
+
+    #[test]
+    fn spare_buffers_are_bounded() {
+        let many: Vec<_> = (0..SPARE + 5).map(|_| Chunk::take()).collect();
+        drop(many);
+        assert_eq!(BUFFERS.with_borrow(Vec::len), SPARE);
+    }
+}

@@ -1,0 +1,179 @@
+//! The task of one connection: the handshake where there is one, the handler, the books.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ports_core::{FiveTuple, Transport};
+use socket2::SockRef;
+use stats::{ErrorKind, Recorder, Role};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::TaskTracker;
+
+use super::admission::{Admission, Place};
+use super::clients::Clients;
+#[cfg(feature = "tls")]
+use super::handshake::Handshake;
+use super::{ClientId, ServerEvent};
+use crate::close_reason::CloseReason;
+use crate::connection::Connection;
+use crate::drive::{Ended, Patience, drive};
+use crate::handler::Handler;
+use crate::link::Link;
+use crate::observer::Observer;
+use crate::options::SocketOptions;
+use crate::outbox::QueueLimits;
+use crate::stream::Stream;
+
+/// What every connection of a server is set up with.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionSettings {
+    pub(super) limits: QueueLimits,
+    pub(super) patience: Patience,
+    pub(super) options: SocketOptions,
+    #[cfg(feature = "tls")]
+    pub(super) handshake: Handshake,
+}
+
+/// What all connections of a server share.
+pub(super) struct Service<H> {
+    pub(super) handler: H,
+    pub(super) clients: Arc<Clients>,
+    pub(super) settings: ConnectionSettings,
+    pub(super) admission: Arc<Admission>,
+    pub(super) connections: TaskTracker,
+}
+
+/// A connection that was accepted and has its places.
+pub(super) struct Arrival {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) place: Option<Place>,
+}
+
+impl<H: Handler> Service<H> {
+    /// Whether a connection does not begin with its data.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "there is none"))]
+    pub(super) fn has_handshake(&self) -> bool {
+        #[cfg(feature = "tls")]
+        {
+            self.settings.handshake.config.is_some()
+        }
+        #[cfg(not(feature = "tls"))]
+        {
+            false
+        }
+    }
+
+    /// Begins to serve a connection, in a task of its own.
+    pub(super) fn begin(service: &Arc<Self>, arrival: Arrival) {
+        let Arrival { stream, peer, local, permit, place } = arrival;
+        if let Err(error) = service.settings.options.apply(&stream) {
+            // Some systems refuse options on a connection that is already reset; reading tells.
+            tracing::debug!(%peer, %error, "a socket option was refused");
+        }
+        let tuple = FiveTuple::new(Transport::Tcp, local, peer);
+        let places = (permit, place);
+        #[cfg(feature = "tls")]
+        if service.has_handshake() {
+            let service = Arc::clone(service);
+            let connections = service.connections.clone();
+            connections.spawn(async move {
+                // In the heap, and gone when it is over: it is larger than all the rest.
+                let handshake = &service.settings.handshake;
+                let done = Box::pin(handshake.accept(stream, &service.clients, peer)).await;
+                if let Some(stream) = done {
+                    Served::open(service, stream, tuple, places).run().await;
+                }
+            });
+            return;
+        }
+        let served = Served::open(Arc::clone(service), stream.into(), tuple, places);
+        service.connections.spawn(served.run());
+    }
+}
+
+/// One connection and all that belongs to it.
+struct Served<H> {
+    service: Arc<Service<H>>,
+    client: ClientId,
+    link: Arc<Link>,
+    /// `None` once the end is noted.
+    recorder: Option<Recorder>,
+    _places: (OwnedSemaphorePermit, Option<Place>),
+}
+
+impl<H> Served<H> {
+    /// From here on it is a client.
+    fn open(
+        service: Arc<Service<H>>,
+        stream: Stream,
+        tuple: FiveTuple,
+        places: (OwnedSemaphorePermit, Option<Place>),
+    ) -> Self {
+        let clients = &service.clients;
+        let client = clients.next_id();
+        let mut recorder = clients.stats().open(Transport::Tcp, Role::Server, tuple);
+        let link = Arc::new(Link::new(
+            stream,
+            tuple,
+            Observer::Server(client, clients.publisher().clone()),
+            service.settings.limits,
+            recorder.split(),
+            service.settings.patience.idle.is_some(),
+        ));
+        clients.insert(client, &link);
+        let peer = tuple.remote;
+        clients.publisher().publish(ServerEvent::Connected { client, peer });
+        Self { service, client, link, recorder: Some(recorder), _places: places }
+    }
+
+    fn note_end(&mut self, ended: &Ended) {
+        let Some(recorder) = self.recorder.take() else { return };
+        let clients = &self.service.clients;
+        clients.remove(self.client, &self.link, ended);
+        if ended.reason.is_handlers_failure() {
+            recorder.error(ErrorKind::Handler);
+        }
+        recorder.close(ended.reason.counted_as());
+        clients.publisher().publish(ServerEvent::Disconnected {
+            client: self.client,
+            peer: self.link.tuple().remote,
+            reason: ended.reason,
+            bytes_in: ended.traffic.bytes_in,
+            bytes_out: ended.traffic.bytes_out,
+        });
+    }
+}
+
+impl<H: Handler> Served<H> {
+    async fn run(mut self) {
+        let clients = Arc::clone(&self.service.clients);
+        let connection = Connection::new(Arc::clone(&self.link), self.client, clients);
+        // Lazily, so that a panic of `handle` itself happens where it is caught.
+        let handling = async { self.service.handler.handle(connection).await };
+        let ended = drive(&self.link, handling, self.service.settings.patience).await;
+        self.note_end(&ended);
+    }
+}
+
+/// A connection whose task is dropped, with its runtime, ends in the books as well.
+impl<H> Drop for Served<H> {
+    fn drop(&mut self) {
+        if self.recorder.is_some() {
+            self.link.bury();
+            let traffic = self.link.traffic();
+            self.note_end(&Ended { reason: CloseReason::Shutdown, aborted: true, traffic });
+        }
+    }
+}
+
+/// Closes a connection so that its client sees a failure, and no stream that came to its end.
+pub(super) fn reset(stream: TcpStream) {
+    // It fails only on a socket that is already gone.
+    let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    drop(stream);
+}

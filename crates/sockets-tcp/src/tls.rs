@@ -1,0 +1,67 @@
+//! TLS by rustls, over TCP connections of either role: the handshake, with its limit.
+
+mod session;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::stream::Stream;
+
+pub(crate) use session::TlsStream;
+
+/// Why a handshake did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    /// It took too long.
+    #[error("the TLS handshake took longer than {limit:?}")]
+    TimedOut { limit: Duration },
+    /// The peer, its certificate, or the bytes that came; or the connection broke. Where rustls
+    /// decided, its [`rustls::Error`](tokio_rustls::rustls::Error) is inside.
+    #[error("the TLS handshake failed")]
+    Failed(#[source] io::Error),
+}
+
+/// The server's side of a handshake. A peer that fails it is told by an alert.
+pub(crate) async fn accept(
+    tcp: TcpStream,
+    config: Arc<ServerConfig>,
+    limit: Duration,
+) -> Result<Stream, HandshakeError> {
+    let handshake = TlsAcceptor::from(config).accept(tcp);
+    let stream = within(limit, handshake).await?;
+    let (tcp, session) = stream.into_inner();
+    Ok(wrap(tcp, session.into()))
+}
+
+/// The client's side of a handshake.
+pub(crate) async fn connect(
+    tcp: TcpStream,
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    limit: Duration,
+) -> Result<Stream, HandshakeError> {
+    let handshake = TlsConnector::from(config).connect(name, tcp);
+    let stream = within(limit, handshake).await?;
+    let (tcp, session) = stream.into_inner();
+    Ok(wrap(tcp, session.into()))
+}
+
+async fn within<T>(
+    limit: Duration,
+    handshake: impl Future<Output = io::Result<T>>,
+) -> Result<T, HandshakeError> {
+    match tokio::time::timeout(limit, handshake).await {
+        Ok(done) => done.map_err(HandshakeError::Failed),
+        Err(_) => Err(HandshakeError::TimedOut { limit }),
+    }
+}
+
+fn wrap(tcp: TcpStream, session: tokio_rustls::rustls::Connection) -> Stream {
+    Stream::Tls(Box::new(TlsStream::new(tcp, session)))
+}

@@ -1,0 +1,207 @@
+//! An established TLS session over a TCP connection, read and written without blocking.
+//!
+//! One short lock is held over a record's work and at most the system calls that move it. It is
+//! taken under the locks of a link's directions, and none is taken under it.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::sync::Mutex;
+use std::task::{Context, Poll, ready};
+
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::Connection;
+
+use crate::events::lock;
+use crate::stream::read_now;
+
+/// See the module's first lines.
+pub(crate) struct TlsStream {
+    tcp: TcpStream,
+    session: Mutex<Session>,
+}
+
+struct Session {
+    tls: Connection,
+    /// Data that was taken, and whose records are not all with the kernel.
+    in_flight: usize,
+    /// The end of the sending direction is said.
+    closed: bool,
+    /// The peer's stream has ended, one way or the other: every read tells how.
+    ended: bool,
+    /// Draining: how much may still be read from the socket.
+    left: Option<usize>,
+}
+
+impl TlsStream {
+    pub(super) fn new(tcp: TcpStream, tls: Connection) -> Self {
+        let mut session = Session { tls, in_flight: 0, closed: false, ended: false, left: None };
+        // Data may have come with the last of the handshake. What is wrong with it, a read tells:
+        // rustls repeats its errors.
+        let _ = session.note_state();
+        Self { tcp, session: Mutex::new(session) }
+    }
+
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut session = lock(&self.session);
+            session.left = None;
+            let result = session.read(&mut Polled(&self.tcp), &self.tcp, buffer);
+            drop(session);
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.tcp.poll_read_ready(context))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    pub(crate) fn begin_drain(&self, held: usize) {
+        lock(&self.session).left = Some(held);
+    }
+
+    pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        lock(&self.session).read(&mut Direct(&self.tcp), &self.tcp, buffer)
+    }
+
+    pub(crate) fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut session = lock(&self.session);
+        session.flush(&self.tcp)?;
+        // rustls takes no more than its own bound: 64 KiB.
+        let taken = session.tls.writer().write_vectored(pieces)?;
+        match session.flush(&self.tcp) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.in_flight = taken,
+            Err(error) => return Err(error),
+        }
+        Ok(taken)
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        lock(&self.session).in_flight
+    }
+
+    pub(crate) fn has_unsent(&self) -> bool {
+        lock(&self.session).tls.wants_write()
+    }
+
+    pub(crate) fn try_flush(&self) -> io::Result<()> {
+        lock(&self.session).flush(&self.tcp)
+    }
+
+    pub(crate) fn close_notify(&self) {
+        let mut session = lock(&self.session);
+        if !session.closed {
+            session.closed = true;
+            session.tls.send_close_notify();
+        }
+    }
+}
+
+impl Session {
+    fn read(
+        &mut self,
+        source: &mut dyn Read,
+        tcp: &TcpStream,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            if self.ended {
+                self.note_state()?;
+            }
+            self.fetch(source)?;
+            let outcome = self.note_state();
+            // An answer to what came: an alert, a key update. Where the kernel does not take it
+            // now, it goes out before the next data.
+            let flushed = self.flush(tcp);
+            outcome?;
+            match flushed {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    tracing::debug!(%error, "an answer of TLS itself was not sent");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes in what the socket has, as far as it may be read.
+    fn fetch(&mut self, source: &mut dyn Read) -> io::Result<()> {
+        let fetched = match self.left {
+            None => self.tls.read_tls(source)?,
+            Some(0) => return Err(io::ErrorKind::WouldBlock.into()),
+            Some(left) => {
+                let fetched = self.tls.read_tls(&mut source.take(left as u64))?;
+                self.left = Some(left - fetched);
+                fetched
+            }
+        };
+        self.ended |= fetched == 0;
+        Ok(())
+    }
+
+    fn note_state(&mut self) -> io::Result<()> {
+        match self.tls.process_new_packets() {
+            Ok(state) => {
+                self.ended |= state.peer_has_closed();
+                Ok(())
+            }
+            Err(error) => {
+                self.ended = true;
+                Err(io::Error::new(io::ErrorKind::InvalidData, error))
+            }
+        }
+    }
+
+    fn flush(&mut self, tcp: &TcpStream) -> io::Result<()> {
+        while self.tls.wants_write() {
+            if self.tls.write_tls(&mut Polled(tcp))? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        self.in_flight = 0;
+        Ok(())
+    }
+}
+
+/// The socket, as far as the poller says that it is ready.
+struct Polled<'a>(&'a TcpStream);
+
+impl Read for Polled<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        crate::stream::try_read(self.0, buffer)
+    }
+}
+
+impl Write for Polled<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.try_write(data)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(pieces)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The socket, whatever the poller says.
+struct Direct<'a>(&'a TcpStream);
+
+impl Read for Direct<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read_now(self.0, buffer)
+    }
+}

@@ -1,0 +1,320 @@
+//! What a server refuses, ends or waits for: addresses, silence, the backlog, more sockets.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream as StdStream};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ports_core::{ClaimAddress, PortRegistry, Transport};
+use socket2::{Domain, Socket, Type};
+use sockets_tcp::{
+    BindError, CloseReason, Connection, Discard, Echo, Refusal, Relay, ServerEvent, SlowPolicy,
+    TcpServer, handler_fn,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{
+    HANG, any_port, connected, disconnected, peer, read_exactly, read_to_end, server, small_peer,
+    wait,
+};
+
+/// A connection from another loopback address than 127.0.0.1.
+fn from(address: [u8; 4], server: SocketAddr) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn one_address_has_no_more_than_its_share() {
+    let server = server(Echo::new()).max_connections_per_address(2).start().await.unwrap();
+    let mut events = server.events();
+    let first = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    let _second = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    let mut third = peer(server.local_addr()).await;
+    let (refused, reason) = wait(&mut events, |event| match event {
+        ServerEvent::Refused { peer, reason } => Some((*peer, *reason)),
+        _ => None,
+    })
+    .await;
+    assert_eq!((refused, reason), (third.local_addr().unwrap(), Refusal::AddressLimit));
+    read_to_end(&mut third).await.expect_err("a refusal does not look like an empty answer");
+    assert_eq!((server.info().refused, server.info().active), (1, 2));
+
+    let _other = from([127, 0, 0, 2], server.local_addr());
+    wait(&mut events, connected).await;
+    drop(first);
+    wait(&mut events, disconnected).await;
+    let mut again = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    again.write_all(b"x").await.unwrap();
+    assert_eq!(read_exactly(&mut again, 1).await, b"x");
+}
+
+#[tokio::test]
+async fn a_client_that_never_says_a_word_is_ended_and_one_that_did_is_not() {
+    const WHILE: Duration = Duration::from_millis(30);
+    let server = server(Echo::new()).first_byte_timeout(WHILE).start().await.unwrap();
+    let mut events = server.events();
+    let mut talker = peer(server.local_addr()).await;
+    let talking = wait(&mut events, connected).await;
+    talker.write_all(b"x").await.unwrap();
+    assert_eq!(read_exactly(&mut talker, 1).await, b"x");
+    let mut silent = peer(server.local_addr()).await;
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::FirstByteTimeout);
+    assert_eq!(read_to_end(&mut silent).await.unwrap(), b"");
+    let left: Vec<_> = server.clients().iter().map(|client| client.id).collect();
+    assert_eq!(left, [talking], "it is older than the limit by now");
+}
+
+#[tokio::test]
+async fn a_first_byte_that_the_handler_has_not_read_yet_counts() {
+    let handler = handler_fn(|connection: Connection| async move {
+        connection.shutdown_token().cancelled().await;
+        Ok(())
+    });
+    let timeout = Duration::from_millis(30);
+    let server = server(handler).first_byte_timeout(timeout).start().await.unwrap();
+    let mut events = server.events();
+    let mut talker = peer(server.local_addr()).await;
+    talker.write_all(b"x").await.unwrap();
+    let talking = wait(&mut events, connected).await;
+    let _silent = peer(server.local_addr()).await;
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::FirstByteTimeout);
+    assert_eq!(server.clients().first().map(|client| client.id), Some(talking));
+}
+
+/// Slow loris: many clients that send a byte now and then, and never a whole request.
+#[tokio::test]
+async fn clients_that_dribble_cost_the_others_nothing_and_end_by_the_idle_timeout() {
+    let builder = server(Echo::new().prefix("> ")).idle_timeout(Duration::from_millis(500));
+    let server = builder.start().await.unwrap();
+    let mut events = server.events();
+    let mut dribblers = Vec::new();
+    for _ in 0..50 {
+        dribblers.push(peer(server.local_addr()).await);
+        wait(&mut events, connected).await;
+    }
+    let mut honest = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    for _ in 0..20 {
+        for dribbler in &mut dribblers {
+            dribbler.write_all(b"x").await.unwrap();
+        }
+        honest.write_all(b"whole\n").await.unwrap();
+        assert_eq!(read_exactly(&mut honest, 8).await, b"> whole\n");
+    }
+    drop(honest);
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::PeerClosed);
+    for _ in &dribblers {
+        assert_eq!(wait(&mut events, disconnected).await, CloseReason::IdleTimeout);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_in_the_backlog_at_shutdown_is_served_or_told() {
+    let builder = server(Echo::new()).max_connections(2).linger(Duration::from_millis(20));
+    let server = builder.start().await.unwrap();
+    // Without an `await`: the one thread there is has accepted none of them.
+    let mut peers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut peer = StdStream::connect(server.local_addr()).unwrap();
+            peer.write_all(b"sent before the end").unwrap();
+            peer
+        })
+        .collect();
+    let mut events = server.events();
+    let report = server.shutdown(HANG).await;
+    assert_eq!((report.drained, report.refused), (2, 1), "{report:?}");
+    assert!(report.cut_off.is_empty());
+    let mut refused = peers.pop().unwrap();
+    for mut peer in peers {
+        let mut answer = Vec::new();
+        peer.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"sent before the end");
+    }
+    refused.read_to_end(&mut Vec::new()).expect_err("it is told");
+    let told = wait(&mut events, |event| match event {
+        ServerEvent::Refused { reason, .. } => Some(*reason),
+        _ => None,
+    });
+    assert_eq!(told.await, Refusal::Shutdown);
+}
+
+#[tokio::test]
+async fn several_sockets_accept_on_one_port_under_one_claim() {
+    let registry = PortRegistry::new();
+    let builder = server(Echo::new()).accept_sockets(4).registry(registry.clone());
+    let server = builder.bind(any_port()).start().await.unwrap();
+    assert_eq!(server.local_addrs().len(), 2, "an address is told once");
+    assert_eq!(registry.snapshot().claims.len(), 2);
+    // By a hash of the ports: with so many, every socket has some.
+    let mut peers = Vec::new();
+    for number in 0..64 {
+        let mut peer = peer(server.local_addrs()[number % 2]).await;
+        peer.write_all(b"x").await.unwrap();
+        assert_eq!(read_exactly(&mut peer, 1).await, b"x");
+        peers.push(peer);
+    }
+    let mut events = server.events();
+    drop(peers);
+    assert_eq!(server.shutdown(HANG).await.refused, 0);
+    assert!(registry.snapshot().claims.is_empty());
+    let last = crate::support::rest(&mut events).await.pop();
+    assert_eq!(last, Some(ServerEvent::Closed));
+}
+
+#[tokio::test]
+async fn dual_stack_is_a_choice() {
+    let any: SocketAddr = "[::]:0".parse().unwrap();
+    let registry = PortRegistry::new();
+    let build = || TcpServer::builder().bind(any).handler(Echo::new()).registry(registry.clone());
+    for dual_stack in [true, false] {
+        let server = build().dual_stack(dual_stack).start().await.unwrap();
+        let port = server.local_addr().port();
+        let mut six = peer(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port))).await;
+        six.write_all(b"6").await.unwrap();
+        assert_eq!(read_exactly(&mut six, 1).await, b"6");
+        let four = ClaimAddress::from(SocketAddr::from(([127, 0, 0, 1], port)));
+        assert_eq!(registry.is_available(Transport::Tcp, four, port), !dual_stack);
+        // The kernel's word: the port of the other family is another one's to take, or it is not.
+        let bound = TcpListener::bind(("127.0.0.1", port));
+        assert_eq!(bound.is_ok(), !dual_stack, "{bound:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_stolen_between_claim_and_bind_is_an_error_and_leaves_nothing() {
+    let registry = PortRegistry::new();
+    let thief = TcpListener::bind(any_port()).unwrap();
+    let stolen = thief.local_addr().unwrap();
+    // Nobody in this program holds it: the claim is granted, and the bind fails.
+    assert!(registry.is_available(Transport::Tcp, stolen, stolen.port()));
+    let build = || TcpServer::builder().bind(stolen).registry(registry.clone());
+    for sockets in [1, 2] {
+        let error = build().accept_sockets(sockets).start().await.unwrap_err();
+        assert!(matches!(error, BindError::AddressInUse { address, .. } if address == stolen));
+        assert!(registry.snapshot().claims.is_empty());
+    }
+    assert!(!registry.is_available(Transport::Tcp, stolen, stolen.port()), "known to be foreign");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_kernels_word_on_a_connection_is_in_its_info() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut peer = peer(server.local_addr()).await;
+    peer.write_all(&[7; 5000]).await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 5000).await, [7; 5000]);
+    // Its acknowledgement goes with the next byte at the latest.
+    peer.write_all(&[8]).await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 1).await, [8]);
+    let tcp = server.clients()[0].tcp.unwrap();
+    assert_eq!(tcp.bytes_received, Some(5001));
+    assert!(tcp.bytes_acked.unwrap() >= 5000, "{tcp:?}");
+    assert!(tcp.rtt > Duration::ZERO, "{tcp:?}");
+    assert_eq!(tcp.retransmits, 0);
+}
+
+/// A peer whose window is closed for good takes nothing, however much the kernel holds for it; one
+/// that reads slowly is not taken for it.
+#[tokio::test]
+async fn a_zero_window_is_a_stall_and_a_slow_reader_is_none() {
+    const PATIENCE: Duration = Duration::from_millis(200);
+    let builder = server(Discard).queue_bytes(1 << 20).slow_policy(SlowPolicy::Block(PATIENCE));
+    let server = builder.start().await.unwrap();
+    let mut events = server.events();
+    let _shut = small_peer(server.local_addr()).await;
+    let shut = wait(&mut events, connected).await;
+    while server.send(shut, Bytes::from(vec![1; 100_000])).await.is_ok() {}
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::SlowPeer);
+
+    let mut slow = small_peer(server.local_addr()).await;
+    let reading = wait(&mut events, connected).await;
+    let sending = async {
+        for _ in 0..40 {
+            server.send(reading, Bytes::from(vec![1; 100_000])).await.unwrap();
+        }
+    };
+    tokio::join!(sending, async {
+        let mut buffer = vec![0; 100_000];
+        let mut left = 4_000_000;
+        while left > 0 {
+            left -= slow.read(&mut buffer).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+/// The one that does not read loses, by the policy; nobody else waits for it.
+#[tokio::test]
+async fn a_relay_waits_for_nobody_under_the_policies_that_drop() {
+    const MESSAGE: usize = 8192;
+    for policy in [SlowPolicy::DropNewest, SlowPolicy::DropOldest, SlowPolicy::Disconnect] {
+        let builder = server(Relay::new()).slow_policy(policy).queue_bytes(16 * MESSAGE);
+        let server = builder.event_capacity(1 << 16).start().await.unwrap();
+        let mut events = server.events();
+        let _stalled = small_peer(server.local_addr()).await;
+        let stalled = wait(&mut events, connected).await;
+        let mut listeners = Vec::new();
+        for _ in 0..9 {
+            listeners.push(peer(server.local_addr()).await);
+            wait(&mut events, connected).await;
+        }
+        let mut speaker = peer(server.local_addr()).await;
+        wait(&mut events, connected).await;
+        // In lockstep, so that only the stalled one can be slow.
+        let mut lost = 0;
+        while lost < 20 {
+            speaker.write_all(&[9; MESSAGE]).await.unwrap();
+            for listener in &mut listeners {
+                assert_eq!(read_exactly(listener, MESSAGE).await, [9; MESSAGE]);
+            }
+            while let Some(received) = events.try_recv() {
+                match received.event().unwrap() {
+                    ServerEvent::Dropped { client, .. } => {
+                        assert_eq!(client, stalled);
+                        lost += 1;
+                    }
+                    ServerEvent::Disconnected { client, reason, .. } => {
+                        assert_eq!((client, reason), (stalled, CloseReason::SlowPeer));
+                        lost = usize::MAX;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broadcast_to_many_holds_its_bytes_once() {
+    struct Counted(#[expect(dead_code, reason = "it is counted")] std::sync::Arc<()>, Vec<u8>);
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.1
+        }
+    }
+    const LARGE: usize = 16 << 20;
+    let server = server(Discard).queue_bytes(LARGE).start().await.unwrap();
+    let mut events = server.events();
+    let mut stalled = Vec::new();
+    for _ in 0..10 {
+        stalled.push(small_peer(server.local_addr()).await);
+        wait(&mut events, connected).await;
+    }
+    let alive = std::sync::Arc::new(());
+    let message = Bytes::from_owner(Counted(alive.clone(), vec![1; LARGE]));
+    assert_eq!(server.broadcast(message).await.queued, 10);
+    let queued: usize = server.clients().iter().map(|client| client.queued_bytes).sum();
+    assert!(queued > 5 * LARGE, "{queued}");
+    // A copy would not keep the owner.
+    assert_eq!(std::sync::Arc::strong_count(&alive), 2);
+    drop(server);
+    while std::sync::Arc::strong_count(&alive) > 1 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,7 @@
+//! TLS over real sockets on loopback.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
+
+mod broken;
+mod served;
+mod support;

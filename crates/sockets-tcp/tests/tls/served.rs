@@ -1,0 +1,121 @@
+//! What a server does over TLS as it does without.
+
+use bytes::Bytes;
+use sockets_tcp::{CloseReason, Connection, Discard, Echo, SlowPolicy, handler_fn};
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{
+    HANG, connected, disconnected, pattern, peer, read_exactly, read_to_end, server, wait,
+};
+
+#[tokio::test]
+async fn echo_returns_every_byte_and_both_ends_are_proper() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    let sent = pattern(4 << 20);
+    let (mut reader, mut writer) = tokio::io::split(peer(server.local_addr()).await);
+    let (echoed, ()) = tokio::join!(read_to_end(&mut reader), async {
+        writer.write_all(&sent).await.unwrap();
+        writer.shutdown().await.unwrap();
+    });
+    assert!(echoed.unwrap() == sent, "4 MiB come back as they went");
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::PeerClosed);
+    let totals = server.stats().snapshot().totals();
+    assert_eq!((totals.bytes_received, totals.bytes_sent), (4 << 20, 4 << 20), "what is inside");
+    assert_eq!(totals.errors.total(), 0);
+}
+
+#[tokio::test]
+async fn the_servers_end_leaves_the_other_direction_open() {
+    let handler = handler_fn(|mut connection: Connection| async move {
+        connection.write_all(b"hello").await?;
+        connection.finish().await?;
+        let (mut buffer, mut total) = ([0; 16], 0);
+        loop {
+            match connection.read(&mut buffer).await? {
+                0 => break,
+                read => total += read,
+            }
+        }
+        assert_eq!(total, 9);
+        Ok(())
+    });
+    let server = server(handler).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    assert_eq!(read_to_end(&mut peer).await.unwrap(), b"hello");
+    peer.write_all(b"after end").await.unwrap();
+    peer.shutdown().await.unwrap();
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::PeerClosed);
+}
+
+#[tokio::test]
+async fn handlers_and_senders_do_not_mix_their_bytes() {
+    let handler = handler_fn(|mut connection: Connection| async move {
+        for _ in 0..40 {
+            connection.write_all(&vec![b'h'; 100_000]).await?;
+        }
+        Ok(())
+    });
+    let server = server(handler).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    let client = wait(&mut events, connected).await;
+    let sending = async {
+        let mut sent = 0;
+        while server.send(client, Bytes::from(vec![b's'; 1000])).await.is_ok() {
+            sent += 1;
+            tokio::task::yield_now().await;
+        }
+        sent
+    };
+    let (sent, received) = tokio::join!(sending, read_to_end(&mut peer));
+    let received = received.unwrap();
+    assert_eq!(received.len(), 40 * 100_000 + sent * 1000);
+    let mut rest = &received[..];
+    while let Some(first) = rest.first() {
+        let len = if *first == b'h' { 100_000 } else { 1000 };
+        assert!(rest[..len].iter().all(|byte| byte == first), "a message was cut in two");
+        rest = &rest[len..];
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_drains_what_arrived_and_what_is_queued() {
+    const MUCH: usize = 8 << 20;
+    let server = server(Echo::new()).queue_bytes(MUCH).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    let client = wait(&mut events, connected).await;
+    peer.write_all(b"arrived").await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 7).await, b"arrived");
+    server.send(client, Bytes::from(pattern(MUCH))).await.unwrap();
+    let (report, received) = tokio::join!(server.shutdown(HANG), async {
+        let received = read_to_end(&mut peer).await.unwrap();
+        peer.shutdown().await.unwrap();
+        received
+    });
+    assert!(received == pattern(MUCH));
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn every_byte_for_a_slow_client_is_sent_or_said_to_be_lost() {
+    const MESSAGE: usize = 50_000;
+    let builder = server(Discard).slow_policy(SlowPolicy::Disconnect).queue_bytes(8 * MESSAGE);
+    let server = builder.start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    let client = wait(&mut events, connected).await;
+    let mut offered = 0;
+    loop {
+        offered += MESSAGE as u64;
+        if server.send(client, Bytes::from(vec![1; MESSAGE])).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::SlowPeer);
+    let totals = server.stats().snapshot().totals();
+    assert_eq!(totals.bytes_sent + totals.dropped_bytes, offered);
+    read_to_end(&mut peer).await.expect_err("a cut stream does not look whole");
+}

@@ -1,0 +1,315 @@
+//! A client's TLS over real sockets on loopback: whom it trusts, and what fails in which way.
+#![cfg(feature = "tls")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sockets_tcp::rustls::pki_types::{PrivateKeyDer, ServerName};
+use sockets_tcp::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use sockets_tcp::{
+    ClientEvent, CloseReason, ConnectError, Events, Lines, QueuePolicy, Received, Reconnect,
+    TcpClient, TcpClientBuilder,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Only there to turn a hang into a failure.
+const HANG: Duration = Duration::from_mins(1);
+
+/// A server's certificate, and a client's trust in it.
+struct Trust {
+    server: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+}
+
+fn trust_with(set_up: impl FnOnce(&mut rcgen::CertificateParams)) -> Trust {
+    let mut params = rcgen::CertificateParams::new(vec!["server.test".to_owned()]).unwrap();
+    set_up(&mut params);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let server = ServerConfig::builder().with_no_client_auth();
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Trust {
+        server: Arc::new(server.with_single_cert(vec![certificate], key).unwrap()),
+        client: Arc::new(client),
+    }
+}
+
+fn trust() -> Trust {
+    trust_with(|_| {})
+}
+
+fn name(name: &'static str) -> ServerName<'static> {
+    ServerName::try_from(name).unwrap()
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn accept(listener: &TcpListener, trust: &Trust) -> std::io::Result<TlsStream<TcpStream>> {
+    let (tcp, _) = listener.accept().await.unwrap();
+    TlsAcceptor::from(Arc::clone(&trust.server)).accept(tcp).await
+}
+
+fn client(address: SocketAddr, trust: &Trust) -> TcpClientBuilder {
+    TcpClient::builder(address).tls(Arc::clone(&trust.client), name("server.test"))
+}
+
+async fn pair(trust: &Trust) -> (TcpClient, TlsStream<TcpStream>) {
+    let (listener, address) = listen().await;
+    let connecting = client(address, trust).connect();
+    let (client, peer) = tokio::join!(connecting, accept(&listener, trust));
+    (client.unwrap(), peer.unwrap())
+}
+
+async fn wait<T>(
+    events: &mut Events<ClientEvent>,
+    mut pick: impl FnMut(&ClientEvent) -> Option<T>,
+) -> T {
+    tokio::time::timeout(HANG, async {
+        loop {
+            let Received::Event(event) = events.recv().await.unwrap() else { panic!("missed") };
+            if let Some(picked) = pick(&event) {
+                return picked;
+            }
+        }
+    })
+    .await
+    .unwrap()
+}
+
+fn reason(event: &ClientEvent) -> Option<CloseReason> {
+    match event {
+        ClientEvent::Disconnected { reason, .. } => Some(*reason),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn frames_go_both_ways_and_both_ends_are_in_order() {
+    let (client, mut peer) = pair(&trust()).await;
+    let mut events = client.events();
+    let mut lines = client.framed(Lines::new());
+    lines.send_frame("ping").await.unwrap();
+    lines.inner().finish().await.unwrap();
+    let mut received = String::new();
+    peer.read_to_string(&mut received).await.unwrap();
+    assert_eq!(received, "ping\n");
+    peer.write_all(b"pong\n").await.unwrap();
+    peer.shutdown().await.unwrap();
+    assert_eq!(lines.recv_frame().await.unwrap().unwrap(), "pong");
+    assert!(lines.recv_frame().await.is_none());
+    // Whose end is counted as the first one is not what this is about.
+    let reason = wait(&mut events, reason).await;
+    assert!(matches!(reason, CloseReason::PeerClosed | CloseReason::Local), "{reason}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_accepted_is_a_permanent_error_that_says_why() {
+    let trusted = trust();
+    let stranger = trust_with(|params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, "a stranger");
+    });
+    let expired = trust_with(|params| {
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    });
+    for (case, server, client, server_name, said) in [
+        ("signed by nobody we know", &stranger, &trusted, "server.test", "UnknownIssuer"),
+        ("of another server", &trusted, &trusted, "other.test", "not valid for name"),
+        ("of another century", &expired, &expired, "server.test", "expired"),
+    ] {
+        let (listener, address) = listen().await;
+        let connecting = TcpClient::builder(address)
+            .tls(Arc::clone(&client.client), name(server_name))
+            .connect();
+        let (outcome, _) = tokio::join!(connecting, accept(&listener, server));
+        let error = outcome.unwrap_err();
+        assert!(error.is_permanent(), "{case}: {error:?}");
+        assert!(error.to_string().contains(&address.to_string()), "{error}");
+        let ConnectError::Certificate { server_name: named, source, .. } = error else {
+            panic!("{case}: {error:?}")
+        };
+        assert_eq!(named, server_name);
+        assert!(matches!(source, rustls::Error::InvalidCertificate(_)), "{case}: {source:?}");
+        assert!(source.to_string().contains(said), "{case}: {source}");
+    }
+}
+
+/// How often a client with this policy tried, before it gave up on a certificate.
+async fn tries(policy: Reconnect) -> (u32, u32) {
+    let (server, stranger) = (trust(), trust());
+    let (listener, address) = listen().await;
+    let client = client(address, &stranger).reconnect(policy).start();
+    let mut events = client.events();
+    let mut accepted = 0;
+    let serving = async {
+        loop {
+            accepted += 1;
+            accept(&listener, &server).await.unwrap_err();
+        }
+    };
+    let attempts = tokio::select! {
+        attempts = wait(&mut events, |event| match event {
+            ClientEvent::GaveUp { attempts } => Some(*attempts),
+            _ => None,
+        }) => attempts,
+        () = serving => unreachable!(),
+    };
+    let errors = client.stats().snapshot().totals().errors;
+    assert_eq!(errors.count(stats::ErrorKind::Connect), u64::from(attempts) + 1);
+    // Counted before each accept: the last one may wait in vain.
+    (attempts, accepted)
+}
+
+#[tokio::test]
+async fn a_certificate_is_not_asked_for_again_and_again_unless_told_so() {
+    let quick = Reconnect::new().base(Duration::from_millis(1)).limit(2).seed(1);
+    let (attempts, accepted) = tries(quick).await;
+    assert_eq!(attempts, 0);
+    assert!(accepted <= 2, "{accepted}");
+    let (attempts, _) = tries(quick.retry_permanent(true)).await;
+    assert_eq!(attempts, 2);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_the_handshake_is_told_apart_from_one_that_is_not_there() {
+    let trust = trust();
+    let (_listener, address) = listen().await;
+    let builder = client(address, &trust).connect_timeout(Duration::from_millis(50));
+    let error = builder.connect().await.unwrap_err();
+    assert!(
+        matches!(error, ConnectError::HandshakeTimedOut { address: named, .. } if named == address),
+        "{error:?}"
+    );
+    assert!(!error.is_permanent());
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_the_handshake_is_overtaken_by_the_next_address() {
+    let trust = trust();
+    let ((_silent, silent), (listener, good)) = (listen().await, listen().await);
+    let connecting = TcpClient::builder(vec![silent, good])
+        .tls(Arc::clone(&trust.client), name("server.test"))
+        .attempt_delay(TcpClientBuilder::MIN_ATTEMPT_DELAY)
+        .connect_timeout(HANG)
+        .connect();
+    let (client, peer) = tokio::join!(connecting, accept(&listener, &trust));
+    let client = client.unwrap();
+    peer.unwrap().write_all(b"x").await.unwrap();
+    assert_eq!(client.recv().await.as_deref(), Some(&b"x"[..]));
+}
+
+#[tokio::test]
+async fn a_close_within_the_handshake_is_final() {
+    let trust = trust();
+    let (listener, address) = listen().await;
+    let reconnect = Reconnect::new().unlimited();
+    let client = client(address, &trust).connect_timeout(HANG).reconnect(reconnect).start();
+    let mut events = client.events();
+    let (mut peer, _) = listener.accept().await.unwrap();
+    // The handshake has begun.
+    peer.read_u8().await.unwrap();
+    client.close().await;
+    assert_eq!(events.recv().await, Some(Received::Event(ClientEvent::Closed)));
+    assert_eq!(events.recv().await, None);
+}
+
+#[tokio::test]
+async fn garbage_and_a_reset_in_the_handshake_are_errors_that_may_pass() {
+    let trust = trust();
+    for garbage in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
+        let (listener, address) = listen().await;
+        let serving = async {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            peer.read_u8().await.unwrap();
+            peer.write_all(garbage).await.unwrap();
+            // With input unread, a close is a reset.
+        };
+        let (outcome, ()) = tokio::join!(client(address, &trust).connect(), serving);
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, ConnectError::Handshake { .. }), "{error:?}");
+        assert!(!error.is_permanent(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn ends_that_agree_on_no_version_never_will() {
+    let trust = trust();
+    let (listener, address) = listen().await;
+    let old = ServerConfig::builder_with_protocol_versions(&[&rustls::version::TLS12]);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["server.test".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let old = old.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let old = Trust { server: Arc::new(old), client: Arc::clone(&trust.client) };
+    let new = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let connecting = TcpClient::builder(address).tls(new, name("server.test")).connect();
+    let (outcome, _) = tokio::join!(connecting, accept(&listener, &old));
+    let error = outcome.unwrap_err();
+    assert!(error.is_permanent(), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_end_without_that_of_tls_is_no_proper_end() {
+    let (client, mut peer) = pair(&trust()).await;
+    let mut events = client.events();
+    peer.write_all(b"whole\n").await.unwrap();
+    let (tcp, _) = peer.into_inner();
+    drop(tcp);
+    let mut lines = client.framed(Lines::new());
+    assert_eq!(lines.recv_frame().await.unwrap().unwrap(), "whole");
+    assert!(lines.recv_frame().await.unwrap().is_err(), "the stream may be cut short");
+    assert!(lines.recv_frame().await.is_none());
+    let reason = wait(&mut events, reason).await;
+    assert_eq!(reason, CloseReason::TlsFailed);
+}
+
+#[tokio::test]
+async fn what_is_kept_goes_over_to_the_next_session() {
+    const MESSAGE: usize = 64 * 1024;
+    const MESSAGES: usize = 256;
+    let trust = trust();
+    let (listener, address) = listen().await;
+    let quick = Reconnect::new().base(Duration::from_millis(1)).unlimited();
+    let connecting = client(address, &trust)
+        .reconnect(quick)
+        .across_reconnect(QueuePolicy::Keep)
+        .queue_bytes(MESSAGE * MESSAGES)
+        .connect();
+    let (client, first) = tokio::join!(connecting, accept(&listener, &trust));
+    let (client, first) = (client.unwrap(), first.unwrap());
+    let mut events = client.events();
+    for number in 0..MESSAGES {
+        client.send(vec![number as u8; MESSAGE].into()).await.unwrap();
+    }
+    drop(first);
+    let kept = wait(&mut events, |event| match event {
+        ClientEvent::Kept { messages, bytes } => Some((*messages, *bytes)),
+        _ => None,
+    })
+    .await;
+    let mut second = accept(&listener, &trust).await.unwrap();
+    let mut received = Vec::new();
+    let (finished, read) = tokio::join!(client.finish(), second.read_to_end(&mut received));
+    finished.unwrap();
+    read.unwrap();
+    assert_eq!(received.len(), kept.1);
+    for (place, piece) in received.chunks(MESSAGE).enumerate() {
+        let number = MESSAGES - kept.0 + place;
+        assert!(piece.iter().all(|byte| usize::from(*byte) == number), "message {number}");
+    }
+}
