@@ -54,6 +54,7 @@ impl Listening {
     }
 
     /// The socket alone; `None` where the runtime is going.
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere than on Unix it may fail")]
     pub(super) fn into_std(self) -> Option<StdListener> {
         Some(self.socket.into_inner())
     }
