@@ -10,6 +10,7 @@ mod event;
 mod handshake;
 #[cfg(target_os = "linux")]
 mod inherited;
+mod listening;
 mod report;
 mod send;
 mod serve;

@@ -194,3 +194,27 @@ async fn a_message_waits_for_the_write_under_way() {
     assert_eq!(traffic.bytes_out, before, "it would be in the middle of the other");
     assert_eq!(traffic.queued.messages, 2);
 }
+
+/// Whoever takes anything within the time has not stalled, however little and however long.
+#[tokio::test(start_paused = true)]
+async fn a_slow_peer_has_not_stalled_and_one_that_stops_has() {
+    const PATIENCE: Duration = Duration::from_mins(1);
+    let (link, _peer) = pair();
+    let taken = || lock(&link.sending).taken_by_peer();
+    let mut stalled = std::pin::pin!(link.stalled(PATIENCE));
+    for _ in 0..8 {
+        poll_once(stalled.as_mut()).await;
+        let before = taken();
+        let little = bytes::Bytes::from_static(b"a little");
+        assert_eq!(link.offer(&little, false), Offer::Accepted { dropped: 0 });
+        // It is flushed, and the kernel of the peer acknowledges it, sooner or later.
+        while taken() == before {
+            poll_once(std::pin::pin!(poll_fn(|context| link.poll_service(context, true)))).await;
+            tokio::task::yield_now().await;
+        }
+        tokio::time::advance(PATIENCE / 2).await;
+    }
+    poll_once(stalled.as_mut()).await;
+    // Nothing else happens, so that the clock goes on by itself.
+    stalled.await;
+}

@@ -5,6 +5,8 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
+use tokio::task::coop::consume_budget;
+
 use super::sending::{Sending, wake_task};
 use super::{Closing, Link};
 use crate::events::lock;
@@ -25,6 +27,8 @@ pub(super) struct Turn {
 impl Link {
     /// Writes all of `data` without copying it, after what was queued before. One at a time.
     pub(crate) async fn write_all(&self, data: &[u8]) -> io::Result<()> {
+        // A writer whose peer always reads gives others their turn.
+        consume_budget().await;
         let mut written = 0;
         {
             let mut sending = lock(&self.sending);

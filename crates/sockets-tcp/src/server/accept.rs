@@ -27,6 +27,9 @@ use crate::handler::Handler;
 /// beyond it waits for the next one.
 const REFUSALS: usize = 64;
 
+/// Whether it is known that someone waits before a permit is taken.
+const READY_COMES_FIRST: bool = cfg!(unix);
+
 /// The end of a server's accepting, which the last of its accepting tasks comes to: the ports are
 /// released. With the last connection, and however the tasks end, the events end.
 pub(super) struct Ending {
@@ -77,13 +80,21 @@ impl<H: Handler> Acceptor<H> {
     async fn accept_all(&mut self) {
         let (mut turn, mut shortage) = (0, None);
         loop {
-            // The permit comes first: a connection that cannot be served stays in the backlog.
+            poll_fn(|context| self.poll_ready(context)).await;
+            // The permit comes next: a connection that cannot be served stays in the backlog.
             // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
             let mut permit = Some(permit);
             while let Some(held) = permit.take() {
                 turn = (turn + 1) % self.listeners.len();
-                match poll_fn(|context| self.poll_accept(turn, context)).await {
+                let accepted = poll_fn(|context| match self.poll_accept(turn, context) {
+                    // Nobody, after all: another task may have use for the permit.
+                    Poll::Pending if READY_COMES_FIRST => Poll::Ready(None),
+                    accepted => accepted.map(Some),
+                })
+                .await;
+                let Some(accepted) = accepted else { break };
+                match accepted {
                     Ok((stream, peer)) => {
                         self.note_end_of(shortage.take());
                         permit = self.admit(stream, peer, held);
@@ -105,6 +116,12 @@ impl<H: Handler> Acceptor<H> {
                 }
             }
         }
+    }
+
+    /// Until someone may wait on any of the listeners.
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut polled = self.listeners.iter().map(|listener| listener.poll_ready(context));
+        polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
     }
 
     /// The listeners in turn, so that none starves another.

@@ -7,13 +7,17 @@ use std::task::{Context, Poll};
 
 use ports_core::{ClaimAddress, ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::accept::concerns_one_connection;
+use super::listening::{Listening, served};
 
 /// How often the kernel is asked for another port where the one it chose is claimed by a part of
 /// this program that has not bound it yet.
 const CHOICES: usize = 16;
+/// How many who wait on a listener of the caller's are taken in at its end, at most: its backlog is
+/// not known, and systems that are set up for many have one of some ten thousand.
+const LONGEST_BACKLOG: i32 = 65_535;
 
 /// Why a server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +118,7 @@ type Bound = (StdListener, SocketAddr, Option<PortClaim>);
 /// one address share the claim.
 #[derive(Debug)]
 pub(super) struct Listener {
-    socket: TcpListener,
+    socket: Listening,
     local: SocketAddr,
     backlog: usize,
     _claim: Option<Arc<PortClaim>>,
@@ -130,14 +134,14 @@ impl Listener {
                 let local = socket.local_addr().map_err(|source| BindError::Listener { source })?;
                 let address = claim_address(&socket, local);
                 let claim = adopt(address, local, binding)?.map(Arc::new);
-                return Ok(vec![Self::new(socket, local, claim, binding)?]);
+                return Ok(vec![Self::new(socket, local, claim, LONGEST_BACKLOG)?]);
             }
         };
         let claim = claim.map(Arc::new);
-        let mut listeners = vec![Self::new(socket, local, claim.clone(), binding)?];
+        let mut listeners = vec![Self::new(socket, local, claim.clone(), binding.backlog)?];
         while listeners.len() < binding.sockets {
             let (socket, local) = listen(local, binding)?;
-            listeners.push(Self::new(socket, local, claim.clone(), binding)?);
+            listeners.push(Self::new(socket, local, claim.clone(), binding.backlog)?);
         }
         Ok(listeners)
     }
@@ -151,6 +155,11 @@ impl Listener {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.socket.poll_accept(context)
+    }
+
+    /// Until someone may wait to be accepted.
+    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_ready(context)
     }
 
     /// Claims first, so that two parts of this program never race for one port.
@@ -208,13 +217,13 @@ impl Listener {
         socket: StdListener,
         local: SocketAddr,
         claim: Option<Arc<PortClaim>>,
-        binding: &Binding,
+        backlog: i32,
     ) -> Result<Self, BindError> {
         let socket = socket
             .set_nonblocking(true)
-            .and_then(|()| TcpListener::from_std(socket))
+            .and_then(|()| Listening::new(socket))
             .map_err(|source| BindError::of_io("listen on", local, source))?;
-        let backlog = usize::try_from(binding.backlog).unwrap_or_default().max(1);
+        let backlog = usize::try_from(backlog).unwrap_or_default().max(1);
         Ok(Self { socket, local, backlog, _claim: claim })
     }
 
@@ -222,8 +231,7 @@ impl Listener {
     /// the backlog is long, however fast others connect.
     pub(super) fn into_waiting(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
         let Self { socket, backlog, _claim: claim, .. } = self;
-        // It fails only where the runtime is going, and then nobody can be served.
-        let socket = socket.into_std().ok();
+        let socket = socket.into_std();
         let mut left = backlog.saturating_add(1);
         std::iter::from_fn(move || {
             // Held as long as the socket is bound.
@@ -232,11 +240,10 @@ impl Listener {
             while left > 0 {
                 left -= 1;
                 match socket.accept() {
-                    Ok((stream, peer)) => {
-                        let stream =
-                            stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-                        if let Ok(stream) = stream {
-                            return Some((stream, peer));
+                    // It fails only where the runtime is going, and then nobody can be served.
+                    Ok(accepted) => {
+                        if let Ok(accepted) = served(accepted) {
+                            return Some(accepted);
                         }
                     }
                     Err(error) if concerns_one_connection(&error) => {}

@@ -143,6 +143,12 @@ impl Clients {
         self.refused.fetch_add(connections, Ordering::Relaxed);
     }
 
+    /// Notes in the report that the end of the server cut off a connection that was no client yet.
+    #[cfg(feature = "tls")]
+    pub(super) fn cut_before_served(&self) {
+        lock(&self.table).report.refused += 1;
+    }
+
     /// Counts and tells a connection that began no TLS session.
     #[cfg(feature = "tls")]
     pub(super) fn handshake_failed(&self, peer: SocketAddr, failure: crate::failure::Failure) {

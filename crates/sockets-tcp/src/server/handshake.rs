@@ -35,7 +35,10 @@ impl Handshake {
         let failure = match clients.stopping().run_until_cancelled(handshake).await {
             Some(Ok(stream)) => return Some(stream),
             Some(Err(error)) => failure(&error),
-            None => Failure::new(Operation::Handshake, "the server stopped"),
+            None => {
+                clients.cut_before_served();
+                Failure::new(Operation::Handshake, "the server stopped")
+            }
         };
         tracing::debug!(%peer, %failure, "no TLS session");
         clients.handshake_failed(peer, failure);

@@ -101,8 +101,8 @@ pub struct ShutdownReport {
     pub drained: usize,
     /// Connections that did not.
     pub cut_off: Vec<CutOff>,
-    /// Connections that still waited for their turn, and were reset: see
-    /// [`Refusal::Shutdown`](crate::Refusal::Shutdown).
+    /// Connections that still waited for their turn and were reset, see
+    /// [`Refusal::Shutdown`](crate::Refusal::Shutdown), or whose TLS handshake was under way.
     pub refused: usize,
 }
 

@@ -8,10 +8,15 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
 use tokio::net::TcpStream;
+use tokio::task::coop::poll_proceed;
 use tokio_rustls::rustls::{Connection, ProtocolVersion};
 
 use crate::events::lock;
 use crate::stream::read_now;
+
+/// How many reads of the socket may bring no data in a row, before others have their turn: a peer
+/// may send records that are empty, or TLS's own, as fast as they are read.
+const EMPTY_READS: usize = 16;
 
 /// See the module's first lines.
 pub(crate) struct TlsStream {
@@ -53,6 +58,8 @@ impl TlsStream {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        // Data that is there already would otherwise be read for ever without a turn for others.
+        let budget = ready!(poll_proceed(context));
         loop {
             let mut session = lock(&self.session);
             session.left = None;
@@ -62,7 +69,15 @@ impl TlsStream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.tcp.poll_read_ready(context))?;
                 }
-                result => return Poll::Ready(result),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    budget.made_progress();
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                result => {
+                    budget.made_progress();
+                    return Poll::Ready(result);
+                }
             }
         }
     }
@@ -72,7 +87,14 @@ impl TlsStream {
     }
 
     pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        lock(&self.session).read(&mut Direct(&self.tcp), &self.tcp, buffer)
+        let mut session = lock(&self.session);
+        loop {
+            match session.read(&mut Direct(&self.tcp), &self.tcp, buffer) {
+                // Each read leaves less to be read.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
     }
 
     pub(crate) fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -110,13 +132,14 @@ impl TlsStream {
 }
 
 impl Session {
+    /// Reads data; `Interrupted` where a lot came and none of it was data.
     fn read(
         &mut self,
         source: &mut dyn Read,
         tcp: &TcpStream,
         buffer: &mut [u8],
     ) -> io::Result<usize> {
-        loop {
+        for _ in 0..EMPTY_READS {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
@@ -137,6 +160,7 @@ impl Session {
                 _ => {}
             }
         }
+        Err(io::ErrorKind::Interrupted.into())
     }
 
     /// Takes in what the socket has, as far as it may be read.

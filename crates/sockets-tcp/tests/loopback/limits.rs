@@ -11,7 +11,7 @@ use sockets_tcp::{
     BindError, CloseReason, Connection, Discard, Echo, Refusal, Relay, ServerEvent, SlowPolicy,
     TcpServer, handler_fn,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{
     HANG, any_port, connected, disconnected, peer, read_exactly, read_to_end, server, small_peer,
@@ -219,10 +219,9 @@ async fn the_kernels_word_on_a_connection_is_in_its_info() {
     assert_eq!(tcp.retransmits, 0);
 }
 
-/// A peer whose window is closed for good takes nothing, however much the kernel holds for it; one
-/// that reads slowly is not taken for it.
+/// A peer whose window is closed for good takes nothing, however much the kernel holds for it.
 #[tokio::test]
-async fn a_zero_window_is_a_stall_and_a_slow_reader_is_none() {
+async fn a_zero_window_is_a_stall() {
     const PATIENCE: Duration = Duration::from_millis(200);
     let builder = server(Discard).queue_bytes(1 << 20).slow_policy(SlowPolicy::Block(PATIENCE));
     let server = builder.start().await.unwrap();
@@ -231,22 +230,43 @@ async fn a_zero_window_is_a_stall_and_a_slow_reader_is_none() {
     let shut = wait(&mut events, connected).await;
     while server.send(shut, Bytes::from(vec![1; 100_000])).await.is_ok() {}
     assert_eq!(wait(&mut events, disconnected).await, CloseReason::SlowPeer);
+}
 
-    let mut slow = small_peer(server.local_addr()).await;
-    let reading = wait(&mut events, connected).await;
-    let sending = async {
-        for _ in 0..40 {
-            server.send(reading, Bytes::from(vec![1; 100_000])).await.unwrap();
+/// Which socket a connection comes to is the kernel's choice: all places can be taken by those of
+/// one.
+#[cfg(unix)]
+#[tokio::test]
+async fn accepting_tasks_that_wait_hold_no_places() {
+    const MOST: usize = 4;
+    let builder = server(Echo::new()).accept_sockets(8).max_connections(MOST);
+    let server = builder.start().await.unwrap();
+    for _ in 0..8 {
+        let mut peers = Vec::new();
+        for _ in 0..MOST {
+            let mut peer = peer(server.local_addr()).await;
+            peer.write_all(b"x").await.unwrap();
+            assert_eq!(read_exactly(&mut peer, 1).await, b"x");
+            peers.push(peer);
         }
-    };
-    tokio::join!(sending, async {
-        let mut buffer = vec![0; 100_000];
-        let mut left = 4_000_000;
-        while left > 0 {
-            left -= slow.read(&mut buffer).await.unwrap();
-            tokio::task::yield_now().await;
+        assert_eq!(server.info().active, MOST);
+    }
+}
+
+/// A handler that never has to wait leaves a turn for the end of its own connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_only_writes_is_ended_all_the_same() {
+    let handler = handler_fn(|mut connection: Connection| async move {
+        loop {
+            connection.write_all(b"").await?;
         }
     });
+    let server = server(handler).start().await.unwrap();
+    let mut events = server.events();
+    let peer = peer(server.local_addr()).await;
+    let client = wait(&mut events, connected).await;
+    server.disconnect(client).unwrap();
+    drop(peer);
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::Local);
 }
 
 /// The one that does not read loses, by the policy; nobody else waits for it.

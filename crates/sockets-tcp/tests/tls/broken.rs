@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sockets_tcp::{CloseReason, Connection, Echo, Operation, ServerEvent, handler_fn};
+use sockets_tcp::{CloseReason, Connection, Discard, Echo, Operation, ServerEvent, handler_fn};
 use stats::ErrorKind;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -132,4 +132,42 @@ async fn a_client_disconnected_in_the_middle_of_a_write_does_not_see_an_end() {
     assert_eq!(wait(&mut events, disconnected).await, CloseReason::Local);
     let totals = server.stats().snapshot().totals();
     assert_eq!(totals.bytes_sent + totals.dropped_bytes, MUCH as u64);
+}
+
+/// Data that is always there already leaves a turn for the end of its own connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_never_stops_sending_is_ended_all_the_same() {
+    let builder = server(Discard).linger(Duration::ZERO).event_capacity(1 << 16);
+    let server = builder.start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    let client = wait(&mut events, connected).await;
+    let flood = tokio::spawn(async move {
+        let much = vec![7; 1 << 20];
+        while peer.write_all(&much).await.is_ok() {}
+    });
+    wait(&mut events, |event| matches!(event, ServerEvent::Data { .. }).then_some(())).await;
+    server.disconnect(client).unwrap();
+    let ended = tokio::time::timeout(HANG, async {
+        while server.info().active > 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    ended.await.unwrap();
+    flood.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_that_the_end_of_the_server_cuts_off_is_in_the_report() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    let waiting = TcpStream::connect(server.local_addr()).await.unwrap();
+    // Connections are accepted in their order: with this one's end the first is in its handshake.
+    drop(TcpStream::connect(server.local_addr()).await.unwrap());
+    wait(&mut events, handshake_failed).await;
+    let report = server.shutdown(HANG).await;
+    assert_eq!((report.refused, report.drained, report.cut_off.len()), (1, 0, 0), "{report:?}");
+    let failure = wait(&mut events, handshake_failed).await;
+    assert!(failure.contains("the server stopped"), "{failure}");
+    drop(waiting);
 }

@@ -1,6 +1,10 @@
-//! A thousand clients after their server restarts. Alone in its process: it needs descriptors.
-#![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+//! A thousand clients after their server restarts: how crowded the fullest 100 ms of their return
+//! are. The bar is five times the mean.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench stops where it fails, and prints"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -46,9 +50,8 @@ fn crowding(arrivals: &[Instant]) -> f64 {
     fullest as f64 * windows / arrivals.len() as f64
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures times: needs a quiet machine"]
-async fn a_thousand_clients_come_back_spread_out() {
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
     let before = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: before.maximum, ..before }).unwrap();
     // Holds the port while the server is away.
@@ -57,7 +60,6 @@ async fn a_thousand_clients_come_back_spread_out() {
     let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
     reserved.bind(&any.into()).unwrap();
     let address = reserved.local_addr().unwrap().as_socket().unwrap();
-    let (mut seen, mut worst) = (Vec::new(), 0.0);
     for outage in [0, 1000, 3000].map(Duration::from_millis) {
         let server = serve(&reserved).await;
         let mut events = server.events();
@@ -75,10 +77,12 @@ async fn a_thousand_clients_come_back_spread_out() {
         let arrivals = arrivals(&mut events).await;
         let span = arrivals[arrivals.len() - 1] - arrivals[0];
         let crowding = crowding(&arrivals);
-        seen.push(format!("{crowding:.1} times the mean after {outage:?}, over {span:?}"));
-        worst = crowding.max(worst);
+        let verdict = if crowding <= MOST { "met" } else { "missed" };
+        println!(
+            "away for {outage:?}: the fullest {WINDOW:?} hold {crowding:.1} times the mean (bar {MOST}: \
+             {verdict}); all back within {span:?}"
+        );
         drop(clients);
         server.shutdown(Duration::from_secs(5)).await;
     }
-    assert!(worst <= MOST, "{seen:?}");
 }

@@ -1,0 +1,92 @@
+//! A listening socket: whether anyone waits on it, and taking in who does.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+#[cfg(unix)]
+use std::task::ready;
+use std::task::{Context, Poll};
+
+#[cfg(unix)]
+use tokio::io::Interest;
+#[cfg(unix)]
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
+
+/// See the module's first line.
+///
+/// That someone waits is known before a place is taken for him: of several accepting tasks none
+/// holds a place that another one could fill.
+#[derive(Debug)]
+pub(super) struct Listening {
+    #[cfg(unix)]
+    socket: AsyncFd<StdListener>,
+    #[cfg(not(unix))]
+    socket: tokio::net::TcpListener,
+}
+
+#[cfg(unix)]
+impl Listening {
+    /// The socket does not block.
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe, for types that change their descriptor; std's do not"
+    )]
+    pub(super) fn new(socket: StdListener) -> io::Result<Self> {
+        Ok(Self { socket: AsyncFd::with_interest(socket, Interest::READABLE)? })
+    }
+
+    /// Until someone may wait.
+    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        // An error is told by the call that accepts.
+        self.socket.poll_read_ready(context).map(drop)
+    }
+
+    pub(super) fn poll_accept(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_read_ready(context))?;
+            if let Ok(accepted) = ready.try_io(|socket| socket.get_ref().accept()) {
+                return Poll::Ready(accepted.and_then(served));
+            }
+        }
+    }
+
+    /// The socket alone; `None` where the runtime is going.
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere than on Unix it may fail")]
+    pub(super) fn into_std(self) -> Option<StdListener> {
+        Some(self.socket.into_inner())
+    }
+}
+
+/// There is one accepting task, and it may hold a place while it waits.
+#[cfg(not(unix))]
+impl Listening {
+    pub(super) fn new(socket: StdListener) -> io::Result<Self> {
+        Ok(Self { socket: tokio::net::TcpListener::from_std(socket)? })
+    }
+
+    pub(super) fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    pub(super) fn poll_accept(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.socket.poll_accept(context)
+    }
+
+    pub(super) fn into_std(self) -> Option<StdListener> {
+        self.socket.into_std().ok()
+    }
+}
+
+/// An accepted connection, for the runtime.
+pub(super) fn served(
+    (stream, peer): (StdStream, SocketAddr),
+) -> io::Result<(TcpStream, SocketAddr)> {
+    stream.set_nonblocking(true)?;
+    Ok((TcpStream::from_std(stream)?, peer))
+}
