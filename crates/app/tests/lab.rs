@@ -87,17 +87,17 @@ fn a_host_whose_answers_are_dropped_is_filtered() {
 #[test]
 #[ignore = "needs root, iproute2 and nftables"]
 fn a_limiter_hides_no_open_port() {
-    let lab = Lab::new();
-    let server = Server::start(&lab.there, THERE, 14);
     let limit = "add table ip lab; \
         add chain ip lab input { type filter hook input priority 0; }; \
         add rule ip lab input tcp flags syn limit rate over 300/second burst 5 packets drop";
-    run("ip", &["netns", "exec", &lab.there, "nft", limit]);
-    let open_ports = server.ports.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
-    let ports = format!("1-986,{open_ports}");
     for method in ["syn", "connect"] {
+        let lab = Lab::scanning_by(method);
+        let server = Server::start(&lab.there, THERE, 14);
+        run("ip", &["netns", "exec", &lab.there, "nft", limit]);
+        let open_ports = server.ports.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        let ports = format!("1-986,{open_ports}");
         for seed in ["1", "2"] {
-            let lines = lab.scan(&[THERE, "-p", &ports, "--method", method, "--seed", seed]);
+            let lines = lab.scan(&[THERE, "-p", &ports, "--seed", seed]);
             assert_eq!(open(&lines), server.ports, "{method}, seed {seed}");
             assert_eq!(of_type(&lines, "summary")[0]["closed"], 986, "{method}, seed {seed}");
         }

@@ -116,7 +116,9 @@ impl Lab {
     /// Scans from here; returns the lines of JSON.
     pub(crate) fn scan(&self, args: &[&str]) -> Vec<Value> {
         let args = [&["scan", "--method", self.method, "--format", "jsonl"], args].concat();
-        lines(&ports_in(&self.here, &args).output().unwrap().stdout)
+        let output = ports_in(&self.here, &args).output().unwrap();
+        assert_ne!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        lines(&output.stdout)
     }
 
     /// How many ports there are of each state and reason.
