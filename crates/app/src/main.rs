@@ -14,6 +14,7 @@ use anyhow::Context;
 use clap::Parser;
 
 use crate::args::{Args, Command};
+use crate::commands::listen::bind::{self, Passed};
 use crate::exit::{Exit, report};
 use crate::output::Terminal;
 use crate::signals::Signals;
@@ -58,6 +59,11 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
         Command::Man => return commands::man::run(terminal),
         command => command,
     };
+    let passed = match &command {
+        Command::Listen(listen) => bind::passed(&listen.places)?,
+        Command::Forward(forward) => bind::passed(std::slice::from_ref(&forward.listen))?,
+        _ => Passed::default(),
+    };
     exit::raise_descriptor_limit();
     exit::check_descriptors()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -68,9 +74,13 @@ fn run(args: Args, terminal: Terminal) -> anyhow::Result<Exit> {
         let signals = Signals::listen().context("cannot listen to signals")?;
         match command {
             Command::Scan(scan) => commands::scan::run(scan, terminal, &signals).await,
-            Command::Listen(listen) => commands::listen::run(listen, terminal, &signals).await,
+            Command::Listen(listen) => {
+                commands::listen::run(listen, passed, terminal, &signals).await
+            }
             Command::Connect(connect) => commands::connect::run(connect, terminal, &signals).await,
-            Command::Forward(forward) => commands::forward::run(forward, terminal, &signals).await,
+            Command::Forward(forward) => {
+                commands::forward::run(forward, passed, terminal, &signals).await
+            }
             #[cfg(target_os = "linux")]
             Command::Sniff(sniff) => commands::sniff::run(sniff, terminal, &signals).await,
             #[cfg(target_os = "linux")]

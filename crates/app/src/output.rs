@@ -17,5 +17,5 @@ pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
 pub(crate) use rows::{Cells, Row, RowOutputs};
-pub(crate) use standard_output::{StandardOutput, has_no_reader};
+pub(crate) use standard_output::{StandardOutput, has_no_reader, reader_is_gone};
 pub(crate) use terminal::Terminal;

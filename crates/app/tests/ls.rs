@@ -161,6 +161,7 @@ fn what_makes_no_sense_is_refused() {
         &["ls", "--watch", "--sort", "local"],
         &["ls", "--listening", "--state", "ESTAB"],
         &["ls", "--metrics", "127.0.0.1:0"],
+        &["ls", "--watch", "--metrics", "0.0.0.0:0"],
     ] {
         let ended = run(args);
         assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{args:?}: {}", ended.stderr);

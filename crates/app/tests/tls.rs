@@ -143,6 +143,9 @@ fn files_that_are_wrong_are_named() {
     assert!(missing.stderr.contains("/nowhere/ca.pem"), "{}", missing.stderr);
     let no_certificate = run(&["connect", "tls://127.0.0.1:1", "--ca", &key]);
     assert!(no_certificate.stderr.contains("no certificate"), "{}", no_certificate.stderr);
+    let endless = run(&["connect", "tls://127.0.0.1:1", "--ca", "/dev/zero"]);
+    assert_eq!(endless.code, Some(4));
+    assert!(endless.stderr.contains("`/dev/zero` is larger than"), "{}", endless.stderr);
     let not_together = ["listen", "tls://127.0.0.1:0", "--cert", &ca, "--key", &key];
     let not_together = run(&not_together);
     assert_eq!(not_together.code, Some(4));

@@ -11,6 +11,7 @@ use stats::system::State;
 pub(crate) use self::column::Column;
 use super::OutputArgs;
 use super::scan::positive_duration;
+use super::sockets::loopback;
 
 /// Arguments of `ports ls`.
 #[derive(Debug, clap::Args)]
@@ -47,8 +48,8 @@ pub(crate) struct LsArgs {
     /// How often --watch looks; without root, what came and went in between is not seen
     #[arg(long, value_name = "D", default_value = "1s", value_parser = positive_duration)]
     pub(crate) interval: Duration,
-    /// With --watch: serve counts of the sockets to Prometheus at this address
-    #[arg(long, value_name = "ADDR", requires = "watch")]
+    /// With --watch: serve counts of the sockets to Prometheus at this loopback address
+    #[arg(long, value_name = "ADDR", requires = "watch", value_parser = loopback)]
     pub(crate) metrics: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ls::SocketFilterArgs;
 use super::scan::positive_duration;
+use super::sockets::loopback;
 
 /// Arguments of `ports watch`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,7 @@ pub(crate) struct WatchArgs {
     /// How often it looks
     #[arg(long, value_name = "D", default_value = "1s", value_parser = positive_duration)]
     pub(crate) interval: Duration,
-    /// Serve counts of the sockets to Prometheus at this address
-    #[arg(long, value_name = "ADDR")]
+    /// Serve counts of the sockets to Prometheus at this loopback address
+    #[arg(long, value_name = "ADDR", value_parser = loopback)]
     pub(crate) metrics: Option<SocketAddr>,
 }

@@ -8,7 +8,7 @@ use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
 use super::connect::session::Session;
-use super::listen::bind::{self, Bound};
+use super::listen::bind::{self, Bound, Passed};
 use crate::args::ForwardArgs;
 use crate::commands::metrics::Metrics;
 use crate::commands::tls;
@@ -18,20 +18,21 @@ use crate::signals::Signals;
 
 pub(crate) async fn run(
     args: ForwardArgs,
+    passed: Passed,
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
     let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
-    let result = serve(&args, &session).await;
+    let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }
 
-async fn serve(args: &ForwardArgs, session: &Session) -> anyhow::Result<()> {
+async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow::Result<()> {
     let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
     let tls = args.listen.endpoint().map(|listen| tls::server(&args.tls, listen)).transpose()?;
     let targets = Targets::new(args, session)?;
-    let opening = bind::open(std::slice::from_ref(&args.listen), session);
+    let opening = bind::open(std::slice::from_ref(&args.listen), passed, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let Bound { tcp, udp, endpoints } = bound?;
     for endpoint in endpoints {

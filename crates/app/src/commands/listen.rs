@@ -1,6 +1,6 @@
 //! `ports listen`: open listening sockets and serve them.
 
-pub(in crate::commands) mod bind;
+pub(crate) mod bind;
 pub(in crate::commands) mod events;
 mod pipe;
 mod pipe_udp;
@@ -8,7 +8,7 @@ mod plan;
 mod relay_udp;
 pub(in crate::commands) mod services;
 
-use self::bind::Bound;
+use self::bind::{Bound, Passed};
 use crate::args::{ListenArgs, Place, ServiceKind};
 use crate::commands::connect::session::Session;
 use crate::commands::metrics::Metrics;
@@ -19,20 +19,21 @@ use crate::signals::Signals;
 
 pub(crate) async fn run(
     args: ListenArgs,
+    passed: Passed,
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     plan::check(&args)?;
     let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
-    let result = serve(&args, &session).await;
+    let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }
 
-async fn serve(args: &ListenArgs, session: &Session) -> anyhow::Result<()> {
+async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::Result<()> {
     let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
     let endpoint = args.places.iter().find_map(Place::endpoint);
     let tls = endpoint.map(|endpoint| tls::server(&args.tls, endpoint)).transpose()?.flatten();
-    let opening = bind::open(&args.places, session);
+    let opening = bind::open(&args.places, passed, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let bound = bound?;
     for endpoint in &bound.endpoints {

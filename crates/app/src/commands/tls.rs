@@ -3,6 +3,8 @@
 mod known;
 mod unverified;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +21,9 @@ use self::known::Known;
 use crate::args::TlsArgs;
 use crate::exit::UsageError;
 use crate::output::Terminal;
+
+/// The largest PEM file read, in bytes: some twenty times what the authorities of a system take.
+const LARGEST_PEM: u64 = 4 << 20;
 
 /// What a client needs: the configuration, and whose certificate it wants to see.
 pub(in crate::commands) type ClientTls = (Arc<ClientConfig>, ServerName<'static>);
@@ -123,14 +128,29 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 fn identity(args: &TlsArgs) -> anyhow::Result<Option<Identity>> {
     let (Some(cert), Some(key)) = (&args.cert, &args.key) else { return Ok(None) };
     let chain = certificates(cert)?;
-    let key = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| unreadable(key, "a private key", error))?;
+    let key = PrivateKeyDer::from_pem_slice(&read(key)?)
+        .map_err(|error| unreadable(key, "private key (an encrypted one is not read)", error))?;
     Ok(Some((chain, key)))
 }
 
+/// A whole file of at most [`LARGEST_PEM`] bytes.
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(file)
+        .and_then(|opened| opened.take(LARGEST_PEM + 1).read_to_end(&mut text))
+        .with_context(|| format!("cannot read `{}`", file.display()))?;
+    anyhow::ensure!(
+        text.len() as u64 <= LARGEST_PEM,
+        "`{}` is larger than {LARGEST_PEM} bytes: no certificates, and no key",
+        file.display()
+    );
+    Ok(text)
+}
+
 fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let read = || CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>();
-    let certificates = read().map_err(|error| unreadable(file, "certificates", error))?;
+    let certificates = CertificateDer::pem_slice_iter(&read(file)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| unreadable(file, "certificate", error))?;
     anyhow::ensure!(!certificates.is_empty(), "`{}` has no certificate in it", file.display());
     Ok(certificates)
 }
@@ -172,7 +192,6 @@ fn unreadable(file: &Path, what: &str, error: pem::Error) -> anyhow::Error {
     let file = file.display();
     match error {
         pem::Error::NoItemsFound => anyhow::anyhow!("`{file}` has no {what} in it, in PEM"),
-        pem::Error::Io(error) => anyhow::Error::new(error).context(format!("cannot read `{file}`")),
         error => anyhow::anyhow!("cannot read {what} from `{file}`: {error}"),
     }
 }

@@ -69,6 +69,14 @@ impl Write for StandardOutput {
     }
 }
 
+/// Whether standard output is a pipe that nobody reads any more: what is written next would fail.
+pub(crate) fn reader_is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled[0].revents().contains(PollFlags::ERR)
+}
+
 /// Whether writing failed because nobody reads: no failure where something else is written, too.
 pub(crate) fn has_no_reader(error: &io::Error, others: bool) -> bool {
     match error.kind() {

@@ -55,6 +55,21 @@ fn it_serves_sockets_that_were_passed() {
     assert!(ended.stderr.contains("cannot listen on fd:web: no such socket"), "{}", ended.stderr);
 }
 
+/// What the program opens itself must not be taken for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_that_was_announced_and_not_passed_is_an_error() {
+    let script = "LISTEN_FDS=9 LISTEN_PID=$$ exec \"$0\" listen fd: --service echo";
+    let ended = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_ports")])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(4), "{told}");
+    assert!(told.contains("descriptor") && told.contains("LISTEN_FDS"), "{told}");
+}
+
 #[test]
 fn the_second_signal_ends_it_and_the_statistics_are_written() {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -6,14 +6,35 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener};
 use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
 use socket2::{Domain, Protocol, Socket, Type};
-#[cfg(target_os = "linux")]
-use sockets_tcp::InheritedListener;
 use sockets_tcp::TcpServerBuilder;
 use sockets_udp::{BindError, Interface, UdpSocket};
 
 use crate::args::Place;
 use crate::commands::connect::resolve::{addresses, interface};
 use crate::commands::connect::session::Session;
+
+/// The sockets that were passed to this process.
+#[cfg(target_os = "linux")]
+pub(crate) type Passed = Vec<sockets_tcp::InheritedListener>;
+/// No sockets are passed elsewhere than on Linux.
+#[cfg(not(target_os = "linux"))]
+pub(crate) type Passed = [TcpListener; 0];
+
+/// Takes the sockets that were passed, if any of the places is one. To be called before the process
+/// opens anything: what it opened itself would be taken for what was announced and is not there.
+#[cfg(target_os = "linux")]
+pub(crate) fn passed(places: &[Place]) -> anyhow::Result<Passed> {
+    let inherits = places.iter().any(|place| place.endpoint().is_none());
+    Ok(if inherits { sockets_tcp::inherited_listeners()? } else { Passed::new() })
+}
+
+/// See [`Passed`].
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn passed(places: &[Place]) -> anyhow::Result<Passed> {
+    let inherits = places.iter().any(|place| place.endpoint().is_none());
+    anyhow::ensure!(!inherits, "sockets that were passed are taken on Linux only");
+    Ok([])
+}
 
 /// The sockets, all open.
 pub(in crate::commands) struct Bound {
@@ -69,10 +90,11 @@ impl ListenError {
 /// All of them or none; of a name, every address that this machine has.
 pub(in crate::commands) async fn open(
     places: &[Place],
+    passed: Passed,
     session: &Session,
 ) -> anyhow::Result<Bound> {
     let mut bound = Bound { tcp: Vec::new(), udp: Vec::new(), endpoints: Vec::new() };
-    bound.inherit(places)?;
+    bound.inherit(places, passed)?;
     for endpoint in places.iter().filter_map(Place::endpoint) {
         let mut elsewhere = None;
         let before = bound.endpoints.len();
@@ -96,28 +118,26 @@ pub(in crate::commands) async fn open(
 }
 
 impl Bound {
-    /// Takes in the sockets that were passed, if any of the places is one.
+    /// Takes in those of the passed sockets that the places name.
     #[cfg(target_os = "linux")]
-    fn inherit(&mut self, places: &[Place]) -> anyhow::Result<()> {
-        let wanted = |place: &Place, passed: &InheritedListener| match place {
+    fn inherit(&mut self, places: &[Place], passed: Passed) -> anyhow::Result<()> {
+        let wanted = |place: &Place, name: &Option<String>| match place {
             Place::Endpoint(_) => false,
             Place::Inherited(None) => true,
-            Place::Inherited(name) => *name == passed.name,
+            Place::Inherited(wanted) => wanted == name,
         };
-        let mut passed = Vec::new();
-        let mut inherits = places.iter().filter(|place| place.endpoint().is_none()).peekable();
-        if inherits.peek().is_some() {
-            passed = sockets_tcp::inherited_listeners()?;
-        }
-        for place in inherits {
+        for place in places.iter().filter(|place| place.endpoint().is_none()) {
+            let names = passed.iter().map(|socket| socket.name.as_deref().unwrap_or("unnamed"));
+            let names = names.collect::<Vec<_>>().join(", ");
             anyhow::ensure!(
-                passed.iter().any(|socket| wanted(place, socket)),
+                passed.iter().any(|socket| wanted(place, &socket.name)),
                 "cannot listen on {place}: no such socket was passed to this process (LISTEN_FDS, \
-                 LISTEN_PID)"
+                 LISTEN_PID; passed were: {})",
+                if names.is_empty() { "none" } else { &names }
             );
         }
         for socket in passed {
-            if !places.iter().any(|place| wanted(place, &socket)) {
+            if !places.iter().any(|place| wanted(place, &socket.name)) {
                 continue;
             }
             socket.listener.set_nonblocking(true).context("a socket that was passed")?;
@@ -129,9 +149,7 @@ impl Bound {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn inherit(&mut self, places: &[Place]) -> anyhow::Result<()> {
-        let passed = places.iter().find(|place| place.endpoint().is_none());
-        anyhow::ensure!(passed.is_none(), "sockets that were passed are taken on Linux only");
+    fn inherit(&mut self, _: &[Place], _: Passed) -> anyhow::Result<()> {
         Ok(())
     }
 

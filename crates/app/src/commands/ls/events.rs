@@ -11,7 +11,7 @@ use super::{Filter, text_of};
 use crate::args::{Format, LsArgs, OutputArgs};
 use crate::commands::metrics::Metrics;
 use crate::exit::{Exit, UsageError};
-use crate::output::{RowOutputs, Terminal};
+use crate::output::{RowOutputs, Terminal, reader_is_gone};
 use crate::signals::Signals;
 
 /// Until the user has seen enough.
@@ -49,6 +49,9 @@ pub(crate) async fn watch(
             biased;
             () = signals.stop().cancelled() => break,
             _ = ticks.tick() => {}
+        }
+        if args.output.output.is_empty() && reader_is_gone() {
+            break;
         }
         let found = watch.poll()?;
         for event in found.events.iter().filter(|event| filter.keeps_record(&event.socket)) {
