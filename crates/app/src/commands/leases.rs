@@ -1,10 +1,10 @@
 //! `ports leases`: who holds what.
 
 mod row;
-mod users;
+
+use stats::system::UserNames;
 
 use self::row::LeaseRow;
-use self::users::Users;
 use crate::args::LeasesArgs;
 use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal};
@@ -12,7 +12,7 @@ use crate::output::{RowOutputs, Terminal};
 pub(crate) fn run(args: &LeasesArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut rows = RowOutputs::open::<LeaseRow>(&args.output, terminal.stdout()?)?;
     let records = ports_lease::leases()?;
-    let users = Users::read();
+    let users = UserNames::read();
     if records.is_empty() {
         terminal.note("no port is leased");
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use ports_lease::{HolderProcess, LeaseRecord};
 use serde::Serialize;
+use stats::system::UserNames;
 
-use super::users::Users;
 use crate::output::{Cells, Row};
 
 /// See docs/json-lines.md.
@@ -37,7 +37,7 @@ impl From<HolderProcess> for Process {
 }
 
 impl LeaseRow {
-    pub(super) fn new(record: LeaseRecord, users: &Users) -> Self {
+    pub(super) fn new(record: LeaseRecord, users: &UserNames) -> Self {
         let LeaseRecord { transport, port, uid, processes, lease, .. } = record;
         let since = lease.as_ref().and_then(|lease| {
             let since = lease.since.duration_since(SystemTime::UNIX_EPOCH).ok()?;
