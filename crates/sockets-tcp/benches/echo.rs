@@ -5,7 +5,8 @@
 //! `server` is `TcpServer` with `Echo`, statistics on and nobody subscribed.
 //!
 //! The last lines are the ratios: rounds of both in turn, many times, so that whatever else the
-//! machine does falls on both; the median of the pairs' ratios (above 1: the server is faster).
+//! machine does falls on both; the median of the samples' ratios (above 1: the server is faster).
+//! `ECHO_RATIO=ping-pong-64B/1000` measures that one alone.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops where it fails")]
 
@@ -23,9 +24,9 @@ use tokio::task::JoinSet;
 const CONNECTIONS: [usize; 3] = [1, 64, 1000];
 const SMALL: usize = 64;
 const LARGE: usize = 64 * 1024;
-/// How many pairs of runs a ratio is the median of.
-const PAIRS: usize = 41;
-/// How long one run of a pair takes, about.
+/// How many samples a ratio is the median of: two runs of each.
+const SAMPLES: usize = 21;
+/// How long one run of a sample takes, about.
 const RUN: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, PartialEq)]
@@ -155,10 +156,15 @@ fn echo(criterion: &mut Criterion) {
 }
 
 fn ratios() {
+    let only = std::env::var("ECHO_RATIO");
     let runtime = runtime();
     let (_server, servers) = serve(&runtime);
     for pattern in Pattern::ALL {
         for connections in CONNECTIONS {
+            let name = format!("{}/{connections}", pattern.name());
+            if only.as_ref().is_ok_and(|only| *only != name) {
+                continue;
+            }
             let mut streams =
                 servers.map(|(_, address)| runtime.block_on(connect(address, connections)));
             let [bare, server] = &mut streams;
@@ -167,25 +173,27 @@ fn ratios() {
             };
             let trial = time(bare, 10) / 10.0;
             let count = (RUN.as_secs_f64() / trial).ceil() as u64;
-            let mut ratios: Vec<f64> = (0..PAIRS)
-                .map(|pair| {
-                    // Each goes first as often as the other.
-                    if pair % 2 == 0 {
-                        let first = time(bare, count);
-                        first / time(server, count)
-                    } else {
-                        let first = time(server, count);
-                        time(bare, count) / first
+            let mut ratios: Vec<f64> = (0..SAMPLES)
+                .map(|sample| {
+                    // There and back, and each goes first as often as the other: what a run leaves
+                    // to the next one (a warm cache, a clock rate) falls on both.
+                    let (mut of_bare, mut of_server) = (0.0, 0.0);
+                    for place in 0..4 {
+                        if [0, 3].contains(&place) == (sample % 2 == 0) {
+                            of_bare += time(bare, count);
+                        } else {
+                            of_server += time(server, count);
+                        }
                     }
+                    of_bare / of_server
                 })
                 .collect();
             ratios.sort_by(f64::total_cmp);
             println!(
-                "ratio/{}/{connections}: {:.3} (quartiles {:.3} to {:.3})",
-                pattern.name(),
-                ratios[PAIRS / 2],
-                ratios[PAIRS / 4],
-                ratios[PAIRS * 3 / 4],
+                "ratio/{name}: {:.3} (quartiles {:.3} to {:.3})",
+                ratios[SAMPLES / 2],
+                ratios[SAMPLES / 4],
+                ratios[SAMPLES * 3 / 4],
             );
         }
     }

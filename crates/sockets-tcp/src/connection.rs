@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use ports_core::FiveTuple;
@@ -89,7 +88,7 @@ impl Connection {
     ///
     /// Safe: where the future is dropped, nothing was read.
     pub async fn read_chunk(&mut self) -> io::Result<Chunk> {
-        self.reader.read_chunk().await
+        self.reader.shared.link.read_chunk().await
     }
 
     /// See [`ConnectionReader::read`].
@@ -115,7 +114,7 @@ impl Connection {
     ///
     /// Not safe: see [`ConnectionWriter::write_all`].
     pub async fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
-        self.writer.write_all(data).await
+        self.writer.shared.link.write_all(data).await
     }
 
     /// See [`ConnectionWriter::send`].
@@ -208,13 +207,7 @@ impl ConnectionReader {
     ///
     /// Safe: where the future is dropped, nothing was read.
     pub async fn read_chunk(&mut self) -> io::Result<Chunk> {
-        poll_fn(|context| {
-            let mut chunk = Chunk::take();
-            let read = ready!(self.shared.link.poll_read(context, chunk.space()))?;
-            chunk.fill(read);
-            Poll::Ready(Ok(chunk))
-        })
-        .await
+        self.shared.link.read_chunk().await
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -52,7 +52,10 @@ enum Served {
 }
 
 /// Runs `handler` and the flushing of `link` in this one task until the connection is over.
-pub(crate) async fn drive<F>(link: &Link, handler: F, patience: Patience) -> Ended
+///
+/// The handler is dropped as soon as it is done with. It is pinned by the caller: passed on by
+/// value, it would have a place of its own in the future of each function on the way.
+pub(crate) async fn drive<F>(link: &Link, handler: Pin<&mut Option<F>>, patience: Patience) -> Ended
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
@@ -69,8 +72,9 @@ where
         Served::Closing(Closing::Abort(reason)) => (reason, true),
     };
     if !aborted {
-        match flush(link, patience.linger).await {
-            Flushed::Done => linger(link, patience.linger).await,
+        // In the heap, as they come once: their timers would make every connection's task larger.
+        match Box::pin(flush(link, patience.linger)).await {
+            Flushed::Done => Box::pin(linger(link, patience.linger)).await,
             Flushed::Failed => {}
             Flushed::Stalled => (reason, aborted) = (CloseReason::SlowPeer, true),
             Flushed::Aborted(by) => (reason, aborted) = (by, true),
@@ -90,24 +94,15 @@ where
 ///
 /// Only the handler is subject to tokio's budget of operations per turn: one that always has
 /// something to read would leave nothing of it for its own link and clock.
-async fn serve<F>(link: &Link, handler: F, patience: Patience) -> Served
+async fn serve<F>(link: &Link, mut handler: Pin<&mut Option<F>>, patience: Patience) -> Served
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let mut handler = pin!(Some(handler));
     let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, true))));
-    let mut idle = pin!(unconstrained(async {
-        match patience.idle {
-            Some(timeout) => link.idle(timeout).await,
-            None => std::future::pending().await,
-        }
-    }));
-    let mut silent = pin!(unconstrained(async {
-        match patience.first_byte {
-            Some(timeout) => link.silent(timeout).await,
-            None => std::future::pending().await,
-        }
-    }));
+    // In the heap: a connection without such a bound neither holds nor looks at a timer.
+    let mut idle = patience.idle.map(|timeout| Box::pin(unconstrained(link.idle(timeout))));
+    let mut silent =
+        patience.first_byte.map(|timeout| Box::pin(unconstrained(link.silent(timeout))));
     let served = poll_fn(|context| {
         // The handler is not polled again after a panic, so nothing sees its broken state.
         let polled = catch_unwind(AssertUnwindSafe(|| match handler.as_mut().as_pin_mut() {
@@ -127,10 +122,13 @@ where
         if let Poll::Ready(closing) = service.as_mut().poll(context) {
             return Poll::Ready(Served::Closing(closing));
         }
-        if silent.as_mut().poll(context).is_ready() {
+        if silent.as_mut().is_some_and(|silent| silent.as_mut().poll(context).is_ready()) {
             return Poll::Ready(Served::Silent);
         }
-        idle.as_mut().poll(context).map(|()| Served::Idle)
+        match &mut idle {
+            Some(idle) => idle.as_mut().poll(context).map(|()| Served::Idle),
+            None => Poll::Pending,
+        }
     })
     .await;
     match catch_unwind(AssertUnwindSafe(|| handler.set(None))) {

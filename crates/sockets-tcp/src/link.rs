@@ -65,16 +65,20 @@ pub(crate) struct Traffic {
 ///
 /// Each direction holds the socket under its own lock; when the connection is buried both let go
 /// of it, so that the descriptor is closed whoever still holds the link.
+///
+/// The first cache line is the receiving side, the second what both touch, the third and fourth the
+/// sending side: see [`Sending`].
+#[repr(C, align(64))]
 pub(crate) struct Link {
-    tuple: FiveTuple,
-    opened: Instant,
-    pub(crate) observer: Observer,
-    sending: Mutex<Sending>,
     receiving: Mutex<Receiving>,
-    /// Told whenever the outbox moved or will never move again.
-    progress: Notify,
+    pub(crate) observer: Observer,
     /// Nanoseconds from `opened` to the last byte either way; kept only where someone asks.
     last_activity: Option<AtomicU64>,
+    opened: Instant,
+    sending: Mutex<Sending>,
+    /// Told whenever the outbox moved or will never move again.
+    progress: Notify,
+    tuple: FiveTuple,
 }
 
 impl Link {

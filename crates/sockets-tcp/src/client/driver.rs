@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -132,13 +133,13 @@ impl Driver {
         self.shared.events.publish(ClientEvent::Connected { peer, local });
         self.answer_first(None);
         let ended = if self.reconnect.is_some() {
-            let pump = pump(&link, peer, Some(self.incoming.clone()), false);
+            let pump = pin!(Some(pump(&link, peer, Some(self.incoming.clone()), false)));
             drive(&link, pump, self.patience).await
         } else {
             // The only sender goes with the only connection, so that its end of input is told.
             let (nobody, _) = mpsc::channel(1);
             let incoming = std::mem::replace(&mut self.incoming, nobody);
-            let pump = pump(&link, peer, Some(incoming), true);
+            let pump = pin!(Some(pump(&link, peer, Some(incoming), true)));
             drive(&link, pump, self.patience).await
         };
         let stood = link.age();

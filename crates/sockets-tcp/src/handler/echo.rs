@@ -40,11 +40,8 @@ impl Handler for Echo {
             if chunk.is_empty() {
                 return Ok(());
             }
-            if self.prefix.is_empty() {
-                connection.write_all(&chunk).await?;
-            } else {
-                connection.write_all(lines.apply(&chunk)).await?;
-            }
+            let answer = if self.prefix.is_empty() { &*chunk } else { lines.apply(&chunk) };
+            connection.write_all(answer).await?;
         }
     }
 }

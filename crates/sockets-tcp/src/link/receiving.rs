@@ -1,13 +1,15 @@
 //! The receiving direction of a connection, and how it is drained.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use stats::{ErrorKind, Inbound};
 
 use super::Link;
+use crate::chunk::Chunk;
 use crate::events::lock;
 use crate::stream::Stream;
 
@@ -29,17 +31,18 @@ enum Phase {
     Ended,
 }
 
-/// The receiving side's state.
+/// The receiving side's state, in the order in which a read touches it.
+#[repr(C)]
 pub(super) struct Receiving {
     /// `None` once the connection is buried.
     pub(super) stream: Option<Arc<Stream>>,
     inbound: Inbound,
     pub(super) bytes_in: u64,
     phase: Phase,
-    peer_ended: bool,
-    failed: Option<io::ErrorKind>,
     /// The reader that waits; not always the connection's own task.
     reader: Option<Waker>,
+    peer_ended: bool,
+    failed: Option<io::ErrorKind>,
 }
 
 impl Receiving {
@@ -146,6 +149,16 @@ impl Link {
                 Poll::Ready(Err(error))
             }
         }
+    }
+
+    /// As [`poll_read`](Self::poll_read), into a buffer that is held only while there is something.
+    pub(crate) fn read_chunk(&self) -> impl Future<Output = io::Result<Chunk>> {
+        poll_fn(|context| {
+            let mut chunk = Chunk::take();
+            let read = ready!(self.poll_read(context, chunk.space()))?;
+            chunk.fill(read);
+            Poll::Ready(Ok(chunk))
+        })
     }
 
     /// Whether the peer has sent anything, read or not, or has come to its end.

@@ -218,3 +218,13 @@ async fn a_slow_peer_has_not_stalled_and_one_that_stops_has() {
     // Nothing else happens, so that the clock goes on by itself.
     stalled.await;
 }
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_message_that_goes_straight_out_touches_few_cache_lines() {
+    const LINE: usize = 64;
+    // Its lock, and eight bytes for it, come first.
+    assert_eq!(std::mem::offset_of!(Link, sending) % LINE, 0);
+    assert!(std::mem::offset_of!(Sending, turn) <= LINE - 8);
+    assert!(std::mem::offset_of!(Sending, line) <= 3 * LINE - 8);
+    assert!(std::mem::offset_of!(Link, observer) < 2 * LINE);
+}

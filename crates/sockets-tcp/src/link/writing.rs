@@ -51,11 +51,16 @@ impl Link {
             let remaining = data.len() - written;
             sending.turn = Some(Turn { ahead, remaining, started: written > 0 });
         }
-        let _turn = TurnGuard { link: self };
-        self.write_rest(data, written).await
+        // In the heap: it waits anyway, and a task that never does is smaller by it.
+        Box::pin(self.write_rest(data, written, TurnGuard { link: self })).await
     }
 
-    async fn write_rest(&self, data: &[u8], mut written: usize) -> io::Result<()> {
+    async fn write_rest(
+        &self,
+        data: &[u8],
+        mut written: usize,
+        _turn: TurnGuard<'_>,
+    ) -> io::Result<()> {
         loop {
             let mut progress = pin!(self.progress.notified());
             progress.as_mut().enable();

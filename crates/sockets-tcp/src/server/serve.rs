@@ -1,6 +1,7 @@
 //! The task of one connection: the handshake where there is one, the handler, the books.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,8 +155,11 @@ impl<H: Handler> Served<H> {
         let clients = Arc::clone(&self.service.clients);
         let connection = Connection::new(Arc::clone(&self.link), self.client, clients);
         // Lazily, so that a panic of `handle` itself happens where it is caught.
-        let handling = async { self.service.handler.handle(connection).await };
-        let ended = drive(&self.link, handling, self.service.settings.patience).await;
+        let patience = self.service.settings.patience;
+        let ended = {
+            let handling = pin!(Some(async { self.service.handler.handle(connection).await }));
+            drive(&self.link, handling, patience).await
+        };
         self.note_end(&ended);
     }
 }
