@@ -115,6 +115,21 @@ impl Snapshot {
         }
     }
 
+    /// Adds the rows of a part that was read at the same time, of Internet sockets and before their
+    /// processes are looked for.
+    pub(super) fn append(&mut self, mut part: Self) {
+        let details_before = self.details.len() as u32;
+        if !part.details.is_empty() {
+            for row in part.rows.iter_mut().filter(|row| row.details != Row::NONE) {
+                row.details += details_before;
+            }
+        }
+        self.rows.append(&mut part.rows);
+        self.details.append(&mut part.details);
+        self.coverage.malformed += part.coverage.malformed;
+        self.coverage.interrupted |= part.coverage.interrupted;
+    }
+
     /// Forgets the rows since the mark: they were of an answer that is asked for again.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.rows.truncate(mark.rows);
