@@ -11,11 +11,11 @@ mod terminal;
 
 pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};
-pub(crate) use file::{create, empty, open};
+pub(crate) use file::{cannot_write, create, empty, open};
 #[cfg(target_os = "linux")]
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
 pub(crate) use rows::{Cells, Row, RowOutputs};
-pub(crate) use standard_output::{StandardOutput, has_no_reader, reader_is_gone};
+pub(crate) use standard_output::{StandardOutput, reader_is_gone, write_while_read};
 pub(crate) use terminal::Terminal;

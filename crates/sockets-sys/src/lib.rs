@@ -84,10 +84,10 @@ mod address;
 mod batch_sender;
 mod control;
 mod filter;
+mod handover;
 mod headers;
-mod inherit;
-mod inherited;
 mod link;
+mod listen_fds;
 mod memory;
 mod netlink;
 mod option;
@@ -107,9 +107,9 @@ mod tun;
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
-pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
-pub use inherited::{InheritError, Inherited, inherited_descriptors};
+pub use handover::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
+pub use listen_fds::{InheritError, Inherited, inherited_descriptors};
 pub use memory::dropped_datagrams;
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::driver::Ports;
-use super::hosts_lab::{HERE, Lab};
+use super::hosts_lab::{BROADCAST, HERE, Lab};
 
 /// `ports` in the network namespace of a host.
 fn ports(host: &str, args: &[&str]) -> Ports {
@@ -59,7 +59,8 @@ fn a_broadcast_gets_there_and_the_answer_back() {
     let lab = Lab::new();
     let echo = ports(&lab.there, &["listen", "udp://0.0.0.0:5002", "--service", "echo"]);
     echo.stderr.until(b"listening on ");
-    for target in ["udp://255.255.255.255:5002?iface=veth0", "udp://10.77.0.255:5002"] {
+    let of_the_link = format!("udp://{BROADCAST}:5002");
+    for target in ["udp://255.255.255.255:5002?iface=veth0", &of_the_link] {
         let mut client = ports(&lab.here, &["connect", target]);
         let answers = client.stdout.clone();
         say_until(&mut client, b"who is there?", || _ = answers.until(b"who is there?"));

@@ -176,7 +176,7 @@ mod tests {
 
     fn copy(test: &str, mode: &str) -> std::process::Output {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", &format!("inherit::tests::{test}"), "--nocapture"])
+            .args(["--exact", &format!("handover::tests::{test}"), "--nocapture"])
             .env(CHILD, mode)
             .stdin(Stdio::null())
             .output()
