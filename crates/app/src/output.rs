@@ -1,5 +1,7 @@
 //! Standard output, standard error and files.
 
+#[cfg(target_os = "linux")]
+mod counted;
 mod csv_error;
 mod events;
 mod file;
@@ -9,6 +11,8 @@ mod rows;
 mod standard_output;
 mod terminal;
 
+#[cfg(target_os = "linux")]
+pub(crate) use counted::counted;
 pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};
 pub(crate) use file::{cannot_write, create, empty, open};

@@ -60,6 +60,17 @@ impl RowOutputs {
         Ok(Self { stdout: Some(stdout), files })
     }
 
+    /// A table has its header without rows, too: that nothing matches is an answer.
+    #[must_use]
+    pub(crate) fn always_headed(mut self) -> Self {
+        for sink in self.files.iter_mut().map(|(_, sink)| sink).chain(&mut self.stdout) {
+            if let Sink::Table(table) = sink {
+                table.always_headed();
+            }
+        }
+        self
+    }
+
     /// Writes one row everywhere; a table holds it, to see how wide its columns are.
     pub(crate) fn write(&mut self, row: &impl Row) -> anyhow::Result<()> {
         self.each(|sink| sink.row(row))

@@ -9,6 +9,7 @@ use ratatui::widgets::{Paragraph, Sparkline};
 use super::super::look::Rates;
 use super::super::model::Model;
 use super::{bold, colour};
+use crate::output::counted;
 
 /// Below this width of a rate, its sparkline has no room.
 const ROOM_FOR_SPARKLINE: u16 = 24;
@@ -27,9 +28,14 @@ pub(super) fn states(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         spans.push(Span::raw(format!("  {state} {count}")));
     }
     let coverage = snapshot.coverage();
-    let hidden = coverage.processes.map_or(0, |processes| processes.unreadable);
-    if hidden > 0 {
-        let text = format!("  ({hidden} processes: only root may see)");
+    let processes = coverage.processes.unwrap_or_default();
+    let hidden = if processes.are_hidden {
+        Some("other users' processes".to_owned())
+    } else {
+        (processes.unreadable > 0).then(|| counted(processes.unreadable, "process", "processes"))
+    };
+    if let Some(hidden) = hidden {
+        let text = format!("  ({hidden}: only root may see)");
         spans.push(Span::styled(text, colour(model, Color::Yellow)));
     }
     if coverage.interrupted || coverage.from_proc || coverage.malformed > 0 {
