@@ -170,7 +170,8 @@ impl TcpClient {
     }
 
     /// Closes the client for good: nothing connects after this. What is queued is flushed, the
-    /// stream is ended, the server's end is waited for; all within the grace. Bytes received
+    /// stream is ended, the server's end is waited for, and that it has acknowledged all; all within
+    /// the grace. Bytes received
     /// before can still be taken; what the server sends after is thrown away.
     ///
     /// # Cancel safety
@@ -192,7 +193,10 @@ impl TcpClient {
             // It ends at once, unless its runtime does not run.
             let _ = tokio::time::timeout(ABORT_WAIT, self.task.wait()).await;
         }
-        CloseReport { unsent_bytes: self.shared.unsent_bytes() }
+        CloseReport {
+            unsent_bytes: self.shared.unsent_bytes(),
+            unacknowledged_bytes: self.shared.unacknowledged_bytes(),
+        }
     }
 
     /// The socket as it is now. While there is no connection its local address is `0.0.0.0:0`.
@@ -267,6 +271,11 @@ pub struct CloseReport {
     /// Bytes accepted for sending that the last connection lost: it was cut off at the end of the
     /// grace, or failed before. Those that waited for a connection count too.
     pub unsent_bytes: usize,
+    /// Bytes that the kernel had taken and the server had not acknowledged when the last connection
+    /// ended, over TLS those of its records. Where it was reset they are lost; else the kernel goes
+    /// on sending them, and nobody learns what becomes of them. 0 where the system does not tell
+    /// (elsewhere than on Linux).
+    pub unacknowledged_bytes: usize,
 }
 
 /// Why a message was not accepted.
