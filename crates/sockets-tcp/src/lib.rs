@@ -4,7 +4,7 @@
 //! - [`TcpServer`] accepts, gives each connection to a [`Handler`] in a task of its own, and sends
 //!   to one client or to all from outside. A client that does not read meets the [`SlowPolicy`]:
 //!   it is waited for, loses messages, or is disconnected. Under [`SlowPolicy::Block`] whoever
-//!   sends to all waits for the slowest; under the others nobody does. It limits connections, in
+//!   sends to all waits for the slowest, for a bounded time; under the others nobody does. It limits connections, in
 //!   all and of one address, and how long they may be silent; where descriptors run out it tells
 //!   those who wait, and goes on by itself. It listens on several addresses, on sockets of one's
 //!   own, and on those that a service manager passed (`inherited_listeners`).
