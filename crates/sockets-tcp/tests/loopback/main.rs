@@ -11,6 +11,7 @@ mod fairness;
 mod frames;
 mod limits;
 mod queue;
+mod reconnecting;
 mod server;
 mod shutdown;
 mod slow;
