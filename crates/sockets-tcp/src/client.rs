@@ -9,11 +9,11 @@ mod queue;
 mod race;
 #[cfg(feature = "tls")]
 mod secure;
+mod sending;
 mod shared;
 mod target;
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,14 +33,14 @@ pub use event::ClientEvent;
 pub use queue::QueuePolicy;
 pub use target::Target;
 
-use shared::{Place, Shared, State};
+pub(crate) use shared::Shared;
 
 /// How long a connection that is cut off may take to notice.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
 
 /// What comes in, in order.
 #[derive(Debug)]
-pub(crate) enum Arrival {
+pub enum Arrival {
     /// Received.
     Bytes(Bytes),
     /// The end of one connection's stream; another's may follow.
@@ -80,38 +80,7 @@ impl TcpClient {
     ///
     /// Safe: the message is accepted whole or not at all.
     pub async fn send(&self, message: Bytes) -> Result<(), ClientSendError> {
-        let limit = self.shared.limits.bytes;
-        if message.len() > limit {
-            return Err(ClientSendError::TooLarge { len: message.len(), limit });
-        }
-        if let State::Connected(link) = self.shared.state()
-            && link.send(&message).await
-        {
-            return Ok(());
-        }
-        loop {
-            let mut moved = pin!(self.shared.moved.notified());
-            moved.as_mut().enable();
-            match self.shared.place(&message) {
-                Place::Held => return Ok(()),
-                Place::Full => moved.await,
-                Place::Nowhere => return Err(self.not_connected()),
-                Place::Closed => return Err(self.closed()),
-                Place::Link(link) => {
-                    if link.send(&message).await {
-                        return Ok(());
-                    }
-                    if self.shared.is_final() {
-                        return Err(self.closed());
-                    }
-                    if !self.shared.keeps {
-                        return Err(self.not_connected());
-                    }
-                    // The connection is lost, and what it kept goes first.
-                    moved.await;
-                }
-            }
-        }
+        self.shared.send(message).await
     }
 
     /// The next bytes received, in order, nothing left out; `None` at the end. Without
@@ -147,19 +116,12 @@ impl TcpClient {
     ///
     /// Safe: the stream ends all the same, only the waiting is given up.
     pub async fn finish(&self) -> Result<(), ClientSendError> {
-        let link = loop {
-            let mut moved = pin!(self.shared.moved.notified());
-            moved.as_mut().enable();
-            match self.shared.state() {
-                State::Connected(link) => break link,
-                State::Connecting if self.shared.keeps && !self.shared.is_final() => moved.await,
-                State::Connecting => return Err(self.not_connected()),
-                State::Closed => return Err(self.closed()),
-            }
-        };
-        self.shared.set_finished();
-        link.begin_finish();
-        link.finished().await.map_err(|_| self.not_connected())
+        self.shared.finish().await
+    }
+
+    /// What sends, without the client: for futures that outlive a call.
+    pub(crate) fn sender(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// The version of TLS that the connection speaks; `None` where it speaks none, or there is no
@@ -226,14 +188,6 @@ impl TcpClient {
     /// The statistics it records to.
     pub fn stats(&self) -> &SocketStats {
         &self.shared.stats
-    }
-
-    fn not_connected(&self) -> ClientSendError {
-        ClientSendError::NotConnected { target: self.shared.target.clone() }
-    }
-
-    fn closed(&self) -> ClientSendError {
-        ClientSendError::Closed { target: self.shared.target.clone() }
     }
 }
 

@@ -13,7 +13,7 @@
 //!   queued meanwhile is kept or dropped, as [`QueuePolicy`] says. After a deliberate close nothing
 //!   reconnects.
 //! - [`Framed`] turns the bytes of either into frames: [`Lines`], [`LengthPrefixed`], or any codec
-//!   of `tokio-util`.
+//!   of `tokio-util`. It is a `Stream` and a `Sink` of them.
 //! - With the feature `tls` both speak TLS, by rustls.
 //! - [`TcpServer::shutdown`] and [`TcpClient::close`] drain what was accepted, within a grace, and
 //!   report what they cut off. A stream that lost bytes ends in a reset, never in what looks like

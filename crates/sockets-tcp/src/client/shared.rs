@@ -45,7 +45,7 @@ struct Standing {
 }
 
 /// See the module's first line.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) target: Target,
     pub(super) events: Publisher<ClientEvent>,
     pub(super) stats: SocketStats,
