@@ -17,7 +17,8 @@
 //!   [`as_started`]: with the signals and streams that this one was started with.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
-//! - [`tcp_info`]: what the kernel knows of a TCP connection.
+//! - [`tcp_info`]: what the kernel knows of a TCP connection; [`unacknowledged_bytes`]: what its peer
+//!   has not got yet.
 //! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
@@ -103,6 +104,7 @@ mod source_group;
 mod startup;
 mod tcp_info;
 mod tun;
+mod unacknowledged;
 
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
@@ -128,3 +130,4 @@ pub use source_group::{join_source, leave_source};
 pub use startup::{as_started, standard_output_was_closed};
 pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;
+pub use unacknowledged::unacknowledged_bytes;

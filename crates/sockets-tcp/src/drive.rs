@@ -15,6 +15,12 @@ use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
 use crate::link::{Closing, Link, Traffic};
 
+/// How soon it is looked again whether a peer has acknowledged the last bytes; the pause doubles up
+/// to the longest. A peer may keep an acknowledgement back for 40 ms (Linux, `TCP_DELACK_MIN`).
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+/// How late an acknowledgement may be noticed.
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
+
 /// The times that bound a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
@@ -33,6 +39,8 @@ pub(crate) struct Ended {
     /// It was ended from outside before it was done.
     pub(crate) aborted: bool,
     pub(crate) traffic: Traffic,
+    /// Bytes that the kernel held at the end, and the peer had not acknowledged.
+    pub(crate) unacknowledged: usize,
 }
 
 impl Ended {
@@ -74,7 +82,11 @@ where
     if !aborted {
         // In the heap, as they come once: their timers would make every connection's task larger.
         match Box::pin(flush(link, patience.linger)).await {
-            Flushed::Done => Box::pin(linger(link, patience.linger)).await,
+            Flushed::Done => {
+                if let Some(by) = Box::pin(linger(link, patience.linger)).await {
+                    (reason, aborted) = (by, true);
+                }
+            }
             Flushed::Failed => {}
             Flushed::Stalled => (reason, aborted) = (CloseReason::SlowPeer, true),
             Flushed::Aborted(by) => (reason, aborted) = (by, true),
@@ -86,8 +98,9 @@ where
             reason = failure;
         }
     }
+    let unacknowledged = link.unacknowledged();
     link.bury();
-    Ended { reason, aborted, traffic: link.traffic() }
+    Ended { reason, aborted, traffic: link.traffic(), unacknowledged }
 }
 
 /// Polls the handler, then the link, then the clock; drops the handler.
@@ -208,20 +221,36 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
     .await
 }
 
-/// Waits for the peer's end, but not for long.
-async fn linger(link: &Link, patience: Duration) {
-    let mut timer = pin!(unconstrained(tokio::time::sleep(patience)));
-    let mut discard = pin!(unconstrained(poll_fn(|context| {
-        if link.poll_service(context, false).is_ready() {
-            return Poll::Ready(());
+/// Waits for the peer's end, but not for long; where a grace from outside is what bounds the ending,
+/// also until the peer has all that the kernel holds for it. Who ended it before that, if anyone.
+///
+/// A kernel that closes a socket goes on sending what it holds, and tells nobody what became of it:
+/// whoever reports what was delivered has to see it acknowledged first.
+async fn linger(link: &Link, patience: Duration) -> Option<CloseReason> {
+    let mut ended = false;
+    let mut pause = patience;
+    let mut next_pause = FIRST_LOOK;
+    loop {
+        let mut timer = pin!(tokio::time::sleep(pause));
+        let woken = poll_fn(|context| {
+            if let Poll::Ready(closing) = link.poll_service(context, false) {
+                return Poll::Ready(Some(closing.reason()));
+            }
+            if !ended && link.poll_discard(context).is_ready() {
+                ended = true;
+                return Poll::Ready(None);
+            }
+            timer.as_mut().poll(context).map(|()| None)
+        });
+        let aborted_by = unconstrained(woken).await;
+        if link.unacknowledged() == 0 || link.has_failed() {
+            return None;
         }
-        link.poll_discard(context)
-    })));
-    poll_fn(|context| {
-        if discard.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
+        if aborted_by.is_some() || !link.is_left_to_grace() {
+            return aborted_by;
         }
-        timer.as_mut().poll(context)
-    })
-    .await;
+        // No poller tells of an acknowledgement.
+        pause = next_pause;
+        next_pause = (next_pause * 2).min(LONGEST_LOOK);
+    }
 }
