@@ -140,7 +140,7 @@ where
 /// How the connection broke, if it did. The kernel tells neither of the two kinds: they are TLS's.
 fn failure(link: &Link) -> Option<CloseReason> {
     match link.read_failure() {
-        Some(ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => Some(CloseReason::TlsFailed),
+        Some(ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => Some(link.tls_failure()),
         None => link.write_failure().map(|_| CloseReason::Reset),
         Some(_) => Some(CloseReason::Reset),
     }

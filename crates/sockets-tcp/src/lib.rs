@@ -134,3 +134,5 @@ pub use sockets_sys::TcpInfo;
 /// TLS is rustls: its configurations are what the builders take.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
+#[cfg(feature = "tls")]
+pub use tls::{TlsAlert, TlsError, TlsFault};

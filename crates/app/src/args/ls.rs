@@ -11,7 +11,7 @@ use stats::system::State;
 pub(crate) use self::column::Column;
 use super::OutputArgs;
 use super::scan::positive_duration;
-use super::sockets::loopback;
+use super::report::loopback;
 
 /// Arguments of `ports ls`.
 #[derive(Debug, clap::Args)]

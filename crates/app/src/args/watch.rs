@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ls::SocketFilterArgs;
 use super::scan::positive_duration;
-use super::sockets::loopback;
+use super::report::loopback;
 
 /// Arguments of `ports watch`.
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use sockets_tcp::rustls::ServerConfig;
-use sockets_tcp::{Keepalive, TcpServerBuilder};
+use sockets_tcp::{Keepalive, TcpServerBuilder, TlsError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -24,11 +24,19 @@ pub(super) enum Wire {
 pub(super) async fn handshake(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Wire> {
     let limit = TcpServerBuilder::DEFAULT_HANDSHAKE_TIMEOUT;
     let handshake = TlsAcceptor::from(config).accept(tcp);
-    let stream = tokio::time::timeout(limit, handshake).await.map_err(|_| {
+    let done = tokio::time::timeout(limit, handshake).await.map_err(|_| {
         let seconds = limit.as_secs();
         io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {seconds} s"))
-    })??;
-    Ok(Wire::Tls(Box::new(stream)))
+    })?;
+    Ok(Wire::Tls(Box::new(done.map_err(|error| in_words(error, "in the middle of it"))?)))
+}
+
+/// An error of TLS as people can read it; where the connection just ended, `when` it did.
+fn in_words(error: io::Error, when: &str) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return io::Error::new(error.kind(), format!("the peer closed the connection {when}"));
+    }
+    TlsError::in_io(error)
 }
 
 /// As a server with this setting does it. Refused only on a connection that is gone, which reading
@@ -64,7 +72,9 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer).map_err(|error| {
+                in_words(error, "without the end that TLS has: its stream may be cut short")
+            }),
         }
     }
 }
