@@ -24,6 +24,8 @@ pub(crate) struct Patience {
     pub(crate) first_byte: Option<Duration>,
     /// How long the last bytes may stand still, and how long to wait for the peer's end.
     pub(crate) linger: Duration,
+    /// Whether the end has to be acknowledged, too, within the same time.
+    pub(crate) acknowledged: bool,
 }
 
 /// How a connection ended.
@@ -74,7 +76,12 @@ where
     if !aborted {
         // In the heap, as they come once: their timers would make every connection's task larger.
         match Box::pin(flush(link, patience.linger)).await {
-            Flushed::Done => Box::pin(linger(link, patience.linger)).await,
+            Flushed::Done => {
+                Box::pin(linger(link, patience.linger)).await;
+                if patience.acknowledged {
+                    Box::pin(link.end_acknowledged(patience.linger)).await;
+                }
+            }
             Flushed::Failed => {}
             Flushed::Stalled => (reason, aborted) = (CloseReason::SlowPeer, true),
             Flushed::Aborted(by) => (reason, aborted) = (by, true),

@@ -10,8 +10,8 @@ use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
-use super::scan::positive_duration;
 use super::report::loopback;
+use super::scan::positive_duration;
 
 /// Arguments of `ports ls`.
 #[derive(Debug, clap::Args)]

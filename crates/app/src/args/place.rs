@@ -10,10 +10,7 @@ use ports_core::{Endpoint, ParseEndpointError, Scheme};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Endpoint(Endpoint),
-    Inherited {
-        scheme: Scheme,
-        name: Option<String>,
-    },
+    Inherited { scheme: Scheme, name: Option<String> },
 }
 
 impl Place {
@@ -67,10 +64,8 @@ mod tests {
 
     #[test]
     fn descriptors_are_told_from_endpoints() {
-        let inherited = |scheme, name: Option<&str>| Place::Inherited {
-            scheme,
-            name: name.map(str::to_owned),
-        };
+        let inherited =
+            |scheme, name: Option<&str>| Place::Inherited { scheme, name: name.map(str::to_owned) };
         for (text, expected) in [
             ("fd:", inherited(Scheme::Tcp, None)),
             ("fd://", inherited(Scheme::Tcp, None)),

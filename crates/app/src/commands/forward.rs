@@ -29,7 +29,8 @@ pub(crate) async fn run(
 }
 
 async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow::Result<()> {
-    let _metrics = Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
+    let _metrics =
+        Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.listen.scheme() == Scheme::Tls;
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     let targets = Targets::new(args, session)?;

@@ -32,7 +32,8 @@ pub(crate) async fn run(
 }
 
 async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::Result<()> {
-    let _metrics = Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
+    let _metrics =
+        Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.places.iter().any(|place| place.scheme() == Scheme::Tls);
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     let opening = bind::open(&args.places, passed, session);

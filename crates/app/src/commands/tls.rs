@@ -39,10 +39,7 @@ pub(in crate::commands) fn check(args: &TlsArgs, schemes: &[Scheme]) -> Result<(
 }
 
 /// That a listener at `place` has what it needs.
-pub(in crate::commands) fn check_listener(
-    args: &TlsArgs,
-    place: &Place,
-) -> Result<(), UsageError> {
+pub(in crate::commands) fn check_listener(args: &TlsArgs, place: &Place) -> Result<(), UsageError> {
     if place.scheme() == Scheme::Tls && args.cert.is_none() {
         return Err(UsageError(format!("{place}: TLS needs --cert FILE and --key FILE")));
     }

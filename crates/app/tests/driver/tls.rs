@@ -40,7 +40,11 @@ impl Certificates {
     }
 
     /// One that the authority signed, for `localhost` and 127.0.0.1 unless `set_up` says else.
-    pub(crate) fn signed(&self, who: &str, set_up: impl FnOnce(&mut CertificateParams)) -> Identity {
+    pub(crate) fn signed(
+        &self,
+        who: &str,
+        set_up: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let (key, params) = (KeyPair::generate().unwrap(), params(who, set_up));
         let certificate = params.signed_by(&key, &self.authority).unwrap();
         self.store(who, &certificate.pem(), &key)

@@ -137,7 +137,9 @@ fn a_pipe_tells_of_a_certificate_that_it_misses() {
     let server = listen(&certificates.server(), &["--ca", &ca]);
     let endpoint = format!("tls://{}", server.listening(0));
     assert_eq!(run(&["connect", &endpoint, "--ca", &ca]).code, Some(4));
-    server.stderr.until(b"began no TLS session: it showed no certificate, and needs one; the client");
+    server
+        .stderr
+        .until(b"began no TLS session: it showed no certificate, and needs one; the client");
 }
 
 /// What is in the file itself is trusted, whoever signed it.

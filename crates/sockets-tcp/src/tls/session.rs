@@ -42,14 +42,8 @@ struct Session {
 
 impl TlsStream {
     pub(super) fn new(tcp: TcpStream, tls: Connection) -> Self {
-        let mut session = Session {
-            tls,
-            in_flight: 0,
-            closed: false,
-            ended: false,
-            alert: None,
-            left: None,
-        };
+        let mut session =
+            Session { tls, in_flight: 0, closed: false, ended: false, alert: None, left: None };
         // Data may have come with the last of the handshake. What is wrong with it, a read tells:
         // rustls repeats its errors.
         let _ = session.note_state();

@@ -201,10 +201,7 @@ mod tests {
                 PeerIncompatible::NoCipherSuitesInCommon.into(),
                 "the two ends do not fit together: no cipher suites in common",
             ),
-            (
-                InconsistentKeys::KeyMismatch.into(),
-                "the key is not that of the certificate",
-            ),
+            (InconsistentKeys::KeyMismatch.into(), "the key is not that of the certificate"),
         ] {
             assert_eq!(TlsError::from(error).to_string(), words);
         }

@@ -8,6 +8,7 @@ mod connecting;
 mod ends;
 mod fairness;
 mod frames;
+mod last_bytes;
 mod limits;
 mod queue;
 mod server;

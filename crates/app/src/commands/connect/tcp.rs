@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ports_core::{SocketState, Transport};
 use sockets_tcp::{
-    ClientEvent, ClientSendError, Events, Keepalive, QueuePolicy, Reconnect,
-    TcpClient, TcpClientBuilder,
+    ClientEvent, ClientSendError, Events, Keepalive, QueuePolicy, Reconnect, TcpClient,
+    TcpClientBuilder,
 };
 use stats::Role;
 use tokio_util::sync::CancellationToken;

@@ -64,9 +64,9 @@ fn to_client(alert: TlsAlert) -> Option<&'static str> {
 
 fn to_listener(alert: TlsAlert) -> Option<&'static str> {
     match alert {
-        TlsAlert::UNKNOWN_CA => Some(
-            "the client is to be told of that authority, or --cert is to hold the whole chain",
-        ),
+        TlsAlert::UNKNOWN_CA => {
+            Some("the client is to be told of that authority, or --cert is to hold the whole chain")
+        }
         TlsAlert::CERTIFICATE_EXPIRED => {
             Some("--cert is to hold a new one, unless the client's clock is wrong")
         }

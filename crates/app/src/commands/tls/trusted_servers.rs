@@ -22,7 +22,10 @@ pub(super) struct TrustedServers {
 enum Trust {
     Anybody,
     /// Those who are signed by authorities, and those whose certificate is known itself.
-    Known { by_authority: Arc<WebPkiServerVerifier>, certificates: Vec<CertificateDer<'static>> },
+    Known {
+        by_authority: Arc<WebPkiServerVerifier>,
+        certificates: Vec<CertificateDer<'static>>,
+    },
 }
 
 impl TrustedServers {
