@@ -5,6 +5,8 @@
 mod driver;
 #[path = "connect/keepalive.rs"]
 mod keepalive;
+#[path = "connect/kernel.rs"]
+mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
 #[path = "connect/reconnect.rs"]

@@ -91,6 +91,22 @@ fn pipe_says_what_a_reset_cost() {
     assert!(ended.stderr.contains("broke"), "{}", ended.stderr);
 }
 
+/// Whether the bytes come to a socket that is closed, or the close to bytes that are unread: the
+/// kernel answers with a reset.
+#[cfg(target_os = "linux")]
+#[test]
+fn pipe_says_that_its_peer_went_without_the_last_bytes() {
+    for _ in 0..10 {
+        let mut ports = Ports::start(&["listen", ANY]);
+        ports.write(b"for nobody");
+        ports.end_input();
+        drop(client(ports.listening(0)));
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+        assert!(ended.stderr.contains("broke"), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn pipe_ends_quietly_where_nobody_reads_its_output() {
     use std::process::{Command, Stdio};

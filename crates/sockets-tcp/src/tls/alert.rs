@@ -114,7 +114,8 @@ impl TlsAlert {
             112 => "it does not know the name that was asked for",
             116 => "it wants a certificate and got none",
             120 => "it speaks no application protocol that we offer",
-            10 | 20 | 22 | 47 | 50 | 51 | 109 | 110 => "it did not understand what it got",
+            51 => "a signature of ours, or of who signed our certificate, is wrong for it",
+            10 | 20 | 22 | 47 | 50 | 109 | 110 => "it did not understand what it got",
             _ => "it says why by a number",
         }
     }

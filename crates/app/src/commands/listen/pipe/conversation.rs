@@ -92,6 +92,12 @@ impl<'a> Conversation<'a> {
             () = self.silent(limits.first_byte_timeout) => Ok(Ended::Silent),
             () = self.session.grace_over() => Ok(Ended::CutOff),
         };
+        if matches!(outcome, Ok(Ended::Done))
+            && self.broken.borrow().is_none()
+            && let Some(error) = stream.last_bytes(self.bytes_out.get(), LINGER).await
+        {
+            self.fail("write", error).await;
+        }
         let reason = self.reason(&outcome, stream.is_tls());
         if self.in_hand.get() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
             // What lost bytes must not look like a proper end. It fails on a socket that is gone.
