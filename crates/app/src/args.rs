@@ -15,6 +15,7 @@ mod lookup;
 mod ls;
 mod output;
 mod place;
+mod report;
 mod scan;
 #[cfg(target_os = "linux")]
 mod sniff;
@@ -42,10 +43,11 @@ pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use ls::{Column, LsArgs, SocketFilterArgs};
 pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
 pub(crate) use place::Place;
+pub(crate) use report::{EventTarget, ReportArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
 #[cfg(target_os = "linux")]
 pub(crate) use sniff::{Condition, Expression, SniffArgs};
-pub(crate) use sockets::{ConnectArgs, EventTarget, ListenArgs, ServiceKind, SlowArg};
+pub(crate) use sockets::{ConnectArgs, ListenArgs, ServiceKind, SlowArg};
 pub(crate) use tls::TlsArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use watch::WatchArgs;

@@ -3,27 +3,24 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "connect/keepalive.rs"]
+mod keepalive;
+#[path = "connect/kernel.rs"]
+mod kernel;
+#[path = "driver/loopback.rs"]
+mod loopback;
+#[path = "connect/reconnect.rs"]
+mod reconnect;
 
 use std::io::Write;
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::Shutdown;
 
-use driver::{DEADLINE, Ports, noise, read_exactly, read_to_end, run};
+use driver::{Ports, noise, read_exactly, read_to_end, run};
+use loopback::{accept, listener, refusing, reset, udp};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// A listener, and its endpoint.
-fn listener() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
-    (listener, endpoint)
-}
-
-fn accept(listener: &TcpListener) -> TcpStream {
-    let stream = listener.accept().unwrap().0;
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream
-}
-
+/// The types of the events in a file.
 fn kinds(path: &str) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -103,8 +100,7 @@ fn a_reset_is_no_proper_end() {
     // Before it is seen here, the reset might meet a connection that is still being made.
     peer.write_all(b"begun").unwrap();
     ports.stdout.until(b"begun");
-    socket2::SockRef::from(&peer).set_linger(Some(std::time::Duration::ZERO)).unwrap();
-    drop(peer);
+    reset(peer);
     let ended = ports.end();
     assert_eq!(ended.code, Some(4));
     assert!(ended.stderr.contains("reset") && ended.stderr.contains(&endpoint), "{}", ended.stderr);
@@ -112,10 +108,8 @@ fn a_reset_is_no_proper_end() {
 
 #[test]
 fn a_refusal_names_the_target() {
-    // A bound socket that does not listen: nobody else gets the port meanwhile.
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap().to_string();
+    let (_socket, address) = refusing();
+    let address = address.to_string();
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
     let ended = run(&["connect", &address, "--events", path]);
@@ -180,63 +174,6 @@ fn it_ends_quietly_where_nobody_reads_its_output() {
 }
 
 #[test]
-fn with_reconnect_the_input_goes_on_with_the_next_connection() {
-    let (listener, endpoint) = listener();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let path = file.path().to_str().unwrap();
-    let mut ports = Ports::start(&["connect", &endpoint, "--reconnect", "--events", path]);
-    let mut first = accept(&listener);
-    ports.write(b"one");
-    assert_eq!(read_exactly(&mut first, 3), b"one");
-    first.write_all(b"1").unwrap();
-    ports.stdout.until(b"1");
-    drop(first);
-    // It says so, then comes again.
-    ports.stderr.line("note: not connected; try 1 ", 0);
-    let mut second = accept(&listener);
-    ports.write(b"two");
-    assert_eq!(read_exactly(&mut second, 3), b"two");
-    ports.end_input();
-    assert!(read_to_end(&mut second).is_empty());
-    second.write_all(b"2").unwrap();
-    drop(second);
-    let ended = ports.end();
-    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), &b"12"[..]), "{}", ended.stderr);
-    let kinds = kinds(path);
-    for kind in ["connected", "disconnected", "reconnecting", "half-closed", "data", "stats"] {
-        assert!(kinds.iter().any(|seen| seen == kind), "no {kind} in {kinds:?}");
-    }
-    assert_eq!(kinds.iter().filter(|kind| *kind == "connected").count(), 2);
-}
-
-#[test]
-fn with_reconnect_it_waits_for_a_server_that_is_still_to_come() {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    let mut ports = Ports::start(&["connect", &address.to_string(), "--reconnect"]);
-    ports.write(b"early input");
-    ports.end_input();
-    ports.stderr.line("note: not connected; try 2 ", 0);
-    socket.listen(8).unwrap();
-    let mut peer = accept(&socket.into());
-    assert_eq!(read_to_end(&mut peer), b"early input");
-    drop(peer);
-    assert_eq!(ports.end().code, Some(0));
-}
-
-#[test]
-fn with_reconnect_a_signal_ends_the_trying() {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    let ports = Ports::start(&["connect", &address.to_string(), "--reconnect"]);
-    ports.stderr.line("note: not connected; try 1 ", 0);
-    ports.signal(Signal::INT);
-    assert_eq!(ports.end().code, Some(130));
-}
-
-#[test]
 fn datagrams_go_out_by_the_chunk_and_replies_are_waited_for() {
     let server = Ports::start(&["listen", "udp://127.0.0.1:0", "--service", "echo"]);
     let endpoint = format!("udp://{}", server.listening(0));
@@ -252,9 +189,7 @@ fn datagrams_go_out_by_the_chunk_and_replies_are_waited_for() {
 
 #[test]
 fn a_datagram_of_somebody_else_is_no_reply() {
-    let (server, stranger) =
-        (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
-    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    let (server, stranger) = (udp(), udp());
     let endpoint = format!("udp://{}", server.local_addr().unwrap());
     let mut ports = Ports::start(&["connect", &endpoint]);
     ports.write(b"hello");

@@ -3,39 +3,17 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/loopback.rs"]
+mod loopback;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::Shutdown;
 use std::time::Duration;
 
-use driver::{DEADLINE, Ports, client, noise, read_exactly, read_to_end, run};
+use driver::{Ports, client, noise, read_exactly, read_to_end, run};
+use loopback::{accept, listener, reset, udp};
 use rustix::process::Signal;
 use serde_json::Value;
-
-/// A listener, and its endpoint.
-fn listener() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
-    (listener, endpoint)
-}
-
-fn accept(listener: &TcpListener) -> TcpStream {
-    let stream = listener.accept().unwrap().0;
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream
-}
-
-fn udp() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    socket
-}
-
-/// What a socket with a linger of zero does when it is closed.
-fn reset(stream: TcpStream) {
-    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
-    drop(stream);
-}
 
 fn forward(target: &str, more: &[&str]) -> Ports {
     Ports::start(&[&["forward", "tcp://127.0.0.1:0", target][..], more].concat())

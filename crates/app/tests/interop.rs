@@ -13,6 +13,8 @@ mod forward;
 mod hosts;
 #[path = "lab_net/hosts.rs"]
 mod hosts_lab;
+#[path = "interop/certificates.rs"]
+mod refused;
 #[path = "interop/tls.rs"]
 mod tls;
 

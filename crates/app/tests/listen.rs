@@ -11,12 +11,15 @@ mod errors;
 mod events;
 #[path = "listen/limits.rs"]
 mod limits;
+#[path = "driver/loopback.rs"]
+mod loopback;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use datagrams::{receive, udp_client};
+use datagrams::receive;
 use driver::{Ports, client, noise, read_exactly, read_to_end};
+use loopback::{reset, udp};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -82,11 +85,26 @@ fn pipe_takes_one_client_and_closes_its_listener() {
 fn pipe_says_what_a_reset_cost() {
     let ports = Ports::start(&["listen", ANY]);
     let peer = client(ports.listening(0));
-    socket2::SockRef::from(&peer).set_linger(Some(std::time::Duration::ZERO)).unwrap();
-    drop(peer);
+    reset(peer);
     let ended = ports.end();
     assert_eq!(ended.code, Some(4));
     assert!(ended.stderr.contains("broke"), "{}", ended.stderr);
+}
+
+/// Whether the bytes come to a socket that is closed, or the close to bytes that are unread: the
+/// kernel answers with a reset.
+#[cfg(target_os = "linux")]
+#[test]
+fn pipe_says_that_its_peer_went_without_the_last_bytes() {
+    for _ in 0..10 {
+        let mut ports = Ports::start(&["listen", ANY]);
+        ports.write(b"for nobody");
+        ports.end_input();
+        drop(client(ports.listening(0)));
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+        assert!(ended.stderr.contains("broke"), "{}", ended.stderr);
+    }
 }
 
 #[test]
@@ -166,7 +184,7 @@ fn echo_of_several_endpoints_with_a_prefix_however_cut() {
         peer.shutdown(Shutdown::Write).unwrap();
         assert!(read_to_end(&mut peer).is_empty());
     }
-    let peer = udp_client();
+    let peer = udp();
     peer.send_to(b"a\nb", ports.listening(2)).unwrap();
     assert_eq!(receive(&peer), b"> a\nb");
     ports.signal(Signal::TERM);

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg(feature = "tls")]
+use crate::tls::TlsAlert;
+
+/// Why a connection ended. Serialised, it is its [`name`](Self::name).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// The peer ended its stream, and this side answered with its own end.
@@ -20,6 +22,10 @@ pub enum CloseReason {
     /// The TLS session broke: bytes came that are none of it, or the stream ended without the end
     /// that TLS has (`close_notify`), so that it may be cut short. The event before says which.
     TlsFailed,
+    /// The peer ended the TLS session with an alert: it refuses this end's certificate, or misses
+    /// it, or what came. In TLS 1.3 a client learns only so, after its handshake.
+    #[cfg(feature = "tls")]
+    TlsAlert(TlsAlert),
     /// The peer took its bytes more slowly than the slow policy allows.
     SlowPeer,
     /// The handler returned an error.
@@ -40,6 +46,8 @@ impl CloseReason {
             Self::IdleTimeout => "idle-timeout",
             Self::FirstByteTimeout => "first-byte-timeout",
             Self::TlsFailed => "tls-failed",
+            #[cfg(feature = "tls")]
+            Self::TlsAlert(_) => "tls-alert",
             Self::SlowPeer => "slow-peer",
             Self::HandlerFailed => "handler-failed",
             Self::HandlerPanicked => "handler-panicked",
@@ -49,7 +57,21 @@ impl CloseReason {
 
     /// Whether the stream broke, from outside.
     pub(crate) const fn is_broken_stream(self) -> bool {
-        matches!(self, Self::Reset | Self::TlsFailed)
+        match self {
+            Self::Reset | Self::TlsFailed => true,
+            #[cfg(feature = "tls")]
+            Self::TlsAlert(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether connecting again would end in the same way, before somebody has changed something.
+    pub(crate) const fn is_permanent(self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::TlsAlert(alert) => alert.is_permanent(),
+            _ => false,
+        }
     }
 
     pub(crate) const fn is_handlers_failure(self) -> bool {
@@ -67,6 +89,8 @@ impl CloseReason {
             Self::HandlerFailed | Self::HandlerPanicked | Self::TlsFailed => {
                 stats::CloseReason::Error
             }
+            #[cfg(feature = "tls")]
+            Self::TlsAlert(_) => stats::CloseReason::Error,
             Self::Shutdown => stats::CloseReason::Shutdown,
         }
     }
@@ -75,5 +99,11 @@ impl CloseReason {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl serde::Serialize for CloseReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }

@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
 use crate::close_reason::CloseReason;
+use crate::failure::{Failure, Operation};
+use crate::handler::HandlerError;
 use crate::link::Link;
 use crate::server::{BroadcastReport, ClientId, ClientInfo, Clients};
 
@@ -64,6 +66,14 @@ impl Connection {
 
     pub(crate) fn halves(&mut self) -> (&mut ConnectionReader, &mut ConnectionWriter) {
         (&mut self.reader, &mut self.writer)
+    }
+
+    /// Ends it by a reset, and tells why: what `error` is about is missing from the stream.
+    pub(crate) fn break_off(&mut self, error: HandlerError) -> HandlerError {
+        let link = &self.writer.shared.link;
+        link.observer.failed(Failure::new(Operation::Handler, error.to_string()));
+        self.writer.abort();
+        error
     }
 
     /// Whether the server is shutting down: [`read`](Self::read) gives what is there, then 0.

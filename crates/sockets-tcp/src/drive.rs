@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::unconstrained;
+use tokio::time::Instant;
 
 use crate::close_reason::CloseReason;
 use crate::failure::{Failure, Operation};
@@ -17,7 +18,7 @@ use crate::link::{Closing, Link, Traffic};
 
 /// How soon it is looked again whether a peer has acknowledged the last bytes; the pause doubles up
 /// to the longest. A peer may keep an acknowledgement back for 40 ms (Linux, `TCP_DELACK_MIN`).
-const FIRST_LOOK: Duration = Duration::from_millis(5);
+const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// How late an acknowledgement may be noticed.
 const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
@@ -30,6 +31,8 @@ pub(crate) struct Patience {
     pub(crate) first_byte: Option<Duration>,
     /// How long the last bytes may stand still, and how long to wait for the peer's end.
     pub(crate) linger: Duration,
+    /// Whether what was sent last has to be acknowledged, too, within the same time again.
+    pub(crate) acknowledged: bool,
 }
 
 /// How a connection ended.
@@ -83,7 +86,7 @@ where
         // In the heap, as they come once: their timers would make every connection's task larger.
         match Box::pin(flush(link, patience.linger)).await {
             Flushed::Done => {
-                if let Some(by) = Box::pin(linger(link, patience.linger)).await {
+                if let Some(by) = Box::pin(linger(link, patience)).await {
                     (reason, aborted) = (by, true);
                 }
             }
@@ -153,7 +156,7 @@ where
 /// How the connection broke, if it did. The kernel tells neither of the two kinds: they are TLS's.
 fn failure(link: &Link) -> Option<CloseReason> {
     match link.read_failure() {
-        Some(ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => Some(CloseReason::TlsFailed),
+        Some(ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => Some(link.tls_failure()),
         None => link.write_failure().map(|_| CloseReason::Reset),
         Some(_) => Some(CloseReason::Reset),
     }
@@ -222,14 +225,16 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
 }
 
 /// Waits for the peer's end, but not for long; where a grace from outside is what bounds the ending,
-/// also until the peer has all that the kernel holds for it. Who ended it before that, if anyone.
+/// also until the peer has all that the kernel holds for it, and where that is asked for, for as
+/// long again. Who ended it before that, if anyone.
 ///
 /// A kernel that closes a socket goes on sending what it holds, and tells nobody what became of it:
 /// whoever reports what was delivered has to see it acknowledged first.
-async fn linger(link: &Link, patience: Duration) -> Option<CloseReason> {
+async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
     let mut ended = false;
-    let mut pause = patience;
+    let mut pause = patience.linger;
     let mut next_pause = FIRST_LOOK;
+    let mut deadline = None;
     loop {
         let mut timer = pin!(tokio::time::sleep(pause));
         let woken = poll_fn(|context| {
@@ -243,10 +248,12 @@ async fn linger(link: &Link, patience: Duration) -> Option<CloseReason> {
             timer.as_mut().poll(context).map(|()| None)
         });
         let aborted_by = unconstrained(woken).await;
-        if link.unacknowledged() == 0 || link.has_failed() {
+        if link.unacknowledged() == 0 || link.has_failed() || link.note_late_reset() {
             return None;
         }
-        if aborted_by.is_some() || !link.is_left_to_grace() {
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience.linger);
+        let is_asked_for = patience.acknowledged && link.is_plain() && Instant::now() < deadline;
+        if aborted_by.is_some() || !(link.is_left_to_grace() || is_asked_for) {
             return aborted_by;
         }
         // No poller tells of an acknowledgement.

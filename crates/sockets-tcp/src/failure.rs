@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+#[cfg(feature = "tls")]
+use crate::tls::{TlsError, TlsFault};
+
 /// What was done when something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,15 +52,34 @@ pub struct Failure {
     operation: Operation,
     kind: Option<io::ErrorKind>,
     text: String,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsFault>,
 }
 
 impl Failure {
     pub(crate) fn new(operation: Operation, text: impl Into<String>) -> Self {
-        Self { operation, kind: None, text: text.into() }
+        Self {
+            operation,
+            kind: None,
+            text: text.into(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 
     pub(crate) fn of_io(operation: Operation, error: &io::Error) -> Self {
-        Self { operation, kind: Some(error.kind()), text: error.to_string() }
+        Self {
+            operation,
+            kind: Some(error.kind()),
+            text: error.to_string(),
+            #[cfg(feature = "tls")]
+            tls: TlsError::of_io(error).map(TlsError::fault),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_tls(self, tls: Option<TlsFault>) -> Self {
+        Self { tls, ..self }
     }
 
     /// What was done.
@@ -68,6 +90,12 @@ impl Failure {
     /// The kind of I/O error, where it was one.
     pub const fn kind(&self) -> Option<io::ErrorKind> {
         self.kind
+    }
+
+    /// What is wrong, where it was TLS that failed.
+    #[cfg(feature = "tls")]
+    pub const fn tls(&self) -> Option<TlsFault> {
+        self.tls
     }
 
     /// The error in words.

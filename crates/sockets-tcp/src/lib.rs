@@ -131,6 +131,8 @@ pub use server::{InheritError, InheritedListener, inherited_listeners};
 /// The connection's numbers as the kernel has them.
 #[cfg(target_os = "linux")]
 pub use sockets_sys::TcpInfo;
+#[cfg(feature = "tls")]
+pub use tls::{TlsAlert, TlsError, TlsFault};
 /// TLS is rustls: its configurations are what the builders take.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

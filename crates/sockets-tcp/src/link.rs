@@ -3,6 +3,7 @@
 //! Two short locks, one per direction, are held over at most one non-blocking system call. The
 //! connection's own task waits for the socket; everybody else only leaves work for it.
 
+mod acknowledged;
 mod flushing;
 mod keeping;
 mod line;

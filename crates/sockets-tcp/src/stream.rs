@@ -58,6 +58,15 @@ impl Stream {
         }
     }
 
+    /// The alert by which the peer ended its TLS session, where one was read.
+    #[cfg(feature = "tls")]
+    pub(crate) fn alert(&self) -> Option<crate::tls::TlsAlert> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.alert(),
+        }
+    }
+
     /// Reads once; `Ok(0)` is the peer's end. Over TLS an end without its `close_notify` is
     /// `UnexpectedEof`: the stream may be cut short.
     pub(crate) fn poll_read(

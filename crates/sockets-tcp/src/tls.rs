@@ -1,6 +1,10 @@
 //! TLS by rustls, over TCP connections of either role: the handshake, with its limit.
 
+mod alert;
+mod date;
+mod error;
 mod session;
+mod words;
 
 use std::io;
 use std::sync::Arc;
@@ -13,6 +17,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::stream::Stream;
 
+pub use alert::TlsAlert;
+pub use error::{TlsError, TlsFault};
 pub(crate) use session::TlsStream;
 
 /// Why a handshake did not come to its end.
@@ -21,8 +27,8 @@ pub(crate) enum HandshakeError {
     /// It took too long.
     #[error("the TLS handshake took longer than {limit:?}")]
     TimedOut { limit: Duration },
-    /// The peer, its certificate, or the bytes that came; or the connection broke. Where rustls
-    /// decided, its [`rustls::Error`](tokio_rustls::rustls::Error) is inside.
+    /// The peer, its certificate, or the bytes that came; or the connection broke. Where TLS
+    /// decided, a [`TlsError`] is inside.
     #[error("the TLS handshake failed")]
     Failed(#[source] io::Error),
 }
@@ -57,9 +63,17 @@ async fn within<T>(
     handshake: impl Future<Output = io::Result<T>>,
 ) -> Result<T, HandshakeError> {
     match tokio::time::timeout(limit, handshake).await {
-        Ok(done) => done.map_err(HandshakeError::Failed),
+        Ok(done) => done.map_err(|error| HandshakeError::Failed(in_words(error))),
         Err(_) => Err(HandshakeError::TimedOut { limit }),
     }
+}
+
+/// What came of a handshake, as people can read it.
+fn in_words(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return io::Error::new(error.kind(), "the peer closed the connection in the middle of it");
+    }
+    TlsError::in_io(error)
 }
 
 fn wrap(tcp: TcpStream, session: tokio_rustls::rustls::Connection) -> Stream {

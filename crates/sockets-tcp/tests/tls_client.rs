@@ -2,15 +2,19 @@
 #![cfg(feature = "tls")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+#[path = "tls_client/refused.rs"]
+mod refused;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sockets_tcp::rustls::pki_types::{PrivateKeyDer, ServerName};
+use sockets_tcp::rustls::server::WebPkiClientVerifier;
 use sockets_tcp::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use sockets_tcp::{
     ClientEvent, CloseReason, ConnectError, Events, Lines, QueuePolicy, Received, Reconnect,
-    TcpClient, TcpClientBuilder,
+    TcpClient, TcpClientBuilder, TlsFault,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +27,8 @@ const HANG: Duration = Duration::from_mins(1);
 /// A server's certificate, and a client's trust in it.
 struct Trust {
     server: Arc<ServerConfig>,
+    /// It wants a certificate of its clients, too.
+    strict: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
 }
 
@@ -34,9 +40,14 @@ fn trust_with(set_up: impl FnOnce(&mut rcgen::CertificateParams)) -> Trust {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let known = WebPkiClientVerifier::builder(Arc::new(roots.clone())).build().unwrap();
+    let strict = ServerConfig::builder().with_client_cert_verifier(known);
     let server = ServerConfig::builder().with_no_client_auth();
     let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     Trust {
+        strict: Arc::new(
+            strict.with_single_cert(vec![certificate.clone()], key.clone_key()).unwrap(),
+        ),
         server: Arc::new(server.with_single_cert(vec![certificate], key).unwrap()),
         client: Arc::new(client),
     }
@@ -124,11 +135,21 @@ async fn a_certificate_that_is_not_accepted_is_a_permanent_error_that_says_why()
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
         params.not_after = rcgen::date_time_ymd(2001, 1, 1);
     });
-    for (case, server, client, server_name, said) in [
-        ("signed by nobody we know", &stranger, &trusted, "server.test", "UnknownIssuer"),
-        ("of another server", &trusted, &trusted, "other.test", "not valid for name"),
-        ("of another century", &expired, &expired, "server.test", "expired"),
+    let early = trust_with(|params| {
+        params.not_before = rcgen::date_time_ymd(4000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(4001, 1, 1);
+    });
+    let authority = trust_with(|params| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    });
+    for (fault, server, client, server_name, said) in [
+        (TlsFault::UnknownIssuer, &stranger, &trusted, "server.test", "signed by nobody who is"),
+        (TlsFault::WrongName, &trusted, &trusted, "other.test", "is for server.test, not for oth"),
+        (TlsFault::Expired, &expired, &expired, "server.test", "expired at 2001-01-01 00:00:00 U"),
+        (TlsFault::NotYetValid, &early, &early, "server.test", "not valid before 4000-01-01 00:0"),
+        (TlsFault::BadCertificate, &authority, &authority, "server.test", "that of an authority"),
     ] {
+        let case = format!("{fault:?}");
         let (listener, address) = listen().await;
         let connecting = TcpClient::builder(address)
             .tls(Arc::clone(&client.client), name(server_name))
@@ -141,7 +162,8 @@ async fn a_certificate_that_is_not_accepted_is_a_permanent_error_that_says_why()
             panic!("{case}: {error:?}")
         };
         assert_eq!(named, server_name);
-        assert!(matches!(source, rustls::Error::InvalidCertificate(_)), "{case}: {source:?}");
+        assert_eq!(source.fault(), fault);
+        assert!(matches!(source.rustls(), rustls::Error::InvalidCertificate(_)), "{case}");
         assert!(source.to_string().contains(said), "{case}: {source}");
     }
 }
@@ -161,7 +183,11 @@ async fn tries(policy: Reconnect) -> (u32, u32) {
     };
     let attempts = tokio::select! {
         attempts = wait(&mut events, |event| match event {
-            ClientEvent::GaveUp { attempts } => Some(*attempts),
+            ClientEvent::GaveUp { attempts, permanent, failure, .. } => {
+                assert_eq!(*permanent, *attempts == 0, "{failure}");
+                assert_eq!(failure.tls(), Some(TlsFault::UnknownIssuer), "{failure}");
+                Some(*attempts)
+            }
             _ => None,
         }) => attempts,
         () = serving => unreachable!(),
@@ -253,7 +279,7 @@ async fn ends_that_agree_on_no_version_never_will() {
     let certificate = params.self_signed(&key).unwrap().der().clone();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let old = old.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
-    let old = Trust { server: Arc::new(old), client: Arc::clone(&trust.client) };
+    let old = Trust { server: Arc::new(old), ..trust };
     let new = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();

@@ -1,22 +1,22 @@
 //! Arguments of `ports forward`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ports_core::Endpoint;
 
 use super::limits::LimitArgs;
 use super::place::Place;
+use super::report::{MetricsArgs, ReportArgs};
 use super::scan::positive_duration;
-use super::sockets::{EventTarget, loopback};
 use super::tls::TlsArgs;
 
 /// Arguments of `ports forward`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); \
-    LISTEN may be fd: or fd:NAME, a TCP listener that the starter passed (LISTEN_FDS). TLS begins or \
-    ends here: tls://... tcp://... takes it off, tcp://... tls://... puts it on.\n\
+    LISTEN may be fd: or fd:NAME, a TCP listener that the starter passed (LISTEN_FDS), or tls+fd: to \
+    speak TLS on it. TLS begins or ends here: tls://... tcp://... takes it off, tcp://... tls://... puts it on.\n\
     Each end of a stream is passed on as it is: an end of input as an end of input, a reset as a \
     reset. A client whose target cannot be reached is reset.\n\
     UDP: a client silent for --idle-timeout [default: 2m] is forgotten, and beyond \
@@ -37,15 +37,10 @@ pub(crate) struct ForwardArgs {
     /// Give up connecting to the target after this time [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) connect_timeout: Option<Duration>,
-    /// Write events as JSON lines to FILE; - is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) events: Option<EventTarget>,
-    /// Serve statistics for Prometheus, /metrics over HTTP at ADDR, a loopback address
-    #[arg(long, value_name = "ADDR", value_parser = loopback)]
-    pub(crate) metrics: Option<SocketAddr>,
-    /// Print statistics to standard error at the end
-    #[arg(long)]
-    pub(crate) stats: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
 }

@@ -10,8 +10,8 @@ use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
+use super::report::loopback;
 use super::scan::positive_duration;
-use super::sockets::loopback;
 
 /// Arguments of `ports ls`.
 #[derive(Debug, clap::Args)]

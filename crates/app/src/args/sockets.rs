@@ -1,8 +1,6 @@
 //! Arguments of `ports listen` and `ports connect`.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,6 +10,7 @@ use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
 use super::limits::LimitArgs;
 use super::place::Place;
+use super::report::{MetricsArgs, ReportArgs};
 use super::scan::positive_duration;
 use super::tls::TlsArgs;
 
@@ -23,7 +22,7 @@ use super::tls::TlsArgs;
     Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface; &source=ADDR hears \
     that sender only.\n\
     fd: is the TCP listeners that the starter passed (LISTEN_FDS: systemd, ports lease --fd), \
-    fd:NAME those of that name."
+    fd:NAME those of that name; tls+fd: and tls+fd:NAME speak TLS on them."
 )]
 pub(crate) struct ListenArgs {
     /// Where to listen; may be repeated, except with pipe
@@ -32,7 +31,8 @@ pub(crate) struct ListenArgs {
     /// What to do with what comes in
     #[arg(long, value_name = "SERVICE", default_value = "pipe")]
     pub(crate) service: ServiceKind,
-    /// Put TEXT before each line (TCP) or datagram (UDP) that is sent back or on
+    /// Put TEXT before each line (TCP) or datagram (UDP) that is sent back or on; an echo ends a
+    /// connection whose line has no end within 1 MiB
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) prefix: String,
     #[command(flatten)]
@@ -41,15 +41,10 @@ pub(crate) struct ListenArgs {
     /// drop-oldest or disconnect
     #[arg(long, value_name = "POLICY")]
     pub(crate) slow: Option<SlowArg>,
-    /// Write events as JSON lines to FILE; - is standard output, where that carries no data
-    #[arg(long, value_name = "FILE")]
-    pub(crate) events: Option<EventTarget>,
-    /// Serve statistics for Prometheus, /metrics over HTTP at ADDR, a loopback address
-    #[arg(long, value_name = "ADDR", value_parser = loopback)]
-    pub(crate) metrics: Option<SocketAddr>,
-    /// Print statistics to standard error at the end
-    #[arg(long)]
-    pub(crate) stats: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
 }
@@ -88,12 +83,8 @@ pub(crate) struct ConnectArgs {
     /// Give up after N tries in a row [default: never]
     #[arg(long, value_name = "N", requires = "reconnect", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) reconnect_tries: Option<u32>,
-    /// Write events as JSON lines to FILE
-    #[arg(long, value_name = "FILE")]
-    pub(crate) events: Option<EventTarget>,
-    /// Print statistics to standard error at the end
-    #[arg(long)]
-    pub(crate) stats: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
 }
@@ -136,30 +127,4 @@ impl FromStr for SlowArg {
 
 fn unknown_policy() -> String {
     "expected block, block=TIME, drop-newest, drop-oldest or disconnect".to_owned()
-}
-
-/// An address that only this machine reaches: whoever reads the statistics is not asked who it is.
-pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| "expected IP:PORT, such as 127.0.0.1:9100".to_owned())?;
-    if address.ip().to_canonical().is_loopback() {
-        Ok(address)
-    } else {
-        Err("not a loopback address: anybody on the network could read them".to_owned())
-    }
-}
-
-/// Where events go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum EventTarget {
-    StandardOutput,
-    File(PathBuf),
-}
-
-impl FromStr for EventTarget {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(if text == "-" { Self::StandardOutput } else { Self::File(text.into()) })
-    }
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::ls::SocketFilterArgs;
+use super::report::loopback;
 use super::scan::positive_duration;
-use super::sockets::loopback;
 
 /// Arguments of `ports watch`.
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ pub(in crate::commands) mod streams;
 mod tcp;
 mod teller;
 mod udp;
+mod verdict;
 
 use ports_core::Scheme;
 
@@ -22,7 +23,7 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
-    let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
+    let session = Session::open(&args.report, terminal, signals)?;
     let result = match args.endpoint.scheme() {
         Scheme::Udp => udp::run(&args, &session).await,
         _ => tcp::run(&args, &session).await,
@@ -34,7 +35,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     let endpoint = &args.endpoint;
     let options = endpoint.options();
     let senseless = |option, why| Err(resolve::senseless(option, endpoint, why));
-    if args.events == Some(EventTarget::StandardOutput) {
+    if args.report.events == Some(EventTarget::StandardOutput) {
         return Err(UsageError("--events -: standard output carries the data here".to_owned()));
     }
     if endpoint.port().number() == 0 {
@@ -43,7 +44,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     if args.source.is_some() && options.source().is_some() {
         return senseless("source", "--source says it already");
     }
-    tls::check(&args.tls, &[endpoint])?;
+    tls::check(&args.tls, &[endpoint.scheme()])?;
     if endpoint.scheme() != Scheme::Udp {
         return match options.ttl() {
             Some(_) => senseless("ttl", "it is for multicast"),

@@ -23,14 +23,16 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
-    let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
+    let session = Session::open(&args.report, terminal, signals)?;
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }
 
 async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow::Result<()> {
-    let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
-    let tls = args.listen.endpoint().map(|listen| tls::server(&args.tls, listen)).transpose()?;
+    let _metrics =
+        Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
+    let speaks_tls = args.listen.scheme() == Scheme::Tls;
+    let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     let targets = Targets::new(args, session)?;
     let opening = bind::open(std::slice::from_ref(&args.listen), passed, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
@@ -41,7 +43,7 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
     }
     match args.target.scheme() {
         Scheme::Udp => udp::run(udp, args, session).await,
-        _ => tcp::run(tcp, tls.flatten(), targets, args, session).await,
+        _ => tcp::run(tcp, tls, targets, args, session).await,
     }
 }
 
@@ -62,10 +64,9 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
             return Err(UsageError(format!("{option} is for TCP: UDP has no connections")));
         }
     }
-    let endpoints: Vec<&Endpoint> = listen.endpoint().into_iter().chain([target]).collect();
-    tls::check(&args.tls, &endpoints)?;
+    tls::check(&args.tls, &[listen.scheme(), target.scheme()])?;
+    tls::check_listener(&args.tls, listen)?;
     if let Some(listen) = listen.endpoint() {
-        tls::check_listener(&args.tls, listen)?;
         check_endpoint(listen)?;
         if listen.options().interface().is_some() || listen.options().source().is_some() {
             return Err(UsageError(format!("{listen}: iface and source are for groups")));

@@ -8,8 +8,10 @@ mod plan;
 mod relay_udp;
 pub(in crate::commands) mod services;
 
+use ports_core::Scheme;
+
 use self::bind::{Bound, Passed};
-use crate::args::{ListenArgs, Place, ServiceKind};
+use crate::args::{ListenArgs, ServiceKind};
 use crate::commands::connect::session::Session;
 use crate::commands::metrics::Metrics;
 use crate::commands::tls;
@@ -24,15 +26,16 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     plan::check(&args)?;
-    let session = Session::open(args.events.as_ref(), args.stats, terminal, signals)?;
+    let session = Session::open(&args.report, terminal, signals)?;
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }
 
 async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::Result<()> {
-    let _metrics = Metrics::of_stats(args.metrics, &session.stats, session.terminal).await?;
-    let endpoint = args.places.iter().find_map(Place::endpoint);
-    let tls = endpoint.map(|endpoint| tls::server(&args.tls, endpoint)).transpose()?.flatten();
+    let _metrics =
+        Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
+    let speaks_tls = args.places.iter().any(|place| place.scheme() == Scheme::Tls);
+    let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     let opening = bind::open(&args.places, passed, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let bound = bound?;

@@ -1,79 +1,68 @@
 //! TLS as the command line asks for it: files to configurations.
 
-mod known;
-mod unverified;
+mod advice;
+mod files;
+mod trusted_clients;
+mod trusted_servers;
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
 use sockets_tcp::rustls::client::WebPkiServerVerifier;
 use sockets_tcp::rustls::crypto::{CryptoProvider, ring};
-use sockets_tcp::rustls::pki_types::pem::{self, PemObject as _};
 use sockets_tcp::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use sockets_tcp::rustls::server::WebPkiClientVerifier;
-use sockets_tcp::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use sockets_tcp::rustls::{
+    CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore, ServerConfig,
+};
 
-use self::known::Known;
-use crate::args::TlsArgs;
+use self::trusted_clients::TrustedClients;
+use self::trusted_servers::TrustedServers;
+use crate::args::{Place, TlsArgs};
 use crate::exit::UsageError;
 use crate::output::Terminal;
 
-/// The largest PEM file read, in bytes: some twenty times what the authorities of a system take.
-const LARGEST_PEM: u64 = 4 << 20;
+pub(in crate::commands) use self::advice::{End, advice, with_advice};
 
 /// What a client needs: the configuration, and whose certificate it wants to see.
 pub(in crate::commands) type ClientTls = (Arc<ClientConfig>, ServerName<'static>);
 
 /// That options of TLS are given where nothing speaks it.
-pub(in crate::commands) fn check(
-    args: &TlsArgs,
-    endpoints: &[&Endpoint],
-) -> Result<(), UsageError> {
-    let speaks = endpoints.iter().any(|endpoint| endpoint.scheme() == Scheme::Tls);
+pub(in crate::commands) fn check(args: &TlsArgs, schemes: &[Scheme]) -> Result<(), UsageError> {
     match args.given() {
-        Some(option) if !speaks => {
-            Err(UsageError(format!("{option} is for TLS: no endpoint begins with tls://")))
-        }
+        Some(option) if !schemes.contains(&Scheme::Tls) => Err(UsageError(format!(
+            "{option} is for TLS: no endpoint begins with tls:// or tls+fd:"
+        ))),
         _ => Ok(()),
     }
 }
 
-/// That a listener on `endpoint` has what it needs.
-pub(in crate::commands) fn check_listener(
-    args: &TlsArgs,
-    endpoint: &Endpoint,
-) -> Result<(), UsageError> {
-    if endpoint.scheme() == Scheme::Tls && args.cert.is_none() {
-        return Err(UsageError(format!("{endpoint}: TLS needs --cert FILE and --key FILE")));
+/// That a listener at `place` has what it needs.
+pub(in crate::commands) fn check_listener(args: &TlsArgs, place: &Place) -> Result<(), UsageError> {
+    if place.scheme() == Scheme::Tls && args.cert.is_none() {
+        return Err(UsageError(format!("{place}: TLS needs --cert FILE and --key FILE")));
     }
     Ok(())
 }
 
-/// For a listener; `None` where `endpoint` is not TLS.
-pub(in crate::commands) fn server(
-    args: &TlsArgs,
-    endpoint: &Endpoint,
-) -> anyhow::Result<Option<Arc<ServerConfig>>> {
-    if endpoint.scheme() != Scheme::Tls {
-        return Ok(None);
-    }
+/// For a listener that speaks TLS.
+pub(in crate::commands) fn server(args: &TlsArgs) -> anyhow::Result<Arc<ServerConfig>> {
     let (chain, key) = identity(args)?.context("TLS needs --cert FILE and --key FILE")?;
     let builder =
         ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match &args.ca {
         None => builder.with_no_client_auth(),
         Some(file) => {
+            let (roots, certificates) = files::authorities(file)?;
             let verifier =
-                WebPkiClientVerifier::builder_with_provider(authorities(file)?.into(), provider());
-            builder.with_client_cert_verifier(verifier.build()?)
+                WebPkiClientVerifier::builder_with_provider(roots.into(), provider()).build()?;
+            let clients = TrustedClients::new(verifier, certificates);
+            builder.with_client_cert_verifier(Arc::new(clients))
         }
     };
-    let config = builder.with_single_cert(chain, key).with_context(|| mismatch(args))?;
-    Ok(Some(Arc::new(config)))
+    let config = builder.with_single_cert(chain, key).map_err(|error| unusable(args, error))?;
+    Ok(Arc::new(config))
 }
 
 /// For a connection to `endpoint`; `None` where it is not TLS.
@@ -87,22 +76,22 @@ pub(in crate::commands) fn client(
     }
     let builder =
         ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    let builder = if args.insecure {
+    let servers = if args.insecure {
         terminal.warn("--insecure: the certificate of the other side is not checked");
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(unverified::Anybody::new(provider())))
+        TrustedServers::anybody(provider())
     } else {
-        match &args.ca {
-            None => builder.with_root_certificates(system_authorities(terminal)?),
-            Some(file) => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(known_authorities(file)?)),
-        }
+        let (roots, certificates) = match &args.ca {
+            None => (system_authorities(terminal)?, Vec::new()),
+            Some(file) => files::authorities(file)?,
+        };
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(roots.into(), provider()).build()?;
+        TrustedServers::known(provider(), verifier, certificates)
     };
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(servers));
     let config = match identity(args)? {
         Some((chain, key)) => {
-            builder.with_client_auth_cert(chain, key).with_context(|| mismatch(args))?
+            builder.with_client_auth_cert(chain, key).map_err(|error| unusable(args, error))?
         }
         None => builder.with_no_client_auth(),
     };
@@ -127,48 +116,7 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn identity(args: &TlsArgs) -> anyhow::Result<Option<Identity>> {
     let (Some(cert), Some(key)) = (&args.cert, &args.key) else { return Ok(None) };
-    let chain = certificates(cert)?;
-    let key = PrivateKeyDer::from_pem_slice(&read(key)?)
-        .map_err(|error| unreadable(key, "private key (an encrypted one is not read)", error))?;
-    Ok(Some((chain, key)))
-}
-
-/// A whole file of at most [`LARGEST_PEM`] bytes.
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    File::open(file)
-        .and_then(|opened| opened.take(LARGEST_PEM + 1).read_to_end(&mut text))
-        .with_context(|| format!("cannot read `{}`", file.display()))?;
-    anyhow::ensure!(
-        text.len() as u64 <= LARGEST_PEM,
-        "`{}` is larger than {LARGEST_PEM} bytes: no certificates, and no key",
-        file.display()
-    );
-    Ok(text)
-}
-
-fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let certificates = CertificateDer::pem_slice_iter(&read(file)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unreadable(file, "certificate", error))?;
-    anyhow::ensure!(!certificates.is_empty(), "`{}` has no certificate in it", file.display());
-    Ok(certificates)
-}
-
-fn authorities(file: &Path) -> anyhow::Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(file)? {
-        roots
-            .add(certificate)
-            .with_context(|| format!("`{}` is no certificate of an authority", file.display()))?;
-    }
-    Ok(roots)
-}
-
-fn known_authorities(file: &Path) -> anyhow::Result<Known> {
-    let roots = Arc::new(authorities(file)?);
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider()).build()?;
-    Ok(Known::new(verifier, certificates(file)?))
+    Ok(Some((files::certificates(cert)?, files::key(key)?)))
 }
 
 /// Those that the system trusts, where its programs look for them, or where `SSL_CERT_FILE` says.
@@ -188,17 +136,23 @@ fn system_authorities(terminal: Terminal) -> anyhow::Result<RootCertStore> {
     Ok(roots)
 }
 
-fn unreadable(file: &Path, what: &str, error: pem::Error) -> anyhow::Error {
-    let file = file.display();
-    match error {
-        pem::Error::NoItemsFound => anyhow::anyhow!("`{file}` has no {what} in it, in PEM"),
-        error => anyhow::anyhow!("cannot read {what} from `{file}`: {error}"),
-    }
-}
-
-fn mismatch(args: &TlsArgs) -> String {
+/// Why a certificate and its key are of no use.
+fn unusable(args: &TlsArgs, error: Error) -> anyhow::Error {
     let name = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
     };
-    format!("`{}` and `{}` do not belong together", name(&args.cert), name(&args.key))
+    let (cert, key) = (name(&args.cert), name(&args.key));
+    match error {
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => anyhow::anyhow!(
+            "`{cert}` and `{key}` do not belong together: --key is to be the key of the first \
+             certificate in --cert"
+        ),
+        Error::InvalidCertificate(CertificateError::BadEncoding) => {
+            anyhow::anyhow!("`{cert}` has a certificate in it that is broken")
+        }
+        error => anyhow::anyhow!(
+            "`{cert}` and `{key}` are of no use: {}",
+            sockets_tcp::TlsError::from(error)
+        ),
+    }
 }

@@ -7,7 +7,7 @@ pub(crate) fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         // Every row has as many fields as the header.
-        kind => io::Error::other(format!("{kind:?}")),
+        _ => io::Error::other("a row has other fields than the header"),
     }
 }
 

@@ -82,6 +82,10 @@ pub(crate) enum EventLine {
     },
     GaveUp {
         attempts: u32,
+        lasted_ms: u64,
+        /// Another try would have failed in the same way.
+        permanent: bool,
+        error: String,
     },
     /// Waits for the next connection.
     Kept {
@@ -289,6 +293,15 @@ mod tests {
             (
                 EventLine::Reconnecting { attempt: 2, delay_ms: 150 },
                 r#"{"type":"reconnecting","attempt":2,"delay_ms":150}"#,
+            ),
+            (
+                EventLine::GaveUp {
+                    attempts: 3,
+                    lasted_ms: 812,
+                    permanent: false,
+                    error: "refused".to_owned(),
+                },
+                r#"{"type":"gave-up","attempts":3,"lasted_ms":812,"permanent":false,"error":"refused"}"#,
             ),
         ] {
             assert_eq!(text(&line), expected);

@@ -6,6 +6,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -160,8 +161,24 @@ impl Ports {
         std::thread::spawn(move || input.write_all(&bytes))
     }
 
+    /// As [`Self::feed`]; counts what is written.
+    pub(crate) fn feed_counted(
+        &mut self,
+        bytes: Vec<u8>,
+    ) -> (JoinHandle<std::io::Result<()>>, Arc<AtomicU64>) {
+        let (mut input, written) = (self.input.take().unwrap(), Arc::<AtomicU64>::default());
+        let counted = Arc::clone(&written);
+        let feeding = std::thread::spawn(move || {
+            for piece in bytes.chunks(4096) {
+                input.write_all(piece)?;
+                counted.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        (feeding, written)
+    }
+
     /// As [`Self::feed`], but its standard input ends only when the writer it gives back is dropped.
-    #[allow(dead_code, reason = "not every test binary has a use for it")]
     pub(crate) fn feed_on(&mut self, bytes: Vec<u8>) -> JoinHandle<std::io::Result<ChildStdin>> {
         let mut input = self.input.take().unwrap();
         std::thread::spawn(move || input.write_all(&bytes).map(|()| input))

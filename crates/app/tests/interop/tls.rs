@@ -1,21 +1,15 @@
 //! TLS with OpenSSL, curl, ncat and socat at the other end.
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, listen};
 use super::driver::{Ports, noise};
 use super::{LENGTH, other};
-
-fn listen(certificates: &Certificates, more: &[&str]) -> Ports {
-    let (cert, key) = (certificates.server(), certificates.server_key());
-    let args = ["listen", "tls://127.0.0.1:0", "--cert", &cert, "--key", &key];
-    Ports::start(&[&args[..], more].concat())
-}
 
 #[test]
 #[ignore = "needs openssl, ncat and socat"]
 fn their_tls_clients_get_their_megabytes_back_from_our_echo() {
     let certificates = Certificates::new();
     let ca = certificates.ca();
-    let server = listen(&certificates, &["--service", "echo"]);
+    let server = listen(&certificates.server(), &["--service", "echo"]);
     let address = server.listening(0);
     let port = address.port().to_string();
     let to = format!("OPENSSL:localhost:{port},pf=ip4,cafile={ca}");
@@ -48,9 +42,10 @@ fn their_tls_clients_get_their_megabytes_back_from_our_echo() {
 #[ignore = "needs openssl"]
 fn our_client_and_s_server_talk_and_each_sees_the_end_of_the_other() {
     let certificates = Certificates::new();
-    let (cert, key, ca) = (certificates.server(), certificates.server_key(), certificates.ca());
+    let (identity, ca) = (certificates.server(), certificates.ca());
     let args = ["s_server", "-naccept", "1", "-accept", "127.0.0.1:0"];
-    let mut server = other("openssl", &[&args[..], &["-cert", &cert, "-key", &key]].concat());
+    let identity = ["-cert", &identity.cert, "-key", &identity.key];
+    let mut server = other("openssl", &[&args[..], &identity].concat());
     let accepting = server.stdout.line("ACCEPT ", 0);
     let mut client = Ports::start(&["connect", &format!("tls://{accepting}"), "--ca", &ca]);
     client.write(b"from us\n");
@@ -69,13 +64,13 @@ fn our_client_and_s_server_talk_and_each_sees_the_end_of_the_other() {
 #[ignore = "needs curl"]
 fn curl_reads_our_metrics_through_our_tls() {
     let certificates = Certificates::new();
-    let (cert, key, ca) = (certificates.server(), certificates.server_key(), certificates.ca());
+    let (identity, ca) = (certificates.server(), certificates.ca());
     let server =
         Ports::start(&["listen", "127.0.0.1:0", "--service", "echo", "--metrics", "127.0.0.1:0"]);
     let url = server.stderr.line("note: metrics at http://", 0);
     let target = url.strip_suffix("/metrics").unwrap();
-    let args = ["forward", "tls://127.0.0.1:0", target, "--cert", &cert, "--key", &key];
-    let forward = Ports::start(&args);
+    let args = ["forward", "tls://127.0.0.1:0", target];
+    let forward = Ports::start(&[&args[..], &identity.options()].concat());
     let there = format!("https://{}/metrics", forward.forwarding(0));
     let curl = other("curl", &["-sS", "--fail", "--cacert", &ca, "--noproxy", "*", &there]).end();
     assert_eq!(curl.code, Some(0), "{}", curl.stderr);

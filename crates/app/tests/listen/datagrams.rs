@@ -4,13 +4,8 @@ use std::net::UdpSocket;
 
 use rustix::process::Signal;
 
-use crate::driver::{DEADLINE, Ports};
-
-pub(crate) fn udp_client() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    socket
-}
+use crate::driver::Ports;
+use crate::loopback::udp;
 
 pub(crate) fn receive(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = vec![0; 65_535];
@@ -24,7 +19,7 @@ fn udp_pipe_answers_the_latest_sender() {
     let address = ports.listening(0);
     // Read before anybody sent, it would be lost.
     ports.write(b"early");
-    let (first, second) = (udp_client(), udp_client());
+    let (first, second) = (udp(), udp());
     first.send_to(b"one\n", address).unwrap();
     assert_eq!(receive(&first), b"early");
     second.send_to(b"two \xff\n", address).unwrap();
@@ -41,7 +36,7 @@ fn udp_relay_among_three() {
     let ports =
         Ports::start(&["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "]);
     let address = ports.listening(0);
-    let (first, second, third) = (udp_client(), udp_client(), udp_client());
+    let (first, second, third) = (udp(), udp(), udp());
     first.send_to(b"1", address).unwrap();
     second.send_to(b"2", address).unwrap();
     assert_eq!(receive(&first), b"# 2");

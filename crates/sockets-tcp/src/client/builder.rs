@@ -221,8 +221,8 @@ impl TcpClientBuilder {
     }
 
     /// After a connection has come to its end: how long its last bytes may stand still (in
-    /// [`TcpClient::close`] its grace is what counts), and how long the server's own end is waited
-    /// for. Default: [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
+    /// [`TcpClient::close`] its grace is what counts), and how long the server's own end, and
+    /// its acknowledgement of what was sent last, are waited for. Default: [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self
@@ -275,7 +275,12 @@ impl TcpClientBuilder {
             shared: Arc::clone(&shared),
             dialing: self.dialing,
             reconnect: self.reconnect,
-            patience: Patience { idle: None, first_byte: None, linger: self.linger },
+            patience: Patience {
+                idle: None,
+                first_byte: None,
+                linger: self.linger,
+                acknowledged: true,
+            },
             incoming,
             first: Some(first),
         };

@@ -10,6 +10,8 @@ use rustix::io::Errno;
 use stats::ErrorKind;
 
 use super::Target;
+#[cfg(feature = "tls")]
+use crate::tls::{TlsError, TlsFault};
 
 /// Why a connection was not made.
 #[derive(Debug, thiserror::Error)]
@@ -81,14 +83,14 @@ pub enum ConnectError {
     },
     /// The server's certificate is not accepted: whose it is, who signed it, or when it is valid.
     #[cfg(feature = "tls")]
-    #[error("cannot connect to {address}: its certificate is not accepted for {server_name}")]
+    #[error("cannot connect to {address} as {server_name}")]
     Certificate {
         /// The address tried.
         address: SocketAddr,
         /// Who the server was to be.
         server_name: String,
         /// What is wrong with the certificate.
-        source: crate::rustls::Error,
+        source: crate::TlsError,
     },
     /// The TLS handshake failed for another reason than the server's certificate.
     #[cfg(feature = "tls")]
@@ -96,7 +98,7 @@ pub enum ConnectError {
     Handshake {
         /// The address tried.
         address: SocketAddr,
-        /// What the kernel said, or TLS did; the latter is a `rustls::Error` inside.
+        /// What the kernel said, or TLS did; the latter is a [`TlsError`](crate::TlsError) inside.
         source: io::Error,
     },
     /// The server accepted the connection, and did not finish the TLS handshake in time.
@@ -133,15 +135,25 @@ impl ConnectError {
     /// not accepted, ends that do not agree on how to speak TLS. Where several addresses failed:
     /// all of them in such a way.
     pub fn is_permanent(&self) -> bool {
+        if let Self::AllFailed { failures, .. } = self {
+            return !failures.is_empty() && failures.iter().all(Self::is_permanent);
+        }
+        #[cfg(feature = "tls")]
+        if let Some(fault) = self.tls_fault() {
+            return fault.is_permanent();
+        }
+        false
+    }
+
+    /// What is wrong, where it was TLS that failed. Where several addresses failed: what is wrong
+    /// with the first of which that is so.
+    #[cfg(feature = "tls")]
+    pub fn tls_fault(&self) -> Option<TlsFault> {
         match self {
-            #[cfg(feature = "tls")]
-            Self::Certificate { .. } => true,
-            #[cfg(feature = "tls")]
-            Self::Handshake { source, .. } => super::secure::is_permanent(source),
-            Self::AllFailed { failures, .. } => {
-                !failures.is_empty() && failures.iter().all(Self::is_permanent)
-            }
-            _ => false,
+            Self::Certificate { source, .. } => Some(source.fault()),
+            Self::Handshake { source, .. } => TlsError::of_io(source).map(TlsError::fault),
+            Self::AllFailed { failures, .. } => failures.iter().find_map(Self::tls_fault),
+            _ => None,
         }
     }
 

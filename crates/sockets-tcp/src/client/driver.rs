@@ -5,11 +5,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use ports_core::Transport;
 use stats::Role;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::connect::{Dialed, Dialing};
 use super::shared::Shared;
@@ -22,6 +24,8 @@ use crate::handler::HandlerError;
 use crate::link::{Closing, Link};
 use crate::observer::Observer;
 use crate::outbox::Loss;
+#[cfg(feature = "tls")]
+use crate::tls::TlsFault;
 
 /// How much is allocated for reads at once: 64 KiB.
 const BUFFER: usize = 64 * 1024;
@@ -63,24 +67,27 @@ impl Driver {
         let stop = self.shared.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut backoff = self.reconnect.map(Backoff::new);
+        // When the present row of tries began.
+        let mut row = Instant::now();
         loop {
             let dialed = tokio::select! {
                 biased;
                 () = stopped.as_mut() => break,
                 dialed = self.dialing.dial() => dialed,
             };
-            let failed = match dialed {
+            let (tried, permanent, failed) = match dialed {
                 Ok(dialed) => {
-                    let stood = self.converse(dialed).await;
+                    let peer = dialed.tuple.remote;
+                    let Stood { reason, time } = self.converse(dialed).await;
                     if let Some(backoff) = &mut backoff {
-                        backoff.connection_stood(stood);
+                        backoff.connection_stood(time);
+                        if backoff.tries() == 0 {
+                            row = Instant::now();
+                        }
                     }
-                    None
+                    (ended(peer, reason), reason.is_permanent(), None)
                 }
-                Err(error) => {
-                    self.note(&error);
-                    Some(error)
-                }
+                Err(error) => (self.note(&error), error.is_permanent(), Some(error)),
             };
             if self.shared.is_final() {
                 break;
@@ -89,11 +96,12 @@ impl Driver {
                 self.answer_first(failed);
                 break;
             };
-            let in_vain = failed.as_ref().is_some_and(ConnectError::is_permanent)
-                && !policy.retries_permanent();
-            let retry = if in_vain { None } else { backoff.next_retry() };
+            let permanent = permanent && !policy.retries_permanent();
+            let retry = if permanent { None } else { backoff.next_retry() };
             let Some(retry) = retry else {
-                self.shared.events.publish(ClientEvent::GaveUp { attempts: backoff.tries() });
+                let (attempts, lasted, failure) = (backoff.tries(), row.elapsed(), tried);
+                let gave_up = ClientEvent::GaveUp { attempts, lasted, permanent, failure };
+                self.shared.events.publish(gave_up);
                 self.answer_first(failed);
                 break;
             };
@@ -107,8 +115,8 @@ impl Driver {
         }
     }
 
-    /// The life of one connection; how long it stood.
-    async fn converse(&mut self, dialed: Dialed) -> std::time::Duration {
+    /// The life of one connection.
+    async fn converse(&mut self, dialed: Dialed) -> Stood {
         let Dialed { stream, tuple, took } = dialed;
         let mut recorder = self.shared.stats.open(Transport::Tcp, Role::Client, tuple);
         recorder.connected_in(took);
@@ -143,7 +151,7 @@ impl Driver {
             let pump = pin!(Some(pump(&link, peer, Some(incoming), true)));
             drive(&link, pump, self.patience).await
         };
-        let stood = link.age();
+        let time = link.age();
         let kept = if self.shared.is_final() {
             link.lose_kept();
             VecDeque::new()
@@ -163,13 +171,17 @@ impl Driver {
         if messages > 0 {
             self.shared.events.publish(ClientEvent::Kept { messages, bytes });
         }
-        stood
+        Stood { reason, time }
     }
 
-    fn note(&self, error: &ConnectError) {
+    /// Counts and tells a try that failed.
+    fn note(&self, error: &ConnectError) -> Failure {
         self.shared.stats.error(Transport::Tcp, Role::Client, error.counted_as());
         let failure = Failure::new(Operation::Connect, error.in_full());
-        self.shared.events.publish(ClientEvent::Error { failure });
+        #[cfg(feature = "tls")]
+        let failure = failure.with_tls(error.tls_fault());
+        self.shared.events.publish(ClientEvent::Error { failure: failure.clone() });
+        failure
     }
 
     fn answer_first(&mut self, failed: Option<ConnectError>) {
@@ -178,6 +190,22 @@ impl Driver {
             let _ = first.send(failed.map_or(Ok(()), Err));
         }
     }
+}
+
+/// What there is to say of a connection that is over.
+struct Stood {
+    reason: CloseReason,
+    time: Duration,
+}
+
+/// That a connection ended, as the last thing before a client gives up.
+fn ended(peer: SocketAddr, reason: CloseReason) -> Failure {
+    #[cfg(feature = "tls")]
+    if let CloseReason::TlsAlert(alert) = reason {
+        let text = format!("{peer} ended the TLS session: {alert}");
+        return Failure::new(Operation::Read, text).with_tls(Some(TlsFault::Alert(alert)));
+    }
+    Failure::new(Operation::Read, format!("the connection to {peer} was made, and ended: {reason}"))
 }
 
 /// Reads to the end of input and hands it on; no faster than it is taken. Then, where the other

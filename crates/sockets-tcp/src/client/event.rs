@@ -70,6 +70,12 @@ pub enum ClientEvent {
         /// How many tries in a row there were since the connection was lost, or the first connect
         /// failed; that first one does not count.
         attempts: u32,
+        /// How long that took: since the connection was lost, or the first connect began.
+        lasted: Duration,
+        /// The limit is not reached: another try would have failed in the same way.
+        permanent: bool,
+        /// How the last try failed, or how the connection that it made ended.
+        failure: Failure,
     },
     /// Something failed.
     Error {

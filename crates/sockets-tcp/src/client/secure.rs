@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, Error};
 
 use super::ConnectError;
 use crate::stream::Stream;
-use crate::tls::{self, HandshakeError};
+use crate::tls::{self, HandshakeError, TlsError};
 
 /// What a client needs for its handshakes.
 #[derive(Clone, Debug)]
@@ -37,47 +37,12 @@ impl Secure {
     }
 
     fn failed(&self, address: SocketAddr, source: io::Error) -> ConnectError {
-        match decision(&source) {
-            Some(
-                error @ (Error::InvalidCertificate(_)
-                | Error::NoCertificatesPresented
-                | Error::InvalidCertRevocationList(_)
-                | Error::UnsupportedNameType),
-            ) => {
+        match TlsError::of_io(&source) {
+            Some(error) if error.fault().is_about_peers_certificate() => {
                 let (server_name, source) = (self.name.to_str().into_owned(), error.clone());
                 ConnectError::Certificate { address, server_name, source }
             }
             _ => ConnectError::Handshake { address, source },
         }
-    }
-}
-
-/// What rustls decided, where it was it that ended the handshake.
-fn decision(error: &io::Error) -> Option<&Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// Whether a handshake that failed in this way fails again: the two ends do not agree, or the
-/// server does not accept this end's certificate.
-pub(super) fn is_permanent(error: &io::Error) -> bool {
-    use tokio_rustls::rustls::AlertDescription as Alert;
-    match decision(error) {
-        Some(Error::PeerIncompatible(_) | Error::NoApplicationProtocol) => true,
-        Some(Error::AlertReceived(alert)) => matches!(
-            alert,
-            Alert::AccessDenied
-                | Alert::BadCertificate
-                | Alert::CertificateExpired
-                | Alert::CertificateRequired
-                | Alert::CertificateRevoked
-                | Alert::CertificateUnknown
-                | Alert::HandshakeFailure
-                | Alert::NoApplicationProtocol
-                | Alert::ProtocolVersion
-                | Alert::UnknownCA
-                | Alert::UnrecognisedName
-                | Alert::UnsupportedCertificate
-        ),
-        _ => false,
     }
 }

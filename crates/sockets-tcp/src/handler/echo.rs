@@ -5,23 +5,30 @@ use bytes::Bytes;
 use super::{Handler, HandlerError};
 use crate::chunk::Chunk;
 use crate::connection::Connection;
+use crate::framing::FrameError;
 
 /// Sends back what it receives, byte for byte (RFC 862).
 ///
 /// With a prefix, it is put before each line, however the stream is cut into reads; a line ends
-/// with `\n`. The bytes are not looked at otherwise: they need not be text.
-#[derive(Clone, Debug, Default)]
+/// with `\n`. The bytes are not looked at otherwise: they need not be text. Nothing is held back: a
+/// line is sent as it comes. One that has no end within [`longest_line`](Self::longest_line) bytes is
+/// an error ([`FrameError::LineTooLong`]): the connection is reset, for
+/// [`CloseReason::HandlerFailed`](crate::CloseReason::HandlerFailed), and the event before says why.
+#[derive(Clone, Debug)]
 pub struct Echo {
     prefix: Bytes,
+    longest_line: usize,
 }
 
 impl Echo {
     /// The size of a read, and so of a write: 64 KiB.
     pub const BUFFER: usize = Chunk::SIZE;
+    /// The most bytes of a line behind a prefix, unless set: 1 MiB.
+    pub const DEFAULT_LONGEST_LINE: usize = 1024 * 1024;
 
     /// An echo without a prefix.
     pub const fn new() -> Self {
-        Self { prefix: Bytes::new() }
+        Self { prefix: Bytes::new(), longest_line: Self::DEFAULT_LONGEST_LINE }
     }
 
     /// Puts `prefix` before each line.
@@ -30,18 +37,41 @@ impl Echo {
         self.prefix = prefix.into();
         self
     }
+
+    /// The most bytes that a line may have, without its `\n`; of no effect without a prefix.
+    /// Default: [`DEFAULT_LONGEST_LINE`](Self::DEFAULT_LONGEST_LINE).
+    #[must_use]
+    pub const fn longest_line(mut self, bytes: usize) -> Self {
+        self.longest_line = bytes;
+        self
+    }
+}
+
+impl Default for Echo {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Handler for Echo {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        let mut lines = LinePrefix::new(&self.prefix);
+        let mut lines = LinePrefix::new(&self.prefix, self.longest_line);
         loop {
             let chunk = connection.read_chunk().await?;
             if chunk.is_empty() {
                 return Ok(());
             }
-            let answer = if self.prefix.is_empty() { &*chunk } else { lines.apply(&chunk) };
-            connection.write_all(answer).await?;
+            if self.prefix.is_empty() {
+                connection.write_all(&chunk).await?;
+                continue;
+            }
+            let mut rest = &*chunk;
+            while !rest.is_empty() {
+                match lines.apply(&mut rest) {
+                    Ok(answer) => connection.write_all(answer).await?,
+                    Err(error) => return Err(connection.break_off(error.into())),
+                }
+            }
         }
     }
 }
@@ -50,25 +80,41 @@ impl Handler for Echo {
 #[derive(Debug)]
 struct LinePrefix<'a> {
     prefix: &'a [u8],
+    longest_line: usize,
     at_line_start: bool,
+    /// The length of the present line so far.
+    line: usize,
     output: Vec<u8>,
 }
 
 impl<'a> LinePrefix<'a> {
-    fn new(prefix: &'a [u8]) -> Self {
-        Self { prefix, at_line_start: true, output: Vec::new() }
+    fn new(prefix: &'a [u8], longest_line: usize) -> Self {
+        Self { prefix, longest_line, at_line_start: true, line: 0, output: Vec::new() }
     }
 
-    fn apply(&mut self, piece: &[u8]) -> &[u8] {
+    /// What is to be sent of the beginning of `piece`, which is taken from it: no more than a buffer
+    /// and a line of it, however short the lines and long the prefix.
+    fn apply(&mut self, piece: &mut &[u8]) -> Result<&[u8], FrameError> {
         self.output.clear();
-        for line in piece.split_inclusive(|byte| *byte == b'\n') {
+        while !piece.is_empty() && self.output.len() < Echo::BUFFER {
+            let end = piece.iter().position(|byte| *byte == b'\n');
+            let (line, rest) = piece.split_at(end.map_or(piece.len(), |end| end + 1));
+            self.line += line.len() - usize::from(end.is_some());
+            if self.line > self.longest_line {
+                let (at_least, limit) = (self.line, self.longest_line);
+                return Err(FrameError::LineTooLong { at_least, limit });
+            }
             if self.at_line_start {
                 self.output.extend_from_slice(self.prefix);
             }
             self.output.extend_from_slice(line);
-            self.at_line_start = line.ends_with(b"\n");
+            self.at_line_start = end.is_some();
+            if self.at_line_start {
+                self.line = 0;
+            }
+            *piece = rest;
         }
-        &self.output
+        Ok(&self.output)
     }
 }
 
@@ -78,8 +124,16 @@ mod tests {
 
     use super::*;
 
+    fn applied(lines: &mut LinePrefix<'_>, mut piece: &[u8]) -> Vec<u8> {
+        let mut output = Vec::new();
+        while !piece.is_empty() {
+            output.extend_from_slice(lines.apply(&mut piece).unwrap());
+        }
+        output
+    }
+
     fn whole(prefix: &[u8], input: &[u8]) -> Vec<u8> {
-        LinePrefix::new(prefix).apply(input).to_vec()
+        applied(&mut LinePrefix::new(prefix, usize::MAX), input)
     }
 
     #[test]
@@ -90,17 +144,40 @@ mod tests {
         assert_eq!(whole(b"> ", b""), b"");
     }
 
+    #[test]
+    fn a_line_without_an_end_is_an_error_and_one_of_the_longest_is_none() {
+        let mut lines = LinePrefix::new(b"> ", 4);
+        assert_eq!(applied(&mut lines, b"1234\n12"), b"> 1234\n> 12");
+        assert_eq!(applied(&mut lines, b"34"), b"34");
+        let error = lines.apply(&mut &b"5"[..]).unwrap_err();
+        assert_eq!(error.to_string(), "a line of 5 bytes or more exceeds the limit of 4 bytes");
+    }
+
+    #[test]
+    fn what_is_sent_at_once_is_bounded_however_long_the_prefix() {
+        let prefix = [b'p'; 10_000];
+        let mut lines = LinePrefix::new(&prefix, usize::MAX);
+        let (input, mut total) = (vec![b'\n'; Echo::BUFFER], 0);
+        let mut rest = &input[..];
+        while !rest.is_empty() {
+            let answer = lines.apply(&mut rest).unwrap().len();
+            assert!(answer <= Echo::BUFFER + prefix.len() + 1, "{answer}");
+            total += answer;
+        }
+        assert_eq!(total, Echo::BUFFER * (prefix.len() + 1));
+    }
+
     proptest! {
         #[test]
         fn defect_14_the_cut_of_the_stream_does_not_show(
             input in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..200),
             cuts in prop::collection::vec(1usize..20, 1..40),
         ) {
-            let mut lines = LinePrefix::new(b"Echo: ");
+            let mut lines = LinePrefix::new(b"Echo: ", usize::MAX);
             let (mut output, mut rest, mut cuts) = (Vec::new(), &input[..], cuts.iter().cycle());
             while !rest.is_empty() {
                 let (piece, after) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
-                output.extend_from_slice(lines.apply(piece));
+                output.extend(applied(&mut lines, piece));
                 rest = after;
             }
             prop_assert_eq!(output, whole(b"Echo: ", &input));

@@ -10,6 +10,7 @@ use stats::{ErrorKind, Inbound};
 
 use super::Link;
 use crate::chunk::Chunk;
+use crate::close_reason::CloseReason;
 use crate::events::lock;
 use crate::stream::Stream;
 
@@ -251,6 +252,15 @@ impl Link {
     /// Why reading failed, if it did.
     pub(crate) fn read_failure(&self) -> Option<io::ErrorKind> {
         lock(&self.receiving).failed
+    }
+
+    /// How the TLS session broke, after a read that says that it did.
+    pub(crate) fn tls_failure(&self) -> CloseReason {
+        #[cfg(feature = "tls")]
+        if let Some(alert) = lock(&self.receiving).stream.as_ref().and_then(|it| it.alert()) {
+            return CloseReason::TlsAlert(alert);
+        }
+        CloseReason::TlsFailed
     }
 
     /// Reads to the peer's end and throws away what comes: closing a socket with unread input

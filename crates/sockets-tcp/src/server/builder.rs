@@ -75,7 +75,12 @@ impl TcpServerBuilder<Discard> {
                     bytes: Self::DEFAULT_QUEUE_BYTES,
                     messages: Self::DEFAULT_QUEUE_MESSAGES,
                 },
-                patience: Patience { idle: None, first_byte: None, linger: Self::DEFAULT_LINGER },
+                patience: Patience {
+                    idle: None,
+                    first_byte: None,
+                    linger: Self::DEFAULT_LINGER,
+                    acknowledged: false,
+                },
                 options: SocketOptions::default(),
                 #[cfg(feature = "tls")]
                 handshake: Handshake { config: None, limit: Self::DEFAULT_HANDSHAKE_TIMEOUT },

@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 use tokio::task::coop::poll_proceed;
 use tokio_rustls::rustls::{Connection, ProtocolVersion};
 
+use super::alert::TlsAlert;
+use super::error::{TlsError, TlsFault};
 use crate::events::lock;
 use crate::stream::read_now;
 
@@ -32,13 +34,16 @@ struct Session {
     closed: bool,
     /// The peer's stream has ended, one way or the other: every read tells how.
     ended: bool,
+    /// By which the peer ended the session.
+    alert: Option<TlsAlert>,
     /// Draining: how much may still be read from the socket.
     left: Option<usize>,
 }
 
 impl TlsStream {
     pub(super) fn new(tcp: TcpStream, tls: Connection) -> Self {
-        let mut session = Session { tls, in_flight: 0, closed: false, ended: false, left: None };
+        let mut session =
+            Session { tls, in_flight: 0, closed: false, ended: false, alert: None, left: None };
         // Data may have come with the last of the handshake. What is wrong with it, a read tells:
         // rustls repeats its errors.
         let _ = session.note_state();
@@ -51,6 +56,11 @@ impl TlsStream {
 
     pub(crate) fn version(&self) -> Option<ProtocolVersion> {
         lock(&self.session).tls.protocol_version()
+    }
+
+    /// The alert by which the peer ended the session, once it was read.
+    pub(crate) fn alert(&self) -> Option<TlsAlert> {
+        lock(&self.session).alert
     }
 
     pub(crate) fn poll_read(
@@ -142,6 +152,7 @@ impl Session {
         for _ in 0..EMPTY_READS {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(cut()),
                 result => return result,
             }
             if self.ended {
@@ -185,6 +196,10 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
+                let error = TlsError::from(error);
+                if let TlsFault::Alert(alert) = error.fault() {
+                    self.alert = Some(alert);
+                }
                 self.ended = true;
                 Err(io::Error::new(io::ErrorKind::InvalidData, error))
             }
@@ -200,6 +215,12 @@ impl Session {
         self.in_flight = 0;
         Ok(())
     }
+}
+
+/// TCP's end alone, which anybody on the way can make.
+fn cut() -> io::Error {
+    let text = "the stream ended without the end that TLS has (close_notify): it may be cut short";
+    io::Error::new(io::ErrorKind::UnexpectedEof, text)
 }
 
 /// The socket, as far as the poller says that it is ready.

@@ -9,6 +9,7 @@ mod connecting;
 mod ends;
 mod fairness;
 mod frames;
+mod last_bytes;
 mod limits;
 mod queue;
 mod reconnecting;

@@ -214,14 +214,10 @@ async fn what_waits_when_the_client_gives_up_is_told() {
     let mut events = client.events();
     client.send("12345".into()).await.unwrap();
     let told = rest(&mut events).await;
-    assert_eq!(
-        told[told.len() - 3..],
-        [
-            ClientEvent::GaveUp { attempts: 2 },
-            ClientEvent::Dropped { messages: 1, bytes: 5 },
-            ClientEvent::Closed
-        ]
-    );
+    let [.., gave_up, dropped, closed] = &told[..] else { panic!("{told:?}") };
+    assert!(matches!(gave_up, ClientEvent::GaveUp { attempts: 2, .. }), "{gave_up:?}");
+    assert_eq!(*dropped, ClientEvent::Dropped { messages: 1, bytes: 5 });
+    assert_eq!(*closed, ClientEvent::Closed);
 }
 
 #[tokio::test]

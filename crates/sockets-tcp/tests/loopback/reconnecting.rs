@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ports_core::SocketState;
 use sockets_tcp::{
-    ClientEvent, ClientSendError, CloseReason, ConnectError, Echo, Events, Reconnect, TcpClient,
-    TcpServer,
+    ClientEvent, ClientSendError, CloseReason, ConnectError, Echo, Events, Operation, Reconnect,
+    TcpClient, TcpServer,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -120,8 +120,12 @@ async fn the_limit_of_tries_gives_up() {
         })
         .collect();
     assert_eq!(attempts, [1, 2, 3]);
-    let last = &events[events.len() - 2..];
-    assert_eq!(last, [ClientEvent::GaveUp { attempts: 3 }, ClientEvent::Closed]);
+    let [.., gave_up, ClientEvent::Closed] = &events[..] else { panic!("{events:?}") };
+    let ClientEvent::GaveUp { attempts: 3, permanent: false, failure, .. } = gave_up else {
+        panic!("{gave_up:?}")
+    };
+    assert_eq!(failure.operation(), Operation::Connect);
+    assert!(failure.text().contains("refused, nothing listens there"), "{failure}");
     let errors = client.stats().snapshot().totals().errors;
     assert_eq!(errors.count(stats::ErrorKind::Connect), 4);
     let error = TcpClient::builder(address).reconnect(quick().limit(2)).connect().await;
@@ -140,12 +144,14 @@ async fn a_server_that_accepts_and_closes_uses_the_tries_up() {
     let brief = Reconnect::new().base(Duration::from_millis(1)).cap(Duration::from_millis(2));
     let client = TcpClient::builder(address).reconnect(brief.limit(3)).start();
     let mut events = client.events();
-    let attempts = wait(&mut events, |event| match event {
-        ClientEvent::GaveUp { attempts } => Some(*attempts),
+    let (attempts, failure) = wait(&mut events, |event| match event {
+        ClientEvent::GaveUp { attempts, failure, .. } => Some((*attempts, failure.clone())),
         _ => None,
     })
     .await;
     assert_eq!(attempts, 3);
+    let told = format!("the connection to {address} was made, and ended: ");
+    assert!(failure.text().starts_with(&told), "{failure}");
     assert_eq!(client.stats().snapshot().totals().opened, 4, "the first, and three tries");
     closing.abort();
 }

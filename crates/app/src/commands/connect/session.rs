@@ -9,7 +9,7 @@ use std::time::Duration;
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::EventTarget;
+use crate::args::ReportArgs;
 use crate::exit::{Exit, report};
 use crate::output::{EventLine, EventLog, EventSender, Terminal};
 use crate::signals::Signals;
@@ -39,13 +39,13 @@ pub(in crate::commands) struct Session {
 impl Session {
     /// Opens the events' file, before anything else happens.
     pub(in crate::commands) fn open(
-        events: Option<&EventTarget>,
-        prints_stats: bool,
+        report: &ReportArgs,
         terminal: Terminal,
         signals: &Signals,
     ) -> anyhow::Result<Self> {
         let stop = signals.stop().child_token();
-        let log = EventLog::open(events, stop.clone())?;
+        let prints_stats = report.stats;
+        let log = EventLog::open(report.events.as_ref(), stop.clone())?;
         let (events, last_line) = (log.sender(), log.last_line());
         let (stats, printed) = (SocketStats::new(), Arc::<AtomicBool>::default());
         let (counted, already) = (stats.clone(), Arc::clone(&printed));

@@ -7,15 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use ports_core::{SocketState, Transport};
 use sockets_tcp::{
-    ClientEvent, ClientSendError, CloseReason, Events, Keepalive, QueuePolicy, Reconnect,
-    TcpClient, TcpClientBuilder,
+    ClientEvent, ClientSendError, Events, Keepalive, QueuePolicy, Reconnect, TcpClient,
+    TcpClientBuilder,
 };
 use stats::Role;
 use tokio_util::sync::CancellationToken;
 
 use super::session::{GRACE, Session};
 use super::streams::{Input, InputReader, Output, STREAM_CHUNK};
-use super::teller::{Teller, Told};
+use super::teller::{Teller, Unsaid};
+use super::verdict;
 use crate::args::ConnectArgs;
 use crate::commands::tls;
 
@@ -31,7 +32,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     } else {
         match session.stop.run_until_cancelled(builder.connect()).await {
             Some(Ok(client)) => client,
-            Some(Err(error)) => return Err(error.into()),
+            Some(Err(error)) => return Err(tls::with_advice(error)),
             None => return Ok(()),
         }
     };
@@ -44,6 +45,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         log: session.events.clone(),
         terminal: session.terminal,
         reconnect,
+        unsaid: Unsaid::default(),
     };
     let telling = tokio::spawn(teller.tell(told));
     let talk = Talk {
@@ -69,26 +71,10 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
             GRACE.as_secs()
         ))
     };
-    let Told { reason, gave_up } = telling.await?;
+    let told = telling.await?;
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
     let lost = counted.dropped_bytes + in_hand;
-    if result.is_err() && lost > 0 {
-        session.terminal.warn(&format!("{lost} bytes of input did not get to {endpoint}"));
-    }
-    result?;
-    anyhow::ensure!(lost == 0, "{lost} bytes of input did not get to {endpoint}");
-    let broken = match reason {
-        Some(CloseReason::Reset) => Some("was reset"),
-        Some(CloseReason::TlsFailed) => Some("broke off without the end that TLS has"),
-        _ => None,
-    };
-    if let Some(how) = broken {
-        anyhow::bail!("the connection to {endpoint} {how}: what it carried may be incomplete");
-    }
-    if let Some(attempts) = gave_up {
-        anyhow::bail!("gave up connecting to {endpoint} after {attempts} more tries");
-    }
-    Ok(())
+    verdict::of(result, lost, told, endpoint, session.terminal)
 }
 
 fn builder(args: &ConnectArgs, session: &Session) -> anyhow::Result<TcpClientBuilder> {

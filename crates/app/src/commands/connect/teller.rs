@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Weak;
+use std::time::Duration;
 
 use sockets_tcp::rustls::ProtocolVersion;
-use sockets_tcp::{ClientEvent, CloseReason, Events, Received, TcpClient};
+use sockets_tcp::{ClientEvent, CloseReason, Events, Failure, Operation, Received, TcpClient};
 
 use crate::output::{EventLine, EventSender, Terminal};
 
@@ -14,6 +15,24 @@ pub(super) struct Teller {
     pub(super) log: EventSender,
     pub(super) terminal: Terminal,
     pub(super) reconnect: bool,
+    /// Why there is no connection, as far as it is not said yet.
+    pub(super) unsaid: Unsaid,
+}
+
+/// Why there is no connection: said once, and again where it changes.
+#[derive(Debug, Default)]
+pub(super) struct Unsaid {
+    why: String,
+    said: String,
+}
+
+/// That no more tries follow.
+#[derive(Debug)]
+pub(super) struct GaveUp {
+    pub(super) attempts: u32,
+    pub(super) lasted: Duration,
+    pub(super) permanent: bool,
+    pub(super) failure: Failure,
 }
 
 /// What is known at the end.
@@ -21,13 +40,13 @@ pub(super) struct Teller {
 pub(super) struct Told {
     /// Why the last connection ended.
     pub(super) reason: Option<CloseReason>,
-    /// How many tries in a row there were, where no more follow.
-    pub(super) gave_up: Option<u32>,
+    /// Where no more tries follow.
+    pub(super) gave_up: Option<GaveUp>,
 }
 
 impl Teller {
     /// Until the last event.
-    pub(super) async fn tell(self, mut events: Events<ClientEvent>) -> Told {
+    pub(super) async fn tell(mut self, mut events: Events<ClientEvent>) -> Told {
         let mut told = Told::default();
         while let Some(received) = events.recv().await {
             if let Received::Event(event) = &received {
@@ -35,7 +54,11 @@ impl Teller {
                 match event {
                     ClientEvent::Connected { .. } => told.reason = None,
                     ClientEvent::Disconnected { reason, .. } => told.reason = Some(*reason),
-                    ClientEvent::GaveUp { attempts } => told.gave_up = Some(*attempts),
+                    ClientEvent::GaveUp { attempts, lasted, permanent, failure } => {
+                        let (attempts, lasted, permanent) = (*attempts, *lasted, *permanent);
+                        let failure = failure.clone();
+                        told.gave_up = Some(GaveUp { attempts, lasted, permanent, failure });
+                    }
                     _ => {}
                 }
             }
@@ -46,13 +69,23 @@ impl Teller {
         told
     }
 
-    fn say(&self, event: &ClientEvent) {
+    fn say(&mut self, event: &ClientEvent) {
         let terminal = self.terminal;
         match event {
-            ClientEvent::Connected { peer, .. } => terminal.note(&self.connected(*peer)),
+            ClientEvent::Connected { peer, .. } => {
+                self.unsaid.said.clear();
+                terminal.note(&self.connected(*peer));
+            }
+            ClientEvent::Disconnected { peer, reason, .. } => {
+                self.unsaid.why = match reason {
+                    CloseReason::TlsAlert(alert) => format!("{peer} refused: {alert}"),
+                    reason => format!("the connection to {peer} ended: {reason}"),
+                };
+            }
             ClientEvent::Reconnecting { attempt, delay } => {
                 let delay = delay.as_millis();
-                terminal.warn(&format!("not connected; try {attempt} follows in {delay} ms"));
+                let why = self.unsaid.take();
+                terminal.warn(&format!("not connected; try {attempt} follows in {delay} ms{why}"));
             }
             ClientEvent::Kept { bytes, .. } => {
                 terminal.note(&format!("{bytes} bytes of input wait for the next connection"));
@@ -60,6 +93,13 @@ impl Teller {
             // Without another connection to come, the end of the command says it.
             ClientEvent::Dropped { bytes, .. } if self.reconnect => {
                 terminal.warn(&format!("{bytes} bytes of input were lost with the connection"));
+            }
+            ClientEvent::Error { failure } if failure.operation() == Operation::Connect => {
+                if self.reconnect {
+                    failure.text().clone_into(&mut self.unsaid.why);
+                } else {
+                    terminal.note(&failure.to_string());
+                }
             }
             ClientEvent::Error { failure } => terminal.note(&failure.to_string()),
             _ => {}
@@ -72,6 +112,18 @@ impl Teller {
             Some(version) => format!("connected to {peer} by {}", version.replace('_', ".")),
             None => format!("connected to {peer}"),
         }
+    }
+}
+
+impl Unsaid {
+    /// What is to be put behind the news that there is no connection.
+    fn take(&mut self) -> String {
+        let why = std::mem::take(&mut self.why);
+        if why.is_empty() || why == self.said {
+            return String::new();
+        }
+        self.said = why;
+        format!(": {}", self.said)
     }
 }
 
@@ -102,7 +154,12 @@ fn line(received: Received<ClientEvent>) -> Option<EventLine> {
         ClientEvent::Reconnecting { attempt, delay } => {
             EventLine::Reconnecting { attempt, delay_ms: delay.as_millis() as u64 }
         }
-        ClientEvent::GaveUp { attempts } => EventLine::GaveUp { attempts },
+        ClientEvent::GaveUp { attempts, lasted, permanent, failure } => EventLine::GaveUp {
+            attempts,
+            lasted_ms: lasted.as_millis() as u64,
+            permanent,
+            error: failure.text().to_owned(),
+        },
         ClientEvent::Error { failure } => EventLine::Error {
             client: None,
             operation: failure.operation().name(),

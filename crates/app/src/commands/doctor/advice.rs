@@ -64,7 +64,7 @@ pub(super) fn of(facts: &BindFacts, finding: &BindFinding, users: &UserNames) ->
             todo: None,
         },
         // One that is not known yet.
-        other => Advice { kind: "other", what: format!("{other:?}"), todo: None },
+        _ => Advice { kind: "other", what: "something else is in the way".to_owned(), todo: None },
     }
 }
 

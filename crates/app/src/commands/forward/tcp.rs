@@ -1,6 +1,6 @@
 //! TCP: a connection to the target for each client.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
@@ -13,7 +13,7 @@ use crate::args::ForwardArgs;
 use crate::commands::connect::session::Session;
 use crate::commands::listen::{events, services};
 use crate::commands::tls;
-use crate::output::{EventLine, EventSender};
+use crate::output::{EventLine, EventSender, Terminal};
 
 pub(super) async fn run(
     listeners: Vec<std::net::TcpListener>,
@@ -22,7 +22,8 @@ pub(super) async fn run(
     args: &ForwardArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
-    let forward = Forward { targets, events: session.events.clone() };
+    let said = Said { terminal: session.terminal, last: Mutex::default() };
+    let forward = Forward { targets, events: session.events.clone(), said };
     let mut builder = TcpServer::builder()
         .stats(session.stats.clone())
         .early_data_events(session.events.is_on())
@@ -51,6 +52,23 @@ pub(super) async fn run(
 struct Forward {
     targets: Targets,
     events: EventSender,
+    said: Said,
+}
+
+/// Why the target cannot be reached, for the user: once, and again where it is another reason.
+struct Said {
+    terminal: Terminal,
+    last: Mutex<String>,
+}
+
+impl Said {
+    fn say(&self, why: &str) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != why {
+            self.terminal.warn(&format!("{why} (said once; --events tells of each client)"));
+            why.clone_into(&mut last);
+        }
+    }
 }
 
 /// How connections to the target are made.
@@ -88,7 +106,11 @@ impl Handler for Forward {
                 }
                 result
             }
-            Err(error) => Err(Broken { operation: "connect", source: error.into() }),
+            Err(error) => {
+                let text = format!("{:#}", tls::with_advice(error));
+                self.said.say(&text);
+                Err(Broken { operation: "connect", source: Unreached(text).into() })
+            }
         };
         if let Err(Broken { operation, source }) = result {
             // The client must not take what it got for the whole stream.
@@ -146,7 +168,8 @@ async fn to_client(writer: &mut ConnectionWriter, target: &TcpClient) -> Result<
     match broken_off(target).await {
         None => writer.finish().await.map_err(Broken::sending),
         Some(reason) => {
-            Err(Broken::sending(TargetBrokeOff { target: target.target().to_string(), reason }))
+            let (target, reason) = (target.target().to_string(), in_words(reason));
+            Err(Broken::sending(TargetBrokeOff { target, reason }))
         }
     }
 }
@@ -166,10 +189,22 @@ async fn broken_off(target: &TcpClient) -> Option<CloseReason> {
     }
 }
 
+/// Why there is no connection to the target, in full.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unreached(String);
+
 /// The target ended its stream by anything but an end.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection to {target} broke off: {reason}")]
 struct TargetBrokeOff {
     target: String,
-    reason: CloseReason,
+    reason: String,
+}
+
+fn in_words(reason: CloseReason) -> String {
+    match reason {
+        CloseReason::TlsAlert(alert) => format!("it ended the TLS session: {alert}"),
+        reason => reason.to_string(),
+    }
 }

@@ -123,8 +123,8 @@ impl Bound {
     fn inherit(&mut self, places: &[Place], passed: Passed) -> anyhow::Result<()> {
         let wanted = |place: &Place, name: &Option<String>| match place {
             Place::Endpoint(_) => false,
-            Place::Inherited(None) => true,
-            Place::Inherited(wanted) => wanted == name,
+            Place::Inherited { name: None, .. } => true,
+            Place::Inherited { name: wanted, .. } => wanted == name,
         };
         for place in places.iter().filter(|place| place.endpoint().is_none()) {
             let names = passed.iter().map(|socket| socket.name.as_deref().unwrap_or("unnamed"));
@@ -137,12 +137,12 @@ impl Bound {
             );
         }
         for socket in passed {
-            if !places.iter().any(|place| wanted(place, &socket.name)) {
+            let Some(place) = places.iter().find(|place| wanted(place, &socket.name)) else {
                 continue;
-            }
+            };
             socket.listener.set_nonblocking(true).context("a socket that was passed")?;
             let local = socket.listener.local_addr().context("a socket that was passed")?;
-            self.endpoints.push(Endpoint::from((Scheme::Tcp, local)));
+            self.endpoints.push(Endpoint::from((place.scheme(), local)));
             self.tcp.push(socket.listener);
         }
         Ok(())

@@ -1,8 +1,11 @@
 //! Events of servers and sockets, as lines.
 
-use sockets_tcp::{Received, ServerEvent};
+use std::net::SocketAddr;
+
+use sockets_tcp::{Received, ServerEvent, TlsFault};
 use sockets_udp::{Event, Operation};
 
+use crate::commands::tls::{End, advice};
 use crate::output::{EventLine, EventSender, Terminal};
 
 /// Writes a server's events until its last; with `-v`, what concerns its clients to standard error
@@ -47,7 +50,7 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
         }
         ServerEvent::Refused { peer, reason } => format!("{peer} was refused: {reason}"),
         ServerEvent::HandshakeFailed { peer, failure } => {
-            format!("{peer} began no TLS session: {}", failure.text())
+            no_session(*peer, failure.text(), failure.tls())
         }
         ServerEvent::Error { client: Some(client), failure } => {
             format!("client {client}: {failure}")
@@ -55,6 +58,15 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
         ServerEvent::Error { client: None, failure } => failure.to_string(),
         _ => return None,
     })
+}
+
+/// That a client began no TLS session: why, and what can be done.
+pub(super) fn no_session(peer: SocketAddr, why: &str, fault: Option<TlsFault>) -> String {
+    let text = format!("{peer} began no TLS session: {why}");
+    match fault.and_then(|fault| advice(fault, End::Listener)) {
+        Some(advice) => format!("{text}; {advice}"),
+        None => text,
+    }
 }
 
 /// `listening` is left out: it is written where the endpoint is known as the user gave it.

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use anyhow::Context;
+use sockets_tcp::TlsError;
 use sockets_tcp::rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::args::LimitArgs;
 use crate::commands::connect::session::Session;
+use crate::commands::listen::events::no_session;
 use crate::output::EventLine;
 use conversation::Conversation;
 use wire::Wire;
@@ -61,8 +63,9 @@ async fn first(
         match wire::handshake(tcp, config).await {
             Ok(wire) => return Ok((wire, peer)),
             Err(error) => {
+                let fault = TlsError::of_io(&error).map(TlsError::fault);
                 let error = error.to_string();
-                session.terminal.warn(&format!("{peer} began no TLS session: {error}"));
+                session.terminal.warn(&no_session(peer, &error, fault));
                 session.events.send(EventLine::HandshakeFailed { peer, error }).await;
             }
         }

@@ -21,7 +21,7 @@ fn check_service(args: &ListenArgs) -> Result<(), UsageError> {
                 "a pipe takes one endpoint; --service echo, discard and relay take several",
             );
         }
-        if args.events == Some(EventTarget::StandardOutput) {
+        if args.report.events == Some(EventTarget::StandardOutput) {
             return usage("--events -: the standard output of a pipe carries the data");
         }
         if args.limits.max_connections.is_some_and(|most| most > 1) {
@@ -49,9 +49,9 @@ fn check_schemes(args: &ListenArgs) -> Result<(), UsageError> {
             "TCP and TLS are served by one command each: all clients of one are alike".to_owned(),
         ));
     }
-    let endpoints: Vec<&Endpoint> = args.places.iter().filter_map(Place::endpoint).collect();
-    tls::check(&args.tls, &endpoints)?;
-    endpoints.iter().try_for_each(|endpoint| tls::check_listener(&args.tls, endpoint))?;
+    let schemes: Vec<Scheme> = args.places.iter().map(Place::scheme).collect();
+    tls::check(&args.tls, &schemes)?;
+    args.places.iter().try_for_each(|place| tls::check_listener(&args.tls, place))?;
     if any(Scheme::Tcp) || any(Scheme::Tls) {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use ports_core::{FiveTuple, Transport};
 use socket2::SockRef;
-use sockets_tcp::CloseReason;
+use sockets_tcp::{CloseReason, TlsError, TlsFault};
 use stats::{Inbound, Outbound, Role};
 use tokio::io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf, split};
 use tokio::time::Instant;
@@ -92,6 +92,12 @@ impl<'a> Conversation<'a> {
             () = self.silent(limits.first_byte_timeout) => Ok(Ended::Silent),
             () = self.session.grace_over() => Ok(Ended::CutOff),
         };
+        if matches!(outcome, Ok(Ended::Done))
+            && self.broken.borrow().is_none()
+            && let Some(error) = stream.last_bytes(self.bytes_out.get(), LINGER).await
+        {
+            self.fail("write", error).await;
+        }
         let reason = self.reason(&outcome, stream.is_tls());
         if self.in_hand.get() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
             // What lost bytes must not look like a proper end. It fails on a socket that is gone.
@@ -147,17 +153,18 @@ impl<'a> Conversation<'a> {
     }
 
     fn reason(&self, outcome: &anyhow::Result<Ended>, is_tls: bool) -> CloseReason {
+        let broken = self.broken.borrow();
         match outcome {
             Ok(Ended::Idle) => CloseReason::IdleTimeout,
             Ok(Ended::CutOff) => CloseReason::Shutdown,
             Ok(Ended::Silent) => CloseReason::FirstByteTimeout,
-            _ if self.broken.borrow().as_ref().is_some_and(|error| is_tls && of_tls(error)) => {
-                CloseReason::TlsFailed
-            }
-            _ if self.broken.borrow().is_some() => CloseReason::Reset,
-            _ if self.peer_ended.is_cancelled() => CloseReason::PeerClosed,
-            _ if self.session.stop.is_cancelled() => CloseReason::Shutdown,
-            _ => CloseReason::Local,
+            _ => match &*broken {
+                Some(error) if is_tls => of_tls(error),
+                Some(_) => CloseReason::Reset,
+                None if self.peer_ended.is_cancelled() => CloseReason::PeerClosed,
+                None if self.session.stop.is_cancelled() => CloseReason::Shutdown,
+                None => CloseReason::Local,
+            },
         }
     }
 
@@ -309,10 +316,15 @@ async fn write(writer: &mut WriteHalf<&mut Wire>, data: &[u8]) -> io::Result<usi
     Ok(written)
 }
 
-/// Whether TLS broke and not the connection below: bytes that are none of it, or an end that it did
-/// not announce.
-fn of_tls(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
+/// What an error of a connection with TLS means: the peer refused, or TLS broke (bytes that are none
+/// of it, or an end that it did not announce), or the connection below.
+fn of_tls(error: &io::Error) -> CloseReason {
+    match TlsError::of_io(error).map(TlsError::fault) {
+        Some(TlsFault::Alert(alert)) => CloseReason::TlsAlert(alert),
+        Some(_) => CloseReason::TlsFailed,
+        None if error.kind() == io::ErrorKind::UnexpectedEof => CloseReason::TlsFailed,
+        None => CloseReason::Reset,
+    }
 }
 
 /// The reason as the statistics count it.
@@ -321,7 +333,7 @@ const fn counted_as(reason: CloseReason) -> stats::CloseReason {
         CloseReason::PeerClosed => stats::CloseReason::PeerClosed,
         CloseReason::Reset => stats::CloseReason::Reset,
         CloseReason::IdleTimeout | CloseReason::FirstByteTimeout => stats::CloseReason::Timeout,
-        CloseReason::TlsFailed => stats::CloseReason::Error,
+        CloseReason::TlsFailed | CloseReason::TlsAlert(_) => stats::CloseReason::Error,
         CloseReason::Shutdown => stats::CloseReason::Shutdown,
         _ => stats::CloseReason::Local,
     }

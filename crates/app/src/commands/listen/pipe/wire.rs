@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use sockets_tcp::rustls::ServerConfig;
-use sockets_tcp::{Keepalive, TcpServerBuilder};
+use sockets_tcp::{Keepalive, TcpServerBuilder, TlsError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+/// How often it is looked whether the peer has acknowledged the end.
+#[cfg(target_os = "linux")]
+const LOOK: Duration = Duration::from_millis(10);
 
 /// See the module's first line.
 pub(super) enum Wire {
@@ -24,11 +28,19 @@ pub(super) enum Wire {
 pub(super) async fn handshake(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Wire> {
     let limit = TcpServerBuilder::DEFAULT_HANDSHAKE_TIMEOUT;
     let handshake = TlsAcceptor::from(config).accept(tcp);
-    let stream = tokio::time::timeout(limit, handshake).await.map_err(|_| {
+    let done = tokio::time::timeout(limit, handshake).await.map_err(|_| {
         let seconds = limit.as_secs();
         io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {seconds} s"))
-    })??;
-    Ok(Wire::Tls(Box::new(stream)))
+    })?;
+    Ok(Wire::Tls(Box::new(done.map_err(|error| in_words(error, "in the middle of it"))?)))
+}
+
+/// An error of TLS as people can read it; where the connection just ended, `when` it did.
+fn in_words(error: io::Error, when: &str) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return io::Error::new(error.kind(), format!("the peer closed the connection {when}"));
+    }
+    TlsError::in_io(error)
 }
 
 /// As a server with this setting does it. Refused only on a connection that is gone, which reading
@@ -56,6 +68,32 @@ impl Wire {
     }
 }
 
+/// How the end was taken.
+impl Wire {
+    /// Waits until the peer has acknowledged all `sent` bytes and the end; the error where it reset
+    /// the connection instead, because its socket was closed already: no other call would notice.
+    /// As `sockets_tcp` does it for its clients; nothing is waited for over TLS.
+    #[cfg(target_os = "linux")]
+    pub(super) async fn last_bytes(&self, sent: u64, patience: Duration) -> Option<io::Error> {
+        let Self::Plain(tcp) = self else { return None };
+        let unacknowledged = || sockets_sys::tcp_info(tcp).is_ok_and(|info| info.unacked > 0);
+        let waiting = async {
+            while unacknowledged() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, waiting).await;
+        let acked = sockets_sys::tcp_info(tcp).ok()?.bytes_acked?;
+        if acked < sent { tcp.take_error().ok()? } else { None }
+    }
+
+    /// Elsewhere it is not known.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) async fn last_bytes(&self, _: u64, _: Duration) -> Option<io::Error> {
+        None
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -64,7 +102,9 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+            Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer).map_err(|error| {
+                in_words(error, "without the end that TLS has: its stream may be cut short")
+            }),
         }
     }
 }
