@@ -139,6 +139,114 @@ fn each_udp_client_gets_its_own_answers() {
     }
 }
 
+/// A client that takes answers only from the address it asks, which is what most do.
+fn udp_client_of(address: &str, port: u16) -> UdpSocket {
+    let ip: std::net::IpAddr = address.parse().unwrap();
+    let own = if ip.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let client = UdpSocket::bind(own).unwrap();
+    client.connect((ip, port)).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    client
+}
+
+#[test]
+fn on_every_address_each_udp_client_is_answered_from_the_one_it_asked() {
+    let target = udp();
+    let endpoint = format!("udp://{}", target.local_addr().unwrap());
+    for (listen, addresses) in [
+        ("udp://[::]:0", &["127.0.0.1", "127.0.0.2", "::1"][..]),
+        ("udp://0.0.0.0:0", &["127.0.0.2", "127.0.0.1"]),
+    ] {
+        let ports = Ports::start(&["forward", listen, &endpoint]);
+        let port = ports.forwarding(0).port();
+        let mut buffer = [0; 100];
+        let clients: Vec<_> = addresses
+            .iter()
+            .map(|address| {
+                let client = udp_client_of(address, port);
+                client.send(address.as_bytes()).unwrap();
+                let (len, from) = target.recv_from(&mut buffer).unwrap();
+                assert_eq!(&buffer[..len], address.as_bytes());
+                (client, from)
+            })
+            .collect();
+        for (_, from) in &clients {
+            for _ in 0..2 {
+                target.send_to(b"answer", from).unwrap();
+            }
+        }
+        for (client, _) in &clients {
+            for _ in 0..2 {
+                assert_eq!(client.recv(&mut buffer).unwrap(), 6);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_udp_client_at_two_addresses_is_two() {
+    let target = udp();
+    let endpoint = format!("udp://{}", target.local_addr().unwrap());
+    let ports = Ports::start(&["forward", "udp://0.0.0.0:0", &endpoint, "--events", "-"]);
+    let port = ports.forwarding(0).port();
+    let client = udp();
+    let mut buffer = [0; 100];
+    for asked in ["127.0.0.1", "127.0.0.2"] {
+        client.send_to(b"?", (asked, port)).unwrap();
+        let (_, from) = target.recv_from(&mut buffer).unwrap();
+        target.send_to(b"!", from).unwrap();
+        let (_, from) = client.recv_from(&mut buffer).unwrap();
+        assert_eq!(from, format!("{asked}:{port}").parse().unwrap());
+    }
+    ports.signal(Signal::INT);
+    let ended = String::from_utf8(ports.end().stdout).unwrap();
+    let gone: Vec<Value> = ended
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &Value| line["type"] == "disconnected")
+        .collect();
+    assert_eq!(gone.len(), 2, "{ended}");
+    for line in gone {
+        let counted = (&line["reason"], &line["bytes_in"], &line["bytes_out"]);
+        assert_eq!(counted, (&"shutdown".into(), &1.into(), &1.into()));
+    }
+}
+
+/// What came together goes on together: in its order, whole, whoever else sends.
+#[test]
+fn udp_datagrams_of_many_clients_go_on_whole_and_in_order() {
+    /// All of them fit into the default receive buffer.
+    const EACH: u8 = 25;
+    let target = udp();
+    let endpoint = format!("udp://{}", target.local_addr().unwrap());
+    // The target echoes: what comes back has been there.
+    let echo = target.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 65_535];
+        while let Ok((len, from)) = echo.recv_from(&mut buffer) {
+            let _ = echo.send_to(&buffer[..len], from);
+        }
+    });
+    let ports = Ports::start(&["forward", "udp://127.0.0.1:0", &endpoint]);
+    let address = ports.forwarding(0);
+    let clients: Vec<_> = (0..5).map(|_| udp()).collect();
+    for number in 0..EACH {
+        for client in &clients {
+            client.send_to(&vec![number; usize::from(number) * 5], address).unwrap();
+        }
+    }
+    let mut buffer = [0; 1000];
+    for client in &clients {
+        for number in 0..EACH {
+            let (len, from) = client.recv_from(&mut buffer).unwrap();
+            assert_eq!(
+                (&buffer[..len], from),
+                (&vec![number; usize::from(number) * 5][..], address)
+            );
+        }
+    }
+}
+
 #[test]
 fn udp_clients_beyond_the_most_take_the_place_of_the_most_silent() {
     let target = udp();

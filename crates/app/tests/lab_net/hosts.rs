@@ -61,7 +61,7 @@ impl Lab {
     }
 
     /// A link with both families, of that name on both sides; back once it carries them.
-    fn link(&self, name: &str, addresses_here: [&str; 2], addresses_there: [&str; 2]) {
+    pub(crate) fn link(&self, name: &str, addresses_here: [&str; 2], addresses_there: [&str; 2]) {
         let Self { here, there, .. } = self;
         let link = ["link", "add", name, "netns", here, "type", "veth"];
         run("ip", &[&link[..], &["peer", "name", name, "netns", there]].concat());
