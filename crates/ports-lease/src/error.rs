@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ports_core::{ClaimError, Port, PortRange, Transport};
 
@@ -122,6 +123,19 @@ pub enum LeaseError {
         #[source]
         source: io::Error,
     },
+    /// The lock file could not be tried, which is not to say that somebody holds it.
+    #[error("cannot lock a port by `{}`", path.display())]
+    LockFile {
+        /// The file, or the directory that it would be in.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The user has no home directory for lock files: see
+    /// [`Request::lock_directory`](crate::Request::lock_directory).
+    #[error("there is no home directory for lock files")]
+    NoHome,
     /// It is not known which ports the kernel hands out by itself.
     #[error("cannot tell which ports may be leased")]
     KernelPorts {
@@ -163,6 +177,15 @@ pub enum ListError {
     Read {
         /// The file.
         path: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The lock files cannot be looked through.
+    #[error("cannot look through the lock files in `{}`", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
         /// The cause.
         #[source]
         source: io::Error,

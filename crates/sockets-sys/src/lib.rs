@@ -107,7 +107,7 @@ mod tun;
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
-pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
+pub use inherit::{ExecError, FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use inherited::{InheritError, Inherited, inherited_descriptors};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use memory::dropped_datagrams;
