@@ -128,6 +128,7 @@ fn acquire(request: &Request, binds: bool) -> Result<(Lease, Vec<Bound>), LeaseE
         transports: request.protocols.words(),
         range,
         count: request.count,
+        longest: pool.longest(),
         leased: passed.locked - squatted,
         squatted,
         squatter: squatters.into_iter().next().map(Box::new),

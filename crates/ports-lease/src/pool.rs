@@ -33,8 +33,10 @@ impl Pool {
             wanted -= usual();
         }
         let safe = &wanted - &ephemeral;
-        if has_run(&safe, count) || !has_run(&wanted, count) {
+        if has_run(&safe, count) {
             Self { ports: safe, rest: PortSet::new(), is_ephemeral: false }
+        } else if !has_run(&wanted, count) {
+            Self { ports: wanted, rest: PortSet::new(), is_ephemeral: false }
         } else {
             let first = &wanted & &connected_first(kernel.ephemeral);
             let last = &wanted - &first;
@@ -42,6 +44,13 @@ impl Pool {
                 if has_run(&last, count) { (last, first) } else { (wanted, PortSet::new()) };
             Self { ports, rest, is_ephemeral: true }
         }
+    }
+}
+
+impl Pool {
+    /// The length of the longest run of neighbours.
+    pub(crate) fn longest(&self) -> u32 {
+        self.ports.ranges().map(PortRange::len).max().unwrap_or(0)
     }
 }
 
@@ -150,5 +159,6 @@ mod tests {
         // And one that fits nowhere.
         let none = pool(Some("32760-32775"), 30, &kernel("32768-60999", ""));
         assert!(!none.is_ephemeral);
+        assert_eq!(none.longest(), 16);
     }
 }
