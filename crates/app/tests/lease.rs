@@ -8,6 +8,8 @@ mod driver;
 mod ends;
 #[path = "lease/guide.rs"]
 mod guide;
+#[path = "lease/guide/engine.rs"]
+mod guide_engine;
 #[path = "lease/guide/programs.rs"]
 mod guide_programs;
 #[path = "lease/places.rs"]

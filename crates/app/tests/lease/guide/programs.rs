@@ -139,8 +139,7 @@ fn lease_at(port: u16) -> Value {
 }
 
 /// The client of Docker, with a stand-in for the daemon that refuses the container: what it is asked for
-/// is what the daemon would publish. An engine needs more than a test may take: cgroups, a bridge, an
-/// image.
+/// is what the daemon would publish.
 #[test]
 #[ignore = "needs docker (the client; Debian: docker.io or docker-cli)"]
 fn docker_publishes_the_port() {
