@@ -11,7 +11,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
-use loopback::{accept, listener, reset, udp};
+use loopback::{accept, listener, reset, udp, udp_of};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -139,16 +139,6 @@ fn each_udp_client_gets_its_own_answers() {
     }
 }
 
-/// A client that takes answers only from the address it asks, which is what most do.
-fn udp_client_of(address: &str, port: u16) -> UdpSocket {
-    let ip: std::net::IpAddr = address.parse().unwrap();
-    let own = if ip.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
-    let client = UdpSocket::bind(own).unwrap();
-    client.connect((ip, port)).unwrap();
-    client.set_read_timeout(Some(DEADLINE)).unwrap();
-    client
-}
-
 #[test]
 fn on_every_address_each_udp_client_is_answered_from_the_one_it_asked() {
     let target = udp();
@@ -163,7 +153,7 @@ fn on_every_address_each_udp_client_is_answered_from_the_one_it_asked() {
         let clients: Vec<_> = addresses
             .iter()
             .map(|address| {
-                let client = udp_client_of(address, port);
+                let client = udp_of(address, port);
                 client.send(address.as_bytes()).unwrap();
                 let (len, from) = target.recv_from(&mut buffer).unwrap();
                 assert_eq!(&buffer[..len], address.as_bytes());
@@ -222,7 +212,7 @@ fn udp_datagrams_of_many_clients_go_on_whole_and_in_order() {
     // The target echoes: what comes back has been there.
     let echo = target.try_clone().unwrap();
     std::thread::spawn(move || {
-        let mut buffer = [0; 65_535];
+        let mut buffer = vec![0; 65_535];
         while let Ok((len, from)) = echo.recv_from(&mut buffer) {
             let _ = echo.send_to(&buffer[..len], from);
         }
