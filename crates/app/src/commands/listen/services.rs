@@ -126,8 +126,8 @@ pub(in crate::commands) async fn shut_down(server: &TcpServer, terminal: Termina
     let report = server.shutdown(GRACE).await;
     for cut in &report.cut_off {
         terminal.warn(&format!(
-            "client {} ({}) was cut off ({}): {} bytes not sent",
-            cut.client, cut.peer, cut.reason, cut.unsent_bytes
+            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
+            cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));
     }
 }
