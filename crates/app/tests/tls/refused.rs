@@ -34,7 +34,7 @@ fn a_servers_certificate_that_is_not_accepted_is_told_with_its_fault() {
         (
             certificates.elsewhere("elsewhere"),
             ["its certificate is for elsewhere.test, not for 127.0.0.1", "--server-name NAME"],
-            "or is for another name (alert bad_certificate); --cert is to hold one for the name",
+            "or for another name (alert bad_certificate); --cert is to hold one for the name",
         ),
         (
             own,
