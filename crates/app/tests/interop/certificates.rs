@@ -65,7 +65,7 @@ fn our_client_says_what_s_server_has_against_its_certificate() {
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
 
-/// Our listener with `-v`, once s_client came and went.
+/// Our listener with `-v`, once `s_client` came and went.
 fn told(identity: &Identity, listening: &[&str], asking: &[&str]) -> (String, String) {
     let server = listen(identity, &[&["--service", "echo", "-v"][..], listening].concat());
     let address = server.listening(0).to_string();

@@ -6,7 +6,6 @@ use tokio::time::{Instant, sleep};
 
 use super::Link;
 use crate::events::lock;
-use crate::stream::Stream;
 
 /// How long is waited at first before it is looked again; then twice as long, up to the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -23,7 +22,9 @@ impl Link {
     /// resets the connection for the end that answers it.
     pub(crate) async fn end_acknowledged(&self, patience: Duration) {
         let Some(stream) = lock(&self.sending).stream.clone() else { return };
-        let Stream::Plain(tcp) = &*stream else { return };
+        if !stream.is_plain() {
+            return;
+        }
         let (deadline, mut look) = (Instant::now() + patience, FIRST_LOOK);
         while self.waits_for_acknowledgement() && Instant::now() < deadline {
             sleep(look).await;
@@ -33,7 +34,7 @@ impl Link {
             return;
         }
         let mut sending = lock(&self.sending);
-        if let (None, Ok(Some(error))) = (sending.failed, tcp.take_error()) {
+        if let (None, Ok(Some(error))) = (sending.failed, stream.tcp().take_error()) {
             self.note_failure(&mut sending, &error);
         }
     }
