@@ -49,6 +49,11 @@ impl Stream {
         }
     }
 
+    /// Whether it is TCP as it is.
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     /// The version of TLS, where it is spoken.
     #[cfg(feature = "tls")]
     pub(crate) fn tls_version(&self) -> Option<tokio_rustls::rustls::ProtocolVersion> {

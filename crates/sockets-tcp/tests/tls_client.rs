@@ -147,7 +147,7 @@ async fn a_certificate_that_is_not_accepted_is_a_permanent_error_that_says_why()
         (TlsFault::WrongName, &trusted, &trusted, "other.test", "is for server.test, not for oth"),
         (TlsFault::Expired, &expired, &expired, "server.test", "expired at 2001-01-01 00:00:00 U"),
         (TlsFault::NotYetValid, &early, &early, "server.test", "not valid before 4000-01-01 00:0"),
-        (TlsFault::BadCertificate, &authority, &authority, "server.test", "that of an authority"),
+        (TlsFault::IsAuthority, &authority, &authority, "server.test", "that of an authority"),
     ] {
         let case = format!("{fault:?}");
         let (listener, address) = listen().await;

@@ -16,8 +16,10 @@ impl Link {
     pub(crate) fn note_late_reset(&self) -> bool {
         let mut sending = lock(&self.sending);
         let Some(stream) = sending.stream.clone() else { return false };
-        let Stream::Plain(tcp) = &*stream else { return false };
-        if let (None, Ok(Some(error))) = (sending.failed, tcp.take_error()) {
+        if !stream.is_plain() {
+            return false;
+        }
+        if let (None, Ok(Some(error))) = (sending.failed, stream.tcp().take_error()) {
             self.note_failure(&mut sending, &error);
         }
         sending.failed.is_some()
@@ -25,6 +27,6 @@ impl Link {
 
     /// Whether there is no TLS over it.
     pub(crate) fn is_plain(&self) -> bool {
-        lock(&self.sending).stream.as_deref().is_some_and(|it| matches!(it, Stream::Plain(_)))
+        lock(&self.sending).stream.as_deref().is_some_and(Stream::is_plain)
     }
 }

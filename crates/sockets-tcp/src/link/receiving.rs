@@ -255,11 +255,16 @@ impl Link {
     }
 
     /// How the TLS session broke, after a read that says that it did.
+    #[cfg(feature = "tls")]
     pub(crate) fn tls_failure(&self) -> CloseReason {
-        #[cfg(feature = "tls")]
-        if let Some(alert) = lock(&self.receiving).stream.as_ref().and_then(|it| it.alert()) {
-            return CloseReason::TlsAlert(alert);
-        }
+        let stream = lock(&self.receiving).stream.clone();
+        stream.and_then(|it| it.alert()).map_or(CloseReason::TlsFailed, CloseReason::TlsAlert)
+    }
+
+    /// See above: without TLS nothing is one.
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "as with TLS")]
+    pub(crate) const fn tls_failure(&self) -> CloseReason {
         CloseReason::TlsFailed
     }
 

@@ -101,7 +101,7 @@ impl TlsAlert {
     const fn meaning(self) -> &'static str {
         match self.0 {
             40 => "it found no way to agree with us, or wants a certificate and got none",
-            42 => "our certificate is broken, or is for another name",
+            42 => "our certificate is broken, not valid yet, or for another name",
             43 => "our certificate is of a kind that it does not take",
             44 => "our certificate was revoked",
             45 => "our certificate is not valid any more, or not yet",

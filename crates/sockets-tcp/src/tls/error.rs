@@ -31,6 +31,9 @@ pub enum TlsFault {
     NotYetValid,
     /// The peer's certificate is for other names.
     WrongName,
+    /// The peer's certificate is that of an authority: what `openssl req -x509` makes is one, and
+    /// signed by itself.
+    IsAuthority,
     /// The peer's certificate is not accepted for another reason.
     BadCertificate,
     /// The two ends have no version, or nothing else that it takes, in common.
@@ -64,6 +67,7 @@ impl TlsError {
                 }
                 CertificateError::NotValidForName
                 | CertificateError::NotValidForNameContext { .. } => TlsFault::WrongName,
+                error if words::is_authority(error) => TlsFault::IsAuthority,
                 _ => TlsFault::BadCertificate,
             },
             Error::UnsupportedNameType | Error::InvalidCertRevocationList(_) => {
@@ -103,6 +107,7 @@ impl TlsFault {
             | Self::Expired
             | Self::NotYetValid
             | Self::WrongName
+            | Self::IsAuthority
             | Self::BadCertificate
             | Self::Incompatible => true,
             Self::NotTls | Self::Other => false,
@@ -118,6 +123,7 @@ impl TlsFault {
                 | Self::Expired
                 | Self::NotYetValid
                 | Self::WrongName
+                | Self::IsAuthority
                 | Self::BadCertificate
         )
     }

@@ -89,17 +89,22 @@ fn certificate(f: &mut Formatter<'_>, error: &CertificateError) -> fmt::Result {
         CertificateError::InvalidPurposeContext { required, .. } => {
             write!(f, "its certificate is not meant for {}", purpose(required))
         }
-        CertificateError::Other(why) => match &spaced(&why.0)[..] {
-            "ca used as end entity" => {
-                f.write_str("its certificate is that of an authority, not of one who connects")
-            }
-            why => write!(f, "its certificate is not accepted: {why}"),
-        },
+        error if is_authority(error) => {
+            f.write_str("its certificate is that of an authority, not of one who connects")
+        }
+        CertificateError::Other(why) => {
+            write!(f, "its certificate is not accepted: {}", spaced(&why.0))
+        }
         CertificateError::ApplicationVerificationFailure => {
             f.write_str("its certificate is not accepted")
         }
         error => write!(f, "its certificate is not accepted: {}", spaced(error)),
     }
+}
+
+/// rustls has no name for this error of webpki's, so its text is what tells it.
+pub(super) fn is_authority(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(why) if why.0.to_string() == "CaUsedAsEndEntity")
 }
 
 fn incompatible(f: &mut Formatter<'_>, why: &PeerIncompatible) -> fmt::Result {

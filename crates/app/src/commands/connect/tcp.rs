@@ -154,7 +154,11 @@ impl Talk<'_> {
                 }
                 Input::End => return self.finish(&mut state).await,
                 Input::Silent => {
-                    session.terminal.note("the peer ended its stream, and input is silent: done");
+                    // Where there is no connection any more, why not is said at the end.
+                    if self.client.info().state() != SocketState::Closed {
+                        let text = "the peer ended its stream, and input is silent: done";
+                        session.terminal.note(text);
+                    }
                     break;
                 }
                 Input::Stopped => break,

@@ -101,7 +101,10 @@ impl Teller {
                     terminal.note(&failure.to_string());
                 }
             }
-            ClientEvent::Error { failure } => terminal.note(&failure.to_string()),
+            // What TLS has against it, the end of the connection says.
+            ClientEvent::Error { failure } if failure.tls().is_none() => {
+                terminal.note(&failure.to_string());
+            }
             _ => {}
         }
     }

@@ -17,6 +17,10 @@ pub(in crate::commands) fn advice(fault: TlsFault, end: End) -> Option<&'static 
             "give the certificate of the authority that signed it, or its own, with --ca FILE; or \
              believe whoever answers, with --insecure",
         ),
+        (End::Client, TlsFault::IsAuthority) => Some(
+            "where that is meant, as with a self-signed one, give that very certificate with --ca \
+             FILE; or believe whoever answers, with --insecure",
+        ),
         (End::Client, TlsFault::Expired | TlsFault::NotYetValid) => {
             Some("the server needs another one, unless the clock here is wrong")
         }
@@ -32,6 +36,9 @@ pub(in crate::commands) fn advice(fault: TlsFault, end: End) -> Option<&'static 
         }
         (End::Listener, TlsFault::UnknownIssuer) => {
             Some("--ca is to hold the authority that signed it, or the certificate itself")
+        }
+        (End::Listener, TlsFault::IsAuthority) => {
+            Some("where that is meant, --ca is to hold that very certificate")
         }
         (End::Listener, TlsFault::Expired | TlsFault::NotYetValid) => {
             Some("the client needs another one, unless the clock here is wrong")
@@ -70,8 +77,11 @@ fn to_listener(alert: TlsAlert) -> Option<&'static str> {
         TlsAlert::CERTIFICATE_EXPIRED => {
             Some("--cert is to hold a new one, unless the client's clock is wrong")
         }
-        TlsAlert::BAD_CERTIFICATE | TlsAlert::CERTIFICATE_UNKNOWN => {
+        TlsAlert::BAD_CERTIFICATE => {
             Some("--cert is to hold one for the name that the client asks for")
+        }
+        TlsAlert::CERTIFICATE_UNKNOWN => {
+            Some("a self-signed one the client takes only where it is told of that very one")
         }
         _ => None,
     }

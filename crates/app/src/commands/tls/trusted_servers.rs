@@ -10,6 +10,7 @@ use sockets_tcp::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify
 use sockets_tcp::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use sockets_tcp::rustls::server::ParsedCertificate;
 use sockets_tcp::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use sockets_tcp::{TlsError, TlsFault};
 
 /// Whoever they are, they have to have the key of the certificate that they show.
 #[derive(Debug)]
@@ -48,12 +49,9 @@ impl TrustedServers {
 /// signed it. webpki looks at the dates and the purpose before it looks at these.
 pub(super) fn is_meant(error: &Error) -> bool {
     match error {
+        // Not a signature that is wrong.
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
-        // rustls has no name for this error of webpki's, so its text is what tells it.
-        Error::InvalidCertificate(CertificateError::Other(why)) => {
-            why.0.to_string() == "CaUsedAsEndEntity"
-        }
-        _ => false,
+        error => TlsError::from(error.clone()).fault() == TlsFault::IsAuthority,
     }
 }
 
