@@ -74,13 +74,13 @@
 //! `AppData\Local\ports-lease` in the profile, or another one
 //! ([`Request::lock_directory`], also on Linux). It too is let go however the holder ends. But
 //!
-//! - it keeps away this user's leases only, since another one's are in another directory; and who has a
-//!   network or a home directory of his own, as in a container, has leases of his own, or shares those of
-//!   another network, as the directory is;
+//! - it keeps away this user's leases only, since those of others are in other directories. Containers
+//!   with a home directory of their own have leases of their own, and those that share it share the
+//!   leases, be their networks two;
 //! - nothing may be removed from the directory while a lease is held. Its files, three for each port
 //!   and transport that was ever leased, stay there; a lease takes two descriptors for each;
 //! - a lease ends with the process: there is no `pass_to` and no `exec`. A program that is started in
-//!   between may hold a copy of the lock until it runs, as on Linux;
+//!   between may hold a copy of the lock until it runs, as on Linux; on Windows it gets none;
 //! - of a holder only its number is known, and of who uses a port without leasing it nothing;
 //! - which ports the kernel hands out by itself is not read, but taken as it usually is
 //!   ([`KernelPorts`]).

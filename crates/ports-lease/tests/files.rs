@@ -28,7 +28,8 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn request(directory: &Path, range: &str) -> Request {
-    Request::tcp().within(range.parse().unwrap()).lock_directory(directory)
+    let request = Request::tcp().address(copy::address());
+    request.within(range.parse().unwrap()).lock_directory(directory)
 }
 
 #[test]
@@ -88,8 +89,9 @@ fn leases_are_listed_until_they_are_let_go() {
     let place = tempfile::tempdir().unwrap();
     let directory = place.path().join("locks");
     assert_eq!(leases_in(&directory).unwrap(), []);
-    let both = Request::tcp_and_udp().within("2740-2759".parse().unwrap()).count(2);
-    let held = lease(&both.name("list\nme").lock_directory(&directory)).unwrap();
+    let both = Request::tcp_and_udp().address(copy::address()).count(2).name("list\nme");
+    let both = both.within("2740-2759".parse().unwrap()).lock_directory(&directory);
+    let held = lease(&both).unwrap();
     let listed = leases_in(&directory).unwrap();
     let ports: Vec<_> = listed.iter().map(|record| (record.port, record.transport)).collect();
     let expected: Vec<_> = held
@@ -123,8 +125,8 @@ fn no_port_is_given_twice_within_a_process_and_bound_ones_serve() {
     };
     assert_eq!((leased as usize, leased + in_use), (held.len(), 10));
     drop(held);
-    let bound = bind(&request.loopback()).unwrap();
-    std::net::TcpStream::connect(("127.0.0.1", bound.lease().number())).unwrap();
+    let bound = bind(&request).unwrap();
+    std::net::TcpStream::connect((copy::address(), bound.lease().number())).unwrap();
 }
 
 #[test]
@@ -150,7 +152,8 @@ fn on_linux_a_started_program_can_hold_them() {
     let _alone = alone();
     let place = tempfile::tempdir().unwrap();
     let held = lease(&request(place.path(), "2780-2789")).unwrap();
-    let (port, exact) = (held.number(), Request::tcp().exact(held.port()).lock_directory(&place));
+    let port = held.number();
+    let exact = request(place.path(), "2780-2789").exact(port);
     let mut command = Command::new("sh");
     command.args(["-c", "echo $PORT; exec cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     held.pass_to(&mut command).unwrap();

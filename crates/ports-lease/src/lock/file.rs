@@ -6,7 +6,7 @@
 //! next one. (They are three because on Windows nobody can read a file that is locked.)
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -67,11 +67,18 @@ impl Locker {
     /// None where somebody has it.
     fn lock_port(&self, transport: Transport, port: Port) -> Result<Option<PortLock>, NotLocked> {
         let Some(lock) = self.take(transport, port, LOCK)? else { return Ok(None) };
-        let label = path(&self.directory, transport, port, LABEL);
-        fs::write(&label, &self.label).map_err(|source| failure(label, source))?;
+        self.write_label(transport, port)?;
         // Its holder before has let go of it, or is about to.
         let labelled = self.take(transport, port, LABELLED)?;
         Ok(labelled.map(|labelled| [labelled, lock]))
+    }
+
+    /// Over the one before, of which the rest stays: to cut a file off first waits for the disk on ext4.
+    fn write_label(&self, transport: Transport, port: Port) -> Result<(), NotLocked> {
+        let path = path(&self.directory, transport, port, LABEL);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let written = opened.and_then(|mut file| file.write_all(self.label.as_bytes()));
+        written.map_err(|source| failure(path, source))
     }
 
     fn take(
@@ -160,9 +167,10 @@ pub(crate) struct FileLabel {
 }
 
 impl FileLabel {
-    /// None of one that is being written.
+    /// The first line; none of one that is being written.
     fn read(bytes: &[u8]) -> Option<Self> {
-        let mut fields = str::from_utf8(bytes).ok()?.strip_suffix('\n')?.splitn(3, ' ');
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let mut fields = str::from_utf8(&bytes[..end]).ok()?.splitn(3, ' ');
         Some(Self {
             pid: fields.next()?.parse().ok()?,
             since_ms: fields.next()?.parse().ok()?,

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -11,9 +12,20 @@ use ports_lease::{LeaseError, Request, lease};
 const ROLE: &str = "PORTS_LEASE_FILES_ROLE";
 const RANGE: &str = "PORTS_LEASE_FILES_RANGE";
 const DIRECTORY: &str = "PORTS_LEASE_FILES_DIRECTORY";
+const ADDRESS: &str = "PORTS_LEASE_FILES_ADDRESS";
 
 /// How many leases a copy takes that is let come to its end.
 const ROUNDS: usize = 300;
+
+/// An address of this run of the tests: another run has locks of its own, and so is not kept away from
+/// the ports. Elsewhere than on Linux 127.0.0.1 may be the only one.
+pub(crate) fn address() -> Ipv4Addr {
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST;
+    }
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 1 + (a & 0x7f), b, c)
+}
 
 /// A copy that holds a port, or has held one at least.
 pub(crate) struct Copy {
@@ -28,6 +40,7 @@ impl Copy {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "act", "--nocapture"]);
         command.env(ROLE, role).env(RANGE, range).env(DIRECTORY, directory);
+        command.env(ADDRESS, address().to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut copy = Self { child, port: 0, output };
@@ -72,7 +85,9 @@ pub(crate) fn act() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
     let range = std::env::var(RANGE).unwrap().parse().unwrap();
-    let request = Request::tcp().within(range).name(role.as_str()).lock_directory(&directory);
+    let address: Ipv4Addr = std::env::var(ADDRESS).unwrap().parse().unwrap();
+    let request = Request::tcp().address(address).within(range).name(role.as_str());
+    let request = request.lock_directory(&directory);
     match role.as_str() {
         "hold" => {
             let held = lease(&request).unwrap();

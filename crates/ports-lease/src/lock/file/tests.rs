@@ -108,6 +108,8 @@ fn labels_are_read_when_they_are_whole() {
     assert_eq!(read("12 34 web\n"), label("web"));
     assert_eq!(read("12 34 two words\n"), label("two words"));
     assert_eq!(read("12 34 \n"), label(""));
+    // What is left of a longer one.
+    assert_eq!(read("12 34 web\nords\n"), label("web"));
     for other in ["", "\n", "12 34 we", "12 34\n", "x 34 web\n", "12 -1 web\n"] {
         assert_eq!(read(other), None, "{other:?}");
     }
