@@ -8,6 +8,7 @@ mod model;
 mod view;
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use anyhow::Context;
 use ratatui::DefaultTerminal;
@@ -21,10 +22,12 @@ use self::model::{Event, Model};
 use super::ls::{Filter, text_of};
 use super::metrics::Metrics;
 use crate::args::WatchArgs;
-use crate::exit::{Exit, UsageError};
+use crate::exit::{Exit, Signal, UsageError};
 use crate::output::Terminal;
 use crate::signals::Signals;
 
+/// How much later than the end of the terminal the signal of it may come.
+const HANGUP: Duration = Duration::from_millis(200);
 /// Events on their way to the model; whoever has more waits.
 const MOST_EVENTS: usize = 64;
 
@@ -49,7 +52,12 @@ pub(crate) async fn run(
     read_keys(events);
     let shown = show(screen, &mut model, &mut happened, signals).await;
     let restored = ratatui::try_restore().context("cannot give the terminal back");
-    shown.and(restored)?;
+    if let Err(error) = shown.and(restored) {
+        // A terminal that is gone takes nothing any more; then a signal says so, or is about to.
+        let _ = tokio::time::timeout(HANGUP, signals.stop().cancelled()).await;
+        let exit = signals.or_interrupted(Exit::Done);
+        return if exit == Exit::Interrupted(Signal::Hangup) { Ok(exit) } else { Err(error) };
+    }
     if let Some(error) = model.into_failure() {
         return Err(error);
     }
