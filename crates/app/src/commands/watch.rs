@@ -47,10 +47,14 @@ pub(crate) async fn run(
     let (events, mut happened) = mpsc::channel(MOST_EVENTS);
     let mut model = Model::new(filter.clone(), users, terminal.paints());
     // Restores the terminal in a panic, too.
-    let screen = ratatui::try_init().context("cannot take the terminal over")?;
+    let mut screen = ratatui::try_init().context("cannot take the terminal over")?;
     look::start(&filter, args.interval, events.clone());
     read_keys(events);
-    let shown = show(screen, &mut model, &mut happened, signals).await;
+    let shown = show(&mut screen, &mut model, &mut happened, signals).await;
+    if screen.show_cursor().is_err() {
+        // It would try again as it is dropped, and panic where standard error is gone, too.
+        std::mem::forget(screen);
+    }
     let restored = ratatui::try_restore().context("cannot give the terminal back");
     if let Err(error) = shown.and(restored) {
         // A terminal that is gone takes nothing any more; then a signal says so, or is about to.
@@ -65,7 +69,7 @@ pub(crate) async fn run(
 }
 
 async fn show(
-    mut screen: DefaultTerminal,
+    screen: &mut DefaultTerminal,
     model: &mut Model,
     happened: &mut mpsc::Receiver<Event>,
     signals: &Signals,

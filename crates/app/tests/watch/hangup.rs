@@ -47,5 +47,6 @@ fn a_terminal_that_is_closed_ends_it() {
         kill_process(process, Signal::KILL).unwrap();
         panic!("it goes on without a terminal");
     };
-    assert_eq!(status.unwrap().code(), Some(129));
+    let status = status.unwrap();
+    assert_eq!(status.code(), Some(129), "{status}");
 }
