@@ -88,6 +88,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(not(unix))]
+compile_error!("sockets-tcp is for Unix only, as it stands");
+
 mod backoff;
 mod chunk;
 mod client;

@@ -93,6 +93,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("sockets-udp is for Linux only, as it stands");
+
 mod account;
 mod arrival;
 mod batch;

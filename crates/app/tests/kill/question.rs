@@ -22,7 +22,8 @@ struct Answered {
 
 /// Runs `ports kill`, and types `answer` once it is asked.
 fn answer(mut command: Command, port: &str, answer: &[u8]) -> Answered {
-    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let controller =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
     let name = ptsname(&controller, Vec::new()).unwrap();

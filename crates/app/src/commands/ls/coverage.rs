@@ -40,8 +40,12 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
         let why = if processes.are_hidden {
             "/proc shows the processes of other users to root only (hidepid)".to_owned()
         } else {
-            let processes = counted(processes.unreadable, "process", "processes");
-            format!("{processes} of other users may be looked into by root only")
+            let hidden = counted(processes.unreadable, "process", "processes");
+            if rustix::process::geteuid().is_root() {
+                format!("{hidden} may not be looked into, even by root (CAP_SYS_PTRACE is missing)")
+            } else {
+                format!("{hidden} of other users may be looked into by root only")
+            }
         };
         notes.push(format!("who holds {sockets} cannot be seen: {why}"));
     }
