@@ -123,7 +123,9 @@ fn a_group_is_heard_again_when_its_interface_is_back() {
             if service == "echo" {
                 answers.until(b"again");
             } else {
-                listeners.iter().for_each(|listener| _ = listener.stdout.until(b"again"));
+                for listener in &listeners {
+                    listener.stdout.until(b"again");
+                }
             }
         });
     }
