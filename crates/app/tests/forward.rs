@@ -212,7 +212,7 @@ fn udp_datagrams_of_many_clients_go_on_whole_and_in_order() {
     // The target echoes: what comes back has been there.
     let echo = target.try_clone().unwrap();
     std::thread::spawn(move || {
-        let mut buffer = vec![0; 65_535];
+        let mut buffer = [0; 1000];
         while let Ok((len, from)) = echo.recv_from(&mut buffer) {
             let _ = echo.send_to(&buffer[..len], from);
         }
@@ -253,6 +253,14 @@ fn udp_clients_beyond_the_most_take_the_place_of_the_most_silent() {
 }
 
 #[test]
+fn a_source_that_is_not_here_ends_a_udp_forwarding_at_once() {
+    let ended =
+        run(&["forward", "udp://127.0.0.1:0", "udp://127.0.0.1:9", "--source", "192.0.2.77"]);
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(ended.stderr.contains("from 192.0.2.77"), "{}", ended.stderr);
+}
+
+#[test]
 fn silent_udp_clients_are_forgotten() {
     let target = udp();
     let endpoint = format!("udp://{}", target.local_addr().unwrap());
@@ -267,7 +275,9 @@ fn silent_udp_clients_are_forgotten() {
 fn ends_that_do_not_fit_are_refused() {
     for (args, expected) in [
         (&["tcp://127.0.0.1:0", "udp://127.0.0.1:9"][..], "both ends are TCP or both UDP"),
-        (&["udp://127.0.0.1:0", "udp://239.1.2.3:9"], "a group has no one way back"),
+        (&["udp://127.0.0.1:0", "udp://239.1.2.3:9"], "a group or a broadcast has no one way back"),
+        (&["udp://127.0.0.1:0", "udp://255.255.255.255:9"], "has no one way back"),
+        (&["udp://127.0.0.1:0", "udp://127.0.0.1:9?iface=lo"], "iface is for groups"),
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9", "--keepalive", "1s"], "is for TCP"),
         (&["127.0.0.1:0", "127.0.0.1:0"], "0 is not a port to connect to"),
         (&["127.0.0.1:0", "127.0.0.1:9", "--metrics", "0.0.0.0:0"], "not a loopback address"),

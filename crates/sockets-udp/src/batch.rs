@@ -105,7 +105,7 @@ impl RecvBatch {
     }
 
     /// Forgets what the last call brought.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         (self.carried, self.datagrams) = (None, 0);
         self.buffers.clear();
     }

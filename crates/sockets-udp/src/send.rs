@@ -33,6 +33,16 @@ impl<'a> Outgoing<'a> {
         Self { data, target, from: None, interface: 0, broadcast: false }
     }
 
+    /// The bytes.
+    pub const fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// Where they go.
+    pub const fn target(&self) -> SocketAddr {
+        self.target
+    }
+
     /// From this address, which must be one of this machine's; see
     /// [`send_from`](crate::UdpSocket::send_from).
     #[must_use]

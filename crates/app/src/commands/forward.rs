@@ -4,6 +4,8 @@ mod sessions;
 mod tcp;
 mod udp;
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
@@ -72,13 +74,18 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
             return Err(UsageError(format!("{listen}: iface and source are for groups")));
         }
     }
+    if target.options().interface().is_some() {
+        return Err(UsageError(format!("{target}: iface is for groups and broadcasts")));
+    }
     check_endpoint(target)
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
-    let many = endpoint.socket_addr().is_some_and(|address| address.ip().is_multicast());
-    if many {
-        return Err(UsageError(format!("{endpoint}: a group has no one way back to forward")));
+    let many = |ip: IpAddr| ip.is_multicast() || ip == Ipv4Addr::BROADCAST;
+    if endpoint.socket_addr().is_some_and(|address| many(address.ip().to_canonical())) {
+        return Err(UsageError(format!(
+            "{endpoint}: a group or a broadcast has no one way back to forward"
+        )));
     }
     if endpoint.options().ttl().is_some() {
         return Err(UsageError(format!("{endpoint}: ttl is for groups")));

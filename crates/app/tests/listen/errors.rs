@@ -53,6 +53,7 @@ fn what_makes_no_sense_is_usage() {
         (&["listen", "tcp://127.0.0.1:0?iface=lo"], "`iface`"),
         (&["listen", "udp://127.0.0.1:0?iface=lo"], "`iface`"),
         (&["listen", "udp://239.1.2.3:0?iface=lo&ttl=1"], "`ttl`"),
+        (&["listen", "udp://[ff02::71]:0"], "?iface="),
         (&["listen", "udp://127.0.0.1:0?source=127.0.0.1"], "`source`"),
         (&["listen", ANY, "--service", "cat"], "cat"),
         (&["listen", "127.0.0.1"], "no port"),

@@ -108,6 +108,9 @@ impl Session {
     /// its events.
     pub(super) async fn to_target(&self, datagrams: &[&[u8]]) -> usize {
         self.touch();
+        if let [data] = datagrams {
+            return self.one_to_target(data).await;
+        }
         let outgoing: Vec<_> =
             datagrams.iter().map(|data| Outgoing::new(data, self.target)).collect();
         let report = self.socket.send_many(&outgoing).await;
@@ -123,6 +126,16 @@ impl Session {
         }
         self.bytes_in.fetch_add(bytes as u64, Relaxed);
         over_from
+    }
+
+    /// As [`to_target`](Self::to_target), without what only several are worth.
+    async fn one_to_target(&self, data: &[u8]) -> usize {
+        match self.socket.send_to(data, self.target).await {
+            Ok(()) => _ = self.bytes_in.fetch_add(data.len() as u64, Relaxed),
+            Err(SendError::Closed { .. }) => return 0,
+            Err(error) => tracing::debug!(client = %self.path.peer(), %error, "not forwarded"),
+        }
+        1
     }
 
     /// The way back, until the session is over; what had come by then still goes.
@@ -166,22 +179,34 @@ impl Session {
         lanes: &Lanes,
     ) -> Result<u64, RecvError> {
         let first = first?;
+        let next = self.socket.try_recv();
+        let Ok(Some(next)) = next else {
+            match listener.send_back(&first.data, &self.path).await {
+                Ok(()) => _ = self.bytes_out.fetch_add(first.data.len() as u64, Relaxed),
+                Err(error) => self.note_not_sent_back(&error),
+            }
+            return next.map(|_| 1);
+        };
         let mut batch = lanes.0[self.number as usize % LANES].lock().await;
         let more = self.socket.try_recv_many(&mut batch);
-        let answers = std::iter::once(&first.data[..]).chain(batch.iter().map(|more| more.data));
-        let answers: Vec<_> = answers.map(|data| self.path.answer(data)).collect();
+        let answers: Vec<_> = [&first.data[..], &next.data]
+            .into_iter()
+            .chain(batch.iter().map(|more| more.data))
+            .map(|data| self.path.answer(data))
+            .collect();
         let report = listener.send_many(&answers).await;
-        let mut bytes = first.data.len() + batch.iter().map(|more| more.data.len()).sum::<usize>();
+        let bytes: usize = answers.iter().map(|answer| answer.data().len()).sum();
+        let mut unsent = 0;
         for failed in report.failed {
-            bytes -= if failed.index == 0 {
-                first.data.len()
-            } else {
-                batch.iter().nth(failed.index - 1).map_or(0, |more| more.data.len())
-            };
-            tracing::debug!(client = %self.path.peer(), error = %failed.error, "not sent back");
+            unsent += answers[failed.index].data().len();
+            self.note_not_sent_back(&failed.error);
         }
-        self.bytes_out.fetch_add(bytes as u64, Relaxed);
-        more.map(|more| 1 + more as u64)
+        self.bytes_out.fetch_add((bytes - unsent) as u64, Relaxed);
+        more.map(|more| 2 + more as u64)
+    }
+
+    fn note_not_sent_back(&self, error: &SendError) {
+        tracing::debug!(client = %self.path.peer(), %error, "not sent back");
     }
 
     fn touch(&self) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use sockets_udp::{DRAIN_LIMIT, RecvBatch, ReturnPath, UdpSocket};
+use sockets_udp::{DRAIN_LIMIT, Datagram, RecvBatch, RecvError, ReturnPath, UdpSocket};
 use stats::SocketStats;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::args::ForwardArgs;
 use crate::commands::connect::resolve::addresses;
 use crate::commands::connect::session::Session;
 use crate::commands::listen::events::tell_udp;
-use crate::output::EventSender;
+use crate::output::{EventSender, Terminal};
 
 /// How long a client may be silent, both ways, before it is forgotten (RFC 4787 section 4.3: a
 /// mapping lasts at least two minutes).
@@ -36,6 +36,11 @@ pub(super) async fn run(
     let target = resolved?.into_iter().find(fits);
     let target = target
         .with_context(|| format!("{} has no address of the family of the source", args.target))?;
+    // A source that is not here would fail each client alike.
+    if let Some(source) = source {
+        std::net::UdpSocket::bind((source, 0))
+            .with_context(|| format!("cannot send to udp {target} from {source}"))?;
+    }
     let most = args.limits.most_clients().unwrap_or(MOST_CLIENTS);
     let mut telling = JoinSet::new();
     let mut forwarding = JoinSet::new();
@@ -53,6 +58,8 @@ pub(super) async fn run(
             lanes: Arc::new(Lanes::new()),
             stats: session.stats.clone(),
             events: session.events.clone(),
+            terminal: session.terminal,
+            unserved: 0,
         };
         let stop = session.stop.clone();
         forwarding.spawn(async move { forward.run(&stop).await });
@@ -78,6 +85,9 @@ struct Forward {
     lanes: Arc<Lanes>,
     stats: SocketStats,
     events: EventSender,
+    terminal: Terminal,
+    /// How many datagrams came from clients that could not be served.
+    unserved: u64,
 }
 
 /// Datagrams on their way to the target, each with its client's session.
@@ -93,9 +103,8 @@ impl Forward {
                     Ok(path) => self.forget(path).await,
                     Err(error) => break Err(error.into()),
                 },
-                received = self.socket.recv_many(&mut batch) => match received {
-                    Ok(_) => self.forward(&batch).await,
-                    Err(error) => break Err(error.into()),
+                first = self.socket.recv() => if let Err(error) = self.take(first, &mut batch).await {
+                    break Err(error);
                 },
             }
         };
@@ -108,27 +117,51 @@ impl Forward {
             self.events.send(session.farewell()).await;
         }
         self.socket.close();
+        if self.unserved > 0 {
+            let datagrams = self.unserved;
+            self.terminal.warn(&format!("{datagrams} datagrams of clients that were not served"));
+        }
         result
     }
 
     /// Sends on what had arrived before the command was told to stop.
     async fn drain(&mut self, batch: &mut RecvBatch) -> anyhow::Result<()> {
         let mut left = DRAIN_LIMIT;
-        while left > 0 {
-            let received = self.socket.try_recv_many(batch)?;
-            if received == 0 {
-                break;
-            }
-            left = left.saturating_sub(received as u64);
-            self.forward(batch).await;
+        while left > 0
+            && let Some(first) = self.socket.try_recv()?
+        {
+            left = left.saturating_sub(self.take(Ok(first), batch).await?);
         }
         Ok(())
     }
 
-    async fn forward(&mut self, batch: &RecvBatch) {
+    /// Sends on the first datagram, and with it those that came meanwhile; how many.
+    async fn take(
+        &mut self,
+        first: Result<Datagram, RecvError>,
+        batch: &mut RecvBatch,
+    ) -> anyhow::Result<u64> {
+        let first = first?;
+        let next = self.socket.try_recv();
+        batch.clear();
+        // One alone, as questions come, is not worth a batch.
+        let more = match &next {
+            Ok(Some(_)) => self.socket.try_recv_many(batch),
+            _ => Ok(0),
+        };
+        let next = next.transpose();
+        let whole =
+            std::iter::once(&first).chain(next.iter().filter_map(|next| next.as_ref().ok()));
+        let whole = whole.map(|datagram| (datagram.return_path(), &datagram.data[..]));
+        let rest = batch.iter().map(|more| (more.return_path(), more.data));
+        self.forward(whole.chain(rest)).await;
+        let next = next.transpose()?;
+        Ok(1 + u64::from(next.is_some()) + more? as u64)
+    }
+
+    async fn forward<'a>(&mut self, datagrams: impl Iterator<Item = (ReturnPath, &'a [u8])>) {
         let mut pending = Pending::new();
-        for datagram in batch.iter() {
-            let path = datagram.return_path();
+        for (path, data) in datagrams {
             let session = if let Some(session) = self.sessions.find(path) {
                 session
             } else {
@@ -137,12 +170,12 @@ impl Forward {
                 match self.admit(path).await {
                     Ok(session) => session,
                     Err(error) => {
-                        self.events.send(not_served(path.peer(), &error)).await;
+                        self.refuse(path.peer(), &error, 1).await;
                         continue;
                     }
                 }
             };
-            pending.push((session, datagram.data));
+            pending.push((session, data));
         }
         self.send_on(&mut pending).await;
     }
@@ -161,11 +194,21 @@ impl Forward {
             match self.admit(session.path()).await {
                 Ok(session) => _ = session.to_target(&datagrams[done..]).await,
                 Err(error) => {
-                    self.events.send(not_served(session.path().peer(), &error)).await;
+                    let datagrams = datagrams.len() - done;
+                    self.refuse(session.path().peer(), &error, datagrams).await;
                 }
             }
         }
         pending.clear();
+    }
+
+    /// The user hears of the first; every event is told.
+    async fn refuse(&mut self, client: SocketAddr, error: &anyhow::Error, datagrams: usize) {
+        if self.unserved == 0 {
+            self.terminal.warn(&format!("{client} is not served: {error:#}"));
+        }
+        self.unserved += datagrams as u64;
+        self.events.send(not_served(client, error)).await;
     }
 
     /// A socket for a new client; where there are too many, the one silent for longest goes.

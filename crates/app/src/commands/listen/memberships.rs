@@ -67,9 +67,9 @@ impl Group {
 #[error("the interface of {0} is gone, and its socket belongs to it: listen again when it is back")]
 struct Gone(IpAddr);
 
-/// Whether the kernel has bound the socket to its interface (`__ipv6_addr_needs_scope_id` in
+/// Whether the kernel binds a socket with this address to its interface (`__ipv6_addr_needs_scope_id` in
 /// include/net/ipv6.h): another of the same name is not the same.
-fn is_bound_to_link(local: SocketAddr) -> bool {
+pub(super) fn is_bound_to_link(local: SocketAddr) -> bool {
     let of_link = |group: &Ipv6Addr| matches!(group.segments()[0] & 0xff0f, 0xff01 | 0xff02);
     matches!(local, SocketAddr::V6(group) if of_link(group.ip()))
 }

@@ -1,6 +1,10 @@
 //! Which command lines of `ports listen` make sense.
 
+use std::net::SocketAddr;
+
 use ports_core::{Endpoint, Scheme};
+
+use super::memberships;
 
 use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
 use crate::commands::connect::resolve::senseless;
@@ -75,6 +79,14 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
     if options.interface().is_some() && !group {
         return Err(senseless("iface", endpoint, "it says where to join a multicast group"));
     }
+    if endpoint.scheme() == Scheme::Udp
+        && options.interface().is_none()
+        && endpoint.socket_addr().is_some_and(is_unscoped)
+    {
+        return Err(UsageError(format!(
+            "{endpoint}: each link has such a group of its own; say which by ?iface=INTERFACE"
+        )));
+    }
     if options.ttl().is_some() {
         return Err(senseless("ttl", endpoint, "a listener sends to no group"));
     }
@@ -86,4 +98,10 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
         ));
     }
     Ok(())
+}
+
+/// Whether it is a group of one link, without the link.
+fn is_unscoped(address: SocketAddr) -> bool {
+    memberships::is_bound_to_link(address)
+        && matches!(address, SocketAddr::V6(group) if group.scope_id() == 0)
 }

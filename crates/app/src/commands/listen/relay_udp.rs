@@ -90,8 +90,10 @@ mod tests {
         let open = || UdpSocket::builder().bind((Ipv4Addr::LOCALHOST, 0).into()).open().unwrap();
         let socket = open();
         let mut paths = Vec::new();
-        for _ in 0..=MOST_PEERS {
-            open().send_to(b"", socket.local_addr()).await.unwrap();
+        // All stay open: each has a port of its own.
+        let clients: Vec<_> = (0..=MOST_PEERS).map(|_| open()).collect();
+        for client in &clients {
+            client.send_to(b"", socket.local_addr()).await.unwrap();
             paths.push(socket.recv().await.unwrap().return_path());
         }
         let mut peers = Peers::default();
