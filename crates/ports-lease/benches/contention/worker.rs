@@ -1,8 +1,9 @@
 //! One process that takes ports, and what it writes of it.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, UdpSocket};
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use ports_core::Transport;
@@ -81,10 +82,15 @@ pub(crate) fn run(args: &[String]) {
     std::io::stdout().write_all(&log).unwrap();
 }
 
-/// Leases, binds and holds until it is killed.
+/// Leases, binds and holds until it is killed, or whoever started it is gone.
 pub(crate) fn hold(args: &[String]) {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    std::thread::spawn(|| {
+        io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        DONE.store(true, Ordering::Relaxed);
+    });
     let mut picker = Method::read(&args[0]).start();
-    loop {
+    while !DONE.load(Ordering::Relaxed) {
         let held = picker.pick();
         let sockets = held.as_ref().and_then(|(_, lease)| bind_all(lease.as_ref()?).ok());
         std::thread::sleep(Duration::from_millis(1));
