@@ -36,7 +36,11 @@ struct Connected {
 }
 
 fn connected() -> Connected {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    connected_at("127.0.0.1:0")
+}
+
+fn connected_at(address: &str) -> Connected {
+    let listener = TcpListener::bind(address).unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     Connected { listener, client, port }
@@ -111,9 +115,10 @@ fn datagram_sockets_and_unix_names() {
 
 #[test]
 fn chosen_columns_in_every_format() {
-    let Connected { listener, client, port } = connected();
+    // Of an address that nobody else has, so that nobody's row makes a column wider.
+    let Connected { listener, client, port } = connected_at("127.0.78.1:0");
     let columns = ["--columns", "state,local,peer,pid", "--sort", "state"];
-    let args = [&["ls", "--port", &port][..], &columns].concat();
+    let args = [&["ls", "--port", &port, "--address", "127.0.78.1"][..], &columns].concat();
     let (server, client) = (listener.local_addr().unwrap(), client.local_addr().unwrap());
     let csv = text(&[&args[..], &["--format", "csv"]].concat());
     let pid = std::process::id();
