@@ -26,9 +26,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
-use cargo_metadata::MetadataCommand;
 use clap::ValueEnum as _;
-use xshell::cmd;
 
 pub(crate) use self::bare::{Args as BareArgs, run as run_bare};
 use self::group::Group;
@@ -67,7 +65,7 @@ pub(crate) struct Args {
 /// Where the program cannot be built, or a file cannot be read or written.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let plan = Plan::new(args.runs, args.quick);
-    let target = target_directory()?;
+    let target = workspace::target_directory()?;
     let directory = target.join("bench");
     std::fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
@@ -75,7 +73,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let last = results::read_last(&latest)?;
     let asked = args.baseline.as_deref().map(results::read).transpose()?;
 
-    build()?;
+    // Both in release: a bare loop that is not optimised would flatter the scanner.
+    workspace::build_release(&["app", "xtask"])?;
     let programs = Programs::find(&target.join("release"), &directory)?;
     let meter = Meter::new(directory.clone());
     println!("memory: {}", meter.memory_method());
@@ -136,18 +135,4 @@ fn explain(results: &Results, baseline: Option<&Results>) {
     if !comparison.is_empty() {
         print!("\ncompared with an earlier result:\n{comparison}");
     }
-}
-
-/// Both in release: a bare loop that is not optimised would flatter the scanner.
-fn build() -> Result<()> {
-    let shell = workspace::shell()?;
-    cmd!(shell, "cargo build --release --quiet --package app --package xtask")
-        .quiet()
-        .run()
-        .context("cannot build the release binaries")
-}
-
-fn target_directory() -> Result<PathBuf> {
-    let metadata = MetadataCommand::new().current_dir(workspace::root()).no_deps().exec()?;
-    Ok(metadata.target_directory.into_std_path_buf())
 }

@@ -20,8 +20,6 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use cargo_metadata::MetadataCommand;
-use xshell::cmd;
 
 use self::findings::Scanner;
 pub(crate) use self::listeners::{Args as ListenArgs, run as run_listeners};
@@ -69,11 +67,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let target = target_directory()?;
+    let target = workspace::target_directory()?;
     let release = target.join("release");
     if !args.inside {
         check_programs()?;
-        build(args.program.is_none())?;
+        // This program, too: a simulated network that is not optimised would be the slow part.
+        let packages: &[&str] = if args.program.is_none() { &["xtask", "app"] } else { &["xtask"] };
+        workspace::build_release(packages)?;
         return enclosure::enter(&release.join("xtask"));
     }
     enclosure::end_with_standard_input();
@@ -155,19 +155,4 @@ fn check_programs() -> Result<()> {
         missing.join(", ")
     );
     Ok(())
-}
-
-/// In release, this program, too: a simulated network that is not optimised would be the slow part.
-fn build(with_app: bool) -> Result<()> {
-    let shell = workspace::shell()?;
-    let app: &[&str] = if with_app { &["--package", "app"] } else { &[] };
-    cmd!(shell, "cargo build --release --quiet --package xtask {app...}")
-        .quiet()
-        .run()
-        .context("cannot build the release binaries")
-}
-
-fn target_directory() -> Result<PathBuf> {
-    let metadata = MetadataCommand::new().current_dir(workspace::root()).no_deps().exec()?;
-    Ok(metadata.target_directory.into_std_path_buf())
 }

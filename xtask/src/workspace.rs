@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
 use xshell::{Shell, cmd};
 
 /// The root of the workspace.
@@ -17,6 +18,22 @@ pub(crate) fn shell() -> Result<Shell> {
     let shell = Shell::new()?;
     shell.change_dir(root());
     Ok(shell)
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_directory() -> Result<PathBuf> {
+    let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec()?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
+/// Has the programs of these packages built as users get them.
+pub(crate) fn build_release(packages: &[&str]) -> Result<()> {
+    let shell = shell()?;
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    cmd!(shell, "cargo build --release --quiet {packages...}")
+        .quiet()
+        .run()
+        .context("cannot build the release binaries")
 }
 
 /// The files of the workspace, relative to its root.

@@ -1,5 +1,7 @@
 //! Standard output, standard error and files.
 
+#[cfg(target_os = "linux")]
+mod counted;
 mod csv_error;
 mod events;
 mod file;
@@ -9,13 +11,15 @@ mod rows;
 mod standard_output;
 mod terminal;
 
+#[cfg(target_os = "linux")]
+pub(crate) use counted::counted;
 pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};
-pub(crate) use file::{create, empty, open};
+pub(crate) use file::{cannot_write, create, empty, open};
 #[cfg(target_os = "linux")]
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
 pub(crate) use rows::{Cells, Row, RowOutputs};
-pub(crate) use standard_output::{StandardOutput, has_no_reader, reader_is_gone};
+pub(crate) use standard_output::{StandardOutput, reader_is_gone, write_while_read};
 pub(crate) use terminal::Terminal;

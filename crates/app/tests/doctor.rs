@@ -7,6 +7,7 @@ mod driver;
 
 use std::io::Read;
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use driver::{Ended, Ports, run};
@@ -76,7 +77,9 @@ fn ended_connections_stand_back_for_reuse() {
     let (code, rows) = doctor(&[&address.port().to_string(), "--address", "127.0.0.1"]);
     assert_eq!(code, Some(0));
     assert_eq!(rows[0]["needs_reuse_address"], true, "{rows:?}");
-    assert_eq!(finding(&rows, "time-wait")["blocks"], "without-reuse");
+    let over = finding(&rows, "time-wait");
+    assert_eq!(over["blocks"], "without-reuse");
+    assert_eq!(over["what"], "1 ended connection waits out its time (TIME-WAIT)");
 }
 
 #[test]
@@ -100,4 +103,23 @@ fn a_lease_is_told() {
     assert_eq!(leased["processes"][0]["pid"], lease.child.id());
     lease.end_input();
     assert_eq!(lease.end().code, Some(0));
+}
+
+#[test]
+#[ignore = "needs root: a network namespace with settings of its own"]
+fn a_reserved_port_is_told_wherever_it_is() {
+    let _alone = alone();
+    let script = "echo 8443,40000 > /proc/sys/net/ipv4/ip_local_reserved_ports && exec \"$@\"";
+    for port in ["8443", "40000"] {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_ports")]);
+        let ended = Ports::spawn(command.args(["doctor", port, "--format", "jsonl"])).end();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let rows: Vec<Value> = ended
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect();
+        assert_eq!(finding(&rows, "reserved")["blocks"], "never");
+    }
 }

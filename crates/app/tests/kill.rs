@@ -6,6 +6,8 @@
 mod driver;
 #[path = "driver/nobody.rs"]
 mod nobody;
+#[path = "kill/question.rs"]
+mod question;
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;

@@ -9,7 +9,7 @@ mod lab_net {
 }
 
 use lab_net::findings::{of_type, open};
-use lab_net::hosts::{self, Lab, run, shell};
+use lab_net::hosts::{self, Lab, filter, ip, shell};
 use lab_net::server::Server;
 
 const HERE: &str = hosts::HERE[0];
@@ -57,7 +57,7 @@ fn a_routers_refusals_are_told_apart() {
         ("unreachable", "10.88.0.1", "host-unreachable"),
         ("prohibit", "10.88.0.2", "admin-prohibited"),
     ] {
-        run("ip", &["-n", &lab.there, "route", "add", route, host]);
+        ip(&lab.there, &["route", "add", route, host]);
         // A router limits how many such messages it sends, so the first one is what counts.
         let lines = lab.scan(&[host, "-p", "80", "--show", "all"]);
         let report = of_type(&lines, "port")[0];
@@ -69,7 +69,7 @@ fn a_routers_refusals_are_told_apart() {
 #[ignore = "needs root and iproute2"]
 fn a_host_whose_answers_are_dropped_is_filtered() {
     let lab = Lab::new();
-    run("ip", &["-n", &lab.there, "route", "add", "blackhole", HERE]);
+    ip(&lab.there, &["route", "add", "blackhole", HERE]);
     let lines = lab.scan(&[THERE, "-p", "1-2000", "--show", "all"]);
     let reports = of_type(&lines, "port");
     assert_eq!(reports.len(), 2000);
@@ -93,7 +93,7 @@ fn a_limiter_hides_no_open_port() {
     for method in ["syn", "connect"] {
         let lab = Lab::scanning_by(method);
         let server = Server::start(&lab.there, THERE, 14);
-        run("ip", &["netns", "exec", &lab.there, "nft", limit]);
+        filter(&lab.there, limit);
         let open_ports = server.ports.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
         let ports = format!("1-986,{open_ports}");
         for seed in ["1", "2"] {

@@ -8,6 +8,12 @@ mod driver;
 mod ends;
 #[path = "lease/guide.rs"]
 mod guide;
+#[path = "lease/guide/engine.rs"]
+mod guide_engine;
+#[path = "lease/guide/programs.rs"]
+mod guide_programs;
+#[path = "lease/places.rs"]
+mod places;
 #[path = "lease/rows.rs"]
 mod rows;
 
@@ -187,4 +193,37 @@ fn ports_of_an_outer_lease_are_not_taken_for_its_own() {
 #[test]
 fn a_long_run_takes_a_descriptor_for_each_port() {
     assert_eq!(script("ulimit -n 64; exec \"$0\" lease --count 50 -- echo done"), "done\n");
+}
+
+#[test]
+fn too_few_descriptors_are_a_failure_of_its_own() {
+    // With any limit: there is no lease, or it cannot be passed on, or all is well.
+    let mut said = String::new();
+    for limit in 10..40 {
+        let line = format!("ulimit -n {limit}; exec \"$0\" lease --fd --count 8 -- true");
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.args(["-c", &line, env!("CARGO_BIN_EXE_ports")]).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(0) => assert_eq!(errors, ""),
+            Some(125) => assert!(errors.contains("Too many open files"), "{limit}: {errors}"),
+            code => panic!("{limit}: {code:?}: {errors}"),
+        }
+        said.push_str(&errors);
+    }
+    assert!(said.contains("error: cannot pass the lease on: Too many open files"), "{said}");
+    assert!(said.contains("cannot take the abstract name"), "{said}");
+}
+
+#[test]
+fn sockets_have_names_of_one_scheme() {
+    for (args, names) in [
+        (&[][..], "lease-tcp-1"),
+        (&["--name", "a:b"], "a_b-tcp-1"),
+        (&["--count", "2", "--tcp", "--udp"], "lease-tcp-1:lease-tcp-2:lease-udp-1:lease-udp-2"),
+    ] {
+        let command = ["--", "printenv", "LISTEN_FDNAMES"];
+        let range = ["lease", "--fd", "--range", "3120-3199"];
+        assert_eq!(words(&run(&[&range[..], args, &command[..]].concat())), [names]);
+    }
 }

@@ -6,6 +6,10 @@
 mod driver;
 #[path = "ls/events.rs"]
 mod events;
+#[path = "driver/nobody.rs"]
+mod nobody;
+#[path = "ls/users.rs"]
+mod users;
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
@@ -139,6 +143,14 @@ fn details_come_where_they_are_asked_for() {
 }
 
 #[test]
+fn a_table_of_nothing_has_its_header() {
+    let none = text(&["ls", "--pid", "4294967295"]);
+    assert_eq!(none.lines().count(), 1, "{none}");
+    assert!(none.starts_with("PROTO") && none.contains("PROCESS"), "{none}");
+    assert_eq!(json(&["ls", "--pid", "4294967295"]).len(), 0);
+}
+
+#[test]
 fn a_summary_counts() {
     let connected = connected();
     let _server = connected.listener.accept().unwrap();
@@ -158,6 +170,9 @@ fn what_makes_no_sense_is_refused() {
         &["ls", "--state", "OPEN"],
         &["ls", "--columns", "colour"],
         &["ls", "--watch", "--format", "csv"],
+        &["ls", "--watch", "--format", "table"],
+        &["ls", "--watch", "-o", "csv:/dev/null"],
+        &["ls", "--interval", "1s"],
         &["ls", "--watch", "--sort", "local"],
         &["ls", "--listening", "--state", "ESTAB"],
         &["ls", "--metrics", "127.0.0.1:0"],

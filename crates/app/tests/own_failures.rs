@@ -2,13 +2,17 @@
 //! network namespaces. Needs root, iproute2, and nftables where said.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-#[path = "own_failures/net.rs"]
-mod net;
+mod lab_net {
+    pub(crate) mod findings;
+    pub(crate) mod hosts;
+    pub(crate) mod server;
+}
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::Command;
 
-use net::{HERE, Net, THERE, all, in_host, read, states, summary};
+use lab_net::findings::{all, lines, states, summary};
+use lab_net::hosts::{BROADCAST, HERE, Lab, PREFIX, SECOND_THERE, THERE, filter, ip};
+use lab_net::server::Server;
 
 const METHODS: [&[&str]; 3] = [&["--method", "connect"], &["--method", "syn"], &["--udp"]];
 
@@ -16,22 +20,22 @@ const METHODS: [&[&str]; 3] = [&["--method", "connect"], &["--method", "syn"], &
 #[test]
 #[ignore = "needs root: network namespaces"]
 fn more_dead_neighbours_than_the_kernel_can_look_for_are_all_errors() {
-    let net = Net::new();
+    let lab = Lab::new();
     for (targets, there, hosts, methods) in [
-        ("10.77.16.0/20", THERE[0], 4_094, &METHODS[2..]),
-        ("10.77.16.1-10.77.23.255", THERE[0], 2_047, &METHODS[..1]),
+        (PREFIX, THERE[0], 4_094, &METHODS[2..]),
+        ("10.77.0.1-10.77.7.255", THERE[0], 2_047, &METHODS[..1]),
         ("fd77::/117", THERE[1], 2_048, &METHODS[..1]),
         ("fd77::/117", THERE[1], 2_048, &METHODS[2..]),
     ] {
         for method in methods.iter().copied() {
             let here = HERE[usize::from(targets.contains(':'))];
             // Ports of which none is open; an ICMP limit may hide that they are closed.
-            let args = [&[targets, "-p", "9", "--exclude", here], method].concat();
-            let lines = net.lines(&args);
+            let args = [&[targets, "-p", "9", "--exclude", here, "--show", "all"], method].concat();
+            let lines = lab.scan(&args);
             let summary = summary(&lines);
             let dead = hosts - 2;
             let mut expected = all("error", "neighbour-unresolved", dead);
-            expected.extend(states(&net.lines(&[&[there, "-p", "9"], method].concat())));
+            expected.extend(lab.states(&[&[there, "-p", "9"], method].concat()));
             assert_eq!(states(&lines), expected, "{args:?}");
             assert_eq!((&summary["errors"], &summary["unfinished"]), (&dead.into(), &0.into()));
             // No number of those who were never found.
@@ -43,21 +47,21 @@ fn more_dead_neighbours_than_the_kernel_can_look_for_are_all_errors() {
 #[test]
 #[ignore = "needs root: raw packets, network namespaces"]
 fn an_interface_that_does_not_lead_there_is_an_error() {
-    let net = Net::new();
-    net.ip_here(&["link", "add", "idle0", "type", "veth", "peer", "name", "idle1"]);
-    net.ip_here(&["addr", "add", "10.79.0.1/24", "dev", "idle0"]);
-    net.ip_here(&["link", "set", "idle0", "up"]);
+    let lab = Lab::new();
+    ip(&lab.here, &["link", "add", "idle0", "type", "veth", "peer", "name", "idle1"]);
+    ip(&lab.here, &["addr", "add", "10.79.0.1/24", "dev", "idle0"]);
+    ip(&lab.here, &["link", "set", "idle0", "up"]);
     for method in METHODS {
         let by =
             |interface, there| [method, &[there, "-p", "1-50", "--interface", interface]].concat();
-        assert_eq!(net.states(&by("lo", THERE[0])), all("error", "no-route", 50), "{method:?}");
-        assert_eq!(net.states(&by("lo", THERE[1])), all("error", "no-route", 50), "{method:?}");
+        assert_eq!(lab.states(&by("lo", THERE[0])), all("error", "no-route", 50), "{method:?}");
+        assert_eq!(lab.states(&by("lo", THERE[1])), all("error", "no-route", 50), "{method:?}");
         assert_eq!(
-            net.states(&by("idle0", THERE[0])),
+            lab.states(&by("idle0", THERE[0])),
             all("error", "network-down", 50),
             "{method:?}"
         );
-        let states = net.states(&by("veth0", THERE[0]));
+        let states = lab.states(&by("veth0", THERE[0]));
         assert!(states.keys().all(|(state, _)| state != "error"), "{method:?} {states:?}");
     }
 }
@@ -65,11 +69,11 @@ fn an_interface_that_does_not_lead_there_is_an_error() {
 #[test]
 #[ignore = "needs root: raw packets, network namespaces"]
 fn loopback_is_no_address_to_ask_others_from() {
-    let net = Net::new();
+    let lab = Lab::new();
     for method in METHODS {
         for (source, there) in [("127.0.0.1", THERE[0]), ("::1", THERE[1])] {
             let args = [method, &[there, "-p", "1-50", "--source", source]].concat();
-            assert_eq!(net.states(&args), all("error", "no-source-address", 50), "{args:?}");
+            assert_eq!(lab.states(&args), all("error", "no-source-address", 50), "{args:?}");
         }
     }
 }
@@ -78,9 +82,9 @@ fn loopback_is_no_address_to_ask_others_from() {
 #[test]
 #[ignore = "needs root: network namespaces"]
 fn this_machine_hears_its_own_datagrams() {
-    let net = Net::new();
+    let lab = Lab::new();
     for here in HERE {
-        let states = net.states(&["--udp", here, "-p", "1-50", "--interface", "veth0"]);
+        let states = lab.states(&["--udp", here, "-p", "1-50", "--interface", "veth0"]);
         assert_eq!(states, all("closed", "port-unreachable", 50), "{here}");
     }
 }
@@ -92,20 +96,16 @@ fn a_link_that_goes_down_under_a_scan_is_no_filter() {
     const PORTS: usize = 20_000;
     for method in [METHODS[0], METHODS[1]] {
         for side in ["here", "there"] {
-            let net = Net::new();
-            net.ip_there(&["route", "add", "blackhole", HERE[0]]);
-            let before = net.arrived();
-            let args = [method, &[THERE[0], "-p", "1-20000", "--rate", "4000"]].concat();
-            let scan = net.scan(&args).spawn().unwrap();
-            while net.arrived() < before + 300 {}
+            let lab = Lab::new();
+            ip(&lab.there, &["route", "add", "blackhole", HERE[0]]);
+            let before = lab.arrived();
+            let ports = ["-p", "1-20000", "--rate", "4000", "--show", "all"];
+            let scan = lab.scanning(&[method, &[THERE[0]], &ports].concat()).spawn().unwrap();
+            while lab.arrived() < before + 300 {}
             let down = ["link", "set", "veth0", "down"];
-            if side == "here" {
-                net.ip_here(&down);
-            } else {
-                net.ip_there(&down);
-            }
-            let arrived = net.arrived() - before;
-            let lines = read(&scan.wait_with_output().unwrap().stdout);
+            ip(if side == "here" { &lab.here } else { &lab.there }, &down);
+            let arrived = usize::try_from(lab.arrived() - before).unwrap();
+            let lines = lines(&scan.wait_with_output().unwrap().stdout);
             let states = states(&lines);
             let of = |wanted: &str| -> usize {
                 let counts = states.iter().filter(|((state, _), _)| state == wanted);
@@ -125,13 +125,15 @@ fn a_link_that_goes_down_under_a_scan_is_no_filter() {
 #[test]
 #[ignore = "needs root: raw packets, network namespaces, nft"]
 fn a_link_that_takes_no_packets_does_not_end_the_scan() {
-    let net = Net::new();
-    net.link("veth1", ["10.78.16.1", "10.78.16.2"], ["fd78::1", "fd78::2"]);
-    net.filter_here(
+    let lab = Lab::new();
+    lab.second_link();
+    filter(
+        &lab.here,
         "table netdev f {\n chain e {\n type filter hook egress device veth0 priority 0;\n \
          ip protocol tcp drop\n }\n}\n",
     );
-    let lines = net.lines(&["--method", "syn", THERE[0], "10.78.16.2", "-p", "1-5000"]);
+    let ports = ["-p", "1-5000", "--show", "all"];
+    let lines = lab.scan(&[&["--method", "syn", THERE[0], SECOND_THERE[0]][..], &ports].concat());
     let mut expected = all("error", "no-buffers", 5_000);
     expected.extend(all("closed", "reset", 5_000));
     assert_eq!(states(&lines), expected);
@@ -144,7 +146,7 @@ fn a_link_that_takes_no_packets_does_not_end_the_scan() {
 #[test]
 #[ignore = "needs root: raw packets, network namespaces"]
 fn routes_that_say_no_are_told_by_every_method() {
-    let net = Net::new();
+    let lab = Lab::new();
     for (place, prefixes) in [
         (0, ["10.66.1.0/24", "10.66.2.0/24", "10.66.3.0/24"]),
         (1, ["fd66:1::/32", "fd66:2::/32", "fd66:3::/32"]),
@@ -152,12 +154,12 @@ fn routes_that_say_no_are_told_by_every_method() {
         let kinds =
             [("blackhole", "no-route"), ("unreachable", "no-route"), ("prohibit", "not-permitted")];
         for (prefix, (kind, reason)) in prefixes.into_iter().zip(kinds) {
-            net.ip_here(&["route", "add", kind, prefix]);
+            ip(&lab.here, &["route", "add", kind, prefix]);
             let target = prefix.split('/').next().unwrap();
             let target = if place == 0 { target.replace(".0", ".7") } else { format!("{target}7") };
             for method in METHODS {
                 let args = [method, &[&target, "-p", "1-20"]].concat();
-                assert_eq!(net.states(&args), all("error", reason, 20), "{kind} {args:?}");
+                assert_eq!(lab.states(&args), all("error", reason, 20), "{kind} {args:?}");
             }
         }
     }
@@ -166,12 +168,12 @@ fn routes_that_say_no_are_told_by_every_method() {
 #[test]
 #[ignore = "needs root: network namespaces"]
 fn a_link_local_address_that_nobody_has_is_unresolved() {
-    let net = Net::new();
+    let lab = Lab::new();
     for method in METHODS {
         // Longer than the kernel looks for a neighbour, so that it says so itself.
         let patient = ["--retries", "0", "--timeout", "5s"];
         let args = [method, &["fe80::9", "-p", "1-20", "--interface", "veth0"], &patient].concat();
-        assert_eq!(net.states(&args), all("error", "neighbour-unresolved", 20), "{args:?}");
+        assert_eq!(lab.states(&args), all("error", "neighbour-unresolved", 20), "{args:?}");
     }
 }
 
@@ -179,27 +181,15 @@ fn a_link_local_address_that_nobody_has_is_unresolved() {
 #[test]
 #[ignore = "needs root: raw packets, network namespaces"]
 fn a_broadcast_address_is_asked_by_datagram_only() {
-    let net = Net::new();
-    let everybody = "10.77.31.255";
+    let lab = Lab::new();
     for method in [METHODS[0], METHODS[1]] {
-        let args = [method, &[everybody, "-p", "1-20"]].concat();
-        assert_eq!(net.states(&args), all("error", "invalid-address", 20), "{args:?}");
+        let args = [method, &[BROADCAST, "-p", "1-20"]].concat();
+        assert_eq!(lab.states(&args), all("error", "invalid-address", 20), "{args:?}");
     }
-    let listen = ["listen", "--service", "echo", "--events", "-", "udp://0.0.0.0:0"];
-    let mut server = in_host(&net.there, env!("CARGO_BIN_EXE_ports"), &listen)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let event: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-    let port = event["endpoint"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
-    // A server whose events nobody reads any more ends.
-    std::thread::spawn(move || lines.for_each(drop));
-    let answered = net.states(&["--udp", everybody, "-p", &port]);
-    let silent = net.states(&["--udp", everybody, "-p", "9"]);
-    server.kill().unwrap();
-    server.wait().unwrap();
+    let server = Server::serving(&lab.there, "echo", "udp://0.0.0.0:0", 1);
+    let port = server.ports.first().unwrap().to_string();
+    let answered = lab.states(&["--udp", BROADCAST, "-p", &port]);
+    let silent = lab.states(&["--udp", BROADCAST, "-p", "9"]);
     assert_eq!(answered, all("open", "udp-response", 1));
     assert_eq!(silent, all("open|filtered", "no-response", 1));
 }
@@ -211,10 +201,10 @@ fn with_few_descriptors_the_kernel_connects() {
         "ulimit -n 16 && exec {} scan -v 127.0.0.1 -p 1-100 --show all --format jsonl",
         env!("CARGO_BIN_EXE_ports")
     );
-    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("method: connect (raw packets take"), "{said}");
-    let lines = read(&output.stdout);
+    let lines = lines(&output.stdout);
     assert_eq!(
         (&summary(&lines)["errors"], &summary(&lines)["method"]),
         (&0.into(), &"connect".into())

@@ -14,7 +14,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use lab_net::findings::{all, lines, of_type, open};
-use lab_net::hosts::{HERE, Lab, NOBODY, THERE, filter, in_host, ports_in, run, shell};
+use lab_net::hosts::{
+    HERE, Lab, NOBODY, NOWHERE, SECOND_HERE, THERE, filter, in_host, ip, ports_in, shell,
+};
 use lab_net::server::Server;
 
 /// Two hosts; what is scanned is scanned by SYN.
@@ -66,7 +68,7 @@ fn who_is_not_there_is_this_machines_own_finding() {
         assert_eq!((&summary["errors"], &summary["sent"]), (&50.into(), &0.into()), "{dead}");
         assert_eq!(lab.states(&[dead, "-p", "1-50"]), all("error", "neighbour-unresolved", 50));
     }
-    for nowhere in ["10.99.0.1", "fd99::1"] {
+    for nowhere in NOWHERE {
         assert_eq!(lab.states(&[nowhere, "-p", "1-50"]), all("error", "no-route", 50));
     }
 }
@@ -86,7 +88,7 @@ fn refusals_on_the_way_are_told_apart() {
         ("unreachable", "fd88::1", "network-unreachable"),
         ("prohibit", "fd88::2", "admin-prohibited"),
     ] {
-        run("ip", &["-n", &lab.there, "route", "add", route, host]);
+        ip(&lab.there, &["route", "add", route, host]);
         assert_eq!(lab.states(&[host, "-p", "80"]), all("filtered", reason, 1), "{host}");
     }
 }
@@ -161,10 +163,10 @@ fn discovery_finds_who_is_there() {
 #[ignore = "needs root: raw packets, network namespaces"]
 fn the_interface_asked_for_is_the_one_used() {
     let lab = lab();
-    run("ip", &["-n", &lab.here, "link", "add", "veth1", "type", "veth", "peer", "name", "veth2"]);
-    run("ip", &["-n", &lab.here, "addr", "add", "10.77.0.100/32", "dev", "veth1"]);
-    run("ip", &["-n", &lab.here, "link", "set", "veth1", "up"]);
-    run("ip", &["-n", &lab.here, "link", "set", "veth2", "up"]);
+    ip(&lab.here, &["link", "add", "veth1", "type", "veth", "peer", "name", "veth2"]);
+    ip(&lab.here, &["addr", "add", "10.77.0.100/32", "dev", "veth1"]);
+    ip(&lab.here, &["link", "set", "veth1", "up"]);
+    ip(&lab.here, &["link", "set", "veth2", "up"]);
     let there = THERE[0];
     let args = [there, "-p", "9", "--interface"];
     assert_eq!(lab.states(&[&args[..], &["veth0"]].concat()), all("closed", "reset", 1));
@@ -180,7 +182,7 @@ fn the_interface_asked_for_is_the_one_used() {
 fn answers_are_heard_wherever_they_come_in() {
     let lab = lab();
     lab.second_link();
-    for (there, source) in [(THERE[0], "10.78.0.1"), (THERE[1], "fd78::1")] {
+    for (there, source) in THERE.into_iter().zip(SECOND_HERE) {
         let server = Server::start(&lab.there, there, 3);
         let lines = lab.scan(&[there, "-p", "1-65535", "--source", source]);
         assert_eq!(open(&lines), server.ports, "{there} from {source}");
@@ -198,10 +200,9 @@ fn a_neighbour_that_moves_is_followed() {
         shell(&lab.there, "echo 1 > /proc/sys/net/ipv4/conf/veth0/arp_notify");
         shell(&lab.there, "echo 1 > /proc/sys/net/ipv6/conf/veth0/ndisc_notify");
         let before = lab.arrived();
-        let args = ["scan", "--method", "syn", "--format", "jsonl", there, "-p", "1-2000"];
-        let scan = ports_in(&lab.here, &[&args[..], &["--rate", "500"]].concat()).spawn().unwrap();
+        let scan = lab.scanning(&[there, "-p", "1-2000", "--rate", "500"]).spawn().unwrap();
         while lab.arrived() < before + 300 {}
-        run("ip", &["-n", &lab.there, "link", "set", "veth0", "address", moved]);
+        ip(&lab.there, &["link", "set", "veth0", "address", moved]);
         let lines = lines(&scan.wait_with_output().unwrap().stdout);
         assert_eq!(of_type(&lines, "summary")[0]["closed"], 2_000, "{there}");
     }
@@ -214,7 +215,7 @@ fn where_no_neighbour_is_asked_none_is_needed() {
     let lab = lab();
     for host in [&lab.here, &lab.there] {
         let same = ["address", "02:00:00:00:00:44", "arp", "off"];
-        run("ip", &[&["-n", host, "link", "set", "veth0"][..], &same].concat());
+        ip(host, &[&["link", "set", "veth0"][..], &same].concat());
     }
     for there in THERE {
         assert_eq!(lab.states(&[there, "-p", "1-50"]), all("closed", "reset", 50), "{there}");
@@ -230,8 +231,7 @@ fn a_configured_neighbour_is_not_asked_and_not_up_for_that() {
     let link = in_host(&lab.there, "cat", &["/sys/class/net/veth0/address"]).output().unwrap();
     let link = String::from_utf8(link.stdout).unwrap();
     for configured in [THERE[0], NOBODY[0]] {
-        let entry = ["replace", configured, "lladdr", link.trim(), "dev", "veth0"];
-        run("ip", &[&["-n", &lab.here, "neigh"][..], &entry].concat());
+        ip(&lab.here, &["neigh", "replace", configured, "lladdr", link.trim(), "dev", "veth0"]);
     }
     for (host, up) in [(THERE[0], 1), (NOBODY[0], 0)] {
         let lines = lab.scan(&[host, "-p", "9", "--discover"]);
@@ -247,16 +247,14 @@ fn a_router_is_asked_until_it_answers() {
     for (target, router, length) in [("10.88.0.1", "10.77.0.77", 24), ("fd88::1", "fd77::77", 64)] {
         let lab = lab();
         lab.route(target, router);
-        run("ip", &["-n", &lab.there, "addr", "add", target, "dev", "lo"]);
+        ip(&lab.there, &["addr", "add", target, "dev", "lo"]);
         let before = lab.arrived();
-        let args = ["scan", "--method", "syn", "--format", "jsonl", target, "-p", "9"];
         let patient = ["--show", "all", "--retries", "0", "--timeout", "1m"];
-        let scan = ports_in(&lab.here, &[&args[..], &patient].concat()).spawn().unwrap();
+        let scan = lab.scanning(&[&[target, "-p", "9"][..], &patient].concat()).spawn().unwrap();
         while lab.arrived() == before {}
         let router = format!("{router}/{length}");
         let late: &[&str] = if length == 64 { &["nodad"] } else { &[] };
-        let add = ["-n", &lab.there, "addr", "add", &router, "dev", "veth0"];
-        run("ip", &[&add[..], late].concat());
+        ip(&lab.there, &[&["addr", "add", &router, "dev", "veth0"], late].concat());
         let text = String::from_utf8(scan.wait_with_output().unwrap().stdout).unwrap();
         assert!(text.contains(r#""reason":"reset""#), "{text}");
     }

@@ -14,7 +14,8 @@ mod service;
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 
-use lab_net::hosts::{self, Lab, run as run_program, shell};
+use lab_net::findings::summary;
+use lab_net::hosts::{self, Lab, ip, shell};
 use program::run;
 use serde_json::Value;
 use service::{Answer, SERVICES, Service};
@@ -29,10 +30,6 @@ fn verdicts(lines: &[Value]) -> BTreeMap<u64, (String, String)> {
         .filter(|line| line["type"] == "port")
         .map(|line| (line["port"].as_u64().unwrap(), (text(&line["state"]), text(&line["reason"]))))
         .collect()
-}
-
-fn summary(lines: &[Value]) -> &Value {
-    lines.last().filter(|line| line["type"] == "summary").expect("a summary")
 }
 
 #[test]
@@ -202,7 +199,7 @@ fn what_tftp_answers_is_told_from_what_looks_like_it() {
 #[ignore = "needs root and iproute2"]
 fn a_silent_host_is_not_called_limited() {
     let lab = Lab::new();
-    run_program("ip", &["-n", &lab.there, "route", "add", "blackhole", hosts::HERE[0]]);
+    ip(&lab.there, &["route", "add", "blackhole", hosts::HERE[0]]);
     let lines = lab.scan(&["--udp", THERE, "-p", "1-300", "--show", "all"]);
     let silent = ("open|filtered".to_owned(), "no-response".to_owned());
     assert!(verdicts(&lines).values().all(|verdict| *verdict == silent));
@@ -237,7 +234,7 @@ fn a_routers_refusals_are_told_apart() {
         let lab = Lab::new();
         lab.route("10.88.0.0/16", THERE);
         shell(&lab.there, "echo 1 > /proc/sys/net/ipv4/ip_forward");
-        run_program("ip", &["-n", &lab.there, "route", "add", route, host]);
+        ip(&lab.there, &["route", "add", route, host]);
         let lines = lab.scan(&["--udp", host, "-p", "9", "--show", "all"]);
         assert_eq!(verdicts(&lines)[&9], ("filtered".to_owned(), reason.to_owned()));
     }

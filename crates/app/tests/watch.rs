@@ -4,6 +4,8 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "watch/hangup.rs"]
+mod hangup;
 #[path = "watch/tmux.rs"]
 mod tmux;
 

@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "who/cgroups.rs"]
+mod cgroups;
 #[path = "driver/ports.rs"]
 mod driver;
 #[path = "driver/nobody.rs"]

@@ -15,6 +15,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a bench fails by panicking, and prints"
 )]
 

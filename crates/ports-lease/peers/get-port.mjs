@@ -1,7 +1,8 @@
-// Writes a port that the package get-port found for each line that it reads.
+// Writes a port that the package get-port found for each line that it reads, or `none`.
 import getPort from 'get-port';
 import readline from 'node:readline';
 
 for await (const _ of readline.createInterface({input: process.stdin})) {
-    process.stdout.write(`${await getPort({host: '127.0.0.1'})}\n`);
+    const port = await getPort({host: '127.0.0.1'}).catch(() => 'none');
+    process.stdout.write(`${port}\n`);
 }

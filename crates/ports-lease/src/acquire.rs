@@ -12,11 +12,11 @@ use crate::bound::BoundLease;
 use crate::error::LeaseError;
 use crate::kernel_ports::KernelPorts;
 use crate::lease::{Lease, PassedPorts};
+use crate::lock::Locker;
 use crate::place::Place;
 use crate::pool::{Pool, default_range};
 use crate::port_user;
 use crate::preference;
-use crate::record;
 use crate::request::Request;
 use crate::search::Search;
 
@@ -68,7 +68,7 @@ fn acquire(request: &Request, binds: bool) -> Result<(Lease, Vec<Bound>), LeaseE
         return Err(LeaseError::NoPorts);
     }
     let kernel = KernelPorts::read()?;
-    let mut attempt = Attempt::new(request, &kernel, binds);
+    let mut attempt = Attempt::new(request, &kernel, binds)?;
     let finish = |taken: Taken, is_ephemeral, passed| {
         let lease = Lease {
             first: taken.first,
@@ -78,14 +78,13 @@ fn acquire(request: &Request, binds: bool) -> Result<(Lease, Vec<Bound>), LeaseE
             is_ephemeral,
             passed,
             locks: taken.locks,
-            label: taken.label,
             claims: taken.claims,
         };
         (lease, taken.sockets)
     };
 
     if let Some(first) = request.exact {
-        let taken = attempt.take(first).map_err(explain)?;
+        let taken = attempt.take(first).map_err(|obstacle| explain(obstacle, attempt.locker()))?;
         let run = first.number()..=first.number() + (request.count - 1);
         let is_ephemeral = run.into_iter().any(|port| kernel.is_ephemeral(port.into()));
         return Ok(finish(taken, is_ephemeral, PassedPorts::default()));
@@ -97,28 +96,30 @@ fn acquire(request: &Request, binds: bool) -> Result<(Lease, Vec<Bound>), LeaseE
         Some(name) => preference::of_name(request.project.as_deref(), name),
         None => preference::anywhere(),
     };
-    let start = preference::port(number, range, &pool.ports);
-    let mut search = Search::new(&pool.ports, request.count, start);
     let mut passed = PassedPorts::default();
-    while let Some(first) = search.next_run() {
-        match attempt.take(first) {
-            Ok(taken) => return Ok(finish(taken, pool.is_ephemeral, passed)),
-            Err(obstacle) => match obstacle.passed_over() {
-                Some(over) => {
-                    tracing::debug!(transport = %over.transport, port = %over.port, reason = ?over.reason, "passed over");
-                    search.skip_past(over.port.number());
-                    passed.add(over);
-                }
-                None => return Err(explain(obstacle)),
-            },
+    for ports in [&pool.ports, &pool.rest] {
+        let start = preference::port(number, range, ports);
+        let mut search = Search::new(ports, request.count, start);
+        while let Some(first) = search.next_run() {
+            match attempt.take(first) {
+                Ok(taken) => return Ok(finish(taken, pool.is_ephemeral, passed)),
+                Err(obstacle) => match obstacle.passed_over() {
+                    Some(over) => {
+                        tracing::debug!(transport = %over.transport, port = %over.port, reason = ?over.reason, "passed over");
+                        search.skip_past(over.port.number());
+                        passed.add(over);
+                    }
+                    None => return Err(explain(obstacle, attempt.locker())),
+                },
+            }
         }
     }
     let mut squatters = Vec::new();
     if passed.locked > 0 {
-        // Where they cannot be listed nothing is known against them.
-        squatters = record::squatters().unwrap_or_default();
+        squatters = attempt.locker().squatters();
         squatters.retain(|record| {
-            pool.ports.contains(record.port) && request.protocols.contains(record.transport)
+            (pool.ports.contains(record.port) || pool.rest.contains(record.port))
+                && request.protocols.contains(record.transport)
         });
     }
     // Not more than were in the way: of two transports of a port, one is met first.
@@ -127,6 +128,7 @@ fn acquire(request: &Request, binds: bool) -> Result<(Lease, Vec<Bound>), LeaseE
         transports: request.protocols.words(),
         range,
         count: request.count,
+        longest: pool.longest(),
         leased: passed.locked - squatted,
         squatted,
         squatter: squatters.into_iter().next().map(Box::new),
@@ -136,14 +138,14 @@ fn acquire(request: &Request, binds: bool) -> Result<(Lease, Vec<Bound>), LeaseE
 }
 
 /// What was in the way, as an error that says who.
-fn explain(obstacle: Obstacle) -> LeaseError {
+fn explain(obstacle: Obstacle, locker: &Locker) -> LeaseError {
     let (transport, port, reason) = match obstacle {
         Obstacle::Port { transport, port, reason } => (transport, port, reason),
         Obstacle::Failure(error) => return error,
     };
     match reason {
         Reason::Claim(source) => LeaseError::Refused { transport, port, source },
-        Reason::Locked => match record::holder_of(transport, port).map(Box::new) {
+        Reason::Locked => match locker.holder_of(transport, port).map(Box::new) {
             Some(holder) if holder.lease.is_none() => {
                 LeaseError::Squatted { transport, port, holder }
             }

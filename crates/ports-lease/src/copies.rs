@@ -5,24 +5,29 @@
 //! still bound then, and whoever was told that its port is free could not have it.
 
 use std::io;
-use std::os::fd::OwnedFd;
+#[cfg(unix)]
+use std::io::{PipeReader, PipeWriter, pipe};
 
+#[cfg(unix)]
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pipe::{PipeFlags, pipe_with};
 
 /// How long a program may take to start. What has not closed its copies by then may never do so.
+#[cfg(unix)]
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Made before sockets that are soon closed; whoever has copies of those has one of its pipe. (Of what
 /// a process closes in one go, Linux lets the highest number go first: these are below.)
+#[cfg(unix)]
 pub(crate) struct Copies {
-    end_of_all: OwnedFd,
-    copied: OwnedFd,
+    end_of_all: PipeReader,
+    copied: PipeWriter,
 }
 
+#[cfg(unix)]
 impl Copies {
     pub(crate) fn watch() -> io::Result<Self> {
-        let (end_of_all, copied) = pipe_with(PipeFlags::CLOEXEC)?;
+        // Close-on-exec.
+        let (end_of_all, copied) = pipe()?;
         Ok(Self { end_of_all, copied })
     }
 
@@ -39,7 +44,23 @@ impl Copies {
     }
 }
 
-#[cfg(test)]
+/// Where a program that is started gets no socket that was not meant for it.
+#[cfg(not(unix))]
+pub(crate) struct Copies;
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where there may be copies")]
+impl Copies {
+    pub(crate) fn watch() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) fn are_gone(self) -> io::Result<bool> {
+        Ok(true)
+    }
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ports_core::{ClaimError, Port, PortRange, Transport};
 
@@ -70,7 +71,7 @@ pub enum LeaseError {
         source: io::Error,
     },
     /// No port, or no run of neighbouring ports, of the range can be had.
-    #[error("{}", NoneLeft { transports, range: *range, count: *count, passed: [*leased, *squatted, *in_use, *privileged], squatter: squatter.as_deref() })]
+    #[error("{}", NoneLeft { transports, range: *range, count: *count, longest: *longest, passed: [*leased, *squatted, *in_use, *privileged], squatter: squatter.as_deref() })]
     Exhausted {
         /// The transports asked for, for people.
         transports: &'static str,
@@ -78,6 +79,9 @@ pub enum LeaseError {
         range: PortRange,
         /// The length of the run.
         count: u16,
+        /// The longest run there of ports that may be leased at all, whoever has them; shorter than the
+        /// one asked for where nothing was in the way.
+        longest: u32,
         /// How many ports were in the way because they are leased.
         leased: u32,
         /// How many because a program that is no lease holds the name of their lock.
@@ -122,6 +126,19 @@ pub enum LeaseError {
         #[source]
         source: io::Error,
     },
+    /// The lock file could not be tried, which is not to say that somebody holds it.
+    #[error("cannot lock a port by `{}`", path.display())]
+    LockFile {
+        /// The file, or the directory that it would be in.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The user has no home directory for lock files: see
+    /// [`Request::lock_directory`](crate::Request::lock_directory).
+    #[error("there is no home directory for lock files")]
+    NoHome,
     /// It is not known which ports the kernel hands out by itself.
     #[error("cannot tell which ports may be leased")]
     KernelPorts {
@@ -167,6 +184,15 @@ pub enum ListError {
         #[source]
         source: io::Error,
     },
+    /// The lock files cannot be looked through.
+    #[error("cannot look through the lock files in `{}`", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
 }
 
 struct WhoHolds<'a>(Option<&'a LeaseRecord>);
@@ -186,16 +212,23 @@ struct NoneLeft<'a> {
     transports: &'static str,
     range: PortRange,
     count: u16,
+    longest: u32,
     passed: [u32; 4],
     squatter: Option<&'a LeaseRecord>,
 }
 
 impl fmt::Display for NoneLeft<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { transports, range, count, passed, squatter } = self;
+        let Self { transports, range, count, longest, passed, squatter } = self;
         match count {
             1 => write!(f, "no {transports} port of {range} can be leased")?,
             _ => write!(f, "no {count} neighbouring {transports} ports of {range} can be leased")?,
+        }
+        if *longest < u32::from(*count) {
+            return match longest {
+                0 => f.write_str(": no port there may be"),
+                _ => write!(f, ": the longest run there that may be has {longest}"),
+            };
         }
         let mut separator = ": ";
         for (number, what) in passed.iter().zip(["leased", SQUATTED, "in use", "privileged"]) {
@@ -218,10 +251,11 @@ mod tests {
 
     #[test]
     fn none_left_says_what_was_in_the_way() {
-        let error = |count, in_use| LeaseError::Exhausted {
+        let error = |count, longest, in_use| LeaseError::Exhausted {
             transports: "tcp",
             range: "20000-20003".parse().unwrap(),
             count,
+            longest,
             leased: 3,
             squatted: 0,
             squatter: None,
@@ -229,12 +263,16 @@ mod tests {
             privileged: 0,
         };
         assert_eq!(
-            error(1, 1).to_string(),
+            error(1, 4, 1).to_string(),
             "no tcp port of 20000-20003 can be leased: 3 leased, 1 in use"
         );
         assert_eq!(
-            error(2, 0).to_string(),
+            error(2, 4, 0).to_string(),
             "no 2 neighbouring tcp ports of 20000-20003 can be leased: 3 leased"
+        );
+        assert_eq!(
+            error(5, 4, 0).to_string(),
+            "no 5 neighbouring tcp ports of 20000-20003 can be leased: the longest run there that may be has 4"
         );
     }
 }

@@ -1,49 +1,24 @@
 //! Leases for programs that are started, or that this process becomes.
 
+#[cfg(target_os = "linux")]
+mod handover;
+
 use std::env;
 use std::ffi::OsStr;
-use std::io;
-use std::mem;
-use std::os::fd::OwnedFd;
 use std::process::Command;
 
-use ports_core::Transport;
-
-use crate::bound::BoundLease;
+#[cfg(target_os = "linux")]
+pub use self::handover::ExecError;
 use crate::lease::Lease;
 
 impl Lease {
-    /// Tells the program that `command` starts its ports, and lets it hold the lease: in its
-    /// environment `PORT` is the first port, `PORT1`, `PORT2` and so on are all of them. Others of that
-    /// pattern that this process was started with are not handed on.
+    /// Tells the program that `command` starts its ports: in its environment `PORT` is the first port,
+    /// `PORT1`, `PORT2` and so on are all of them. Others of that pattern that this process was started
+    /// with are not handed on.
     ///
-    /// The lease then ends with the last process that keeps its descriptors open: this value, the
-    /// command, the program, and what that starts in turn, unless it closes descriptors that it does
-    /// not know. Other programs that this process starts do not get them.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says of another descriptor.
-    pub fn pass_to(&self, command: &mut Command) -> io::Result<()> {
-        sockets_sys::keep_open(command, self.descriptors()?);
-        self.tell(command);
-        Ok(())
-    }
-
-    /// Becomes the program of `command` (execve(2)), which holds the lease and has its ports in its
-    /// environment as after [`pass_to`](Self::pass_to). The process keeps its number.
-    ///
-    /// # Errors
-    ///
-    /// Returns only where that failed, and the lease ends with `command` then: `NotFound` where there
-    /// is no such program.
-    #[must_use = "there is a value only where it failed"]
-    pub fn exec(self, command: &mut Command) -> io::Error {
-        self.tell(command);
-        sockets_sys::exec_with(command, self.into_descriptors(), Vec::new())
-    }
-
-    fn tell(&self, command: &mut Command) {
+    /// The lease ends with this value all the same: keep it until the program has ended, or on Linux let
+    /// the program hold it (`pass_to`).
+    pub fn tell(&self, command: &mut Command) {
         // Of an outer lease of more ports: not of this one.
         for (left_over, _) in env::vars_os().filter(|(name, _)| is_numbered(name)) {
             if command.get_envs().all(|(name, _)| name != left_over) {
@@ -55,68 +30,10 @@ impl Lease {
             command.env(format!("PORT{index}"), port.to_string());
         }
     }
-
-    fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
-        self.locks.0.iter().chain([&self.label]).map(OwnedFd::try_clone).collect()
-    }
-
-    /// No duplicates: where descriptors are short, there would be none left for them.
-    fn into_descriptors(self) -> Vec<OwnedFd> {
-        let Self { mut locks, label, .. } = self;
-        let mut descriptors = mem::take(&mut locks.0);
-        descriptors.push(label);
-        descriptors
-    }
 }
 
 /// `PORT1` and so on.
 fn is_numbered(name: &OsStr) -> bool {
     let digits = name.to_str().and_then(|name| name.strip_prefix("PORT"));
     digits.is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-impl BoundLease {
-    /// Becomes the program of `command` (execve(2)), which finds the sockets as `sd_listen_fds(3)`
-    /// does: as descriptors from 3 on, `LISTEN_FDS` of them, all listeners first. `LISTEN_PID` is
-    /// this process, which keeps its number; `LISTEN_FDNAMES` are the lease's name, or `lease`, and
-    /// where there are several sockets, the transport and a number from 1: `web-tcp-1:web-tcp-2`.
-    /// `PORT` and so on are as of [`Lease::exec`].
-    ///
-    /// # Errors
-    ///
-    /// Returns only where that failed, and the lease ends with `command` then: `NotFound` where there
-    /// is no such program.
-    #[must_use = "there is a value only where it failed"]
-    pub fn exec(self, command: &mut Command) -> io::Error {
-        let names = self.names();
-        let (listeners, udp_sockets, lease) = self.into_parts();
-        let passed: Vec<OwnedFd> = listeners
-            .into_iter()
-            .map(OwnedFd::from)
-            .chain(udp_sockets.into_iter().map(OwnedFd::from))
-            .collect();
-        lease.tell(command);
-        command
-            .env("LISTEN_FDS", passed.len().to_string())
-            .env("LISTEN_PID", std::process::id().to_string())
-            .env("LISTEN_FDNAMES", names.join(":"))
-            // Tells two processes of one number apart, and would be of another handover.
-            .env_remove("LISTEN_PIDFDID");
-        sockets_sys::exec_with(command, lease.into_descriptors(), passed)
-    }
-
-    fn names(&self) -> Vec<String> {
-        // A colon would separate names, a control character is not allowed (sd_listen_fds(3)).
-        let plain = |c: char| if c == ':' || c.is_control() { '_' } else { c };
-        let name: String = self.lease.name().unwrap_or("lease").chars().map(plain).collect();
-        let (tcp, udp) = (self.listeners.len(), self.udp_sockets.len());
-        if tcp + udp == 1 {
-            return vec![name];
-        }
-        let numbered = |transport: Transport, count: usize| {
-            let name = name.clone();
-            (1..=count).map(move |index| format!("{name}-{transport}-{index}"))
-        };
-        numbered(Transport::Tcp, tcp).chain(numbered(Transport::Udp, udp)).collect()
-    }
 }

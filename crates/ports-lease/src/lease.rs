@@ -1,19 +1,20 @@
 //! A lease, and what was passed over to get it.
 
 use std::fmt;
-use std::os::fd::OwnedFd;
 
 use ports_core::{Port, PortClaim, Transport};
 
 use crate::lock::Locks;
 use crate::protocols::Protocols;
 
-/// A port, or a run of neighbouring ones, that no other lease in this network namespace holds.
+/// A port, or a run of neighbouring ones, that no other lease in this network namespace holds (of this
+/// user, elsewhere than on Linux).
 ///
 /// It ends when the value is dropped, or the process ends in whatever way; where it was passed on
-/// ([`pass_to`](Self::pass_to)), with the last process that keeps it open. It takes a descriptor for
-/// each port and transport, and one more. While another thread starts a program, the copies of them
-/// in the new process count too, for the moment until that runs.
+/// (`pass_to`, on Linux), with the last process that keeps it open. It takes a descriptor for each port
+/// and transport, and one more; of a [lock directory](crate::Request::lock_directory) two for each.
+/// While another thread starts a program, the copies of them in the new process count too, for the
+/// moment until that runs.
 ///
 /// The ports are not bound: that is for the program that they are meant for.
 #[must_use = "the ports are let go when the lease is dropped"]
@@ -24,9 +25,7 @@ pub struct Lease {
     pub(crate) name: Option<String>,
     pub(crate) is_ephemeral: bool,
     pub(crate) passed: PassedPorts,
-    // In this order: a lock without its label would be taken for a stranger's.
     pub(crate) locks: Locks,
-    pub(crate) label: OwnedFd,
     pub(crate) claims: Vec<PortClaim>,
 }
 
@@ -96,7 +95,7 @@ impl fmt::Display for Lease {
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let claims = self.claims.len();
-        write!(f, "Lease({self}, {} locks, {claims} claims, {:?})", self.locks.0.len(), self.label)
+        write!(f, "Lease({self}, {} locks, {claims} claims)", self.locks.len())
     }
 }
 

@@ -1,58 +1,130 @@
-//! The lock of a port: a bound abstract UNIX socket.
+//! The locks of ports: abstract UNIX sockets on Linux, files in a directory elsewhere.
 
+pub(crate) mod file;
+pub(crate) mod lease_name;
+#[cfg(target_os = "linux")]
+pub(crate) mod socket;
+#[cfg(target_os = "linux")]
+pub(crate) mod socket_name;
+
+#[cfg(target_os = "linux")]
 use std::io;
+#[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 
-use rustix::fs::fstat;
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use ports_core::{Port, Transport};
 
-/// A socket for a lock or a label: close-on-exec, and not listening. So nothing can be sent to it or
-/// queued at it, whoever tries.
-pub(crate) fn socket() -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC;
-    Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
+use crate::error::LeaseError;
+use crate::protocols::Protocols;
+use crate::record::{self, LeaseRecord};
+use crate::request::Request;
+
+/// What a lease says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) protocols: Protocols,
+    pub(crate) count: u16,
+    pub(crate) pid: u32,
+    pub(crate) since_ms: u64,
+    /// As it can be shown; empty where it has none.
+    pub(crate) name: String,
 }
 
-/// The locks of a lease. They are let go from the last to the first, the one that the label speaks of:
-/// the others belong to a lease as long as that is there. (So does Linux where a process ends: the
-/// highest descriptor goes first.)
-#[derive(Debug, Default)]
-pub(crate) struct Locks(pub(crate) Vec<OwnedFd>);
+/// What takes the locks of one request.
+pub(crate) enum Locker {
+    #[cfg(target_os = "linux")]
+    Sockets(socket::Locker),
+    Files(file::Locker),
+}
 
-impl Drop for Locks {
-    fn drop(&mut self) {
-        while self.0.pop().is_some() {}
+/// Why a run of ports was not locked; nothing of it is then.
+pub(crate) enum NotLocked {
+    /// Somebody has the lock of this one.
+    Held { transport: Transport, port: Port },
+    /// It cannot be told; no other run would do better.
+    Failed(LeaseError),
+}
+
+/// The locks of one lease, until it is dropped.
+#[derive(Debug)]
+pub(crate) enum Locks {
+    #[cfg(target_os = "linux")]
+    Sockets(socket::Locks),
+    Files(file::Locks),
+}
+
+impl Locker {
+    /// The locks that a request is for: this system's own, unless it says otherwise.
+    pub(crate) fn of(request: &Request, terms: &Terms) -> Result<Self, LeaseError> {
+        #[cfg(target_os = "linux")]
+        if request.lock_directory.is_none() {
+            return Ok(Self::Sockets(socket::Locker::new(terms.clone())));
+        }
+        let directory = request.lock_directory.as_deref();
+        file::Locker::new(directory, terms).map(Self::Files)
+    }
+
+    /// Takes the lock of each of these ports, or none.
+    pub(crate) fn lock(
+        &mut self,
+        ports: impl Iterator<Item = (Transport, Port)>,
+    ) -> Result<Locks, NotLocked> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Sockets(locker) => locker.lock(ports).map(Locks::Sockets),
+            Self::Files(locker) => locker.lock(ports).map(Locks::Files),
+        }
+    }
+
+    /// Who has the lock of a port; none where nobody does, or it cannot be known.
+    pub(crate) fn holder_of(&self, transport: Transport, port: Port) -> Option<LeaseRecord> {
+        let meant = |record: &LeaseRecord| (record.transport, record.port) == (transport, port);
+        let found = match self {
+            #[cfg(target_os = "linux")]
+            Self::Sockets(_) => return record::from_sockets::holder_of(transport, port),
+            Self::Files(locker) => record::from_files::all(locker.directory()),
+        };
+        let found = found.inspect_err(|error| tracing::debug!(%error)).ok()?;
+        // Without a label it is a lease that is being made.
+        found.into_iter().find(meant).filter(|record| record.lease.is_some())
+    }
+
+    /// Every lock that is held by a program that is no lease. Where they cannot be listed nothing is known
+    /// against them, and nobody but a lease has a reason to lock files.
+    pub(crate) fn squatters(&self) -> Vec<LeaseRecord> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Sockets(_) => record::squatters().unwrap_or_default(),
+            Self::Files(_) => Vec::new(),
+        }
     }
 }
 
-/// The number that the kernel lists the socket under.
-pub(crate) fn inode(socket: &OwnedFd) -> io::Result<u64> {
-    Ok(fstat(socket)?.st_ino)
-}
-
-/// Takes an abstract name, unless somebody has it: then `false`, and the socket is as it was.
-pub(crate) fn take(socket: &OwnedFd, name: &str) -> io::Result<bool> {
-    let address = SocketAddrUnix::new_abstract_name(name.as_bytes())?;
-    match rustix::net::bind(socket, &address) {
-        Ok(()) => Ok(true),
-        Err(Errno::ADDRINUSE) => Ok(false),
-        Err(error) => Err(error.into()),
+impl Locks {
+    /// How many ports they lock, each transport by itself.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Sockets(locks) => locks.len(),
+            Self::Files(locks) => locks.len(),
+        }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Duplicates of all descriptors: the locks are held until they are closed, too.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        match self {
+            Self::Sockets(locks) => locks.descriptors(),
+            Self::Files(locks) => locks.descriptors(),
+        }
+    }
 
-    #[test]
-    fn a_name_has_one_holder_until_it_is_closed() {
-        let name = format!("ports-lease-test/{}", std::process::id());
-        let (first, second) = (socket().unwrap(), socket().unwrap());
-        assert!(take(&first, &name).unwrap());
-        assert!(!take(&second, &name).unwrap());
-        drop(first);
-        // The same socket can try again.
-        assert!(take(&second, &name).unwrap());
+    /// No duplicates: where descriptors are short, there would be none left for them.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn into_descriptors(self) -> Vec<OwnedFd> {
+        match self {
+            Self::Sockets(locks) => locks.into_descriptors(),
+            Self::Files(locks) => locks.into_descriptors(),
+        }
     }
 }

@@ -71,12 +71,18 @@ fn has_ipv6() -> bool {
     match loopback.bind(Transport::Udp, Port::ANY) {
         Ok(_) => true,
         // No room for a socket says nothing of IPv6; what follows will fail by itself.
-        Err(error) => !matches!(
-            error.raw_os_error().map(rustix::io::Errno::from_raw_os_error),
-            Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL)
-        ),
+        Err(error) => {
+            let is_unknown = error.raw_os_error() == Some(NO_SUCH_FAMILY);
+            !is_unknown && error.kind() != io::ErrorKind::AddrNotAvailable
+        }
     }
 }
+
+#[cfg(unix)]
+const NO_SUCH_FAMILY: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+/// `WSAEAFNOSUPPORT` of Windows.
+#[cfg(not(unix))]
+const NO_SUCH_FAMILY: i32 = 10047;
 
 #[cfg(test)]
 mod tests {

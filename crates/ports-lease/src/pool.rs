@@ -11,6 +11,8 @@ use crate::request::Request;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pool {
     pub(crate) ports: PortSet,
+    /// For when none of those is left.
+    pub(crate) rest: PortSet,
     /// The kernel may give them to outgoing connections.
     pub(crate) is_ephemeral: bool,
 }
@@ -19,7 +21,8 @@ impl Pool {
     /// The ports that may be looked at for `count` neighbours: of the range given, else of the
     /// default one.
     ///
-    /// Those of the ephemeral range only where no such run is left outside of it.
+    /// Those of the ephemeral range only where no such run is left outside of it; one by one, at first
+    /// those that outgoing connections get last.
     pub(crate) fn new(range: Option<PortRange>, count: u16, kernel: &KernelPorts) -> Self {
         let mut wanted = PortSet::from(range.unwrap_or_else(default_range));
         wanted.remove(Port::ANY);
@@ -30,11 +33,24 @@ impl Pool {
             wanted -= usual();
         }
         let safe = &wanted - &ephemeral;
-        if has_run(&safe, count) || !has_run(&wanted, count) {
-            Self { ports: safe, is_ephemeral: false }
+        if has_run(&safe, count) {
+            Self { ports: safe, rest: PortSet::new(), is_ephemeral: false }
+        } else if !has_run(&wanted, count) {
+            Self { ports: wanted, rest: PortSet::new(), is_ephemeral: false }
         } else {
-            Self { ports: wanted, is_ephemeral: true }
+            let first = &wanted & &connected_first(kernel.ephemeral);
+            let last = &wanted - &first;
+            let (ports, rest) =
+                if has_run(&last, count) { (last, first) } else { (wanted, PortSet::new()) };
+            Self { ports, rest, is_ephemeral: true }
         }
+    }
+}
+
+impl Pool {
+    /// The length of the longest run of neighbours.
+    pub(crate) fn longest(&self) -> u32 {
+        self.ports.ranges().map(PortRange::len).max().unwrap_or(0)
     }
 }
 
@@ -42,6 +58,17 @@ impl Pool {
 pub(crate) fn default_range() -> PortRange {
     // Never backwards: no port lies after the last.
     PortRange::new(Request::DEFAULT_FIRST_PORT, Port::MAX).unwrap_or(PortRange::ALL)
+}
+
+/// The ports of the ephemeral range that connections get before others: every second one, from its
+/// first on. Only where no such port is left for a destination do they get one of the others, of which
+/// sockets that are bound to port 0 are given one first (Linux since 4.2, `__inet_hash_connect` and
+/// `inet_csk_find_open_port`).
+fn connected_first(ephemeral: PortRange) -> PortSet {
+    static EVEN: OnceLock<PortSet> = OnceLock::new();
+    let even = EVEN.get_or_init(|| (0..=u16::MAX).step_by(2).map(Port::new).collect());
+    let range = PortSet::from(ephemeral);
+    if ephemeral.first().number().is_multiple_of(2) { &range & even } else { &range - even }
 }
 
 fn has_run(ports: &PortSet, count: u16) -> bool {
@@ -115,15 +142,23 @@ mod tests {
     #[test]
     fn where_all_is_ephemeral_it_is_taken_and_said() {
         let everything = pool(None, 1, &kernel("1024-65535", ""));
-        assert!(everything.is_ephemeral && everything.ports.len() > 50_000);
+        assert!(everything.is_ephemeral && everything.ports.len() > 25_000);
         let range = pool(Some("40000-40010"), 1, &kernel("32768-60999", ""));
         assert!(range.is_ephemeral);
-        assert_eq!(range.ports.len(), 11);
+        assert_eq!((range.ports.len(), range.rest.len()), (5, 6));
+        // Connections get those of the parity of the first one before others.
+        assert!(range.rest.iter().all(|port| port.number() % 2 == 0));
+        let odd = pool(Some("40000-40010"), 1, &kernel("1025-65535", ""));
+        assert!(odd.ports.len() == 6 && odd.rest.iter().all(|port| port.number() % 2 == 1));
+        let other = pool(Some("40000"), 1, &kernel("32768-60999", ""));
+        assert_eq!((other.ports.len(), other.rest.len()), (1, 0));
         // A run that only fits when it reaches into the ephemeral range.
         let across = pool(Some("32760-32775"), 10, &kernel("32768-60999", ""));
         assert!(across.is_ephemeral);
+        assert_eq!((across.ports.len(), across.rest.len()), (16, 0));
         // And one that fits nowhere.
         let none = pool(Some("32760-32775"), 30, &kernel("32768-60999", ""));
         assert!(!none.is_ephemeral);
+        assert_eq!(none.longest(), 16);
     }
 }

@@ -101,7 +101,7 @@ const fn state_name(transport: Transport, state: u8) -> &'static str {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::net::{TcpListener, UdpSocket};
 

@@ -2,7 +2,6 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::iter;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +14,7 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// A number for a name in a project; the same whenever it is asked for.
 pub(crate) fn of_name(project: Option<&Path>, name: &str) -> u64 {
-    let project = project.map_or(&b""[..], |project| project.as_os_str().as_bytes());
+    let project = project.map_or(&b""[..], |project| project.as_os_str().as_encoded_bytes());
     // Neither a path nor a name that is shown has a NUL byte, so no two pairs are joined alike.
     let bytes = project.iter().chain(&[0]).chain(name.as_bytes());
     let hash =

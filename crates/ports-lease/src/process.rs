@@ -67,22 +67,22 @@ fn inode_of(target: &Path) -> Option<u64> {
     target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::net::UdpSocket;
 
     use super::*;
-    use crate::lock;
+    use crate::lock::socket::inode as inode_of_socket;
 
     #[test]
     fn this_process_has_its_sockets() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let inode = lock::inode(&socket.into()).unwrap();
+        let inode = inode_of_socket(&socket.into()).unwrap();
         // Closed by now: nobody has it.
         assert_eq!(holders_of(&HashSet::from([inode])), HashMap::new());
 
         let open = UdpSocket::bind("127.0.0.1:0").unwrap().into();
-        let inode = lock::inode(&open).unwrap();
+        let inode = inode_of_socket(&open).unwrap();
         let holders = holders_of(&HashSet::from([inode]));
         assert!(holders[&inode].iter().any(|process| process.pid == std::process::id()));
     }

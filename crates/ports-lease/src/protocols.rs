@@ -20,6 +20,7 @@ impl Protocols {
     }
 
     /// As it stands in the name of a lease's label.
+    #[cfg(target_os = "linux")]
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Tcp => "t",
@@ -28,6 +29,7 @@ impl Protocols {
         }
     }
 
+    #[cfg(target_os = "linux")]
     pub(crate) fn from_code(code: &str) -> Option<Self> {
         [Self::Tcp, Self::Udp, Self::Both].into_iter().find(|protocols| protocols.code() == code)
     }

@@ -1,15 +1,19 @@
 //! Who holds what.
 
-use std::collections::{HashMap, HashSet};
+pub(crate) mod from_files;
+#[cfg(target_os = "linux")]
+pub(crate) mod from_sockets;
+#[cfg(target_os = "linux")]
+mod named_socket;
+
 use std::fmt;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ports_core::{Port, Transport};
 
 use crate::error::ListError;
-use crate::lock_name::{self, Label, Meaning};
-use crate::named_socket::{self, NamedSocket};
-use crate::process::{HolderProcess, holders_of};
+use crate::process::HolderProcess;
 
 /// A port whose lock is held in this network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +23,10 @@ pub struct LeaseRecord {
     pub transport: Transport,
     /// The port.
     pub port: Port,
-    /// The user who took the lock, as the kernel tells it; Linux before 5.3 does not.
+    /// The user who took the lock, as the kernel tells it; Linux before 5.3 and lock files do not.
     pub uid: Option<u32>,
     /// The processes that hold the lock now, by number, as far as this process may look: those of
-    /// other users only with `CAP_SYS_PTRACE`.
+    /// other users only with `CAP_SYS_PTRACE`, and none elsewhere than on Linux.
     pub processes: Vec<HolderProcess>,
     /// What the lease says of itself. None: the name of the lock is held by a program that is no
     /// lease, and the port cannot be leased as long.
@@ -67,135 +71,87 @@ impl fmt::Display for LeaseRecord {
     }
 }
 
-/// Every port of this network namespace whose lock is held, by port, then by transport.
+/// Every port of this network namespace (of this user, elsewhere than on Linux) whose lock is held, by
+/// port, then by transport. Those of a [lock directory](crate::Request::lock_directory) are not among
+/// them: see [`leases_in`].
 ///
 /// # Errors
 ///
 /// [`ListError`] where the kernel does not tell which names are held.
 pub fn leases() -> Result<Vec<LeaseRecord>, ListError> {
-    look(|_| true)
+    #[cfg(target_os = "linux")]
+    return from_sockets::all();
+    #[cfg(not(target_os = "linux"))]
+    match crate::lock::file::of_user() {
+        Some(directory) => from_files::all(&directory),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Every port whose lock file in this directory is held, by port, then by transport; none where there
+/// is no such directory.
+///
+/// # Errors
+///
+/// [`ListError`] where the directory or a file of it cannot be read.
+pub fn leases_in(directory: impl AsRef<Path>) -> Result<Vec<LeaseRecord>, ListError> {
+    from_files::all(directory.as_ref())
 }
 
 /// Every port of this network namespace whose lock is held by a program that is no lease, by port, then
-/// by transport. Processes are looked through only where there is one.
+/// by transport. Processes are looked through only where there is one. Elsewhere than on Linux there is
+/// none.
 ///
 /// # Errors
 ///
 /// [`ListError`] where the kernel does not tell which names are held.
 pub fn squatters() -> Result<Vec<LeaseRecord>, ListError> {
-    look(|lock| lock.label.is_none())
+    #[cfg(target_os = "linux")]
+    return from_sockets::squatters();
+    #[cfg(not(target_os = "linux"))]
+    Ok(Vec::new())
 }
 
-/// Who holds the lock of a port; none where nobody does, or it cannot be known.
-pub(crate) fn holder_of(transport: Transport, port: Port) -> Option<LeaseRecord> {
-    let found = look(|lock| (lock.transport, lock.port) == (transport, port));
-    found.inspect_err(|error| tracing::debug!(%error)).ok()?.pop()
+/// A label's time: milliseconds since 1970.
+fn time(since_ms: u64) -> SystemTime {
+    // Any number of milliseconds is a time on Linux; a liar's might not be elsewhere.
+    SystemTime::UNIX_EPOCH
+        .checked_add(Duration::from_millis(since_ms))
+        .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// The locks that are meant, by port, then by transport.
-fn look(is_meant: impl Fn(&Lock) -> bool) -> Result<Vec<LeaseRecord>, ListError> {
-    let mut found = confirmed(|| named_socket::all().map(locks))?;
-    found.retain(is_meant);
-    found.sort_unstable_by_key(|lock| (lock.port, lock.transport));
-    Ok(with_processes(found))
-}
-
-/// How often a lock is looked at before it is said to be no lease.
-const LOOKS: usize = 3;
-
-/// The locks of a first look. The kernel lists one socket after the other: a lease may be made after
-/// its label was gone by, and end before it is come to. So what seems to be none is looked at again;
-/// then it has its label, or is gone.
-fn confirmed<E>(mut list: impl FnMut() -> Result<Vec<Lock>, E>) -> Result<Vec<Lock>, E> {
-    let mut found = list()?;
-    for _ in 1..LOOKS {
-        if found.iter().all(|lock| lock.label.is_some()) {
-            break;
-        }
-        let mut again: HashMap<u64, Lock> =
-            list()?.into_iter().map(|lock| (lock.inode, lock)).collect();
-        found = found
-            .into_iter()
-            .filter_map(|lock| match lock.label {
-                Some(_) => Some(lock),
-                None => again.remove(&lock.inode),
-            })
-            .collect();
-    }
-    Ok(found)
-}
-
-/// A lock that is held, and the label it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Lock {
-    transport: Transport,
-    port: Port,
-    inode: u64,
-    uid: Option<u32>,
-    label: Option<Label>,
-}
-
-/// Tells locks from labels, and which belong together.
-fn locks(sockets: Vec<NamedSocket>) -> Vec<Lock> {
-    let mut locks = Vec::new();
-    let mut labels = HashMap::new();
-    for socket in sockets {
-        match lock_name::read(&socket.name) {
-            Some(Meaning::Lock(transport, port)) => {
-                let NamedSocket { inode, uid, .. } = socket;
-                locks.push(Lock { transport, port, inode, uid, label: None });
-            }
-            Some(Meaning::Label(label)) => {
-                // Of another user, it is no label of that lock, whatever it says.
-                labels.insert((label.inode, socket.uid), label);
-            }
-            None => {}
-        }
-    }
-    // A label names the lock of its first port; the others of its run follow from that.
-    let mut runs = Vec::new();
-    for lock in &mut locks {
-        if let Some(label) = labels.remove(&(lock.inode, lock.uid)) {
-            runs.push((lock.port, lock.uid, label.clone()));
-            lock.label = Some(label);
-        }
-    }
-    for lock in locks.iter_mut().filter(|lock| lock.label.is_none()) {
-        let covers = |(first, uid, label): &&(Port, Option<u32>, Label)| {
-            let index = lock.port.number().checked_sub(first.number());
-            *uid == lock.uid
-                && label.protocols.contains(lock.transport)
-                && index.is_some_and(|index| index < label.count)
-        };
-        lock.label = runs.iter().find(covers).map(|(_, _, label)| label.clone());
-    }
-    locks
-}
-
-fn with_processes(locks: Vec<Lock>) -> Vec<LeaseRecord> {
-    let inodes: HashSet<u64> = locks.iter().map(|lock| lock.inode).collect();
-    let mut holders = holders_of(&inodes);
-    let record = |lock: Lock| LeaseRecord {
-        transport: lock.transport,
-        port: lock.port,
-        uid: lock.uid,
-        processes: holders.remove(&lock.inode).unwrap_or_default(),
-        lease: lock.label.map(LeaseLabel::from),
-    };
-    locks.into_iter().map(record).collect()
-}
-
-impl From<Label> for LeaseLabel {
-    fn from(label: Label) -> Self {
-        let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(label.since_ms));
-        Self {
-            name: (!label.name.is_empty()).then_some(label.name),
-            taken_by: label.pid,
-            // Any number of milliseconds is a time on Linux; a liar's might not be elsewhere.
-            since: since.unwrap_or(SystemTime::UNIX_EPOCH),
-        }
-    }
+fn name(name: String) -> Option<String> {
+    (!name.is_empty()).then_some(name)
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_say_who() {
+        let record = |processes: &[(u32, &str)], name: Option<&str>, is_lease: bool| {
+            let process = |&(pid, name): &(u32, &str)| HolderProcess { pid, name: name.to_owned() };
+            let label = LeaseLabel {
+                name: name.map(str::to_owned),
+                taken_by: 5,
+                since: SystemTime::UNIX_EPOCH,
+            };
+            let record = LeaseRecord {
+                transport: Transport::Tcp,
+                port: Port::new(8080),
+                uid: Some(1000),
+                processes: processes.iter().map(process).collect(),
+                lease: is_lease.then_some(label),
+            };
+            record.to_string()
+        };
+        assert_eq!(record(&[(5, "node")], Some("web"), true), "`web`, held by node (process 5)");
+        assert_eq!(record(&[(5, "sh"), (6, "node")], None, true), "sh (process 5) and 1 more");
+        assert_eq!(
+            record(&[], Some("web"), true),
+            "`web`, held by a process (taken by process 5) of user 1000, which cannot be looked into"
+        );
+        assert_eq!(record(&[], None, false), "a process of user 1000, which cannot be looked into");
+    }
+}

@@ -41,6 +41,7 @@ pub struct Request {
     pub(crate) count: u16,
     pub(crate) name: Option<String>,
     pub(crate) project: Option<PathBuf>,
+    pub(crate) lock_directory: Option<PathBuf>,
 }
 
 impl Request {
@@ -78,6 +79,7 @@ impl Request {
             count: Self::DEFAULT_COUNT,
             name: None,
             project: None,
+            lock_directory: None,
         }
     }
 
@@ -164,6 +166,19 @@ impl Request {
     #[must_use]
     pub fn project(mut self, project: impl AsRef<Path>) -> Self {
         self.project = Some(project.as_ref().to_owned());
+        self
+    }
+
+    /// Locks by files in this directory, which is made where it is not there, instead of by this system's
+    /// own way. It has to be on a disk of this machine, and nobody may remove anything from it while a
+    /// lease is held.
+    ///
+    /// Such leases keep away only those with the same directory, and [`leases_in`](crate::leases_in) lists
+    /// them. It is for systems other than Linux where the home directory cannot be written to, and to see
+    /// on Linux how leases are there.
+    #[must_use]
+    pub fn lock_directory(mut self, directory: impl AsRef<Path>) -> Self {
+        self.lock_directory = Some(directory.as_ref().to_owned());
         self
     }
 }

@@ -199,3 +199,12 @@ fn a_capability_over_another_namespace_binds_no_privileged_port() {
     assert!(said.status.success(), "{text} {}", String::from_utf8_lossy(&said.stderr));
     assert!(text.contains("leased above the floor: true"), "{text}");
 }
+
+#[test]
+#[ignore = "needs root and ip: unshare(2) of the network"]
+fn where_all_ports_are_ephemeral_no_connection_takes_a_leased_one() {
+    let said = Copy::output("beside-connections", "1024-65535");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text} {}", String::from_utf8_lossy(&said.stderr));
+    assert!(text.contains("ephemeral: 300, bound: 300"), "{text}");
+}

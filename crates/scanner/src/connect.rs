@@ -1,6 +1,7 @@
 //! The connect prober: TCP's own handshake, which needs no privilege.
 
 mod driver;
+mod driver_config;
 pub(crate) mod error_queue;
 pub(crate) mod neighbours;
 pub(crate) mod outcome;
@@ -8,9 +9,9 @@ pub(crate) mod own;
 mod socket;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use driver::{ConnectDriver, DriverConfig};
+use driver::ConnectDriver;
+pub(crate) use driver_config::DriverConfig;
 use own::OwnSockets;
 
 use crate::engine::Engine;
@@ -27,11 +28,8 @@ pub(crate) struct ConnectProber {
 impl ConnectProber {
     /// From `source` and by `interface`, or where `None` as the system chooses.
     pub(crate) fn new(links: Links, source: Option<IpAddr>, interface: Option<&str>) -> Self {
-        let own = Arc::new(OwnSockets::new(links.own_addresses().chain(source)));
-        let neighbours = neighbours::Shared::new(source, interface);
-        let interface = interface.map(Arc::from);
-        let links = Arc::new(links);
-        Self { config: DriverConfig { own, links, neighbours, source, interface } }
+        let own = OwnSockets::new(links.own_addresses().chain(source));
+        Self { config: DriverConfig::new(own, links, source, interface) }
     }
 }
 

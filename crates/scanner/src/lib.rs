@@ -6,7 +6,8 @@
 //! connects, which needs no privilege; one sends the first packet of each handshake past the kernel's
 //! TCP (Linux, the feature `raw`, `CAP_NET_RAW`: see [`syn_permitted`]); one asks over UDP in the
 //! protocols of the ports' services. A scan blocks the calling thread; from async code, use a blocking
-//! task. Its events are written by [`report`]; two saved scans are compared by [`Comparison`].
+//! task. Its events are written by [`report`]; two saved scans are compared by [`Comparison`]. Linux only,
+//! as it stands.
 //!
 //! It is not for finding out what runs behind a port, and not for hosts that you may not scan.
 //!
@@ -43,6 +44,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("scanner is for Linux only, as it stands");
 
 mod block;
 mod comparison;

@@ -3,11 +3,15 @@
 use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use ports_core::Port;
 
 use crate::engine::{Engine, EngineEvent};
 use crate::event::Method;
+
+/// The longest sleep: how late a cancellation may be seen.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// The port that stands for an echo request where raw packets ask for hosts, not for ports.
 pub(crate) const ECHO: Port = Port::ANY;
@@ -77,6 +81,12 @@ pub(crate) fn feed(engine: &mut Engine, source: &mut dyn WorkSource) -> bool {
         engine.add_work(indices);
     }
     true
+}
+
+/// How long a driver may sleep: until the engine has something to do.
+pub(crate) fn sleep_time(engine: &Engine, now: Instant) -> Duration {
+    let until = |at: Instant| at.saturating_duration_since(now).min(LONGEST_SLEEP);
+    engine.poll_timeout().map_or(LONGEST_SLEEP, until)
 }
 
 /// Passes on what the engine has to say.

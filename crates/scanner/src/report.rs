@@ -8,6 +8,7 @@ mod jsonl;
 mod nmap_words;
 mod nmap_xml;
 mod table;
+mod totals;
 
 use std::io;
 

@@ -12,13 +12,11 @@ mod socket_name;
 mod sockets;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use driver::UdpDriver;
-use sockets::DriverConfig;
 
-use crate::connect::neighbours;
+use crate::connect::DriverConfig;
 use crate::connect::own::OwnSockets;
 use crate::engine::Engine;
 use crate::event::Method;
@@ -40,11 +38,7 @@ pub(crate) struct UdpProber {
 impl UdpProber {
     /// From `source` and by `interface`, or where `None` as the system chooses.
     pub(crate) fn new(links: Links, source: Option<IpAddr>, interface: Option<&str>) -> Self {
-        let own = Arc::new(OwnSockets::default());
-        let neighbours = neighbours::Shared::new(source, interface);
-        let interface = interface.map(Arc::from);
-        let links = Arc::new(links);
-        Self { config: DriverConfig { own, links, neighbours, source, interface } }
+        Self { config: DriverConfig::new(OwnSockets::default(), links, source, interface) }
     }
 }
 

@@ -17,7 +17,8 @@
 //!   [`as_started`]: with the signals and streams that this one was started with.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
-//! - [`tcp_info`]: what the kernel knows of a TCP connection.
+//! - [`tcp_info`]: what the kernel knows of a TCP connection; [`unacknowledged_bytes`]: what its peer
+//!   has not got yet.
 //! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
@@ -84,10 +85,10 @@ mod address;
 mod batch_sender;
 mod control;
 mod filter;
+mod handover;
 mod headers;
-mod inherit;
-mod inherited;
 mod link;
+mod listen_fds;
 mod memory;
 mod netlink;
 mod option;
@@ -103,13 +104,14 @@ mod source_group;
 mod startup;
 mod tcp_info;
 mod tun;
+mod unacknowledged;
 
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
 pub use filter::{FilterInstruction, attach_filter, lock_filter};
-pub use inherit::{FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
-pub use inherited::{InheritError, Inherited, inherited_descriptors};
+pub use handover::{ExecError, FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
+pub use listen_fds::{InheritError, Inherited, inherited_descriptors};
 pub use memory::dropped_datagrams;
 pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
@@ -128,3 +130,4 @@ pub use source_group::{join_source, leave_source};
 pub use startup::{as_started, standard_output_was_closed};
 pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;
+pub use unacknowledged::unacknowledged_bytes;

@@ -129,6 +129,11 @@ impl ReceiveBatch {
         Ok(self.received)
     }
 
+    /// Forgets what was received.
+    pub fn clear(&mut self) {
+        self.received = 0;
+    }
+
     /// How many packets the last [`receive`](Self::receive) brought.
     pub const fn len(&self) -> usize {
         self.received

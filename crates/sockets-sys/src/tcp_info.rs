@@ -28,7 +28,8 @@ pub struct TcpInfo {
     pub timeouts: u8,
     /// Window probes in a row without an answer: the peer has closed its window, or is gone.
     pub probes: u8,
-    /// Segments that are sent and not acknowledged.
+    /// Segments that are sent and not acknowledged; of a listening socket: connections that wait to
+    /// be accepted.
     pub unacked: u32,
     /// Of those, the segments taken for lost.
     pub lost: u32,

@@ -9,11 +9,11 @@ mod queue;
 mod race;
 #[cfg(feature = "tls")]
 mod secure;
+mod sending;
 mod shared;
 mod target;
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,14 +33,14 @@ pub use event::ClientEvent;
 pub use queue::QueuePolicy;
 pub use target::Target;
 
-use shared::{Place, Shared, State};
+pub(crate) use shared::Shared;
 
 /// How long a connection that is cut off may take to notice.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
 
 /// What comes in, in order.
 #[derive(Debug)]
-pub(crate) enum Arrival {
+pub enum Arrival {
     /// Received.
     Bytes(Bytes),
     /// The end of one connection's stream; another's may follow.
@@ -80,38 +80,7 @@ impl TcpClient {
     ///
     /// Safe: the message is accepted whole or not at all.
     pub async fn send(&self, message: Bytes) -> Result<(), ClientSendError> {
-        let limit = self.shared.limits.bytes;
-        if message.len() > limit {
-            return Err(ClientSendError::TooLarge { len: message.len(), limit });
-        }
-        if let State::Connected(link) = self.shared.state()
-            && link.send(&message).await
-        {
-            return Ok(());
-        }
-        loop {
-            let mut moved = pin!(self.shared.moved.notified());
-            moved.as_mut().enable();
-            match self.shared.place(&message) {
-                Place::Held => return Ok(()),
-                Place::Full => moved.await,
-                Place::Nowhere => return Err(self.not_connected()),
-                Place::Closed => return Err(self.closed()),
-                Place::Link(link) => {
-                    if link.send(&message).await {
-                        return Ok(());
-                    }
-                    if self.shared.is_final() {
-                        return Err(self.closed());
-                    }
-                    if !self.shared.keeps {
-                        return Err(self.not_connected());
-                    }
-                    // The connection is lost, and what it kept goes first.
-                    moved.await;
-                }
-            }
-        }
+        self.shared.send(message).await
     }
 
     /// The next bytes received, in order, nothing left out; `None` at the end. Without
@@ -147,19 +116,12 @@ impl TcpClient {
     ///
     /// Safe: the stream ends all the same, only the waiting is given up.
     pub async fn finish(&self) -> Result<(), ClientSendError> {
-        let link = loop {
-            let mut moved = pin!(self.shared.moved.notified());
-            moved.as_mut().enable();
-            match self.shared.state() {
-                State::Connected(link) => break link,
-                State::Connecting if self.shared.keeps && !self.shared.is_final() => moved.await,
-                State::Connecting => return Err(self.not_connected()),
-                State::Closed => return Err(self.closed()),
-            }
-        };
-        self.shared.set_finished();
-        link.begin_finish();
-        link.finished().await.map_err(|_| self.not_connected())
+        self.shared.finish().await
+    }
+
+    /// What sends, without the client: for futures that outlive a call.
+    pub(crate) fn sender(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// The version of TLS that the connection speaks; `None` where it speaks none, or there is no
@@ -170,7 +132,8 @@ impl TcpClient {
     }
 
     /// Closes the client for good: nothing connects after this. What is queued is flushed, the
-    /// stream is ended, the server's end is waited for; all within the grace. Bytes received
+    /// stream is ended, the server's end is waited for, and that it has acknowledged all; all within
+    /// the grace. Bytes received
     /// before can still be taken; what the server sends after is thrown away.
     ///
     /// # Cancel safety
@@ -192,7 +155,10 @@ impl TcpClient {
             // It ends at once, unless its runtime does not run.
             let _ = tokio::time::timeout(ABORT_WAIT, self.task.wait()).await;
         }
-        CloseReport { unsent_bytes: self.shared.unsent_bytes() }
+        CloseReport {
+            unsent_bytes: self.shared.unsent_bytes(),
+            unacknowledged_bytes: self.shared.unacknowledged_bytes(),
+        }
     }
 
     /// The socket as it is now. While there is no connection its local address is `0.0.0.0:0`.
@@ -222,14 +188,6 @@ impl TcpClient {
     /// The statistics it records to.
     pub fn stats(&self) -> &SocketStats {
         &self.shared.stats
-    }
-
-    fn not_connected(&self) -> ClientSendError {
-        ClientSendError::NotConnected { target: self.shared.target.clone() }
-    }
-
-    fn closed(&self) -> ClientSendError {
-        ClientSendError::Closed { target: self.shared.target.clone() }
     }
 }
 
@@ -267,6 +225,11 @@ pub struct CloseReport {
     /// Bytes accepted for sending that the last connection lost: it was cut off at the end of the
     /// grace, or failed before. Those that waited for a connection count too.
     pub unsent_bytes: usize,
+    /// Bytes that the kernel had taken and the server had not acknowledged when the last connection
+    /// ended, over TLS those of its records. Where it was reset they are lost; else the kernel goes
+    /// on sending them, and nobody learns what becomes of them. 0 where the system does not tell
+    /// (elsewhere than on Linux).
+    pub unacknowledged_bytes: usize,
 }
 
 /// Why a message was not accepted.

@@ -60,6 +60,10 @@ impl Connection {
         ClientInfo::new(self.id(), &self.reader.shared.link)
     }
 
+    pub(crate) fn writer(&self) -> &ConnectionWriter {
+        &self.writer
+    }
+
     pub(crate) fn halves(&mut self) -> (&mut ConnectionReader, &mut ConnectionWriter) {
         (&mut self.reader, &mut self.writer)
     }
@@ -228,6 +232,11 @@ pub struct ConnectionWriter {
 }
 
 impl ConnectionWriter {
+    /// The same direction once more, for a future that outlives a call.
+    pub(crate) fn another(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+
     pub(crate) fn peer_addr(&self) -> SocketAddr {
         self.shared.link.tuple().remote
     }

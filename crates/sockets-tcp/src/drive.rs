@@ -9,11 +9,18 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::unconstrained;
+use tokio::time::Instant;
 
 use crate::close_reason::CloseReason;
 use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
 use crate::link::{Closing, Link, Traffic};
+
+/// How soon it is looked again whether a peer has acknowledged the last bytes; the pause doubles up
+/// to the longest. A peer may keep an acknowledgement back for 40 ms (Linux, `TCP_DELACK_MIN`).
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+/// How late an acknowledgement may be noticed.
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// The times that bound a connection.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +31,7 @@ pub(crate) struct Patience {
     pub(crate) first_byte: Option<Duration>,
     /// How long the last bytes may stand still, and how long to wait for the peer's end.
     pub(crate) linger: Duration,
-    /// Whether the end has to be acknowledged, too, within the same time.
+    /// Whether what was sent last has to be acknowledged, too, within the same time again.
     pub(crate) acknowledged: bool,
 }
 
@@ -35,6 +42,8 @@ pub(crate) struct Ended {
     /// It was ended from outside before it was done.
     pub(crate) aborted: bool,
     pub(crate) traffic: Traffic,
+    /// Bytes that the kernel held at the end, and the peer had not acknowledged.
+    pub(crate) unacknowledged: usize,
 }
 
 impl Ended {
@@ -77,9 +86,8 @@ where
         // In the heap, as they come once: their timers would make every connection's task larger.
         match Box::pin(flush(link, patience.linger)).await {
             Flushed::Done => {
-                Box::pin(linger(link, patience.linger)).await;
-                if patience.acknowledged {
-                    Box::pin(link.end_acknowledged(patience.linger)).await;
+                if let Some(by) = Box::pin(linger(link, patience)).await {
+                    (reason, aborted) = (by, true);
                 }
             }
             Flushed::Failed => {}
@@ -93,8 +101,9 @@ where
             reason = failure;
         }
     }
+    let unacknowledged = link.unacknowledged();
     link.bury();
-    Ended { reason, aborted, traffic: link.traffic() }
+    Ended { reason, aborted, traffic: link.traffic(), unacknowledged }
 }
 
 /// Polls the handler, then the link, then the clock; drops the handler.
@@ -215,20 +224,40 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
     .await
 }
 
-/// Waits for the peer's end, but not for long.
-async fn linger(link: &Link, patience: Duration) {
-    let mut timer = pin!(unconstrained(tokio::time::sleep(patience)));
-    let mut discard = pin!(unconstrained(poll_fn(|context| {
-        if link.poll_service(context, false).is_ready() {
-            return Poll::Ready(());
+/// Waits for the peer's end, but not for long; where a grace from outside is what bounds the ending,
+/// also until the peer has all that the kernel holds for it, and where that is asked for, for as
+/// long again. Who ended it before that, if anyone.
+///
+/// A kernel that closes a socket goes on sending what it holds, and tells nobody what became of it:
+/// whoever reports what was delivered has to see it acknowledged first.
+async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
+    let mut ended = false;
+    let mut pause = patience.linger;
+    let mut next_pause = FIRST_LOOK;
+    let mut deadline = None;
+    loop {
+        let mut timer = pin!(tokio::time::sleep(pause));
+        let woken = poll_fn(|context| {
+            if let Poll::Ready(closing) = link.poll_service(context, false) {
+                return Poll::Ready(Some(closing.reason()));
+            }
+            if !ended && link.poll_discard(context).is_ready() {
+                ended = true;
+                return Poll::Ready(None);
+            }
+            timer.as_mut().poll(context).map(|()| None)
+        });
+        let aborted_by = unconstrained(woken).await;
+        if link.unacknowledged() == 0 || link.has_failed() || link.note_late_reset() {
+            return None;
         }
-        link.poll_discard(context)
-    })));
-    poll_fn(|context| {
-        if discard.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience.linger);
+        let is_asked_for = patience.acknowledged && link.is_plain() && Instant::now() < deadline;
+        if aborted_by.is_some() || !(link.is_left_to_grace() || is_asked_for) {
+            return aborted_by;
         }
-        timer.as_mut().poll(context)
-    })
-    .await;
+        // No poller tells of an acknowledgement.
+        pause = next_pause;
+        next_pause = (next_pause * 2).min(LONGEST_LOOK);
+    }
 }

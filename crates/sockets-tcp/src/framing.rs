@@ -2,14 +2,19 @@
 
 mod assembler;
 mod error;
+mod futures;
 mod length_prefixed;
 mod lines;
 mod stream;
+mod waiting;
+
+use std::future::poll_fn;
+use std::io;
 
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::client::TcpClient;
+use crate::client::{Arrival, TcpClient};
 use crate::connection::Connection;
 
 pub use error::FrameError;
@@ -18,6 +23,8 @@ pub use lines::{LineEnding, Lines};
 pub use stream::{FrameSink, FrameSource};
 
 use assembler::Assembler;
+use stream::Filled;
+use waiting::Waiting;
 
 /// Reads and sends frames instead of bytes.
 ///
@@ -28,6 +35,9 @@ use assembler::Assembler;
 /// The codec is [`Lines`], [`LengthPrefixed`], or any that implements [`Decoder`] and
 /// [`Encoder`]. Memory is bounded by the codec's limit and one read; that of a codec without a
 /// limit is not.
+///
+/// It is a [`Stream`](futures_core::Stream) and a [`Sink`](futures_sink::Sink), too, for the
+/// combinators of `futures-util`, `tokio-stream` and others. These two ways mix with the methods.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -57,6 +67,33 @@ use assembler::Assembler;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// The same service, and its client, by combinators:
+///
+/// ```
+/// use bytes::Bytes;
+/// use futures_util::{SinkExt, StreamExt, TryStreamExt};
+/// use sockets_tcp::{Connection, Lines, TcpClient, TcpServer, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shout = handler_fn(|connection: Connection| async move {
+///     let (answers, lines) = connection.framed(Lines::new().max_length(80)).split();
+///     lines.map_ok(|line| line.to_ascii_uppercase()).forward(answers).await?;
+///     Ok(())
+/// });
+/// let server = TcpServer::builder().bind("127.0.0.1:0".parse()?).handler(shout).start().await?;
+///
+/// let client = TcpClient::builder(server.local_addr()).connect().await?;
+/// let (mut questions, answers) = client.framed(Lines::new()).split();
+/// questions.send("hello").await?;
+/// questions.send("world").await?;
+/// SinkExt::<&str>::close(&mut questions).await?;
+/// let answers: Vec<Bytes> = answers.try_collect().await?;
+/// assert_eq!(answers, ["HELLO", "WORLD"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Framed<T, C> {
     inner: T,
@@ -66,13 +103,28 @@ pub struct Framed<T, C> {
     encoded: BytesMut,
     /// Nothing more comes in.
     over: bool,
+    /// By `Stream`: what is waited for, where that takes a future of its own.
+    arriving: Waiting<Option<Arrival>>,
+    /// By `Sink`: the frame that is on its way into the outbox.
+    delivering: Waiting<io::Result<()>>,
+    /// By `Sink`: the end of the sending direction.
+    finishing: Waiting<io::Result<()>>,
 }
 
 impl<T, C: Decoder + Clone> Framed<T, C> {
     /// Frames of this codec over `inner`. What was read from `inner` before is not seen.
     pub fn new(inner: T, codec: C) -> Self {
         let (encoder, assembler) = (codec.clone(), Assembler::new(codec));
-        Self { inner, assembler, encoder, encoded: BytesMut::new(), over: false }
+        Self {
+            inner,
+            assembler,
+            encoder,
+            encoded: BytesMut::new(),
+            over: false,
+            arriving: Waiting::new(),
+            delivering: Waiting::new(),
+            finishing: Waiting::new(),
+        }
     }
 }
 
@@ -111,6 +163,8 @@ impl<T: FrameSource, C: Decoder + Clone> Framed<T, C> {
     ///
     /// Safe: no bytes are lost where the future is dropped.
     pub async fn recv_frame(&mut self) -> Option<Result<C::Item, C::Error>> {
+        // Nothing is lost with it, and it may hold what `fill` is to wait for.
+        drop(self.arriving.take());
         loop {
             if let Some(frame) = self.assembler.next() {
                 return Some(frame);
@@ -119,16 +173,26 @@ impl<T: FrameSource, C: Decoder + Clone> Framed<T, C> {
                 return None;
             }
             let filled = self.inner.fill(self.assembler.buffer()).await;
-            self.over = filled.last;
-            match filled.end {
-                None => {}
-                Some(Ok(())) => self.assembler.end(),
-                Some(Err(error)) => {
-                    self.assembler.restart();
-                    return Some(Err(error.into()));
-                }
+            if let Some(error) = self.note_end(filled) {
+                return Some(Err(error));
             }
         }
+    }
+}
+
+impl<T, C: Decoder + Clone> Framed<T, C> {
+    /// Notes how a stream ended, if it did; the error, if there is one.
+    fn note_end(&mut self, filled: Filled) -> Option<C::Error> {
+        self.over = filled.last;
+        match filled.end {
+            None => {}
+            Some(Ok(())) => self.assembler.end(),
+            Some(Err(error)) => {
+                self.assembler.restart();
+                return Some(error.into());
+            }
+        }
+        None
     }
 }
 
@@ -149,6 +213,7 @@ impl<T: FrameSink, C> Framed<T, C> {
     where
         C: Encoder<I>,
     {
+        poll_fn(|context| self.poll_delivered(context)).await?;
         self.encoded.clear();
         self.encoder.encode(frame, &mut self.encoded)?;
         Ok(self.inner.deliver(self.encoded.split().freeze()).await?)

@@ -4,7 +4,7 @@
 //! - [`TcpServer`] accepts, gives each connection to a [`Handler`] in a task of its own, and sends
 //!   to one client or to all from outside. A client that does not read meets the [`SlowPolicy`]:
 //!   it is waited for, loses messages, or is disconnected. Under [`SlowPolicy::Block`] whoever
-//!   sends to all waits for the slowest; under the others nobody does. It limits connections, in
+//!   sends to all waits for the slowest, for a bounded time; under the others nobody does. It limits connections, in
 //!   all and of one address, and how long they may be silent; where descriptors run out it tells
 //!   those who wait, and goes on by itself. It listens on several addresses, on sockets of one's
 //!   own, and on those that a service manager passed (`inherited_listeners`).
@@ -13,7 +13,7 @@
 //!   queued meanwhile is kept or dropped, as [`QueuePolicy`] says. After a deliberate close nothing
 //!   reconnects.
 //! - [`Framed`] turns the bytes of either into frames: [`Lines`], [`LengthPrefixed`], or any codec
-//!   of `tokio-util`.
+//!   of `tokio-util`. It is a `Stream` and a `Sink` of them.
 //! - With the feature `tls` both speak TLS, by rustls. What is wrong with a certificate or a session
 //!   is a `TlsError`, in words for people; what the peer has against this end is a `TlsAlert`, also
 //!   where it comes after the handshake, as in TLS 1.3.
@@ -89,6 +89,9 @@
 //! # }
 //! ```
 #![forbid(unsafe_code)]
+
+#[cfg(not(unix))]
+compile_error!("sockets-tcp is for Unix only, as it stands");
 
 mod backoff;
 mod chunk;

@@ -9,6 +9,7 @@ mod keeping;
 mod line;
 mod receiving;
 mod sending;
+mod standstill;
 mod writing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,10 +31,6 @@ use crate::stream::Stream;
 use receiving::Receiving;
 pub(crate) use sending::Offer;
 use sending::{Sending, wake_task};
-
-/// How often, within the time a peer may take nothing, it is looked whether it took something: a
-/// peer has stalled after that time, and at most a quarter more.
-const STALL_SAMPLES: u32 = 4;
 
 /// How a connection is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,27 +205,30 @@ impl Link {
     }
 
     /// Resolves once nothing has moved for `timeout`. Only for links made to watch activity.
+    ///
+    /// The kernel takes more for a slow peer in large and rare steps. So that a peer which takes a
+    /// little all the time is not idle, it is looked whether it acknowledged something before it is
+    /// given up; one that stops is noticed after twice the time at most.
     pub(crate) async fn idle(&self, timeout: Duration) {
+        let mut taken = 0;
         loop {
             let last = self.last_activity.as_ref().map_or(0, |last| last.load(Ordering::Relaxed));
             let deadline = Duration::from_nanos(last).saturating_add(timeout);
-            let Some(left) = deadline.checked_sub(self.opened.elapsed()) else { return };
-            tokio::time::sleep(left).await;
-        }
-    }
-
-    /// Resolves once the peer has taken nothing for `patience`, measured from now: it acknowledged
-    /// none of the bytes that wait for it.
-    pub(crate) async fn stalled(&self, patience: Duration) {
-        let (mut taken, mut since) = (lock(&self.sending).taken_by_peer(), Instant::now());
-        loop {
-            tokio::time::sleep(patience / STALL_SAMPLES).await;
-            let now = lock(&self.sending).taken_by_peer();
-            if now != taken {
-                (taken, since) = (now, Instant::now());
-            } else if since.elapsed() >= patience {
+            let left = deadline.saturating_sub(self.opened.elapsed());
+            if !left.is_zero() {
+                tokio::time::sleep(left).await;
+                continue;
+            }
+            let before = taken;
+            let behind = {
+                let sending = lock(&self.sending);
+                taken = sending.taken_by_peer();
+                sending.unacknowledged() > 0
+            };
+            if !behind || taken == before {
                 return;
             }
+            self.note_activity();
         }
     }
 }

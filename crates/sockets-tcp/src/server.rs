@@ -2,6 +2,7 @@
 
 mod accept;
 mod admission;
+mod backlog;
 mod bind;
 mod builder;
 mod clients;
@@ -121,8 +122,9 @@ impl TcpServer {
     }
 
     /// Sends a message to every client, under the slow policy. All share the one buffer, and no
-    /// client waits for another to get this message. Under [`SlowPolicy::Block`] the caller waits
-    /// for the slow ones, and so do all clients for whatever it sends next.
+    /// client waits for another to get this message: it goes to all who have room first. Under
+    /// [`SlowPolicy::Block`] the caller then waits for the others, for all at the same time and no
+    /// longer than the policy's time in all; for so long whatever it sends next has to wait.
     ///
     /// # Cancel safety
     ///
@@ -143,8 +145,9 @@ impl TcpServer {
 
     /// Ends the server in order: takes in who still waits in the backlog, stops accepting and
     /// releases the ports, lets the handlers read what has already arrived, flushes every outbox,
-    /// ends every stream. What is not done after `grace` is cut off, and reported. Only the grace
-    /// bounds how long the flushing may stand still. Connections in the backlog for which there is
+    /// ends every stream, and waits until its client has acknowledged all of it. What is not
+    /// done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
+    /// still. Connections in the backlog for which there is
     /// no place, and those without a TLS session where there is to be one, are reset, and counted
     /// in the report.
     ///

@@ -9,9 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::time::{ClockId, clock_gettime};
 use socket2::{Domain, Socket, Type};
-use sockets_tcp::{Echo, Events, Operation, Received, ServerEvent, TcpServer};
+use sockets_tcp::{Echo, Events, Operation, Received, Refusal, ServerEvent, TcpServer};
 
 /// Only there to turn a hang into a failure.
 const HANG: Duration = Duration::from_mins(1);
@@ -150,42 +149,36 @@ fn in_a_long_shortage_clients_are_told_by_the_reserve() {
     });
 }
 
-/// The processor time of this process.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
+/// Who waits when the server ends, and there is no descriptor to accept him with, is told and counted.
 #[test]
-#[ignore = "takes ten seconds: the processor time of a shortage that lasts"]
-fn ten_seconds_out_of_descriptors_take_a_twentieth_of_a_core_at_most() {
+fn at_the_shutdown_who_waits_without_a_descriptor_is_told_and_counted() {
     alone(async {
-        const SHORTAGE: Duration = Duration::from_secs(10);
         let server = server().await;
         let mut events = server.events();
-        let waiting = sockets(20);
-        let mut late = sockets(1);
+        let mut peers = sockets(5);
         let mut hoard = Hoard::take();
-        // One after the other, so that there is always one that waits.
-        let begun = cpu_time();
-        for peer in &waiting {
+        // Without an `await`: the one thread there is accepts none of them.
+        for peer in &mut peers {
             peer.connect(&server.local_addr().into()).unwrap();
-            tokio::time::sleep(SHORTAGE / 20).await;
+            peer.send(b"sent before the end").unwrap();
         }
-        let used = cpu_time().saturating_sub(begun);
+        let report = tokio::time::timeout(HANG, server.shutdown(HANG)).await.unwrap();
         hoard.give_back();
-        let peer = late.pop().unwrap();
-        peer.connect(&server.local_addr().into()).unwrap();
-        let mut errors = 0;
-        loop {
-            match next(&mut events).await {
-                ServerEvent::Error { .. } => errors += 1,
-                ServerEvent::Connected { .. } => break,
-                _ => {}
+        assert_eq!((report.refused, report.drained, report.cut_off.len()), (5, 0, 0), "{report:?}");
+        assert_eq!(server.info().refused, 5);
+        let mut told = Vec::new();
+        while let Some(received) = events.recv().await {
+            if let Some(ServerEvent::Refused { peer, reason }) = received.event() {
+                assert_eq!(reason, Refusal::Shutdown);
+                told.push(peer);
             }
         }
-        assert_eq!(errors, 1, "told once");
-        assert!(used <= SHORTAGE / 20, "{used:?} of processor time in {SHORTAGE:?}");
-        assert_eq!(server.info().refused, 20);
+        let addresses: Vec<_> =
+            peers.iter().map(|peer| peer.local_addr().unwrap().as_socket().unwrap()).collect();
+        assert_eq!(told, addresses);
+        for peer in &mut peers {
+            let error = peer.read(&mut [0; 1]).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        }
     });
 }

@@ -104,9 +104,14 @@ impl RecvBatch {
         }))
     }
 
+    /// Forgets what the last call brought.
+    pub(crate) fn clear(&mut self) {
+        (self.carried, self.datagrams) = (None, 0);
+        self.buffers.clear();
+    }
+
     /// Fills the buffers with what the kernel holds. `WouldBlock` where that is nothing.
     pub(crate) fn fill(&mut self, socket: impl AsFd) -> io::Result<()> {
-        (self.carried, self.datagrams) = (None, 0);
         if self.buffers.receive(socket)? == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }

@@ -96,16 +96,18 @@ impl OpenSocket {
     /// Datagrams, if there are any, into the batch; how many.
     pub(crate) fn receive_many(
         &self,
+        ask: Ask,
         batch: &mut RecvBatch,
         events: &EventSource,
     ) -> io::Result<Poll<usize>> {
         let mut receiver = self.receiver();
         let Receiver { buffer, rest, drops_seen, .. } = &mut *receiver;
+        batch.clear();
         if let Some((arrival, start)) = rest.take() {
             let left = Arrival { length: arrival.length - start, ..arrival };
             batch.carry(left, &buffer[start..arrival.length]);
         } else {
-            let fill = || self.socket.try_io(Interest::READABLE, || batch.fill(&self.socket));
+            let fill = || self.ask(ask, || batch.fill(&self.socket));
             if self.repeat_peer_errors(events, fill)?.is_pending() {
                 return Ok(Poll::Pending);
             }
@@ -169,13 +171,21 @@ impl OpenSocket {
 
     /// What the kernel holds next, if it holds anything.
     fn take(&self, ask: Ask, buffer: &mut [u8], events: &EventSource) -> io::Result<Poll<Arrival>> {
-        self.repeat_peer_errors(events, || {
-            let mut receive = || arrival::receive(&self.socket, buffer);
-            match ask {
-                Ask::AtOnce => receive(),
-                Ask::WhenReady => self.socket.try_io(Interest::READABLE, receive),
-            }
-        })
+        self.repeat_peer_errors(events, || self.ask(ask, || arrival::receive(&self.socket, buffer)))
+    }
+
+    /// Asks the kernel as `ask` says. The runtime learns in any case where nothing was there, so that
+    /// whoever waits next need not ask again.
+    fn ask<T>(&self, ask: Ask, mut receive: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let mut asked = false;
+        let result = self.socket.try_io(Interest::READABLE, || {
+            asked = true;
+            receive()
+        });
+        match ask {
+            Ask::AtOnce if !asked => receive(),
+            Ask::AtOnce | Ask::WhenReady => result,
+        }
     }
 
     /// Calls again after what is an error of an earlier datagram, or of nobody.

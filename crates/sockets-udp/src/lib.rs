@@ -4,7 +4,7 @@
 //! is data. The socket claims its port in a [`PortRegistry`](ports_core::PortRegistry), counts in
 //! [`SocketStats`](stats::SocketStats), and tells what happens as [`Event`]s over a bounded channel.
 //! What the kernel drops because nobody received in time is counted, too. Each datagram tells the
-//! address and the interface it came to, and [`send_from`](UdpSocket::send_from) answers from there.
+//! address and the interface it came to, and [`send_back`](UdpSocket::send_back) answers from there.
 //!
 //! Not for streams of bytes (that is TCP), not for raw packets, and nothing is made reliable here:
 //! what the network loses is lost. Linux only, as it stands: it relies on the kernel telling a
@@ -93,6 +93,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("sockets-udp is for Linux only, as it stands");
+
 mod account;
 mod arrival;
 mod batch;
@@ -110,6 +113,7 @@ mod mtu;
 mod multicast;
 mod open_socket;
 mod outgoing;
+mod return_path;
 mod segmentation;
 mod segments;
 mod send;
@@ -127,6 +131,7 @@ pub use datagram::{Datagram, Received, RecvError};
 pub use event::{Event, Events, Operation};
 pub use interface::{Interface, InterfaceError};
 pub use membership::{JoinError, LeaveError, Membership, MembershipReport};
+pub use return_path::ReturnPath;
 pub use segmentation::SegmentationOffload;
 pub use send::{FailedSend, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Outgoing, SendError, SendReport};
 pub use service::{DRAIN_LIMIT, Discard, Echo, ServeReport, Service};

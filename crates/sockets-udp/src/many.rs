@@ -7,7 +7,8 @@ use tokio::net::UdpSocket as TokioSocket;
 
 use crate::batch::RecvBatch;
 use crate::datagram::RecvError;
-use crate::open_socket::{Blame, blame};
+use crate::incoming::Ask;
+use crate::open_socket::{Blame, OpenSocket, blame};
 use crate::outgoing::{MESSAGES_PER_CALL, Message};
 use crate::send::{FailedSend, Outgoing, SendError, SendReport};
 use crate::socket::{Cost, Stopped, UdpSocket};
@@ -28,7 +29,17 @@ impl UdpSocket {
         let events = &self.inner.events;
         // How many will come is not known: those of the last time are paid for.
         let cost = Cost::of(batch.len());
-        self.receive(cost, |open| open.receive_many(batch, events)).await
+        self.receive(cost, |open| open.receive_many(Ask::WhenReady, batch, events)).await
+    }
+
+    /// As [`recv_many`](Self::recv_many), of what the kernel holds now; 0 where that is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn try_recv_many(&self, batch: &mut RecvBatch) -> Result<usize, RecvError> {
+        let receive = |open: &OpenSocket| open.receive_many(Ask::AtOnce, batch, &self.inner.events);
+        Ok(self.receive_now(receive)?.unwrap_or(0))
     }
 
     /// Sends datagrams, each to its own target, in few system calls. One that cannot be sent does not

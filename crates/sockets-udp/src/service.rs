@@ -1,12 +1,9 @@
 //! A small service: each datagram gets at most one answer.
 
-use std::net::IpAddr;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio_util::sync::CancellationToken;
 
 use crate::datagram::{Datagram, RecvError};
-use crate::send::Outgoing;
 use crate::socket::UdpSocket;
 
 /// How many datagrams that had arrived before [`UdpSocket::serve_until`] was told to stop are still
@@ -150,23 +147,13 @@ impl UdpSocket {
         report: &mut ServeReport,
     ) {
         report.received += 1;
-        let Datagram { source, local, interface, .. } = datagram;
+        let path = datagram.return_path();
         let Some(answer) = service.answer(datagram) else { return };
-        let mut outgoing = Outgoing::new(&answer, source);
-        if let Some(local) = local {
-            outgoing = outgoing.from(local);
-            // The kernel knows a link-local address by its link only, and who asked may have an
-            // address that does not name one.
-            if matches!(local, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
-                outgoing = outgoing.interface(interface);
-            }
-        }
-        let sent = self.send_reported(&outgoing, None).await;
-        match sent {
+        match self.send_back(&answer, &path).await {
             Ok(()) => report.answered += 1,
             Err(error) => {
                 report.failed += 1;
-                tracing::debug!(%source, %error, "an answer was not sent");
+                tracing::debug!(peer = %path.peer(), %error, "an answer was not sent");
             }
         }
     }

@@ -112,16 +112,23 @@ impl UdpSocket {
         self.receive(Cost::ONE, |open| open.receive_into(buffer, events)).await
     }
 
-    /// Receives one datagram if the kernel holds one now.
+    /// Receives one datagram if the kernel holds one now, whatever the runtime has seen so far.
     ///
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
     pub fn try_recv(&self) -> Result<Option<Datagram>, RecvError> {
+        self.receive_now(|open| open.receive(Ask::AtOnce, &self.inner.events))
+    }
+
+    pub(crate) fn receive_now<T>(
+        &self,
+        attempt: impl FnOnce(&OpenSocket) -> std::io::Result<Poll<T>>,
+    ) -> Result<Option<T>, RecvError> {
         let open = self.open();
         let result = match &*open {
             Some(open) => {
-                let result = open.receive(Ask::AtOnce, &self.inner.events);
+                let result = attempt(open);
                 self.share_rest(open);
                 result.map_err(Stopped::Failed)
             }
@@ -129,7 +136,7 @@ impl UdpSocket {
         };
         drop(open);
         match result {
-            Ok(Poll::Ready(datagram)) => Ok(Some(datagram)),
+            Ok(Poll::Ready(value)) => Ok(Some(value)),
             Ok(Poll::Pending) => Ok(None),
             Err(stopped) => Err(self.receive_error(stopped)),
         }

@@ -18,7 +18,8 @@ use super::scan::positive_duration;
 #[command(
     after_help = "Without --tcp, --udp and --unix: TCP and UDP. All filters must hold. JSON lines hold \
     everything that was read, whatever --columns says.\n\n\
-    The processes of other users are seen by root only; whose a socket is, everybody may see."
+    The processes of other users are seen by root only; whose a socket is, everybody may see.",
+    mut_arg("format", |format| format.default_value_if("watch", "true", "jsonl"))
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct LsArgs {
@@ -45,8 +46,8 @@ pub(crate) struct LsArgs {
     /// Go on, and tell what is opened, changed and closed, as JSON lines
     #[arg(long, conflicts_with_all = ["columns", "sort"])]
     pub(crate) watch: bool,
-    /// How often --watch looks; without root, what came and went in between is not seen
-    #[arg(long, value_name = "D", default_value = "1s", value_parser = positive_duration)]
+    /// How often --watch looks
+    #[arg(long, value_name = "D", default_value = "1s", requires = "watch", value_parser = positive_duration)]
     pub(crate) interval: Duration,
     /// With --watch: serve counts of the sockets to Prometheus at this loopback address
     #[arg(long, value_name = "ADDR", requires = "watch", value_parser = loopback)]

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &DiffArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     for file in &args.output.output {
         let writer = output::create(&file.path)?;
         write(file.format(args.output.format), writer, &outcome)
-            .with_context(|| format!("cannot write `{}`", file.path.display()))?;
+            .with_context(|| output::cannot_write(&file.path))?;
     }
     write(args.output.format, stdout, &outcome).context("cannot write to standard output")?;
     Ok(if comparison.is_same() { Exit::Done } else { Exit::No })

@@ -36,7 +36,7 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
     let targets = Targets::new(args, session)?;
     let opening = bind::open(std::slice::from_ref(&args.listen), passed, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
-    let Bound { tcp, udp, endpoints } = bound?;
+    let Bound { tcp, udp, endpoints, .. } = bound?;
     for endpoint in endpoints {
         session.terminal.warn(&format!("forwarding {endpoint} to {}", args.target));
         session.events.send(EventLine::Listening { endpoint }).await;

@@ -7,7 +7,7 @@ use std::io;
 use std::process::Command;
 
 use anyhow::Context;
-use ports_lease::{Lease, PassedOverReason, bind, lease, squatters};
+use ports_lease::{ExecError, Lease, PassedOverReason, bind, lease, squatters};
 
 pub(super) use self::request::request;
 use crate::args::LeaseArgs;
@@ -25,12 +25,14 @@ pub(crate) fn run(args: &LeaseArgs, terminal: Terminal) -> Exit {
     sockets_sys::as_started(&mut command);
     let (error, failure) = match become_it(args, &mut command, terminal) {
         Ok(error) => {
-            let failure = match error.kind() {
-                io::ErrorKind::NotFound => LeaseFailure::NoCommand,
-                _ => LeaseFailure::NotRun,
+            let failure = match &error {
+                ExecError::Program { source, .. } => match source.kind() {
+                    io::ErrorKind::NotFound => LeaseFailure::NoCommand,
+                    _ => LeaseFailure::NotRun,
+                },
+                _ => LeaseFailure::Own,
             };
-            let program = program.display();
-            (anyhow::Error::from(error).context(format!("cannot run `{program}`")), failure)
+            (error.into(), failure)
         }
         Err(error) => (error, LeaseFailure::Own),
     };
@@ -43,7 +45,7 @@ fn become_it(
     args: &LeaseArgs,
     command: &mut Command,
     terminal: Terminal,
-) -> anyhow::Result<io::Error> {
+) -> anyhow::Result<ExecError> {
     let mut request = request(&args.ports);
     if let Some(port) = args.port {
         request = request.exact(port);

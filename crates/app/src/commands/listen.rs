@@ -2,13 +2,18 @@
 
 pub(crate) mod bind;
 pub(in crate::commands) mod events;
+mod memberships;
 mod pipe;
 mod pipe_udp;
 mod plan;
 mod relay_udp;
 pub(in crate::commands) mod services;
 
+use std::pin::pin;
+use std::sync::Arc;
+
 use ports_core::Scheme;
+use sockets_tcp::rustls::ServerConfig;
 
 use self::bind::{Bound, Passed};
 use crate::args::{ListenArgs, ServiceKind};
@@ -38,11 +43,28 @@ async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     let opening = bind::open(&args.places, passed, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
-    let bound = bound?;
+    let mut bound = bound?;
     for endpoint in &bound.endpoints {
         session.terminal.warn(&format!("listening on {endpoint}"));
         session.events.send(EventLine::Listening { endpoint: endpoint.clone() }).await;
     }
+    let groups = std::mem::take(&mut bound.groups);
+    let mut serving = pin!(serve_bound(bound, tls, args, session));
+    tokio::select! {
+        result = &mut serving => result,
+        error = memberships::keep(groups, session) => {
+            session.stop.cancel();
+            serving.await.and(Err(error))
+        }
+    }
+}
+
+async fn serve_bound(
+    bound: Bound,
+    tls: Option<Arc<ServerConfig>>,
+    args: &ListenArgs,
+    session: &Session,
+) -> anyhow::Result<()> {
     if args.service != ServiceKind::Pipe {
         return services::run(bound, tls, args, session).await;
     }

@@ -36,7 +36,8 @@ pub(crate) fn run(args: &LsArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         let fields: Vec<&'static str> = columns.iter().map(|column| column.field()).collect();
         let headings: Vec<&'static str> = columns.iter().map(|column| column.heading()).collect();
         RowOutputs::with_columns(&args.output, stdout, &fields, &headings)?
-    };
+    }
+    .always_headed();
     let needs = columns.iter().copied().chain(args.sort);
     let query = filter
         .query()

@@ -8,6 +8,7 @@ mod model;
 mod view;
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use anyhow::Context;
 use ratatui::DefaultTerminal;
@@ -21,10 +22,12 @@ use self::model::{Event, Model};
 use super::ls::{Filter, text_of};
 use super::metrics::Metrics;
 use crate::args::WatchArgs;
-use crate::exit::{Exit, UsageError};
+use crate::exit::{Exit, Signal, UsageError};
 use crate::output::Terminal;
 use crate::signals::Signals;
 
+/// How much later than the end of the terminal the signal of it may come.
+const HANGUP: Duration = Duration::from_millis(200);
 /// Events on their way to the model; whoever has more waits.
 const MOST_EVENTS: usize = 64;
 
@@ -44,12 +47,21 @@ pub(crate) async fn run(
     let (events, mut happened) = mpsc::channel(MOST_EVENTS);
     let mut model = Model::new(filter.clone(), users, terminal.paints());
     // Restores the terminal in a panic, too.
-    let screen = ratatui::try_init().context("cannot take the terminal over")?;
+    let mut screen = ratatui::try_init().context("cannot take the terminal over")?;
     look::start(&filter, args.interval, events.clone());
     read_keys(events);
-    let shown = show(screen, &mut model, &mut happened, signals).await;
+    let shown = show(&mut screen, &mut model, &mut happened, signals).await;
+    if screen.show_cursor().is_err() {
+        // It would try again as it is dropped, and panic where standard error is gone, too.
+        std::mem::forget(screen);
+    }
     let restored = ratatui::try_restore().context("cannot give the terminal back");
-    shown.and(restored)?;
+    if let Err(error) = shown.and(restored) {
+        // A terminal that is gone takes nothing any more; then a signal says so, or is about to.
+        let _ = tokio::time::timeout(HANGUP, signals.stop().cancelled()).await;
+        let exit = signals.or_interrupted(Exit::Done);
+        return if exit == Exit::Interrupted(Signal::Hangup) { Ok(exit) } else { Err(error) };
+    }
     if let Some(error) = model.into_failure() {
         return Err(error);
     }
@@ -57,7 +69,7 @@ pub(crate) async fn run(
 }
 
 async fn show(
-    mut screen: DefaultTerminal,
+    screen: &mut DefaultTerminal,
     model: &mut Model,
     happened: &mut mpsc::Receiver<Event>,
     signals: &Signals,

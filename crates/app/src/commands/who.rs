@@ -9,7 +9,7 @@ use self::row::HolderLine;
 use super::ls::tell;
 use crate::args::WhoArgs;
 use crate::exit::Exit;
-use crate::output::{RowOutputs, Terminal};
+use crate::output::{RowOutputs, Terminal, counted};
 
 pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
@@ -59,14 +59,20 @@ fn remains(who: &Who, transport: Transport) -> Option<String> {
     let connections =
         who.connections().filter(|row| has_holder || !is_held(row)).collect::<Vec<_>>();
     let waiting = connections.iter().filter(|row| row.state() == State::TimeWait).count();
-    match (connections.len() - waiting, waiting) {
-        (0, 0) => None,
-        (0, waiting) => {
-            Some(format!("{waiting} ended {transport} connections wait out their time"))
-        }
-        (others, 0) => Some(format!("{others} {transport} connections at this port")),
-        (others, waiting) => Some(format!(
-            "{others} {transport} connections at this port; {waiting} ended ones wait out their time"
-        )),
+    let others = connections.len() - waiting;
+    let mut parts = Vec::new();
+    if others > 0 {
+        let connections = counted(others, "connection", "connections");
+        parts.push(format!("{transport}: {connections} at this port"));
     }
+    if waiting > 0 {
+        parts.push(format!("{transport}: {}", waiting_out(waiting)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Connections in TIME-WAIT, said.
+pub(in crate::commands) fn waiting_out(connections: usize) -> String {
+    let many = counted(connections, "ended connection waits", "ended connections wait");
+    format!("{many} out {} time (TIME-WAIT)", if connections == 1 { "its" } else { "their" })
 }

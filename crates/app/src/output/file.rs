@@ -26,6 +26,7 @@ pub(crate) fn empty(file: &File, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn cannot_write(path: &Path) -> String {
+/// For the context of an error.
+pub(crate) fn cannot_write(path: &Path) -> String {
     format!("cannot write `{}`", path.display())
 }

@@ -4,6 +4,7 @@ mod cells;
 mod table;
 
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde::Serialize;
 pub(crate) use self::cells::Cells;
 use self::table::Table;
 use super::csv_error::io_error;
-use super::{StandardOutput, file, has_no_reader};
+use super::{StandardOutput, cannot_write, file, write_while_read};
 use crate::args::{Format, OutputArgs};
 
 /// One kind of row. Its JSON line is what serde makes of it, with its `"type"`.
@@ -31,8 +32,7 @@ pub(crate) trait Row: Serialize {
 pub(crate) struct RowOutputs {
     /// Gone once its reader is.
     stdout: Option<Sink>,
-    /// Each with its name.
-    files: Vec<(String, Sink)>,
+    files: Vec<(PathBuf, Sink)>,
 }
 
 impl RowOutputs {
@@ -51,14 +51,24 @@ impl RowOutputs {
         let mut files = Vec::new();
         for file in &args.output {
             let writer = file::create(&file.path)?;
-            let name = file.path.display().to_string();
             let sink = Sink::new(file.format(args.format), writer, fields, headings);
-            let sink = sink.with_context(|| format!("cannot write `{name}`"))?;
-            files.push((name, sink));
+            let sink = sink.with_context(|| cannot_write(&file.path))?;
+            files.push((file.path.clone(), sink));
         }
         let stdout = Sink::new(args.format, stdout, fields, headings);
         let stdout = stdout.context("cannot write to standard output")?;
         Ok(Self { stdout: Some(stdout), files })
+    }
+
+    /// A table has its header without rows, too: that nothing matches is an answer.
+    #[must_use]
+    pub(crate) fn always_headed(mut self) -> Self {
+        for sink in self.files.iter_mut().map(|(_, sink)| sink).chain(&mut self.stdout) {
+            if let Sink::Table(table) = sink {
+                table.always_headed();
+            }
+        }
+        self
     }
 
     /// Writes one row everywhere; a table holds it, to see how wide its columns are.
@@ -78,17 +88,10 @@ impl RowOutputs {
 
     /// A closed pipe is an error only where no file is left to write.
     fn each(&mut self, mut write: impl FnMut(&mut Sink) -> io::Result<()>) -> anyhow::Result<()> {
-        for (name, sink) in &mut self.files {
-            write(sink).with_context(|| format!("cannot write `{name}`"))?;
+        for (path, sink) in &mut self.files {
+            write(sink).with_context(|| cannot_write(path))?;
         }
-        let Some(stdout) = &mut self.stdout else { return Ok(()) };
-        match write(stdout) {
-            Err(error) if has_no_reader(&error, !self.files.is_empty()) => {
-                self.stdout = None;
-                Ok(())
-            }
-            result => result.context("cannot write to standard output"),
-        }
+        write_while_read(&mut self.stdout, !self.files.is_empty(), write)
     }
 }
 

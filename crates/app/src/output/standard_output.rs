@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anstream::adapter::StripBytes;
 use anstream::{AutoStream, ColorChoice};
+use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
@@ -77,8 +78,25 @@ pub(crate) fn reader_is_gone() -> bool {
         && polled[0].revents().contains(PollFlags::ERR)
 }
 
-/// Whether writing failed because nobody reads: no failure where something else is written, too.
-pub(crate) fn has_no_reader(error: &io::Error, others: bool) -> bool {
+/// Writes to standard output as long as somebody reads it, and forgets it after. `others` is whether
+/// something else is written, too: only then is a closed pipe no failure.
+pub(crate) fn write_while_read<S>(
+    stdout: &mut Option<S>,
+    others: bool,
+    write: impl FnOnce(&mut S) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let Some(sink) = stdout else { return Ok(()) };
+    match write(sink) {
+        Err(error) if has_no_reader(&error, others) => {
+            *stdout = None;
+            Ok(())
+        }
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+/// Whether writing failed because nobody reads.
+fn has_no_reader(error: &io::Error, others: bool) -> bool {
     match error.kind() {
         io::ErrorKind::BrokenPipe => others,
         // The user wants an end, and has been told.

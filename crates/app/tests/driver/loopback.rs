@@ -1,7 +1,7 @@
 //! The other ends, on loopback: listeners and sockets whose waits have the deadline.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -43,4 +43,14 @@ pub(crate) fn udp() -> UdpSocket {
 pub(crate) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
+}
+
+/// A UDP socket that takes answers only from the address it asks, which is what most clients do.
+pub(crate) fn udp_of(address: &str, port: u16) -> UdpSocket {
+    let ip: IpAddr = address.parse().unwrap();
+    let own = if ip.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let client = UdpSocket::bind(own).unwrap();
+    client.connect((ip, port)).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    client
 }

@@ -3,6 +3,7 @@
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::driver::{Ended, Ports};
@@ -28,9 +29,28 @@ impl Nobody {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
-        let mut command = Command::new(self.directory.path().join("ports"));
-        let mut ports = Ports::spawn(command.args(args).uid(UID).gid(UID));
+        let mut ports = self.start(args);
         ports.end_input();
         ports.end()
+    }
+
+    pub(crate) fn start(&self, args: &[&str]) -> Ports {
+        Ports::spawn(Command::new(self.program()).args(args).uid(UID).gid(UID))
+    }
+
+    /// The same, where `/proc` shows the processes of other users to root only.
+    #[allow(dead_code, reason = "not every test binary has a use for it")]
+    pub(crate) fn run_hidden(&self, args: &[&str]) -> Ended {
+        let script = "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid \"$0\" --regid \
+                      \"$0\" --clear-groups \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, &UID.to_string()]).arg(self.program());
+        let mut ports = Ports::spawn(command.args(args));
+        ports.end_input();
+        ports.end()
+    }
+
+    fn program(&self) -> PathBuf {
+        self.directory.path().join("ports")
     }
 }

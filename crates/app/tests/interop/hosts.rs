@@ -1,10 +1,10 @@
-//! Two hosts: broadcast and multicast over a link.
+//! Two hosts: broadcast and multicast over a link, which may go away.
 
 use std::process::Command;
 use std::time::Duration;
 
 use super::driver::Ports;
-use super::hosts_lab::{HERE, Lab};
+use super::hosts_lab::{BROADCAST, HERE, Lab, THERE, ip};
 
 /// `ports` in the network namespace of a host.
 fn ports(host: &str, args: &[&str]) -> Ports {
@@ -59,11 +59,69 @@ fn a_broadcast_gets_there_and_the_answer_back() {
     let lab = Lab::new();
     let echo = ports(&lab.there, &["listen", "udp://0.0.0.0:5002", "--service", "echo"]);
     echo.stderr.until(b"listening on ");
-    for target in ["udp://255.255.255.255:5002?iface=veth0", "udp://10.77.0.255:5002"] {
+    let of_the_link = format!("udp://{BROADCAST}:5002");
+    for target in ["udp://255.255.255.255:5002?iface=veth0", &of_the_link] {
         let mut client = ports(&lab.here, &["connect", target]);
         let answers = client.stdout.clone();
         say_until(&mut client, b"who is there?", || _ = answers.until(b"who is there?"));
         client.end_input();
         assert_eq!(client.end().code, Some(0), "{target}");
     }
+}
+
+/// Takes the cable out, at both ends.
+fn unplug(lab: &Lab) {
+    ip(&lab.there, &["link", "del", "veth0"]);
+}
+
+#[test]
+#[ignore = "needs root: makes two hosts with a link between them"]
+fn a_group_is_heard_again_when_its_interface_is_back() {
+    let lab = Lab::new();
+    let [v4, v6] = HERE;
+    for (group, sender, service) in
+        [("239.1.2.4:5003", v4, "pipe"), ("[ff15::78]:5004", v6, "echo")]
+    {
+        let endpoint = format!("udp://{group}?iface=veth0");
+        let from_one = format!("{endpoint}&source={sender}");
+        let listeners = [&endpoint, &from_one]
+            .map(|it| ports(&lab.there, &["listen", it, "--service", service]));
+        for listener in &listeners {
+            listener.stderr.until(b"listening on ");
+        }
+        unplug(&lab);
+        for listener in &listeners {
+            listener.stderr.until(b"is gone");
+        }
+        lab.link("veth0", HERE, THERE);
+        for listener in &listeners {
+            listener.stderr.until(b"is back");
+        }
+        let args = ["connect", &format!("{endpoint}&ttl=1"), "--source", sender];
+        let mut client = ports(&lab.here, &args);
+        let answers = client.stdout.clone();
+        say_until(&mut client, b"again", || {
+            if service == "echo" {
+                answers.until(b"again");
+            } else {
+                for listener in &listeners {
+                    listener.stdout.until(b"again");
+                }
+            }
+        });
+    }
+}
+
+/// Such a group is a part of the socket's address, with the interface that is gone.
+#[test]
+#[ignore = "needs root: makes two hosts with a link between them"]
+fn a_group_of_a_link_that_is_gone_ends_the_listener() {
+    let lab = Lab::new();
+    let args = ["listen", "udp://[ff12::78]:5005?iface=veth0", "--service", "echo"];
+    let listener = ports(&lab.there, &args);
+    listener.stderr.until(b"listening on ");
+    unplug(&lab);
+    let ended = listener.end();
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the interface of ff12::78 is gone"), "{}", ended.stderr);
 }

@@ -2,7 +2,6 @@
 //! filters need nftables.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -13,12 +12,20 @@ use std::time::{Duration, Instant};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
-use super::findings::{lines, of_type};
+use super::findings::{States, lines, states};
 
 /// The addresses of the host that scans: IPv4 and IPv6.
 pub(crate) const HERE: [&str; 2] = ["10.77.0.1", "fd77::1"];
 /// Those of the other one.
 pub(crate) const THERE: [&str; 2] = ["10.77.0.2", "fd77::2"];
+/// All IPv4 addresses on the link: more than the kernel's table of neighbours has room for.
+pub(crate) const PREFIX: &str = "10.77.0.0/20";
+/// Everybody on the link.
+pub(crate) const BROADCAST: &str = "10.77.15.255";
+/// The addresses of the host that scans on the second link.
+pub(crate) const SECOND_HERE: [&str; 2] = ["10.78.0.1", "fd78::1"];
+/// Those of the other one.
+pub(crate) const SECOND_THERE: [&str; 2] = ["10.78.0.2", "fd78::2"];
 /// On the link, and nobody has it.
 pub(crate) const NOBODY: [&str; 2] = ["10.77.0.9", "fd77::9"];
 /// Behind no route.
@@ -28,37 +35,47 @@ pub(crate) const NOWHERE: [&str; 2] = ["10.99.0.1", "fd99::1"];
 pub(crate) struct Lab {
     pub(crate) here: String,
     pub(crate) there: String,
-    method: &'static str,
+    method: Option<&'static str>,
 }
 
 impl Lab {
-    /// Scans as the program thinks best.
+    /// Scans as it is told, or else as the program thinks best.
     pub(crate) fn new() -> Self {
-        Self::scanning_by("auto")
+        Self::make(None)
     }
 
     pub(crate) fn scanning_by(method: &'static str) -> Self {
+        Self::make(Some(method))
+    }
+
+    fn make(method: Option<&'static str>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let id = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let lab = Self { here: format!("ports-{id}-a"), there: format!("ports-{id}-b"), method };
-        let Self { here, there, .. } = &lab;
-        run("ip", &["netns", "add", here]);
-        run("ip", &["netns", "add", there]);
-        let link = ["link", "add", "veth0", "netns", here, "type", "veth"];
-        run("ip", &[&link[..], &["peer", "name", "veth0", "netns", there]].concat());
-        for (host, [v4, v6]) in [(here, HERE), (there, THERE)] {
-            run("ip", &["-n", host, "addr", "add", &format!("{v4}/24"), "dev", "veth0"]);
-            run("ip", &["-n", host, "addr", "add", &format!("{v6}/64"), "dev", "veth0", "nodad"]);
-            run("ip", &["-n", host, "link", "set", "veth0", "up"]);
-            run("ip", &["-n", host, "link", "set", "lo", "up"]);
+        for host in [&lab.here, &lab.there] {
+            run("ip", &["netns", "add", host]);
+            ip(host, &["link", "set", "lo", "up"]);
         }
-        lab.wait_until_linked(THERE);
+        lab.link("veth0", HERE, THERE);
         lab
+    }
+
+    /// A link with both families, of that name on both sides; back once it carries them.
+    pub(crate) fn link(&self, name: &str, addresses_here: [&str; 2], addresses_there: [&str; 2]) {
+        let Self { here, there, .. } = self;
+        let link = ["link", "add", name, "netns", here, "type", "veth"];
+        run("ip", &[&link[..], &["peer", "name", name, "netns", there]].concat());
+        for (host, [v4, v6]) in [(here, addresses_here), (there, addresses_there)] {
+            ip(host, &["addr", "add", &format!("{v4}/20"), "dev", name]);
+            ip(host, &["addr", "add", &format!("{v6}/64"), "dev", name, "nodad"]);
+            ip(host, &["link", "set", name, "up"]);
+        }
+        self.wait_until_linked(name, addresses_there);
     }
 
     /// A link takes a while to come up, IPv6 up to two seconds; until then questions are lost. The
     /// connect scan ends when a question gets through; what the kernel learns by it is forgotten.
-    fn wait_until_linked(&self, there: [&str; 2]) {
+    fn wait_until_linked(&self, name: &str, there: [&str; 2]) {
         let deadline = Instant::now() + Duration::from_mins(1);
         for there in there {
             let args = ["scan", "--method", "connect", "--format", "jsonl", there, "-p", "9"];
@@ -71,28 +88,20 @@ impl Lab {
                 assert!(Instant::now() < deadline, "no answer from {there}");
             }
         }
-        run("ip", &["-n", &self.here, "neigh", "flush", "dev", "veth0"]);
+        ip(&self.here, &["neigh", "flush", "dev", name]);
     }
 
     /// Routes to what is behind the other host.
     pub(crate) fn route(&self, prefix: &str, via: &str) {
-        run("ip", &["-n", &self.here, "route", "add", prefix, "via", via]);
+        ip(&self.here, &["route", "add", prefix, "via", via]);
     }
 
     /// Another link, `veth1`. Either host takes packets from any address by either link.
     pub(crate) fn second_link(&self) {
-        let Self { here, there, .. } = self;
-        let link = ["link", "add", "veth1", "netns", here, "type", "veth"];
-        run("ip", &[&link[..], &["peer", "name", "veth1", "netns", there]].concat());
-        for (host, [v4, v6]) in
-            [(here, ["10.78.0.1", "fd78::1"]), (there, ["10.78.0.2", "fd78::2"])]
-        {
-            run("ip", &["-n", host, "addr", "add", &format!("{v4}/24"), "dev", "veth1"]);
-            run("ip", &["-n", host, "addr", "add", &format!("{v6}/64"), "dev", "veth1", "nodad"]);
-            run("ip", &["-n", host, "link", "set", "veth1", "up"]);
+        self.link("veth1", SECOND_HERE, SECOND_THERE);
+        for host in [&self.here, &self.there] {
             shell(host, "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
         }
-        self.wait_until_linked(["10.78.0.2", "fd78::2"]);
     }
 
     /// Packets that have come to the other host.
@@ -115,20 +124,21 @@ impl Lab {
 
     /// Scans from here; returns the lines of JSON.
     pub(crate) fn scan(&self, args: &[&str]) -> Vec<Value> {
-        let args = [&["scan", "--method", self.method, "--format", "jsonl"], args].concat();
-        let output = ports_in(&self.here, &args).output().unwrap();
+        let output = self.scanning(args).output().unwrap();
         assert_ne!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
         lines(&output.stdout)
     }
 
+    /// The scan, not yet started.
+    pub(crate) fn scanning(&self, args: &[&str]) -> Command {
+        let mut command = ports_in(&self.here, &["scan", "--format", "jsonl"]);
+        command.args(self.method.iter().flat_map(|method| ["--method", method])).args(args);
+        command
+    }
+
     /// How many ports there are of each state and reason.
-    pub(crate) fn states(&self, args: &[&str]) -> BTreeMap<(String, String), usize> {
-        let mut states = BTreeMap::new();
-        for report in of_type(&self.scan(&[args, &["--show", "all"]].concat()), "port") {
-            let word = |key: &str| report[key].as_str().unwrap().to_owned();
-            *states.entry((word("state"), word("reason"))).or_default() += 1;
-        }
-        states
+    pub(crate) fn states(&self, args: &[&str]) -> States {
+        states(&self.scan(&[args, &["--show", "all"]].concat()))
     }
 }
 
@@ -143,6 +153,11 @@ impl Drop for Lab {
 pub(crate) fn run(program: &str, args: &[&str]) {
     let status = Command::new(program).args(args).status().expect("the program is installed");
     assert!(status.success(), "{program} {args:?} (this test needs root)");
+}
+
+/// Configures a host.
+pub(crate) fn ip(host: &str, args: &[&str]) {
+    run("ip", &[&["-n", host], args].concat());
 }
 
 pub(crate) fn in_host(host: &str, program: &str, args: &[&str]) -> Command {

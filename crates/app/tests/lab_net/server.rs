@@ -20,8 +20,13 @@ impl Server {
     pub(crate) fn start(host: &str, address: &str, count: usize) -> Self {
         let endpoint =
             if address.contains(':') { format!("[{address}]:0") } else { format!("{address}:0") };
-        let mut args = vec!["listen", "--service", "discard", "--events", "-"];
-        args.extend(std::iter::repeat_n(endpoint.as_str(), count));
+        Self::serving(host, "discard", &endpoint, count)
+    }
+
+    /// Opens the same endpoint, with a port of the kernel's choice, `count` times.
+    pub(crate) fn serving(host: &str, service: &str, endpoint: &str, count: usize) -> Self {
+        let mut args = vec!["listen", "--service", service, "--events", "-"];
+        args.extend(std::iter::repeat_n(endpoint, count));
         let mut child = ports_in(host, &args).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port_of = |line: String| {

@@ -1,17 +1,14 @@
-//! The commands of docs/guide/leasing.md, as they stand there.
+//! The commands of docs/guide/leasing.md, as they stand there; with stand-ins for other programs.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::driver::Ports;
-
 const GUIDE: &str = include_str!("../../../../docs/guide/leasing.md");
 
 /// The one block of code in this language that has `part` in it.
-fn block(language: &str, part: &str) -> &'static str {
+pub(super) fn block(language: &str, part: &str) -> &'static str {
     let start = format!("```{language}\n");
     let blocks = GUIDE.split(start.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap());
     let mut found = blocks.filter(|block| block.contains(part));
@@ -21,11 +18,11 @@ fn block(language: &str, part: &str) -> &'static str {
 }
 
 /// A directory to run in, with stand-ins for programs.
-struct Place(tempfile::TempDir);
+pub(super) struct Place(tempfile::TempDir);
 
 impl Place {
     /// Each stand-in prints its arguments and its ports.
-    fn with(programs: &[&str]) -> Self {
+    pub(super) fn with(programs: &[&str]) -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         for program in programs {
             let path = place.path().join(program);
@@ -35,12 +32,12 @@ impl Place {
         place
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// A shell that finds the stand-ins, `ports` as it was built, then the rest.
-    fn shell(&self, script: &str) -> Command {
+    pub(super) fn shell(&self, script: &str) -> Command {
         let binary: PathBuf = env!("CARGO_BIN_EXE_ports").into();
         let here = [self.path().to_owned(), binary.parent().unwrap().to_owned()];
         let path = std::env::var_os("PATH").unwrap();
@@ -50,7 +47,7 @@ impl Place {
         shell
     }
 
-    fn run(&self, script: &str) -> String {
+    pub(super) fn run(&self, script: &str) -> String {
         let output = self.shell(script).stdin(Stdio::null()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -60,13 +57,13 @@ impl Place {
 }
 
 /// Arguments, and the ports after them.
-fn split(text: &str) -> (&str, Vec<u16>) {
+pub(super) fn split(text: &str) -> (&str, Vec<u16>) {
     let (arguments, ports) = text.trim().split_once(" / ").unwrap();
     (arguments, ports.split(' ').map(|port| port.parse().unwrap()).collect())
 }
 
-#[test]
-fn cargo_test() {
+/// A crate with one test, which binds its first port.
+pub(super) fn crate_to_test() -> Place {
     let place = Place::with(&[]);
     let manifest = "[package]\nname = \"leased\"\nedition = \"2024\"\n[workspace]\n";
     fs::write(place.path().join("Cargo.toml"), manifest).unwrap();
@@ -77,6 +74,12 @@ fn cargo_test() {
         std::net::TcpListener::bind((\"127.0.0.1\", port(\"PORT1\"))).unwrap();
     }";
     fs::write(place.path().join("src/lib.rs"), source).unwrap();
+    place
+}
+
+#[test]
+fn cargo_test() {
+    let place = crate_to_test();
     let mut shell = place.shell(block("sh", "cargo test"));
     let output = shell.env("CARGO_TARGET_DIR", place.path().join("target")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -109,41 +112,4 @@ fn docker_run_as_shell() {
     let text = Place::with(&["docker"]).run(block("sh", "docker run"));
     let (arguments, ports) = split(&text);
     assert_eq!(arguments, format!("run --rm -p 127.0.0.1:{}:5432 postgres", ports[0]));
-}
-
-#[test]
-#[ignore = "needs python3"]
-fn python_takes_the_sockets() {
-    let text = Place::with(&[]).run(block("sh", "fileno=3"));
-    let port: u16 = text.trim().strip_prefix("serving at ").unwrap().parse().unwrap();
-    assert!(port >= 10_000);
-}
-
-#[test]
-#[ignore = "needs python3"]
-fn a_web_server_serves_at_its_port() {
-    let place = Place::with(&[]);
-    fs::write(place.path().join("index.html"), "here").unwrap();
-    // Without the buffer of a pipe; the line that is looked for is Python's own.
-    let mut shell = place.shell(block("sh", "http.server"));
-    let server = Ports::spawn(shell.env("PYTHONUNBUFFERED", "1"));
-    let line = server.stdout.line("Serving HTTP on 127.0.0.1 port ", 0);
-    let port: u16 = line.split(' ').next().unwrap().parse().unwrap();
-    let mut page = super::driver::client(([127, 0, 0, 1], port).into());
-    std::io::Write::write_all(&mut page, b"GET / HTTP/1.0\r\n\r\n").unwrap();
-    let mut text = String::new();
-    page.read_to_string(&mut text).unwrap();
-    assert!(text.ends_with("here"), "{text}");
-}
-
-#[test]
-#[ignore = "needs pytest (Debian: python3-pytest)"]
-fn pytest_has_a_port_for_each_worker() {
-    let place = Place::with(&[]);
-    fs::write(place.path().join("conftest.py"), block("python", "PYTEST_XDIST_WORKER")).unwrap();
-    let test = "import socket\n\ndef test_port(port):\n    \
-        socket.create_server(('127.0.0.1', port)).close()\n";
-    fs::write(place.path().join("test_port.py"), test).unwrap();
-    let text = place.run(block("sh", "pytest"));
-    assert!(text.contains("1 passed"), "{text}");
 }

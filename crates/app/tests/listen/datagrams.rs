@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use rustix::process::Signal;
 
 use crate::driver::Ports;
-use crate::loopback::udp;
+use crate::loopback::{udp, udp_of};
 
 pub(crate) fn receive(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = vec![0; 65_535];
@@ -42,6 +42,57 @@ fn udp_relay_among_three() {
     assert_eq!(receive(&first), b"# 2");
     third.send_to(b"3", address).unwrap();
     assert_eq!((receive(&first), receive(&second)), (b"# 3".to_vec(), b"# 3".to_vec()));
+    ports.signal(Signal::INT);
+    assert_eq!(ports.end().code, Some(130));
+}
+
+const ADDRESSES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "::1"];
+
+#[test]
+fn on_every_address_the_udp_services_answer_from_the_one_they_were_asked_at() {
+    let echo = Ports::start(&["listen", "udp://[::]:0", "--service", "echo"]);
+    let port = echo.listening(0).port();
+    for address in ADDRESSES {
+        let client = udp_of(address, port);
+        client.send(b"?").unwrap();
+        assert_eq!(receive(&client), b"?", "{address}");
+    }
+
+    let relay = Ports::start(&["listen", "udp://[::]:0", "--service", "relay"]);
+    let port = relay.listening(0).port();
+    let clients = ADDRESSES.map(|address| udp_of(address, port));
+    for (known, client) in clients.iter().enumerate() {
+        // Each hears of who came after it.
+        client.send(&[known as u8]).unwrap();
+        for other in &clients[..known] {
+            assert_eq!(receive(other), [known as u8]);
+        }
+    }
+
+    for address in ADDRESSES {
+        let mut pipe = Ports::start(&["listen", "udp://[::]:0"]);
+        let client = udp_of(address, pipe.listening(0).port());
+        client.send(b"?").unwrap();
+        pipe.stdout.until(b"?");
+        pipe.write(b"!");
+        assert_eq!(receive(&client), b"!", "{address}");
+    }
+}
+
+/// More than are taken in one call.
+#[test]
+fn udp_relay_of_a_burst_loses_nothing_and_keeps_the_order() {
+    let args = ["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "];
+    let ports = Ports::start(&args);
+    let address = ports.listening(0);
+    let (listener, sender) = (udp(), udp());
+    listener.send_to(b"here", address).unwrap();
+    for number in 0..100 {
+        sender.send_to(format!("{number}").as_bytes(), address).unwrap();
+    }
+    for number in 0..100 {
+        assert_eq!(receive(&listener), format!("# {number}").as_bytes());
+    }
     ports.signal(Signal::INT);
     assert_eq!(ports.end().code, Some(130));
 }

@@ -51,6 +51,43 @@ fn sockets_are_opened_and_closed() {
 }
 
 #[test]
+fn a_connection_goes_on_in_time_wait_as_that_of_its_process() {
+    let pid = std::process::id();
+    // Seldom enough that no look falls into the moment in which the kernel moves it to TIME-WAIT.
+    let watched = ["ls", "--tcp", "--watch", "--pid", &pid.to_string(), "--interval", "200ms"];
+    let ports = Ports::start(&watched);
+    assert_eq!(ports.stdout.event("watching")["endings"], true);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut client = client(address);
+    let (server, peer) = listener.accept().unwrap();
+    let lines = |bytes: &[u8]| -> Vec<Value> {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let whole = lines.filter(|line| line.ends_with(b"\n"));
+        let lines = whole.map(|line| serde_json::from_slice::<Value>(line).unwrap());
+        let is_ours =
+            |line: &Value| line["local"] == address.to_string() && line["peer"] == peer.to_string();
+        lines.filter(is_ours).collect()
+    };
+    ports.stdout.wait(|bytes, _| (!lines(bytes).is_empty()).then_some(()));
+    // Who closes first waits.
+    drop(server);
+    read_to_end(&mut client);
+    drop(client);
+    let told = ports.stdout.wait(|bytes, _| {
+        let told = lines(bytes);
+        (told.last()?["state"] == "TIME-WAIT").then_some(told)
+    });
+    assert_eq!(told[0]["type"], "opened");
+    for line in &told[1..] {
+        assert_eq!((&line["type"], &line["processes"][0]["pid"]), (&"changed".into(), &pid.into()));
+    }
+    assert_eq!(told.last().unwrap()["inode"], Value::Null);
+    ports.signal(Signal::INT);
+    assert_eq!(ports.end().code, Some(130));
+}
+
+#[test]
 fn only_those_that_were_asked_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
@@ -85,7 +122,7 @@ fn metrics_count_sockets_and_what_the_kernel_dropped() {
         "ports_machine_sockets{transport=\"tcp\",state=\"LISTEN\"} 1\n",
         "# TYPE ports_machine_tcp_segments_retransmitted counter\n",
         "\nports_machine_tcp_listen_overflows_total ",
-        "\nports_machine_udp_receive_buffer_drops_total ",
+        "\nports_machine_udp_receive_buffer_drops_total{family=\"ipv4\"} ",
     ] {
         assert!(answer.contains(line), "{line}: {answer}");
     }

@@ -154,6 +154,22 @@ fn another_size_is_drawn() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn a_small_screen_shows_what_fits_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let tmux = Tmux::start(&own("--tcp"));
+    tmux.shows(&listener.local_addr().unwrap().to_string());
+    tmux.run(&["resize-window", "-x", "40", "-y", "10"]);
+    let screen =
+        tmux.until("forty columns", |screen| screen.contains("opened 0/s  closed 0/s  in 0 B/s\n"));
+    assert!(screen.contains("q quit  ? help"), "{screen}");
+    tmux.run(&["resize-window", "-x", "300", "-y", "100"]);
+    tmux.shows("PROCESS");
+    tmux.keys(&["q"]);
+    tmux.is_restored(0);
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn a_signal_gives_the_terminal_back() {
     let tmux = Tmux::start("watch --interval 50ms");
     tmux.shows("sockets");

@@ -128,7 +128,8 @@ impl Picker {
     pub(crate) fn pick(&mut self) -> Option<(u16, Option<Lease>)> {
         match self {
             Self::Lease(request) => {
-                let held = lease(request).ok()?;
+                // Counted as none; it says why.
+                let held = lease(request).inspect_err(|error| eprintln!("{error:?}")).ok()?;
                 Some((held.number(), Some(held)))
             }
             Self::BindToZero => {

@@ -70,9 +70,10 @@ pub(crate) fn run(args: &[String]) {
         std::thread::sleep(between(1, 20));
         let bound = u8::from(sockets.is_ok());
         let until = now();
-        let count = held.as_ref().map_or(1, |lease| lease.ports().len() as u16);
+        let count = held.as_ref().map_or(1, |lease| lease.ports().len());
         drop((sockets, held));
-        for port in port..port + count {
+        // The last port may be one of them.
+        for port in (port..=u16::MAX).take(count) {
             writeln!(log, "{port} {from} {until} {bound} {took}").unwrap();
         }
     }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use ports_core::{ClaimError, ClaimRequest, Owner, Port, PortClaim, PortRegistry, Transport};
@@ -12,8 +11,7 @@ use crate::copies::Copies;
 use crate::error::LeaseError;
 use crate::kernel_ports::KernelPorts;
 use crate::lease::{PassedOver, PassedOverReason};
-use crate::lock::{self, Locks};
-use crate::lock_name::{self, Label};
+use crate::lock::{Locker, Locks, NotLocked, Terms, lease_name};
 use crate::place::Place;
 use crate::registry;
 use crate::request::Request;
@@ -24,9 +22,7 @@ pub(super) struct Attempt<'a> {
     registry: &'static PortRegistry,
     owner: Owner,
     places: Vec<Place>,
-    since_ms: u64,
-    /// A label, and the first lock that it speaks of, which has no name yet.
-    spare: Option<(OwnedFd, OwnedFd)>,
+    locker: Locker,
     /// Whether the ports stay bound.
     binds: bool,
 }
@@ -35,7 +31,6 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Taken {
     pub(super) first: Port,
     pub(super) locks: Locks,
-    pub(super) label: OwnedFd,
     pub(super) claims: Vec<PortClaim>,
     pub(super) sockets: Vec<Bound>,
 }
@@ -79,33 +74,46 @@ impl Obstacle {
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(request: &'a Request, kernel: &KernelPorts, binds: bool) -> Self {
+    pub(super) fn new(
+        request: &'a Request,
+        kernel: &KernelPorts,
+        binds: bool,
+    ) -> Result<Self, LeaseError> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self {
+        let terms = Terms {
+            protocols: request.protocols,
+            count: request.count,
+            pid: std::process::id(),
+            since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            name: request.name.as_deref().map(lease_name::shown).unwrap_or_default(),
+        };
+        Ok(Self {
             request,
             registry: registry::claims(kernel),
             owner: request.name.clone().map_or(Owner::UNNAMED, Owner::from),
             places: Place::of(request),
-            since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-            spare: None,
+            locker: Locker::of(request, &terms)?,
             binds,
-        }
+        })
+    }
+
+    /// What its locks are.
+    pub(super) const fn locker(&self) -> &Locker {
+        &self.locker
     }
 
     /// Takes the run from `first` on. The order is that of the promise: nobody else of this process,
     /// nobody else who leases, nobody at all.
     pub(super) fn take(&mut self, first: Port) -> Result<Taken, Obstacle> {
         let claims = self.claim(first)?;
-        // Where it ends early, the locks go before the label: without it they would be taken for a
-        // stranger's.
-        let (label, locks) = self.lock(first)?;
+        let locks = self.lock(first)?;
         let mut sockets = Vec::new();
         if self.binds {
             self.bind(first, |bound| sockets.push(bound))?;
         } else {
             self.probe(first)?;
         }
-        Ok(Taken { first, locks, label, claims, sockets })
+        Ok(Taken { first, locks, claims, sockets })
     }
 
     fn claim(&self, first: Port) -> Result<Vec<PortClaim>, Obstacle> {
@@ -128,54 +136,17 @@ impl<'a> Attempt<'a> {
         Ok(claims)
     }
 
-    fn lock(&mut self, first: Port) -> Result<(OwnedFd, Locks), Obstacle> {
-        let (label, first_lock) = match self.spare.take() {
-            Some(spare) => spare,
-            None => self.label()?,
-        };
-        let mut unused = Some(first_lock);
-        let mut locks = Locks::default();
-        for port in self.run(first) {
-            for transport in self.request.protocols.transports().iter().copied() {
-                let name = lock_name::lock(transport, port.number());
-                let failed = |source| failure(&name, source);
-                let socket = match unused.take() {
-                    Some(socket) => socket,
-                    None => lock::socket().map_err(failed)?,
-                };
-                if !lock::take(&socket, &name).map_err(failed)? {
-                    if locks.0.is_empty() {
-                        // Neither has a name of this port: both serve the next try.
-                        self.spare = Some((label, socket));
-                    }
-                    return Err(Obstacle::Port { transport, port, reason: Reason::Locked });
-                }
-                locks.0.push(socket);
+    fn lock(&mut self, first: Port) -> Result<Locks, Obstacle> {
+        let transports = self.request.protocols.transports();
+        let ports = self.run(first);
+        let ports =
+            ports.flat_map(|port| transports.iter().map(move |transport| (*transport, port)));
+        self.locker.lock(ports).map_err(|error| match error {
+            NotLocked::Held { transport, port } => {
+                Obstacle::Port { transport, port, reason: Reason::Locked }
             }
-        }
-        Ok((label, locks))
-    }
-
-    /// A label, and the socket for the first lock that it speaks of.
-    fn label(&self) -> Result<(OwnedFd, OwnedFd), Obstacle> {
-        let unnamed = |source| failure("ports-lease", source);
-        let socket = lock::socket().map_err(unnamed)?;
-        let first_lock = lock::socket().map_err(unnamed)?;
-        let label = Label {
-            inode: lock::inode(&first_lock).map_err(unnamed)?,
-            protocols: self.request.protocols,
-            count: self.request.count,
-            pid: std::process::id(),
-            since_ms: self.since_ms,
-            name: self.request.name.as_deref().map(lock_name::shown).unwrap_or_default(),
-        };
-        let name = label.abstract_name();
-        match lock::take(&socket, &name) {
-            Ok(true) => Ok((socket, first_lock)),
-            // It has the inode of our socket in it.
-            Ok(false) => Err(failure(&name, io::ErrorKind::AddrInUse.into())),
-            Err(source) => Err(failure(&name, source)),
-        }
+            NotLocked::Failed(error) => Obstacle::Failure(error),
+        })
     }
 
     /// Looks whether the run can be bound, and leaves it unbound.
@@ -229,8 +200,4 @@ impl<'a> Attempt<'a> {
     fn run(&self, first: Port) -> impl Iterator<Item = Port> + use<> {
         (first.number()..=u16::MAX).take(usize::from(self.request.count)).map(Port::new)
     }
-}
-
-fn failure(name: &str, source: io::Error) -> Obstacle {
-    Obstacle::Failure(LeaseError::Lock { name: name.to_owned(), source })
 }

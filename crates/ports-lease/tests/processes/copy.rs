@@ -3,7 +3,7 @@
 #![allow(clippy::zombie_processes, reason = "a test that fails leaves them to the system")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -124,7 +124,8 @@ pub(crate) fn act() {
         setresgid(Gid::from_raw(NOBODY), Gid::from_raw(NOBODY), Gid::from_raw(NOBODY)).unwrap();
         setresuid(Uid::from_raw(NOBODY), Uid::from_raw(NOBODY), Uid::from_raw(NOBODY)).unwrap();
     }
-    if ["hold-in-a-namespace", "without-ipv6", "reserved"].contains(&role.as_str()) {
+    let own_network = ["hold-in-a-namespace", "without-ipv6", "reserved", "beside-connections"];
+    if own_network.contains(&role.as_str()) {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
     }
     let request = Request::tcp().within(range.parse().unwrap()).name(role.as_str());
@@ -151,6 +152,7 @@ pub(crate) fn act() {
         }
         "without-ipv6" => without_ipv6(&request),
         "reserved" => reserved(),
+        "beside-connections" => beside_connections(&request),
         "elsewhere-as-nobody" => {
             // The test harness has threads: unshare(2) of the user is for a process with one.
             let mut shell = Command::new("unshare");
@@ -173,6 +175,27 @@ fn without_ipv6(request: &Request) {
     let everywhere = bind(request).unwrap();
     println!("both families: {} listener", everywhere.listeners().len());
     println!("ephemeral: {}", everywhere.lease().is_ephemeral());
+}
+
+/// Between a lease and the bind of its port come so many connections that some of them would have it,
+/// were they given any port alike.
+fn beside_connections(request: &Request) {
+    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535").unwrap();
+    assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (mut ephemeral, mut bound) = (0, 0);
+    let leases: Vec<Lease> = (0..300).map(|_| lease(request).unwrap()).collect();
+    // Each leaves its port in TIME_WAIT.
+    for _ in 0..10_000 {
+        drop(TcpStream::connect(address).unwrap());
+        drop(listener.accept().unwrap());
+    }
+    for held in leases {
+        ephemeral += usize::from(held.is_ephemeral());
+        bound += usize::from(TcpListener::bind((Ipv4Addr::LOCALHOST, held.number())).is_ok());
+    }
+    println!("ephemeral: {ephemeral}, bound: {bound}");
 }
 
 /// More than a page of single ports, which the kernel writes into one read or cuts.

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
@@ -11,16 +10,13 @@ use ports_core::Port;
 use slab::Slab;
 use socket2::SockAddr;
 
-use super::neighbours::{self, Admission, Neighbours};
+use super::DriverConfig;
+use super::neighbours::{Admission, Neighbours};
 use super::outcome::{Outcome, classify, has_source, open_error};
-use super::own::OwnSockets;
 use super::socket::{ProbeSocket, REUSABLE_AFTER_REFUSAL, SocketKind};
 use crate::engine::{Engine, LocalError, Probe, ProbeId, Reply};
-use crate::links::Links;
-use crate::prober::{WorkSource, feed, tell};
+use crate::prober::{WorkSource, feed, sleep_time, tell};
 
-/// The longest sleep: how late a cancellation may be seen.
-const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// Probes sent before the poller is looked at again.
 const SEND_BATCH: usize = 128;
 /// Poll events taken at once.
@@ -30,18 +26,6 @@ const EVENT_BATCH: usize = 1_024;
 const HELD_LOOK: Duration = Duration::from_millis(100);
 /// Refused sockets kept for reuse, of all kinds together.
 const MAX_IDLE_SOCKETS: usize = 256;
-
-/// What all drivers of a scan share.
-#[derive(Clone, Debug)]
-pub(crate) struct DriverConfig {
-    pub(crate) own: Arc<OwnSockets>,
-    pub(crate) links: Arc<Links>,
-    pub(crate) neighbours: neighbours::Shared,
-    /// The source address asked for.
-    pub(crate) source: Option<IpAddr>,
-    /// The interface asked for.
-    pub(crate) interface: Option<Arc<str>>,
-}
 
 #[derive(Debug)]
 pub(crate) struct ConnectDriver {
@@ -124,11 +108,7 @@ impl ConnectDriver {
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let now = Instant::now();
-        let sleep = self
-            .engine
-            .poll_timeout()
-            .map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now).min(LONGEST_SLEEP));
+        let sleep = sleep_time(&self.engine, Instant::now());
         if sleep.is_zero() && self.busy.is_empty() {
             return Ok(());
         }

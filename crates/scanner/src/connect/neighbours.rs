@@ -7,12 +7,26 @@ mod netlink;
 #[cfg(all(feature = "raw", target_os = "linux"))]
 mod places;
 
+use std::net::IpAddr;
+use std::time::Instant;
+
 use crate::engine::LocalError;
 
 #[cfg(not(all(feature = "raw", target_os = "linux")))]
 pub(crate) use arp_table::{Neighbours, Shared};
 #[cfg(all(feature = "raw", target_os = "linux"))]
 pub(crate) use netlink::{Neighbours, Shared};
+
+impl Neighbours {
+    /// Why the kernel did not reach `target`, as it said: a link that is down is to it one more neighbour
+    /// that does not answer.
+    pub(crate) fn cause(&mut self, now: Instant, target: IpAddr, said: LocalError) -> LocalError {
+        match said {
+            LocalError::NeighbourUnresolved => self.failure(now, target).unwrap_or(said),
+            said => said,
+        }
+    }
+}
 
 /// What is to be done with a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

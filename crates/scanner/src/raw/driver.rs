@@ -20,12 +20,10 @@ use super::paths::{Path, Paths, Way};
 use super::question;
 use super::source_ports::SourcePorts;
 use crate::engine::{Engine, LocalError, Probe, Reply};
-use crate::prober::{ProbeError, WorkSource, Worked, feed, tell};
+use crate::prober::{ProbeError, WorkSource, Worked, feed, sleep_time, tell};
 
 mod hops;
 
-/// The longest sleep: how late a cancellation may be seen.
-const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// The shortest sleep: what becomes due in it goes together, in one system call.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
 /// Probes sent before answers are looked at again.
@@ -297,12 +295,7 @@ impl<'a> RawDriver<'a> {
 
     /// Sleeps until an answer comes, or the engine has something to do.
     fn wait(&self) -> Result<(), ProbeError> {
-        let now = Instant::now();
-        let sleep = self
-            .engine
-            .poll_timeout()
-            .map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now))
-            .clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+        let sleep = sleep_time(&self.engine, Instant::now()).max(SHORTEST_SLEEP);
         // Below a second it always converts.
         let timeout = Timespec { tv_sec: 0, tv_nsec: sleep.subsec_nanos().into() };
         let mut descriptors: Vec<PollFd<'_>> = self

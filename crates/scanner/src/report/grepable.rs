@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::date::asctime;
 use super::host_rows::HeldHosts;
+use super::totals::Totals;
 use super::{Report, nmap_words, service_name};
 use crate::event::{ScanEvent, ScanInfo, ScanSummary};
 use crate::state::PortState;
@@ -33,15 +34,6 @@ pub struct GrepableReport<W: Write> {
     names: BTreeMap<IpAddr, Arc<str>>,
     started: Option<SystemTime>,
     totals: Totals,
-}
-
-/// All scans together.
-#[derive(Clone, Copy, Debug, Default)]
-struct Totals {
-    hosts: u64,
-    hosts_up: u64,
-    elapsed: Duration,
-    unfinished: u64,
 }
 
 impl<W: Write> GrepableReport<W> {
@@ -140,10 +132,7 @@ impl<W: Write> GrepableReport<W> {
         self.write_fresh()?;
         self.write_rest()?;
         self.rest.scan_is_over();
-        self.totals.hosts += summary.hosts;
-        self.totals.hosts_up += summary.hosts_up;
-        self.totals.elapsed += summary.elapsed;
-        self.totals.unfinished += summary.unfinished;
+        self.totals.add(summary);
         self.writer.flush()
     }
 }

@@ -4,7 +4,7 @@ mod host;
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ports_core::PortSet;
 use quick_xml::Writer;
@@ -13,6 +13,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesPI, BytesStart, BytesText, Eve
 use super::date::{asctime, unix_seconds};
 use super::host_rows::HeldHosts;
 use super::jsonl::Line;
+use super::totals::Totals;
 use super::{Report, nmap_words};
 use crate::event::{Method, ScanEvent, ScanInfo, ScanSummary};
 use crate::state::PortState;
@@ -45,18 +46,9 @@ struct Document {
     started: SystemTime,
     method: Method,
     totals: Totals,
-    ended: bool,
-}
-
-/// All scans of the document together.
-#[derive(Clone, Copy, Debug, Default)]
-struct Totals {
-    hosts: u64,
-    hosts_up: u64,
-    elapsed: Duration,
     /// Scans without a summary.
     running: u64,
-    unfinished: u64,
+    ended: bool,
 }
 
 impl<W: Write> NmapXmlReport<W> {
@@ -84,7 +76,7 @@ impl<W: Write> NmapXmlReport<W> {
             // The format has room for what is scanned only before the first host; the instruction
             // tells it of this one.
             document.method = info.method;
-            document.totals.running += 1;
+            document.running += 1;
             return Ok(());
         }
         self.begin(info)?;
@@ -111,12 +103,12 @@ impl<W: Write> NmapXmlReport<W> {
 
     fn begin(&mut self, info: &ScanInfo) -> io::Result<()> {
         let started = info.started;
-        let totals = Totals { running: 1, ..Totals::default() };
         self.document = Some(Document {
             began: Instant::now(),
             started,
             method: info.method,
-            totals,
+            totals: Totals::default(),
+            running: 1,
             ended: false,
         });
         self.writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -160,12 +152,8 @@ impl<W: Write> NmapXmlReport<W> {
         self.write_hosts()?;
         self.hosts.scan_is_over();
         if let Some(document) = &mut self.document {
-            let totals = &mut document.totals;
-            totals.hosts += summary.hosts;
-            totals.hosts_up += summary.hosts_up;
-            totals.elapsed += summary.elapsed;
-            totals.unfinished += summary.unfinished;
-            totals.running = totals.running.saturating_sub(1);
+            document.totals.add(summary);
+            document.running = document.running.saturating_sub(1);
         }
         Ok(())
     }
@@ -179,7 +167,7 @@ impl<W: Write> NmapXmlReport<W> {
         document.ended = true;
         let totals = document.totals;
         let time = document.started + totals.elapsed;
-        let whole = totals.running == 0 && totals.unfinished == 0;
+        let whole = document.running == 0 && totals.unfinished == 0;
         let (timestr, elapsed) = (asctime(time), format!("{:.2}", totals.elapsed.as_secs_f64()));
         let summary = format!(
             "ports done at {timestr}; {} ({} up) scanned in {elapsed} seconds",

@@ -6,17 +6,16 @@ mod send;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::asked::Asked;
-use super::sockets::{DriverConfig, ProbeSockets};
+use super::sockets::ProbeSockets;
+use crate::connect::DriverConfig;
 use crate::connect::neighbours::Neighbours;
 use crate::engine::{Engine, EngineEvent, LocalError, Probe, Silence};
-use crate::prober::{WorkSource, Worked, feed};
+use crate::prober::{WorkSource, Worked, feed, sleep_time};
 use crate::state::Reason;
 
-/// The longest sleep: how late a cancellation may be seen.
-const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// Probes sent before the sockets are looked at again: their answers fit a small receive buffer.
 const SEND_BATCH: usize = 64;
 
@@ -134,11 +133,7 @@ impl UdpDriver {
 
     /// Sleeps until there is something to read or to do, and reads all there is.
     fn wait(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        let sleep = self
-            .engine
-            .poll_timeout()
-            .map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now).min(LONGEST_SLEEP));
+        let sleep = sleep_time(&self.engine, Instant::now());
         for name in self.sockets.wait(sleep)? {
             // Errors first: one that is left over fails the reading of datagrams.
             self.take_errors(name);

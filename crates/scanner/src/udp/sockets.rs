@@ -1,8 +1,7 @@
 //! The probe sockets of one driver, each opened when it is first needed.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use ports_core::Port;
@@ -11,21 +10,7 @@ use rustix::io::Errno;
 
 use super::socket::{ProbeSocket, unspecified};
 use super::socket_name::SocketName;
-use crate::connect::neighbours;
-use crate::connect::own::OwnSockets;
-use crate::links::Links;
-
-/// What all drivers of a scan share.
-#[derive(Clone, Debug)]
-pub(super) struct DriverConfig {
-    pub(super) own: Arc<OwnSockets>,
-    pub(super) links: Arc<Links>,
-    pub(super) neighbours: neighbours::Shared,
-    /// The source address asked for.
-    pub(super) source: Option<IpAddr>,
-    /// The interface asked for.
-    pub(super) interface: Option<Arc<str>>,
-}
+use crate::connect::DriverConfig;
 
 impl DriverConfig {
     /// The socket that puts an attempt at `target`. One that is bound to an interface would not hear this

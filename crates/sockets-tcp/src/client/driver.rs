@@ -47,9 +47,10 @@ pub(super) struct Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         if let Some(link) = self.shared.link() {
+            let unacknowledged = link.unacknowledged();
             link.bury();
             link.lose_kept();
-            self.shared.unsent(link.traffic().lost.bytes);
+            self.shared.lost(link.traffic().lost.bytes, unacknowledged);
         }
         let Loss { messages, bytes } = self.shared.closed();
         if messages > 0 {
@@ -157,9 +158,9 @@ impl Driver {
         } else {
             link.take_kept()
         };
-        let Ended { reason, .. } = ended;
+        let Ended { reason, unacknowledged, .. } = ended;
         let traffic = link.traffic();
-        self.shared.unsent(traffic.lost.bytes);
+        self.shared.lost(traffic.lost.bytes, unacknowledged);
         let (messages, bytes) = (kept.len(), kept.iter().map(bytes::Bytes::len).sum());
         self.shared.disconnected(kept);
         drop(link);

@@ -45,7 +45,7 @@ struct Standing {
 }
 
 /// See the module's first line.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) target: Target,
     pub(super) events: Publisher<ClientEvent>,
     pub(super) stats: SocketStats,
@@ -60,6 +60,7 @@ pub(super) struct Shared {
     /// `finish` was called: the connection that stands is the last one.
     finished: AtomicBool,
     unsent: AtomicUsize,
+    unacknowledged: AtomicUsize,
     standing: Mutex<Standing>,
 }
 
@@ -81,6 +82,7 @@ impl Shared {
             moved: Notify::new(),
             finished: AtomicBool::new(false),
             unsent: AtomicUsize::new(0),
+            unacknowledged: AtomicUsize::new(0),
             standing: Mutex::new(Standing { state: State::Connecting, held: Outbox::new(limits) }),
         }
     }
@@ -153,8 +155,19 @@ impl Shared {
         self.finished.store(true, Ordering::Release);
     }
 
-    pub(super) fn unsent(&self, bytes: usize) {
-        self.unsent.store(bytes, Ordering::Release);
+    /// Notes what a connection lost, and what the kernel held for it at its end.
+    pub(super) fn lost(&self, unsent: usize, unacknowledged: usize) {
+        self.unsent.store(unsent, Ordering::Release);
+        self.unacknowledged.store(unacknowledged, Ordering::Release);
+    }
+
+    /// Bytes that the kernel holds, or held at the end of the last connection, and the server has
+    /// not acknowledged.
+    pub(super) fn unacknowledged_bytes(&self) -> usize {
+        match self.state() {
+            State::Connected(link) => link.unacknowledged(),
+            State::Connecting | State::Closed => self.unacknowledged.load(Ordering::Acquire),
+        }
     }
 
     /// Bytes accepted for sending that the last connection lost, or that still wait.

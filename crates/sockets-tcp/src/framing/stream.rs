@@ -4,10 +4,12 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::client::{Arrival, ClientSendError, TcpClient};
+use super::waiting::{BoxFuture, Waiting};
+use crate::client::{Arrival, ClientSendError, Shared, TcpClient};
 use crate::connection::{Connection, ConnectionReader, ConnectionWriter};
 
 /// What frames are read from: [`Connection`], [`ConnectionReader`], [`TcpClient`] and
@@ -32,16 +34,36 @@ impl Filled {
 }
 
 mod sealed {
-    use super::{Bytes, BytesMut, Filled, Future, io};
+    use std::pin::pin;
+    use std::task::{Context, Poll};
+
+    use super::{Arrival, BoxFuture, Bytes, BytesMut, Filled, Future, Waiting, io};
 
     pub trait Source {
         /// Appends what comes next. Where the future is dropped, nothing is lost.
         fn fill(&mut self, buffer: &mut BytesMut) -> impl Future<Output = Filled> + Send;
+
+        /// As `fill`, polled: with a new future each time, which leaves its waker where the bytes
+        /// come in. Where it does not, the future goes to `arriving`.
+        fn poll_fill(
+            &mut self,
+            _arriving: &mut Waiting<Option<Arrival>>,
+            context: &mut Context<'_>,
+            buffer: &mut BytesMut,
+        ) -> Poll<Filled> {
+            pin!(self.fill(buffer)).poll(context)
+        }
     }
 
     pub trait Sink {
         /// Accepts the message whole, or not at all.
         fn deliver(&mut self, message: Bytes) -> impl Future<Output = io::Result<()>> + Send;
+
+        /// As `deliver`, in a future that outlives the call.
+        fn delivering(&self, message: Bytes) -> BoxFuture<io::Result<()>>;
+
+        /// Ends the sending direction behind all that was accepted.
+        fn finishing(&self) -> BoxFuture<io::Result<()>>;
     }
 }
 pub(super) use sealed::{Sink, Source};
@@ -80,6 +102,19 @@ impl Sink for ConnectionWriter {
         let sent = self.send(message).await;
         sent.map_err(|error| name("send to", self.peer_addr(), error))
     }
+
+    fn delivering(&self, message: Bytes) -> BoxFuture<io::Result<()>> {
+        let mut writer = self.another();
+        Box::pin(async move { writer.deliver(message).await })
+    }
+
+    fn finishing(&self) -> BoxFuture<io::Result<()>> {
+        let mut writer = self.another();
+        Box::pin(async move {
+            let finished = writer.finish().await;
+            finished.map_err(|error| name("end the stream to", writer.peer_addr(), error))
+        })
+    }
 }
 
 impl Source for Connection {
@@ -92,10 +127,22 @@ impl Sink for Connection {
     async fn deliver(&mut self, message: Bytes) -> io::Result<()> {
         self.halves().1.deliver(message).await
     }
+
+    fn delivering(&self, message: Bytes) -> BoxFuture<io::Result<()>> {
+        self.writer().delivering(message)
+    }
+
+    fn finishing(&self) -> BoxFuture<io::Result<()>> {
+        self.writer().finishing()
+    }
 }
 
 async fn fill_from(client: &TcpClient, buffer: &mut BytesMut) -> Filled {
-    match client.arrival().await {
+    take_in(client.arrival().await, buffer)
+}
+
+fn take_in(arrival: Option<Arrival>, buffer: &mut BytesMut) -> Filled {
+    match arrival {
         Some(Arrival::Bytes(bytes)) => {
             buffer.extend_from_slice(&bytes);
             Filled::MORE
@@ -108,15 +155,25 @@ async fn fill_from(client: &TcpClient, buffer: &mut BytesMut) -> Filled {
     }
 }
 
-async fn deliver_to(client: &TcpClient, message: Bytes) -> io::Result<()> {
-    client.send(message).await.map_err(|error| {
-        let kind = match &error {
-            ClientSendError::NotConnected { .. } => io::ErrorKind::NotConnected,
-            ClientSendError::Closed { .. } => io::ErrorKind::BrokenPipe,
-            ClientSendError::TooLarge { .. } => io::ErrorKind::InvalidInput,
-        };
-        io::Error::new(kind, error)
-    })
+fn not_sent(error: ClientSendError) -> io::Error {
+    let kind = match &error {
+        ClientSendError::NotConnected { .. } => io::ErrorKind::NotConnected,
+        ClientSendError::Closed { .. } => io::ErrorKind::BrokenPipe,
+        ClientSendError::TooLarge { .. } => io::ErrorKind::InvalidInput,
+    };
+    io::Error::new(kind, error)
+}
+
+async fn deliver_to(client: &Shared, message: Bytes) -> io::Result<()> {
+    client.send(message).await.map_err(not_sent)
+}
+
+fn delivering_to(client: Arc<Shared>, message: Bytes) -> BoxFuture<io::Result<()>> {
+    Box::pin(async move { deliver_to(&client, message).await })
+}
+
+fn finishing(client: Arc<Shared>) -> BoxFuture<io::Result<()>> {
+    Box::pin(async move { client.finish().await.map_err(not_sent) })
 }
 
 impl Source for TcpClient {
@@ -127,7 +184,15 @@ impl Source for TcpClient {
 
 impl Sink for TcpClient {
     async fn deliver(&mut self, message: Bytes) -> io::Result<()> {
-        deliver_to(self, message).await
+        deliver_to(&self.sender(), message).await
+    }
+
+    fn delivering(&self, message: Bytes) -> BoxFuture<io::Result<()>> {
+        delivering_to(self.sender(), message)
+    }
+
+    fn finishing(&self) -> BoxFuture<io::Result<()>> {
+        finishing(self.sender())
     }
 }
 
@@ -135,11 +200,34 @@ impl Source for Arc<TcpClient> {
     async fn fill(&mut self, buffer: &mut BytesMut) -> Filled {
         fill_from(self, buffer).await
     }
+
+    /// Others may be receiving: whoever waits for his turn has to keep his place.
+    fn poll_fill(
+        &mut self,
+        arriving: &mut Waiting<Option<Arrival>>,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<Filled> {
+        let client = &*self;
+        let arrival = ready!(arriving.poll_or_begin(context, || {
+            let client = Arc::clone(client);
+            Box::pin(async move { client.arrival().await })
+        }));
+        Poll::Ready(take_in(arrival, buffer))
+    }
 }
 
 impl Sink for Arc<TcpClient> {
     async fn deliver(&mut self, message: Bytes) -> io::Result<()> {
-        deliver_to(self, message).await
+        deliver_to(&self.sender(), message).await
+    }
+
+    fn delivering(&self, message: Bytes) -> BoxFuture<io::Result<()>> {
+        delivering_to(self.sender(), message)
+    }
+
+    fn finishing(&self) -> BoxFuture<io::Result<()>> {
+        finishing(self.sender())
     }
 }
 

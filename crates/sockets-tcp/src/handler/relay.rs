@@ -21,10 +21,12 @@ use lines::{LONGEST_LINE, Lines};
 ///
 /// How it meets a client that does not read is the server's slow policy. Where that drops or
 /// disconnects, nobody waits for anybody. Under [`SlowPolicy::Block`](crate::SlowPolicy::Block),
-/// the default, nothing is lost and the price is time: the one who sends is held up by the slowest
-/// of the others, and with it all who hear from it, for as long as the slowest takes anything at
-/// all, else until it is disconnected. When the server shuts down, no client's stream is
-/// ended before the bytes of all clients have been relayed.
+/// the default, nothing is lost but to those who are disconnected, and the price is time. What a
+/// client sends goes to all who have room for it first; the others are waited for at the same time,
+/// and then comes the next. So one message, of some 64 KiB at most, costs those who hear from this
+/// client at most the policy's time, however many are slow; whoever has no room for it by then is
+/// disconnected. One that has stopped costs less, as its time runs from when it stopped. When the
+/// server shuts down, no client's stream is ended before the bytes of all clients have been relayed.
 #[derive(Debug, Default)]
 pub struct Relay {
     prefix: Bytes,

@@ -202,6 +202,26 @@ impl Link {
         self.fail_with(error.kind());
     }
 
+    /// Whether the connection has failed, where the kernel has told nobody yet: after the peer's
+    /// end no read tells.
+    pub(crate) fn has_failed(&self) -> bool {
+        if self.write_failure().is_some() {
+            return true;
+        }
+        let receiving = lock(&self.receiving);
+        let Some(stream) = &receiving.stream else { return true };
+        if receiving.failed.is_some() {
+            return true;
+        }
+        match stream.tcp().take_error() {
+            Ok(None) => false,
+            Ok(Some(error)) | Err(error) => {
+                self.note_read_failure(receiving, &error);
+                true
+            }
+        }
+    }
+
     /// From now on reads go only to the end of what the kernel has already received, and only the
     /// grace of the one who drains bounds how long the last bytes may take.
     pub(crate) fn drain(&self) {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use stats::{ErrorKind, Outbound};
 
 use super::line::Line;
+use super::standstill::Standstill;
 use super::writing::Turn;
 use super::{Closing, Link};
 use crate::events::lock;
@@ -69,6 +70,8 @@ pub(super) struct Sending {
     pub(super) kept: Option<VecDeque<Bytes>>,
     /// Never part of the stream: dropped under the slow policy, or given up before its beginning.
     pub(super) dropped: Loss,
+    /// What is known of a peer that is behind; of use while something waits for it.
+    pub(super) standstill: Option<Standstill>,
 }
 
 impl Sending {
@@ -90,6 +93,7 @@ impl Sending {
             end: End::Open,
             left_to_grace: false,
             task: None,
+            standstill: None,
         }
     }
 
@@ -138,6 +142,19 @@ impl Sending {
             return acked;
         }
         self.bytes_out
+    }
+
+    /// How many bytes the kernel holds that the peer has not acknowledged, over TLS those of its
+    /// records; 0 where the kernel does not say.
+    pub(super) fn unacknowledged(&self) -> usize {
+        #[cfg(target_os = "linux")]
+        if let Some(stream) = &self.stream
+            && let Ok(held) = sockets_sys::unacknowledged_bytes(stream.tcp())
+        {
+            // The end of the stream counts as one.
+            return held.saturating_sub(usize::from(self.end == End::Sent));
+        }
+        0
     }
 
     pub(super) fn drop_whole(&mut self, loss: Loss) {
@@ -254,6 +271,7 @@ impl Link {
             let rest = written < message.len();
             if rest {
                 sending.outbox.push_rest(message.slice(written..), written);
+                sending.begin_standstill();
             }
             return (Offer::Accepted { dropped: 0 }, rest || unsent);
         }
@@ -279,6 +297,11 @@ impl Link {
             return (Offer::Full, false);
         }
         sending.outbox.push(message.clone());
+        if was_empty {
+            sending.begin_standstill();
+        } else {
+            sending.look_in_passing();
+        }
         (Offer::Accepted { dropped: loss.messages }, was_empty)
     }
 
@@ -297,6 +320,11 @@ impl Link {
     /// Whether no more is taken.
     pub(crate) fn is_closing(&self) -> bool {
         lock(&self.sending).error().is_some()
+    }
+
+    /// See [`Sending::unacknowledged`].
+    pub(crate) fn unacknowledged(&self) -> usize {
+        lock(&self.sending).unacknowledged()
     }
 
     /// Why sending failed, if it did.

@@ -218,6 +218,50 @@ async fn a_slow_peer_has_not_stalled_and_one_that_stops_has() {
     // Nothing else happens, so that the clock goes on by itself.
     stalled.await;
 }
+
+/// A link whose peer stands still, with as much in its outbox as there is room for.
+fn full() -> (Link, StdStream) {
+    let (link, peer) = pair();
+    // The readiness of a new socket is not known yet, so that nothing is sent.
+    while link.offer(&bytes::Bytes::from(vec![0; 100]), false) != Offer::Full {}
+    (link, peer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_peer_that_stops_runs_while_nobody_waits_for_it() {
+    const PATIENCE: Duration = Duration::from_mins(1);
+    let (link, _peer) = full();
+    tokio::time::advance(PATIENCE / 2).await;
+    let begun = Instant::now();
+    link.stalled_queue(PATIENCE).await;
+    let waited = begun.elapsed();
+    assert!(waited >= PATIENCE / 2 && waited < PATIENCE * 5 / 8, "{waited:?}");
+    let begun = Instant::now();
+    link.stalled_queue(PATIENCE).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "who comes later waits no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_peer_that_takes_something_begins_anew() {
+    const PATIENCE: Duration = Duration::from_mins(1);
+    let (link, _peer) = full();
+    let taken = || lock(&link.sending).taken_by_peer();
+    tokio::time::advance(PATIENCE / 2).await;
+    let before = taken();
+    while taken() == before {
+        poll_once(std::pin::pin!(poll_fn(|context| link.poll_service(context, true)))).await;
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(PATIENCE).await;
+    let mut stalled = std::pin::pin!(link.stalled_queue(PATIENCE));
+    poll_once(stalled.as_mut()).await;
+    // What begins to wait for a peer that had nothing to take waits from now on.
+    lock(&link.sending).begin_standstill();
+    let begun = Instant::now();
+    stalled.await;
+    assert!(begun.elapsed() >= PATIENCE);
+}
+
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn a_message_that_goes_straight_out_touches_few_cache_lines() {

@@ -140,7 +140,7 @@ impl<H: Handler> Acceptor<H> {
     }
 
     /// Gives the connection its task, or closes it and gives the permit back.
-    fn admit(
+    pub(super) fn admit(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
@@ -199,28 +199,10 @@ impl<H: Handler> Acceptor<H> {
         self.service.clients.count_refused(refused);
         refused
     }
-
-    /// The server is to drain: who waits in the backlog has connected, and may have sent. Those
-    /// for whom there is a place are drained with the others; the rest is reset, and said so.
-    fn accept_the_rest(&mut self) {
-        for listener in std::mem::take(&mut self.listeners) {
-            for (stream, peer) in listener.into_waiting() {
-                let permit = Arc::clone(&self.permits).try_acquire_owned();
-                match permit {
-                    Ok(permit) if !self.service.has_handshake() => {
-                        drop(self.admit(stream, peer, permit));
-                    }
-                    _ => {
-                        reset(stream);
-                        self.service.clients.refused(peer, Refusal::Shutdown);
-                    }
-                }
-            }
-        }
-    }
 }
 
-fn is_lack_of_descriptors(error: &io::Error) -> bool {
+/// Whether it is descriptors that `accept` failed for.
+pub(super) fn is_lack_of_descriptors(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 

@@ -9,8 +9,8 @@ use ports_core::{ClaimAddress, ClaimError, ClaimRequest, PortClaim, PortRegistry
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
-use super::accept::concerns_one_connection;
-use super::listening::{Listening, served};
+use super::backlog::Backlog;
+use super::listening::Listening;
 
 /// How often the kernel is asked for another port where the one it chose is claimed by a part of
 /// this program that has not bound it yet.
@@ -121,7 +121,7 @@ pub(super) struct Listener {
     socket: Listening,
     local: SocketAddr,
     backlog: usize,
-    _claim: Option<Arc<PortClaim>>,
+    claim: Option<Arc<PortClaim>>,
 }
 
 impl Listener {
@@ -224,34 +224,13 @@ impl Listener {
             .and_then(|()| Listening::new(socket))
             .map_err(|source| BindError::of_io("listen on", local, source))?;
         let backlog = usize::try_from(backlog).unwrap_or_default().max(1);
-        Ok(Self { socket, local, backlog, _claim: claim })
+        Ok(Self { socket, local, backlog, claim })
     }
 
-    /// Closes the socket behind those who wait in its backlog: they come first. No more come than
-    /// the backlog is long, however fast others connect.
-    pub(super) fn into_waiting(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
-        let Self { socket, backlog, _claim: claim, .. } = self;
-        let socket = socket.into_std();
-        let mut left = backlog.saturating_add(1);
-        std::iter::from_fn(move || {
-            // Held as long as the socket is bound.
-            let _held = &claim;
-            let socket = socket.as_ref()?;
-            while left > 0 {
-                left -= 1;
-                match socket.accept() {
-                    // It fails only where the runtime is going, and then nobody can be served.
-                    Ok(accepted) => {
-                        if let Ok(accepted) = served(accepted) {
-                            return Some(accepted);
-                        }
-                    }
-                    Err(error) if concerns_one_connection(&error) => {}
-                    Err(_) => return None,
-                }
-            }
-            None
-        })
+    /// Those who wait, apart from the poller: the socket is closed behind them.
+    pub(super) fn into_backlog(self) -> Backlog {
+        let Self { socket, backlog, claim, .. } = self;
+        Backlog::new(socket, backlog, claim)
     }
 }
 

@@ -169,7 +169,9 @@ impl<H: Handler> TcpServerBuilder<H> {
         self
     }
 
-    /// Ends a connection on which nothing moved in either direction for so long. Default: never.
+    /// Ends a connection on which nothing moved in either direction for so long; where its client
+    /// is behind with what it was sent, and took some of it, after twice that at the latest. Who
+    /// moves a byte in time stays. Default: never.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.settings.patience.idle = Some(timeout);
         self

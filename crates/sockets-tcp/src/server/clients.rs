@@ -115,14 +115,19 @@ impl Clients {
         }
         let whole = !ended.aborted
             && ended.unsent() == 0
+            && ended.unacknowledged == 0
             && !ended.reason.is_broken_stream()
             && !ended.reason.is_handlers_failure();
         if whole {
             table.report.drained += 1;
         } else {
-            let (peer, reason) = (link.tuple().remote, ended.reason);
-            let unsent_bytes = ended.unsent();
-            table.report.cut_off.push(CutOff { client, peer, reason, unsent_bytes });
+            table.report.cut_off.push(CutOff {
+                client,
+                peer: link.tuple().remote,
+                reason: ended.reason,
+                unsent_bytes: ended.unsent(),
+                unacknowledged_bytes: ended.unacknowledged,
+            });
         }
     }
 
@@ -137,6 +142,12 @@ impl Clients {
             lock(&self.table).report.refused += 1;
         }
         self.events.publish(ServerEvent::Refused { peer, reason });
+    }
+
+    /// Counts those whom the end of the server refused without knowing their addresses.
+    pub(super) fn refused_unseen(&self, connections: usize) {
+        self.count_refused(connections as u64);
+        lock(&self.table).report.refused += connections;
     }
 
     pub(super) fn count_refused(&self, connections: u64) {
@@ -218,6 +229,7 @@ impl Clients {
                 peer: link.tuple().remote,
                 reason: CloseReason::Shutdown,
                 unsent_bytes: traffic.lost.bytes + traffic.queued.bytes,
+                unacknowledged_bytes: link.unacknowledged(),
             }
         }));
         report

@@ -97,17 +97,22 @@ pub struct BroadcastReport {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Connections that came to their proper end.
+    /// Connections that came to their proper end: their clients have acknowledged every byte that
+    /// was accepted for them.
     pub drained: usize,
     /// Connections that did not.
     pub cut_off: Vec<CutOff>,
     /// Connections that still waited for their turn and were reset, see
-    /// [`Refusal::Shutdown`](crate::Refusal::Shutdown), or whose TLS handshake was under way.
+    /// [`Refusal::Shutdown`](crate::Refusal::Shutdown), or whose TLS handshake was under way. Those
+    /// that could not even be accepted, for want of descriptors, count too: there is no event of
+    /// them, as nobody knows their addresses.
     pub refused: usize,
 }
 
 /// A connection that was not done when the grace was over, was reset before, lost bytes, or whose
 /// handler failed.
+///
+/// What was accepted for it and is in neither of the two counts, its client has acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CutOff {
@@ -119,6 +124,11 @@ pub struct CutOff {
     pub reason: CloseReason,
     /// Bytes accepted for it that the kernel had not taken. Where there are any, the connection
     /// was reset, so that the client does not take the stream for whole; what the kernel still
-    /// held is lost with it, and not counted here.
+    /// held is lost with it.
     pub unsent_bytes: usize,
+    /// Bytes that the kernel had taken and the client had not acknowledged, over TLS those of its
+    /// records. Where the connection was reset they are lost, as far as they were not under way;
+    /// else the kernel goes on sending them, and nobody learns what becomes of them. 0 where the
+    /// system does not tell (elsewhere than on Linux).
+    pub unacknowledged_bytes: usize,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::coop::consume_budget;
+use tokio::time::Instant;
 
 use super::clients::Clients;
 use super::{BroadcastReport, ClientId};
@@ -18,8 +19,14 @@ use crate::link::{Closing, Link, Offer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowPolicy {
-    /// Wait for room, in the order in which the senders came, as long as the client takes anything
-    /// at all; disconnect it once it has taken nothing for so long.
+    /// Wait for room, in the order in which the senders came. A message to one client waits as long
+    /// as the client takes anything at all: it is disconnected once it has taken nothing of what
+    /// waits for it for so long. A message to all waits for no client longer than that in all,
+    /// since others wait meanwhile: whoever has no room for it by then is disconnected.
+    ///
+    /// The time of a client that has stopped runs from when something began to wait for it, not
+    /// from when somebody waits for its room: one whose outbox takes that long to fill holds nobody
+    /// up.
     Block(Duration),
     /// Drop the message that finds no room.
     DropNewest,
@@ -95,7 +102,7 @@ impl Clients {
         }
         let outcome = match self.offer(&link, message) {
             Some(outcome) => outcome,
-            None => self.wait_for_room(&link, message).await,
+            None => self.wait_for_room(&link, message, None).await,
         };
         match outcome {
             Outcome::Queued { .. } => Ok(()),
@@ -106,7 +113,7 @@ impl Clients {
     }
 
     /// Sends to all clients but one. First everybody who has room, then, where the policy is to
-    /// wait, all the others at the same time.
+    /// wait, all the others at the same time, and no longer than the policy's time in all.
     pub(crate) async fn broadcast(
         &self,
         message: &Bytes,
@@ -149,7 +156,13 @@ impl Clients {
         }
     }
 
-    async fn wait_for_room(&self, link: &Link, message: &Bytes) -> Outcome {
+    /// Waits for room as long as the client takes anything, and not beyond the deadline.
+    async fn wait_for_room(
+        &self,
+        link: &Link,
+        message: &Bytes,
+        deadline: Option<Instant>,
+    ) -> Outcome {
         let SlowPolicy::Block(patience) = self.slow_policy() else { return Outcome::Dropped };
         let mut sent = pin!(link.send(message));
         tokio::select! {
@@ -157,7 +170,7 @@ impl Clients {
             accepted = sent.as_mut() => {
                 if accepted { Outcome::Queued { dropped: 0 } } else { Outcome::Closed }
             }
-            () = link.stalled(patience) => {
+            () = too_slow(link, patience, deadline) => {
                 link.close(Closing::Abort(CloseReason::SlowPeer));
                 // Decided by the close at the latest. What was accepted is lost with the rest.
                 if !sent.await {
@@ -174,8 +187,15 @@ impl Clients {
         message: &Bytes,
         report: &mut BroadcastReport,
     ) {
-        let mut waiting: Vec<Pin<Box<_>>> =
-            links.iter().map(|link| Box::pin(self.wait_for_room(link, message))).collect();
+        let deadline = match self.slow_policy() {
+            // `None` is beyond what the clock can say.
+            SlowPolicy::Block(patience) => Instant::now().checked_add(patience),
+            _ => None,
+        };
+        let mut waiting: Vec<Pin<Box<_>>> = links
+            .iter()
+            .map(|link| Box::pin(self.wait_for_room(link, message, deadline)))
+            .collect();
         poll_fn(|context| {
             waiting.retain_mut(|room| match room.as_mut().poll(context) {
                 Poll::Ready(outcome) => {
@@ -187,6 +207,16 @@ impl Clients {
             if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+}
+
+/// Resolves once the client has stood still for `patience`, or at the deadline.
+async fn too_slow(link: &Link, patience: Duration, deadline: Option<Instant>) {
+    let stalled = link.stalled_queue(patience);
+    match deadline {
+        // Either way it is too slow.
+        Some(deadline) => drop(tokio::time::timeout_at(deadline, stalled).await),
+        None => stalled.await,
     }
 }
 

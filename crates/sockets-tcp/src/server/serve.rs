@@ -168,9 +168,10 @@ impl<H: Handler> Served<H> {
 impl<H> Drop for Served<H> {
     fn drop(&mut self) {
         if self.recorder.is_some() {
+            let unacknowledged = self.link.unacknowledged();
             self.link.bury();
-            let traffic = self.link.traffic();
-            self.note_end(&Ended { reason: CloseReason::Shutdown, aborted: true, traffic });
+            let (reason, traffic) = (CloseReason::Shutdown, self.link.traffic());
+            self.note_end(&Ended { reason, aborted: true, traffic, unacknowledged });
         }
     }
 }

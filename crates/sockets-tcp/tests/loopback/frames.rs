@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 use sockets_tcp::{
     Connection, FrameError, Framed, LengthPrefixed, Lines, Prefix, Reconnect, ServerEvent,
     handler_fn,
@@ -162,4 +163,79 @@ async fn a_frame_to_a_client_that_is_closed_is_an_error() {
     lines.inner().close().await;
     let Err(FrameError::Io(error)) = lines.send_frame("x").await else { panic!() };
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+}
+
+#[tokio::test]
+async fn a_stream_and_a_sink_carry_frames_of_all_lengths() {
+    let codec = || LengthPrefixed::new(Prefix::U32BigEndian).max_length(300_000);
+    let echo = handler_fn(move |connection: Connection| async move {
+        let (sink, stream) = connection.framed(codec()).split();
+        stream.forward(sink).await?;
+        Ok(())
+    });
+    let server = server(echo).start().await.unwrap();
+    let data = Bytes::from(pattern(300_000));
+    let lengths = [0, 1, 255, 256, 16_383, 16_384, 16_385, 65_536, 300_000, 0];
+    let sent = || stream::iter(lengths.map(|len| Ok::<_, FrameError>(data.slice(..len))));
+    let expected: Vec<_> = lengths.iter().map(|len| data.slice(..*len)).collect();
+
+    let connect = || sockets_tcp::TcpClient::builder(server.local_addr()).connect();
+    let client = connect().await.unwrap();
+    let (sink, stream) = client.framed(codec()).split();
+    let (sending, received) = tokio::join!(sent().forward(sink), stream.try_collect::<Vec<_>>());
+    sending.unwrap();
+    assert!(received.unwrap() == expected);
+
+    let client = Arc::new(connect().await.unwrap());
+    let (sink, stream) =
+        (Framed::new(Arc::clone(&client), codec()), Framed::new(Arc::clone(&client), codec()));
+    let (sending, received) = tokio::join!(sent().forward(sink), stream.try_collect::<Vec<_>>());
+    sending.unwrap();
+    assert!(received.unwrap() == expected);
+}
+
+#[tokio::test]
+async fn a_frame_that_a_sink_has_begun_goes_before_the_next() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let (client, mut peer) = pair(&listener, |builder| builder.queue_bytes(1 << 20)).await;
+    let mut lines = client.framed(Lines::new().max_length(1 << 20));
+    let long = "x".repeat((1 << 20) - 1);
+    // Until there is no room: the last one waits in the sink.
+    let mut sent = 0;
+    loop {
+        lines.feed(&*long).await.unwrap();
+        sent += 1;
+        let flushed = SinkExt::<&str>::flush(&mut lines);
+        if tokio::time::timeout(std::time::Duration::from_millis(50), flushed).await.is_err() {
+            break;
+        }
+    }
+    let (read, ended) = tokio::join!(read_to_end(&mut peer), async {
+        lines.send_frame("last").await?;
+        SinkExt::<&str>::close(&mut lines).await
+    });
+    ended.unwrap();
+    let read = read.unwrap();
+    assert_eq!(read.len(), sent * (1 << 20) + 5, "{sent} long ones");
+    assert!(read.ends_with(b"\nlast\n"));
+    let error = SinkExt::send(&mut lines, "late").await.unwrap_err();
+    let FrameError::Io(error) = error else { panic!("{error}") };
+    assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::NotConnected), "{error}");
+}
+
+#[tokio::test]
+async fn two_streams_of_one_client_take_turns() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    let (client, mut peer) = pair(&listener, |builder| builder).await;
+    let client = Arc::new(client);
+    let mut receiving = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let mut lines = Framed::new(Arc::clone(&client), Lines::new());
+        receiving.spawn(async move { lines.next().await.unwrap().unwrap() });
+    }
+    // Both wait by now, or will.
+    for line in ["one", "two"] {
+        peer.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        assert_eq!(receiving.join_next().await.unwrap().unwrap(), line);
+    }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+mod broadcast;
 mod broken;
 mod client;
 mod connecting;
@@ -11,6 +12,7 @@ mod frames;
 mod last_bytes;
 mod limits;
 mod queue;
+mod reconnecting;
 mod server;
 mod shutdown;
 mod slow;

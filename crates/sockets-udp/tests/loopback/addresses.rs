@@ -95,3 +95,32 @@ async fn a_service_answers_from_where_it_was_asked() {
         assert_eq!(serving.await.unwrap().unwrap().answered, 1);
     }
 }
+
+#[tokio::test]
+async fn the_way_back_begins_at_the_address_that_was_asked() {
+    for (any, addresses) in [(ANY_V4, &[V4, OTHER][..]), (ANY_V6, &[V4, OTHER, V6])] {
+        let server = open(any);
+        let port = server.local_addr().port();
+        let mut batch = RecvBatch::new(1, 16);
+        for address in addresses.iter().copied() {
+            let client = open(if address.is_ipv4() { V4 } else { V6 });
+            let asked = (address, port).into();
+            for _ in 0..3 {
+                client.send_to(b"?", asked).await.unwrap();
+            }
+            let path = server.recv().await.unwrap().return_path();
+            assert_eq!((path.peer(), path.local()), (client.local_addr(), Some(address)));
+            assert_eq!(path.interface(), 0);
+            assert_eq!(server.recv_into(&mut [0; 16]).await.unwrap().return_path(), path);
+            server.recv_many(&mut batch).await.unwrap();
+            assert_eq!(batch.iter().next().unwrap().return_path(), path);
+
+            server.send_back(b"!", &path).await.unwrap();
+            assert!(server.send_many(&[path.answer(b"!"); 2]).await.is_complete());
+            for _ in 0..3 {
+                let answer = client.recv().await.unwrap();
+                assert_eq!((&answer.data[..], answer.source), (&b"!"[..], asked));
+            }
+        }
+    }
+}

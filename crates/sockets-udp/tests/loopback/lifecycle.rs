@@ -189,9 +189,26 @@ async fn defect_12_opens_and_closes_are_counted() {
     assert_eq!((counters().active, counters().opened, counters().closed), (0, 2, 2));
 }
 
+/// Twice what was asked for, up to twice the system's limit (socket(7)).
 #[tokio::test]
 async fn buffer_sizes_are_what_the_kernel_gave() {
-    let socket = on(V4).receive_buffer(65_536).send_buffer(32_768).open().unwrap();
-    assert!(socket.receive_buffer() >= 65_536, "{}", socket.receive_buffer());
-    assert!(socket.send_buffer() >= 32_768, "{}", socket.send_buffer());
+    let limit = |name: &str| -> usize {
+        let text = std::fs::read_to_string(format!("/proc/sys/net/core/{name}")).unwrap();
+        text.trim().parse().unwrap()
+    };
+    let (most_in, most_out) = (limit("rmem_max"), limit("wmem_max"));
+    for (asked_in, asked_out) in [(65_536, 32_768), (most_in + 1, most_out + 1), (1, 1)] {
+        let bound = std::net::UdpSocket::bind((V4, 0)).unwrap();
+        let kernel = bound.try_clone().unwrap();
+        let builder = UdpSocket::builder().receive_buffer(asked_in).send_buffer(asked_out);
+        let socket = builder.socket(bound).open().unwrap();
+        let kernel = socket2::SockRef::from(&kernel);
+        assert_eq!(socket.receive_buffer(), kernel.recv_buffer_size().unwrap());
+        assert_eq!(socket.send_buffer(), kernel.send_buffer_size().unwrap());
+        let at_least = (2 * asked_in.min(most_in), 2 * asked_out.min(most_out));
+        assert!(socket.receive_buffer() >= at_least.0 && socket.send_buffer() >= at_least.1);
+        if asked_in > most_in {
+            assert_eq!((socket.receive_buffer(), socket.send_buffer()), at_least);
+        }
+    }
 }

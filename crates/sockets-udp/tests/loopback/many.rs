@@ -83,6 +83,51 @@ async fn what_cannot_be_sent_is_named_by_its_place_and_the_rest_is_sent() {
     assert_eq!((counted.messages_sent, counted.bytes_sent, counted.errors.total()), (4, 4, 6));
 }
 
+/// One that the path is too narrow for, among others (IPv6: `lo` takes 65,536 bytes).
+#[tokio::test]
+async fn what_the_path_does_not_take_does_not_hold_up_the_rest() {
+    let there = open(V6);
+    let here = on(V6).dont_fragment(true).open().unwrap();
+    let wide = vec![1; sockets_udp::MAX_PAYLOAD_V6];
+    let report = here
+        .send_many(
+            &[&b"0"[..], &wide, b"", b"3"].map(|data| Outgoing::new(data, there.local_addr())),
+        )
+        .await;
+    assert_eq!((report.sent, report.failed.len(), report.failed[0].index), (3, 1, 1));
+    let error = &report.failed[0].error;
+    assert!(
+        matches!(error, SendError::ExceedsMtu { limit: Some(_), dont_fragment: true, .. }),
+        "{error:?}"
+    );
+    let came = receive(&there, &mut RecvBatch::new(8, 16), 3).await;
+    assert_eq!(came, [&b"0"[..], b"", b"3"]);
+}
+
+#[tokio::test]
+async fn what_is_there_is_taken_at_once() {
+    let (here, there) = (open(V4), open(V4));
+    let mut batch = RecvBatch::new(4, 16);
+    assert_eq!(there.try_recv_many(&mut batch).unwrap(), 0);
+    assert!(here.send_to_each(&[there.local_addr(); 6], b"x").await.is_complete());
+    let mut came = there.recv_many(&mut batch).await.unwrap();
+    assert!(came > 0);
+    while came < 6 {
+        let more = there.try_recv_many(&mut batch).unwrap();
+        assert_eq!((more, batch.iter().count()), (batch.len(), batch.len()));
+        came += more;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((came, there.try_recv_many(&mut batch).unwrap(), batch.len()), (6, 0, 0));
+    // Whoever waits after that is woken by what comes.
+    let mut waiting = pin!(there.recv());
+    assert_waits(waiting.as_mut()).await;
+    here.send_to(b"after", there.local_addr()).await.unwrap();
+    assert_eq!(waiting.await.unwrap().data, "after");
+    there.close();
+    assert!(matches!(there.try_recv_many(&mut batch), Err(RecvError::Closed { .. })));
+}
+
 #[tokio::test]
 async fn one_payload_reaches_each_of_many_peers() {
     let stats = SocketStats::new();

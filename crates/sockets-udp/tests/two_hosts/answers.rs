@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use sockets_udp::{Echo, Interface, UdpSocket};
 
-use crate::hosts::{Host, Hosts, ip, with_hosts};
+use crate::hosts::{Host, Hosts, add_address, with_hosts};
 
 const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 255, 71, 9));
 const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x71);
@@ -21,8 +21,13 @@ fn a_service_on_every_address_answers_from_the_one_it_was_asked_at() {
         hosts.connect(1);
         hosts.enter(Host::There);
         // The first address of the family on the link is not the one that is asked.
-        ip(&["address", "add", "10.71.1.99/24", "dev", "link1"]);
-        ip(&["address", "add", &format!("{LINK_LOCAL}/64"), "dev", "link1", "nodad"]);
+        let second = IpAddr::from([10, 71, 1, 99]);
+        add_address(second, 1);
+        add_address(LINK_LOCAL.into(), 1);
+        for address in [second, LINK_LOCAL.into(), GROUP] {
+            hosts.make_known(Host::There, address, 1);
+        }
+        hosts.enter(Host::There);
         let server = open(Ipv6Addr::UNSPECIFIED.into());
         server.join(GROUP, &Interface::from("link1")).unwrap();
         let port = server.local_addr().port();
@@ -31,7 +36,6 @@ fn a_service_on_every_address_answers_from_the_one_it_was_asked_at() {
 
         hosts.enter(Host::Here);
         let scope = Interface::from("link1").index().unwrap();
-        let second = IpAddr::from([10, 71, 1, 99]);
         let (v4, v6) = Hosts::address(Host::There, 1);
         let link_local = SocketAddrV6::new(LINK_LOCAL, port, 0, scope).into();
         for (asked, answers) in [

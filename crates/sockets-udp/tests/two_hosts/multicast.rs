@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sockets_udp::{Event, Interface, Membership, UdpSocket};
 
-use crate::hosts::{Host, Hosts, ip, with_hosts};
+use crate::hosts::{Host, Hosts, add_address, ip, with_hosts};
 
 /// Source-specific (RFC 4607), of the site.
 const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(232, 71, 0, 1));
@@ -31,13 +31,12 @@ fn receiver(group: IpAddr) -> UdpSocket {
 /// The address of the host on link 1, and a second one of the same family that it is given.
 fn two_addresses(group: IpAddr) -> [IpAddr; 2] {
     let (v4, v6) = Hosts::address(Host::Here, 1);
-    if group.is_ipv4() {
-        ip(&["address", "add", "10.71.1.77/24", "dev", "link1"]);
-        [v4, Ipv4Addr::new(10, 71, 1, 77).into()]
-    } else {
-        ip(&["address", "add", "fd71:1::77/64", "dev", "link1", "nodad"]);
-        [v6, Ipv6Addr::new(0xfd71, 1, 0, 0, 0, 0, 0, 0x77).into()]
-    }
+    let [first, second] = match group {
+        IpAddr::V4(_) => [v4, Ipv4Addr::new(10, 71, 1, 77).into()],
+        IpAddr::V6(_) => [v6, Ipv6Addr::new(0xfd71, 1, 0, 0, 0, 0, 0, 0x77).into()],
+    };
+    add_address(second, 1);
+    [first, second]
 }
 
 #[test]
@@ -52,6 +51,7 @@ fn a_group_is_heard_from_every_source_or_from_one() {
             every.join(group, &hosts.on(Host::There, link)).unwrap();
             one.join_source(group, sources[0], &link()).unwrap();
             let index = hosts.on(Host::There, || link().index().unwrap());
+            hosts.make_known(Host::There, group, 1);
             for receiver in [&every, &one] {
                 let target = SocketAddr::new(group, receiver.local_addr().port());
                 second.send_to(b"second", target).await.unwrap();
@@ -109,6 +109,7 @@ fn an_interface_that_went_away_is_told_and_joined_again_when_it_is_back() {
                     events.recv().await,
                     Some(Event::Joined { group, source: source_wanted, interface })
                 );
+                hosts.make_known(Host::There, group, 1);
                 let here = hosts.on(Host::Here, || sender(source));
                 let target = SocketAddr::new(group, there.local_addr().port());
                 here.send_to(b"again", target).await.unwrap();

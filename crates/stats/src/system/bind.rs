@@ -76,8 +76,8 @@ pub enum BindFinding {
         /// The range.
         range: PortRange,
     },
-    /// The port is in the ephemeral range and excepted from it (`ip_local_reserved_ports`): kept for
-    /// somebody who binds it by number.
+    /// The kernel gives the port to no outgoing connection, whatever its range of ports for these
+    /// (`ip_local_reserved_ports`): kept for somebody who binds it by number.
     Reserved,
 }
 
@@ -124,12 +124,10 @@ impl BindFacts {
                 connections.into_iter().partition(|socket| socket.state == State::TimeWait);
             findings.push(BindFinding::Connections { time_wait: over.len(), others });
         }
-        if rules.ephemeral.contains(port) {
-            findings.push(if rules.reserved.contains(port) {
-                BindFinding::Reserved
-            } else {
-                BindFinding::Ephemeral { range: rules.ephemeral }
-            });
+        if rules.reserved.contains(port) {
+            findings.push(BindFinding::Reserved);
+        } else if rules.ephemeral.contains(port) {
+            findings.push(BindFinding::Ephemeral { range: rules.ephemeral });
         }
         findings
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::number_map::NumberMap;
 use super::row::Row;
-use super::{Protocol, Snapshot, SocketRow};
+use super::{Protocol, Snapshot, SocketRow, State};
 
 /// A difference between two snapshots of the same query.
 #[derive(Clone, Copy, Debug)]
@@ -64,116 +64,74 @@ const fn ends(row: &Row) -> Ends {
     (row.protocol, row.local, row.peer, row.inode)
 }
 
+/// The connections without a cookie that are not there any more, by their ends. Whoever accepts or
+/// closes a connection changes its inode, from or to 0: it is the same one under another inode.
+#[derive(Debug, Default)]
+struct Renamed(HashMap<(SocketAddr, SocketAddr), u32>);
+
+impl Renamed {
+    fn note(&mut self, row: &Row, place: usize) {
+        if row.cookie == 0 && row.is_connection() && row.state != State::TimeWait {
+            self.0.insert((row.local, row.peer), place as u32);
+        }
+    }
+
+    /// The place of the one that is `row` now; it is found once.
+    fn take(&mut self, earlier: &Snapshot, row: &Row) -> Option<usize> {
+        if row.cookie != 0 || !row.is_connection() {
+            return None;
+        }
+        let ends = (row.local, row.peer);
+        let place = *self.0.get(&ends)? as usize;
+        let is_it = row.inode == 0 || earlier.rows.get(place)?.inode == 0;
+        is_it.then(|| {
+            self.0.remove(&ends);
+            place
+        })
+    }
+}
+
 impl Snapshot {
     /// What changed since `earlier`, a snapshot of the same query: first what was closed, then what
-    /// was opened or is in another state.
+    /// was opened or is in another state, in the kernel's order.
     ///
-    /// Sockets are told apart by their cookies; those read from `/proc`, which has none, by protocol,
-    /// addresses and inode. What was opened and closed between the two is in neither:
-    /// [`Endings`](super::Endings) tells of it.
+    /// Sockets are told apart by their cookies, which connections keep in TIME-WAIT; those read from
+    /// `/proc`, which has none, by protocol, addresses and inode. What was opened and closed between
+    /// the two is in neither: [`Endings`](super::Endings) tells of it.
     pub fn changes_since<'a>(&'a self, earlier: &'a Self) -> Vec<Change<'a>> {
         let (then, now) = (Index::of(earlier), Index::of(self));
-        let closed = earlier.iter().enumerate().filter(|(place, socket)| {
-            then.is_at(socket.row, *place) && now.place(socket.row).is_none()
-        });
-        let mut changes: Vec<Change<'a>> =
-            closed.map(|(_, socket)| Change::Closed(socket)).collect();
+        let mut renamed = Renamed::default();
+        let mut gone = Vec::new();
+        for (place, row) in earlier.rows.iter().enumerate() {
+            if then.is_at(row, place) && now.place(row).is_none() {
+                renamed.note(row, place);
+                gone.push(place);
+            }
+        }
+        let mut later = Vec::new();
+        let mut still_there = Vec::new();
         for (place, after) in self.iter().enumerate() {
             if !now.is_at(after.row, place) {
                 continue;
             }
-            match then.place(after.row).and_then(|place| earlier.row(place as usize)) {
-                None => changes.push(Change::Opened(after)),
+            let before = match then.place(after.row) {
+                Some(place) => Some(place as usize),
+                None => renamed.take(earlier, after.row).inspect(|place| still_there.push(*place)),
+            };
+            match before.and_then(|place| earlier.row(place)) {
+                None => later.push(Change::Opened(after)),
                 Some(before) if before.state() != after.state() => {
-                    changes.push(Change::StateChanged { before, after });
+                    later.push(Change::StateChanged { before, after });
                 }
                 Some(_) => {}
             }
         }
-        changes
+        still_there.sort_unstable();
+        gone.retain(|place| still_there.binary_search(place).is_err());
+        let closed = gone.into_iter().filter_map(|place| earlier.row(place)).map(Change::Closed);
+        closed.chain(later).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::system::State;
-
-    fn snapshot(sockets: &[(u64, u8)]) -> Snapshot {
-        let mut snapshot = Snapshot::new();
-        for (cookie, state) in sockets {
-            let end = SocketAddr::from(([127, 0, 0, 1], 80));
-            let mut row = Row::new(Protocol::Tcp, State::from_kernel(*state).unwrap(), (end, end));
-            row.cookie = *cookie;
-            snapshot.rows.push(row);
-        }
-        snapshot
-    }
-
-    fn described(changes: &[Change<'_>]) -> Vec<String> {
-        let describe = |change: &Change<'_>| match change {
-            Change::Opened(row) => format!("+{} {}", row.row.cookie, row.state()),
-            Change::Closed(row) => format!("-{} {}", row.row.cookie, row.state()),
-            Change::StateChanged { before, after } => {
-                format!("{} {}>{}", after.row.cookie, before.state(), after.state())
-            }
-        };
-        changes.iter().map(describe).collect()
-    }
-
-    #[test]
-    fn sockets_come_and_go_and_change() {
-        let before = snapshot(&[(1, 1), (2, 1), (3, 10)]);
-        let after = snapshot(&[(3, 10), (2, 6), (4, 2)]);
-        assert_eq!(
-            described(&after.changes_since(&before)),
-            ["-1 ESTAB", "2 ESTAB>TIME-WAIT", "+4 SYN-SENT"]
-        );
-    }
-
-    #[test]
-    fn without_cookies_the_addresses_tell() {
-        let before = snapshot(&[(0, 1)]);
-        let mut after = snapshot(&[(0, 8)]);
-        assert_eq!(described(&after.changes_since(&before)), ["0 ESTAB>CLOSE-WAIT"]);
-        after.rows[0].inode = 7;
-        assert_eq!(described(&after.changes_since(&before)), ["-0 ESTAB", "+0 CLOSE-WAIT"]);
-    }
-
-    #[test]
-    fn a_socket_that_a_dump_told_twice_is_one() {
-        let before = snapshot(&[(1, 1)]);
-        let after = snapshot(&[(1, 1), (2, 1), (1, 8), (2, 1)]);
-        assert_eq!(described(&after.changes_since(&before)), ["1 ESTAB>CLOSE-WAIT", "+2 ESTAB"]);
-        assert_eq!(described(&before.changes_since(&after)), ["-2 ESTAB", "1 CLOSE-WAIT>ESTAB"]);
-    }
-
-    proptest! {
-        /// Applied to the earlier one, the changes give the later one.
-        #[test]
-        fn changes_lead_from_one_to_the_other(
-            before in prop::collection::hash_map(1_u64..20, 1_u8..12, 0..12),
-            after in prop::collection::hash_map(1_u64..20, 1_u8..12, 0..12),
-        ) {
-            let list = |map: &HashMap<u64, u8>| map.iter().map(|(c, s)| (*c, *s)).collect::<Vec<_>>();
-            let (then, now) = (snapshot(&list(&before)), snapshot(&list(&after)));
-            let mut states: HashMap<u64, State> =
-                then.iter().map(|row| (row.row.cookie, row.state())).collect();
-            for change in now.changes_since(&then) {
-                match change {
-                    Change::Opened(row) => {
-                        prop_assert!(states.insert(row.row.cookie, row.state()).is_none());
-                    }
-                    Change::Closed(row) => prop_assert!(states.remove(&row.row.cookie).is_some()),
-                    Change::StateChanged { before, after } => {
-                        let old = states.insert(after.row.cookie, after.state());
-                        prop_assert_eq!(old, Some(before.state()));
-                    }
-                }
-            }
-            prop_assert_eq!(states, now.iter().map(|row| (row.row.cookie, row.state())).collect());
-        }
-    }
-}
+mod tests;

@@ -28,6 +28,8 @@ pub struct EndedSocket {
 /// snapshot sees, because they were opened and closed in between (`SKNLGRP_INET_TCP_DESTROY` and its
 /// like, Linux 4.7).
 ///
+/// Everybody may listen, and hears of the sockets of other users, too.
+///
 /// A connection ends for its process here; the kernel may keep it in TIME-WAIT after that. Sockets
 /// that only listened are told, too. Who held a socket is not.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl Endings {
     ///
     /// # Errors
     ///
-    /// [`EndingsError`]: without `CAP_NET_ADMIN`, and on other systems than Linux.
+    /// [`EndingsError`]: where the kernel tells nobody, and on other systems than Linux.
     pub fn open() -> Result<Self, EndingsError> {
         Ok(Self { listener: backend::Listener::open(Self::RECEIVE_BUFFER)? })
     }
@@ -78,7 +80,7 @@ pub enum EndingsError {
     #[error("listening to the end of sockets is not supported on this system: it needs Linux")]
     Unsupported,
     /// There is no netlink socket, or it may not listen.
-    #[error("cannot listen to the end of sockets (that needs CAP_NET_ADMIN)")]
+    #[error("cannot listen to the end of sockets")]
     Open {
         /// The cause.
         source: io::Error,

@@ -14,6 +14,7 @@ use super::{Protocol, Query, Snapshot, SnapshotError};
 mod bytecode;
 mod cgroup_tree;
 mod diag;
+mod halves;
 mod inet;
 mod listener;
 mod owners;
@@ -78,13 +79,20 @@ impl Dump {
 #[derive(Debug)]
 pub(super) struct Backend {
     diagnosis: Option<Diagnosis>,
+    /// For the second half of a large dump.
+    second: Option<Diagnosis>,
     owners: Owners,
     cgroups: CgroupTree,
 }
 
 impl Backend {
     pub(super) fn new(recheck_after: Duration) -> Self {
-        Self { diagnosis: None, owners: Owners::new(recheck_after), cgroups: CgroupTree::default() }
+        Self {
+            diagnosis: None,
+            second: None,
+            owners: Owners::new(recheck_after),
+            cgroups: CgroupTree::default(),
+        }
     }
 
     pub(super) const fn set_recheck_after(&mut self, time: Duration) {
@@ -131,11 +139,12 @@ impl Backend {
     }
 
     fn ask(&mut self, dump: Dump, query: &Query, snapshot: &mut Snapshot) -> Result<(), DiagError> {
-        let diagnosis = match &mut self.diagnosis {
-            Some(diagnosis) => diagnosis,
-            none => none.insert(Diagnosis::open()?),
-        };
-        diagnosis.dump(dump, query, snapshot)
+        let first = Diagnosis::opened(&mut self.diagnosis)?;
+        if halves::are_better(dump, query) {
+            let second = Diagnosis::opened(&mut self.second)?;
+            return halves::dump([first, second], dump, query, snapshot);
+        }
+        first.dump(dump, query, None, snapshot)
     }
 }
 

@@ -66,6 +66,19 @@ impl Row {
         }
     }
 
+    /// Whether it is one end of a TCP connection.
+    pub(super) const fn is_connection(&self) -> bool {
+        matches!(self.protocol, Protocol::Tcp) && self.peer.port() != 0
+    }
+
+    /// Whether it is what the kernel keeps of a connection that is over (`struct
+    /// inet_timewait_sock`).
+    pub(super) const fn is_remnant(&self) -> bool {
+        self.is_connection()
+            && self.inode == 0
+            && matches!(self.state, State::TimeWait | State::FinWait2)
+    }
+
     /// Sockets in these states belong to nobody any more, and the kernel then tells user 0.
     pub(super) const fn forget_user_of_nobody(&mut self) {
         if self.inode == 0 && self.uid == 0 {
@@ -230,7 +243,9 @@ impl<'a> SocketRow<'a> {
         Some(match self.snapshot.coverage().processes {
             None => NoProcess::NotAsked,
             Some(_) if self.row.inode == 0 => NoProcess::Released,
-            Some(processes) if processes.unreadable > 0 => NoProcess::NotPermitted,
+            Some(processes) if processes.unreadable > 0 || processes.are_hidden => {
+                NoProcess::NotPermitted
+            }
             Some(_) => NoProcess::Elsewhere,
         })
     }

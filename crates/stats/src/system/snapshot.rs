@@ -115,6 +115,21 @@ impl Snapshot {
         }
     }
 
+    /// Adds the rows of a part that was read at the same time, of Internet sockets and before their
+    /// processes are looked for.
+    pub(super) fn append(&mut self, mut part: Self) {
+        let details_before = self.details.len() as u32;
+        if !part.details.is_empty() {
+            for row in part.rows.iter_mut().filter(|row| row.details != Row::NONE) {
+                row.details += details_before;
+            }
+        }
+        self.rows.append(&mut part.rows);
+        self.details.append(&mut part.details);
+        self.coverage.malformed += part.coverage.malformed;
+        self.coverage.interrupted |= part.coverage.interrupted;
+    }
+
     /// Forgets the rows since the mark: they were of an answer that is asked for again.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.rows.truncate(mark.rows);
@@ -159,6 +174,9 @@ pub struct ProcessCoverage {
     /// Whose descriptors are not ours to read: other users', without root (`CAP_SYS_PTRACE`). The
     /// sockets without a process may be theirs; whose they are says [`SocketRow::uid`].
     pub unreadable: usize,
+    /// Whether the processes of other users are not even listed, so that [`unreadable`](Self::unreadable)
+    /// does not count them: `/proc` is mounted so that only root sees them (`hidepid`, proc(5)).
+    pub are_hidden: bool,
     /// Whose descriptors were not read again, since an earlier snapshot's are new enough: see
     /// [`SystemSockets::recheck_after`](super::SystemSockets::recheck_after).
     pub remembered: usize,
@@ -173,7 +191,8 @@ pub enum NoProcess {
     /// No process has it any more, or yet: the kernel finishes the connection, or holds it until it
     /// is accepted.
     Released,
-    /// There are processes whose descriptors this one may not read. It is one of theirs, or none's.
+    /// There are processes whose descriptors this one may not read, or which it may not even see. It
+    /// is one of theirs, or none's.
     NotPermitted,
     /// All processes that can be seen were read: it is the kernel's own, of a process in another
     /// PID namespace, or it changed hands meanwhile.

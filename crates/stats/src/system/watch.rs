@@ -4,14 +4,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
+use self::lives::{Life, Lives};
 use self::record::record_ended;
 pub use self::record::{ProcessRecord, SocketRecord};
-use super::number_map::NumberMap;
 use super::{
     Change, EndedSocket, Endings, EndingsError, Query, Snapshot, SnapshotError, State,
-    SystemSockets, TcpDetails,
+    SystemSockets,
 };
 
+mod lives;
 mod record;
 
 /// What happened to a socket.
@@ -55,6 +56,9 @@ pub enum SocketEventKind {
 
 /// Looks at the machine's sockets again and again, and says what happened in between.
 ///
+/// A connection is one from its beginning to the end of TIME-WAIT, which is told as a change of its
+/// state, and has one end: that its process has closed it is none.
+///
 /// It does not wait: the caller polls it as often as it likes. What is kept is bounded by the
 /// sockets that there are and by [`capacity`](Self::capacity).
 #[derive(Debug)]
@@ -64,10 +68,7 @@ pub struct SocketWatch {
     endings: Option<Endings>,
     capacity: usize,
     previous: Option<Snapshot>,
-    /// By cookie, since when each socket is seen, and whether from its beginning.
-    seen: NumberMap<(Instant, bool)>,
-    /// By cookie, those whose end was heard while they are still listed (TIME-WAIT).
-    ended: NumberMap<EndedSocket>,
+    lives: Lives,
     heard: Vec<EndedSocket>,
 }
 
@@ -75,7 +76,9 @@ pub struct SocketWatch {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SocketEvents {
-    /// In the order: closed, opened and changed, heard to have come and gone.
+    /// First what was closed; then what was heard to have come and gone; then what was opened or
+    /// changed. So of two sockets with the same ends the end of the one comes before the beginning of
+    /// the other.
     pub events: Vec<SocketEvent>,
     /// Events beyond the capacity, which are not in the list.
     pub dropped: u64,
@@ -96,8 +99,7 @@ impl SocketWatch {
             endings: None,
             capacity: Self::DEFAULT_CAPACITY,
             previous: None,
-            seen: NumberMap::default(),
-            ended: NumberMap::default(),
+            lives: Lives::default(),
             heard: Vec::new(),
         }
     }
@@ -114,7 +116,7 @@ impl SocketWatch {
     ///
     /// # Errors
     ///
-    /// [`EndingsError`]: without `CAP_NET_ADMIN`. The watch is as before then.
+    /// [`EndingsError`]. The watch is as before then.
     pub fn hear_endings(&mut self) -> Result<(), EndingsError> {
         self.endings = Some(Endings::open()?);
         Ok(())
@@ -131,12 +133,12 @@ impl SocketWatch {
     ///
     /// [`WatchError`]; the next poll goes on from the last one that worked.
     pub fn poll(&mut self) -> Result<SocketEvents, WatchError> {
+        let now = self.sockets.snapshot(&self.query)?;
         self.heard.clear();
-        // Before the look: what ended before it is not in it, but for TIME-WAIT.
+        // After the look: of what is gone from it, most ends have been told by now.
         if let Some(endings) = &mut self.endings {
             endings.wait(Duration::ZERO, self.capacity, &mut self.heard)?;
         }
-        let now = self.sockets.snapshot(&self.query)?;
         let mut poll = Poll {
             time: now.taken(),
             at: now.taken_at(),
@@ -146,77 +148,49 @@ impl SocketWatch {
                 ..SocketEvents::default()
             },
         };
-        let heard = std::mem::take(&mut self.heard);
-        let previous = self.previous.take();
-        if let Some(previous) = &previous {
-            let mut unlisted = self.sort_endings(&heard, previous, &now);
-            self.report_changes(&now, previous, &mut poll);
-            unlisted.retain(|ended| self.query.matches(&record::row_of(ended)));
-            for ended in unlisted {
-                poll.push(closed(Duration::ZERO, false, ended.tcp), || record_ended(&ended));
-            }
-        } else {
-            for row in now.iter() {
-                self.seen.extend(row.cookie().map(|cookie| (cookie, (poll.at, false))));
-            }
+        match self.previous.take() {
+            Some(previous) => self.report(&now, &previous, &mut poll),
+            None => self.lives.begin(&now, poll.at),
         }
-        self.heard = heard;
         self.previous = Some(now);
         Ok(poll.found)
     }
 
-    /// Keeps those of the ends that belong to sockets seen; returns the others, which came and went
-    /// unseen.
-    fn sort_endings(
-        &mut self,
-        heard: &[EndedSocket],
-        previous: &Snapshot,
-        now: &Snapshot,
-    ) -> Vec<EndedSocket> {
-        if heard.is_empty() {
-            return Vec::new();
-        }
-        let cookies = |snapshot: &Snapshot| snapshot.rows.iter().map(|row| row.cookie).collect();
-        let (then, now): (super::number_map::NumberSet, super::number_map::NumberSet) =
-            (cookies(previous), cookies(now));
-        let mut unlisted = Vec::new();
-        for ended in heard {
-            match ended.cookie {
-                Some(cookie) if then.contains(&cookie) || now.contains(&cookie) => {
-                    self.ended.insert(cookie, *ended);
-                }
-                _ => unlisted.push(*ended),
+    fn report(&mut self, now: &Snapshot, previous: &Snapshot, poll: &mut Poll) {
+        let changes = now.changes_since(previous);
+        let unseen = self.lives.hear(&self.heard, &changes, (previous, now), &self.query);
+        let is_heard = self.endings.is_some();
+        let is_end = |change: &Change<'_>| matches!(change, Change::Closed(_));
+        let (ends, others) = changes.split_at(changes.partition_point(is_end));
+        for change in ends {
+            let Change::Closed(row) = change else { continue };
+            let times = (previous.taken_at(), poll.at);
+            if let Some((life, record)) = self.lives.close(*row, times, is_heard) {
+                poll.push(closed(life), || record);
             }
         }
-        unlisted
-    }
-
-    fn report_changes(&mut self, now: &Snapshot, previous: &Snapshot, poll: &mut Poll) {
-        for change in now.changes_since(previous) {
-            match change {
-                Change::Opened(row) => {
-                    self.seen.extend(row.cookie().map(|cookie| (cookie, (poll.at, true))));
-                    poll.push(SocketEventKind::Opened, || SocketRecord::of(row));
-                }
+        for ended in unseen {
+            let life = Life { seen: Duration::ZERO, is_whole: false, tcp: ended.tcp };
+            poll.push(closed(life), || record_ended(&ended));
+        }
+        for change in others {
+            let (kind, record) = match *change {
+                Change::Opened(row) => (SocketEventKind::Opened, self.lives.open(row, poll.at)),
                 Change::StateChanged { before, after } => {
                     let kind = SocketEventKind::Changed { from: before.state() };
-                    poll.push(kind, || SocketRecord::of(after));
+                    (kind, self.lives.change(before, after))
                 }
-                Change::Closed(row) => {
-                    let cookie = row.cookie().unwrap_or_default();
-                    let (since, is_whole) =
-                        self.seen.remove(&cookie).unwrap_or((previous.taken_at(), false));
-                    let ended = self.ended.remove(&cookie).and_then(|ended| ended.tcp);
-                    let tcp = ended.or_else(|| row.details().and_then(|details| details.tcp));
-                    let seen = poll.at.saturating_duration_since(since);
-                    poll.push(closed(seen, is_whole, tcp), || SocketRecord::of(row));
-                }
+                Change::Closed(_) => continue,
+            };
+            if let Some(record) = record {
+                poll.push(kind, || record);
             }
         }
+        self.lives.forget(poll.at);
     }
 }
 
-const fn closed(seen: Duration, is_whole: bool, tcp: Option<TcpDetails>) -> SocketEventKind {
+const fn closed(Life { seen, is_whole, tcp }: Life) -> SocketEventKind {
     let (bytes_received, bytes_acknowledged) = match tcp {
         Some(tcp) => (tcp.bytes_received, tcp.bytes_acknowledged),
         None => (None, None),

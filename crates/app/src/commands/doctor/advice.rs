@@ -6,6 +6,8 @@ use ports_core::Transport;
 use stats::system::{BindFacts, BindFinding, Blocks, PortSocket, State, UserNames};
 
 use super::Attempt;
+use crate::commands::who::waiting_out;
+use crate::output::counted;
 
 /// A finding in words.
 pub(super) struct Advice {
@@ -85,7 +87,8 @@ fn holders(socket: &PortSocket, users: &UserNames) -> String {
         [] => format!("a process of {user} that cannot be seen from here"),
         [(pid, name)] => format!("{name} (process {pid}) of {user}"),
         [(pid, name), more @ ..] => {
-            format!("{name} (process {pid}) of {user}, and {} processes more", more.len())
+            let more = counted(more.len(), "process", "processes");
+            format!("{name} (process {pid}) of {user}, and {more} more")
         }
     }
 }
@@ -93,7 +96,7 @@ fn holders(socket: &PortSocket, users: &UserNames) -> String {
 fn connections(time_wait: usize, others: &[PortSocket], users: &UserNames) -> Advice {
     let mut parts = Vec::new();
     if time_wait > 0 {
-        parts.push(format!("{time_wait} ended connections wait out their time (TIME-WAIT)"));
+        parts.push(waiting_out(time_wait));
     }
     if let Some(first) = others.first() {
         let peer = first.peer.map(|peer| format!(" to {peer}")).unwrap_or_default();
@@ -104,7 +107,7 @@ fn connections(time_wait: usize, others: &[PortSocket], users: &UserNames) -> Ad
         };
         let more = match others.len() {
             1 => String::new(),
-            len => format!(" and {} others", len - 1),
+            len => format!(" and {}", counted(len - 1, "other", "others")),
         };
         parts.push(format!("a connection has it ({}{peer}{by}){more}", first.state));
     }

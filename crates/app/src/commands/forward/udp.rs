@@ -1,14 +1,16 @@
 //! UDP: a socket to the target for each client, as a NAT does it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use sockets_udp::UdpSocket;
+use sockets_udp::{DRAIN_LIMIT, RecvBatch, ReturnPath, UdpSocket};
 use stats::SocketStats;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use super::sessions::{Ending, Sessions, not_served};
+use super::sessions::{self, Ending, Lanes, Session as ClientSession, Sessions, not_served};
 use crate::args::ForwardArgs;
 use crate::commands::connect::resolve::addresses;
 use crate::commands::connect::session::Session;
@@ -48,6 +50,7 @@ pub(super) async fn run(
             idle: args.limits.idle_timeout.unwrap_or(IDLE_TIMEOUT),
             sessions: Sessions::new(most),
             serving: JoinSet::new(),
+            lanes: Arc::new(Lanes::new()),
             stats: session.stats.clone(),
             events: session.events.clone(),
         };
@@ -70,67 +73,122 @@ struct Forward {
     source: Option<IpAddr>,
     idle: Duration,
     sessions: Sessions,
-    /// The way back, one task a client; ends with the client's address.
-    serving: JoinSet<SocketAddr>,
+    /// The way back, one task a client.
+    serving: JoinSet<ReturnPath>,
+    lanes: Arc<Lanes>,
     stats: SocketStats,
     events: EventSender,
 }
 
+/// Datagrams on their way to the target, each with its client's session.
+type Pending<'a> = Vec<(Arc<ClientSession>, &'a [u8])>;
+
 impl Forward {
-    async fn run(mut self, stop: &tokio_util::sync::CancellationToken) -> anyhow::Result<()> {
+    async fn run(mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut batch = sessions::new_batch();
         let result = loop {
             tokio::select! {
-                () = stop.cancelled() => break Ok(()),
+                () = stop.cancelled() => break self.drain(&mut batch).await,
                 Some(ended) = self.serving.join_next() => match ended {
-                    Ok(client) => self.forget(client).await,
+                    Ok(path) => self.forget(path).await,
                     Err(error) => break Err(error.into()),
                 },
-                datagram = self.socket.recv() => match datagram {
-                    Ok(datagram) => self.forward(datagram.source, &datagram.data).await,
+                received = self.socket.recv_many(&mut batch) => match received {
+                    Ok(_) => self.forward(&batch).await,
                     Err(error) => break Err(error.into()),
                 },
             }
         };
-        for session in self.sessions.drain() {
+        let sessions: Vec<_> = self.sessions.drain().collect();
+        for session in &sessions {
             session.end(Ending::Shutdown);
-            self.events.send(session.farewell()).await;
         }
         while self.serving.join_next().await.is_some() {}
+        for session in sessions {
+            self.events.send(session.farewell()).await;
+        }
         self.socket.close();
         result
     }
 
-    async fn forward(&mut self, client: SocketAddr, data: &[u8]) {
-        if self.sessions.find(client).is_none()
-            && let Err(error) = self.admit(client).await
-        {
-            self.events.send(not_served(client, &error)).await;
-            return;
+    /// Sends on what had arrived before the command was told to stop.
+    async fn drain(&mut self, batch: &mut RecvBatch) -> anyhow::Result<()> {
+        let mut left = DRAIN_LIMIT;
+        while left > 0 {
+            let received = self.socket.try_recv_many(batch)?;
+            if received == 0 {
+                break;
+            }
+            left = left.saturating_sub(received as u64);
+            self.forward(batch).await;
         }
-        let Some(session) = self.sessions.find(client) else { return };
-        session.to_target(data).await;
+        Ok(())
+    }
+
+    async fn forward(&mut self, batch: &RecvBatch) {
+        let mut pending = Pending::new();
+        for datagram in batch.iter() {
+            let path = datagram.return_path();
+            let session = if let Some(session) = self.sessions.find(path) {
+                session
+            } else {
+                // Who has to make room for this client has what came before sent on.
+                self.send_on(&mut pending).await;
+                match self.admit(path).await {
+                    Ok(session) => session,
+                    Err(error) => {
+                        self.events.send(not_served(path.peer(), &error)).await;
+                        continue;
+                    }
+                }
+            };
+            pending.push((session, datagram.data));
+        }
+        self.send_on(&mut pending).await;
+    }
+
+    /// Client by client, of each in the order they came.
+    async fn send_on(&mut self, pending: &mut Pending<'_>) {
+        pending.sort_by_key(|(session, _)| session.number());
+        for run in pending.chunk_by(|(one, _), (other, _)| one.number() == other.number()) {
+            let [(session, _), ..] = run else { continue };
+            let datagrams: Vec<_> = run.iter().map(|(_, data)| *data).collect();
+            let done = session.to_target(&datagrams).await;
+            if done == datagrams.len() {
+                continue;
+            }
+            // The session has ended since it was looked up.
+            match self.admit(session.path()).await {
+                Ok(session) => _ = session.to_target(&datagrams[done..]).await,
+                Err(error) => {
+                    self.events.send(not_served(session.path().peer(), &error)).await;
+                }
+            }
+        }
+        pending.clear();
     }
 
     /// A socket for a new client; where there are too many, the one silent for longest goes.
-    async fn admit(&mut self, client: SocketAddr) -> anyhow::Result<()> {
+    async fn admit(&mut self, path: ReturnPath) -> anyhow::Result<Arc<ClientSession>> {
         let socket = connect(self.target, self.source, &self.stats)?;
-        let (session, evicted) = self.sessions.admit(client, socket, self.target);
+        let (session, evicted) = self.sessions.admit(path, socket, self.target);
         if let Some(evicted) = evicted {
             evicted.end(Ending::Evicted);
             self.events.send(evicted.farewell()).await;
         }
         self.events.send(session.greeting()).await;
+        let (serving, lanes) = (session.clone(), self.lanes.clone());
         let (back, idle) = (self.socket.clone(), self.idle);
         self.serving.spawn(async move {
-            session.to_client(&back, idle).await;
-            client
+            serving.to_client(&back, &lanes, idle).await;
+            path
         });
-        Ok(())
+        Ok(session)
     }
 
     /// After its way back has ended. An evicted client may be back with another session.
-    async fn forget(&mut self, client: SocketAddr) {
-        if let Some(session) = self.sessions.remove_ended(client) {
+    async fn forget(&mut self, path: ReturnPath) {
+        if let Some(session) = self.sessions.remove_ended(path) {
             self.events.send(session.farewell()).await;
         }
     }

@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use sockets_tcp::TcpServerBuilder;
 use sockets_udp::{BindError, Interface, UdpSocket};
 
+use super::memberships::Group;
 use crate::args::Place;
 use crate::commands::connect::resolve::{addresses, interface};
 use crate::commands::connect::session::Session;
@@ -40,6 +41,8 @@ pub(crate) fn passed(places: &[Place]) -> anyhow::Result<Passed> {
 pub(in crate::commands) struct Bound {
     pub(in crate::commands) tcp: Vec<TcpListener>,
     pub(in crate::commands) udp: Vec<UdpSocket>,
+    /// Those of the UDP sockets that hear a group.
+    pub(super) groups: Vec<Group>,
     /// Where they listen, with the kernel's ports.
     pub(in crate::commands) endpoints: Vec<Endpoint>,
 }
@@ -93,7 +96,8 @@ pub(in crate::commands) async fn open(
     passed: Passed,
     session: &Session,
 ) -> anyhow::Result<Bound> {
-    let mut bound = Bound { tcp: Vec::new(), udp: Vec::new(), endpoints: Vec::new() };
+    let mut bound =
+        Bound { tcp: Vec::new(), udp: Vec::new(), groups: Vec::new(), endpoints: Vec::new() };
     bound.inherit(places, passed)?;
     for endpoint in places.iter().filter_map(Place::endpoint) {
         let mut elsewhere = None;
@@ -181,9 +185,10 @@ impl Bound {
         let scheme = endpoint.scheme();
         let asked = Endpoint::from((scheme, address)).with_options(endpoint.options().clone());
         let local = if scheme == Scheme::Udp {
-            let socket = udp(&asked, address, session)?;
+            let (socket, group) = udp(&asked, address, session)?;
             let local = socket.local_addr();
             self.udp.push(socket);
+            self.groups.extend(group);
             local
         } else {
             let (listener, local) =
@@ -214,11 +219,15 @@ fn tcp(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// A socket; for a group, one that is bound to the group and has joined it.
-fn udp(asked: &Endpoint, address: SocketAddr, session: &Session) -> Result<UdpSocket, ListenError> {
+fn udp(
+    asked: &Endpoint,
+    address: SocketAddr,
+    session: &Session,
+) -> Result<(UdpSocket, Option<Group>), ListenError> {
     let builder = UdpSocket::builder().stats(session.stats.clone());
     let failed = |error| ListenError::of_udp(asked.clone(), error);
     if !address.ip().is_multicast() {
-        return builder.bind(address).open().map_err(failed);
+        return builder.bind(address).open().map(|socket| (socket, None)).map_err(failed);
     }
     let interface = match address {
         SocketAddr::V6(group) if group.scope_id() != 0 => Interface::from(group.scope_id()),
@@ -234,10 +243,7 @@ fn udp(asked: &Endpoint, address: SocketAddr, session: &Session) -> Result<UdpSo
     };
     // Other programs may listen to the group, too.
     let socket = builder.bind(address).reuse_address(true).open().map_err(failed)?;
-    match asked.options().source() {
-        None => socket.join(address.ip(), &interface),
-        Some(source) => socket.join_source(address.ip(), source, &interface),
-    }
-    .map_err(ListenError::Join)?;
-    Ok(socket)
+    let group = Group::join(&socket, asked.options().source(), interface);
+    let group = group.map_err(ListenError::Join)?;
+    Ok((socket, Some(group)))
 }

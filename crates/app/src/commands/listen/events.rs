@@ -127,6 +127,11 @@ fn udp_line(event: &Event) -> Option<EventLine> {
             error("send", kind)
         }
         Event::Error { operation: Operation::Receive, kind } => error("receive", kind),
+        Event::MembershipLost { group, .. } => EventLine::Error {
+            client: None,
+            operation: "receive",
+            error: format!("the interface of {group} is gone"),
+        },
         Event::Lagged { missed } => EventLine::Lagged { missed },
         _ => return None,
     })

@@ -1,8 +1,6 @@
 //! The UDP pipe: datagrams to standard output, standard input to the latest sender.
 
-use std::net::SocketAddr;
-
-use sockets_udp::{DRAIN_LIMIT, Datagram, MAX_PAYLOAD_V4, UdpSocket};
+use sockets_udp::{DRAIN_LIMIT, Datagram, MAX_PAYLOAD_V4, ReturnPath, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::events::tell_udp;
@@ -42,18 +40,18 @@ async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
     let never = CancellationToken::new();
     let stop = &session.stop;
     // Whom standard input goes to; it is not read before there is somebody, nor after its end.
-    let mut latest: Option<(&UdpSocket, SocketAddr)> = None;
+    let mut latest: Option<(&UdpSocket, ReturnPath)> = None;
     let mut input_ended = false;
     loop {
         tokio::select! {
             (socket, datagram) = receive(sockets) => {
                 let datagram = datagram?;
                 output.write(&datagram.data).await?;
-                latest = Some((socket, datagram.source));
+                latest = Some((socket, datagram.return_path()));
             }
             next = input.next(&never, stop), if latest.is_some() && !input_ended => match next? {
-                Input::Chunk(chunk) => if let Some((socket, peer)) = latest {
-                    socket.send_to(&chunk, peer).await?;
+                Input::Chunk(chunk) => if let Some((socket, path)) = latest {
+                    socket.send_back(&chunk, &path).await?;
                 },
                 Input::End => input_ended = true,
                 Input::Silent | Input::Stopped => break,

@@ -1,15 +1,19 @@
 //! A UDP relay: each datagram goes to every other peer that was heard of.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use bytes::{Bytes, BytesMut};
-use sockets_udp::{DRAIN_LIMIT, Datagram, UdpSocket};
+use bytes::Bytes;
+use sockets_udp::{DRAIN_LIMIT, RecvBatch, ReturnPath, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 /// How many peers are remembered; the one not heard of for longest is forgotten first.
 pub(super) const MOST_PEERS: usize = 256;
+/// How many datagrams are taken from the kernel in one call. Each needs 64 KiB of address space, of
+/// which only what datagrams fill is used.
+const DATAGRAMS_PER_CALL: usize = 64;
 
 /// Relays until `stop`, then what had arrived by then. Returns how many datagrams could not be sent
 /// on.
@@ -18,67 +22,85 @@ pub(super) async fn run(
     prefix: &Bytes,
     stop: &CancellationToken,
 ) -> anyhow::Result<u64> {
+    let mut batch = RecvBatch::new(DATAGRAMS_PER_CALL, RecvBatch::WHOLE);
     let mut peers = Peers::default();
     let mut failed = 0;
-    while let Some(datagram) = stop.run_until_cancelled(socket.recv()).await {
-        failed += relay(socket, prefix, &mut peers, &datagram.context("cannot relay")?).await;
+    while let Some(received) = stop.run_until_cancelled(socket.recv_many(&mut batch)).await {
+        received.context("cannot relay")?;
+        failed += relay(socket, prefix, &mut peers, &batch).await;
     }
-    for _ in 0..DRAIN_LIMIT {
-        let Some(datagram) = socket.try_recv().context("cannot relay")? else { break };
-        failed += relay(socket, prefix, &mut peers, &datagram).await;
+    let mut left = DRAIN_LIMIT;
+    while left > 0 {
+        let received = socket.try_recv_many(&mut batch).context("cannot relay")?;
+        if received == 0 {
+            break;
+        }
+        left = left.saturating_sub(received as u64);
+        failed += relay(socket, prefix, &mut peers, &batch).await;
     }
     Ok(failed)
 }
 
-async fn relay(socket: &UdpSocket, prefix: &Bytes, peers: &mut Peers, datagram: &Datagram) -> u64 {
-    peers.heard(datagram.source);
-    let mut message = BytesMut::from(&prefix[..]);
-    message.extend_from_slice(&datagram.data);
-    let mut failed = 0;
-    for peer in peers.others(datagram.source) {
-        if let Err(error) = socket.send_to(&message, peer).await {
-            tracing::debug!(%peer, %error, "a datagram was not relayed");
-            failed += 1;
-        }
+async fn relay(socket: &UdpSocket, prefix: &[u8], peers: &mut Peers, batch: &RecvBatch) -> u64 {
+    let said =
+        |data| if prefix.is_empty() { Cow::from(data) } else { [prefix, data].concat().into() };
+    let messages: Vec<_> = batch.iter().map(|datagram| said(datagram.data)).collect();
+    let mut outgoing = Vec::new();
+    for (datagram, message) in batch.iter().zip(&messages) {
+        peers.heard(datagram.return_path());
+        outgoing.extend(peers.others(datagram.source).map(|path| path.answer(message)));
     }
-    failed
+    let report = socket.send_many(&outgoing).await;
+    for failed in &report.failed {
+        tracing::debug!(error = %failed.error, "a datagram was not relayed");
+    }
+    report.failed.len() as u64
 }
 
-/// The peers, the latest heard last.
+/// The peers, each with the way to it as it was last heard, the latest heard last.
 #[derive(Debug, Default)]
-struct Peers(VecDeque<SocketAddr>);
+struct Peers(VecDeque<ReturnPath>);
 
 impl Peers {
-    fn heard(&mut self, peer: SocketAddr) {
-        if self.0.back() == Some(&peer) {
+    fn heard(&mut self, path: ReturnPath) {
+        if self.0.back() == Some(&path) {
             return;
         }
-        if let Some(position) = self.0.iter().position(|known| *known == peer) {
+        if let Some(position) = self.0.iter().position(|known| known.peer() == path.peer()) {
             self.0.remove(position);
         } else if self.0.len() == MOST_PEERS {
             self.0.pop_front();
         }
-        self.0.push_back(peer);
+        self.0.push_back(path);
     }
 
-    fn others(&self, peer: SocketAddr) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.0.iter().copied().filter(move |other| *other != peer)
+    fn others(&self, peer: SocketAddr) -> impl Iterator<Item = &ReturnPath> {
+        self.0.iter().filter(move |other| other.peer() != peer)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
-    #[test]
-    fn the_peer_not_heard_of_for_longest_is_forgotten() {
-        let peer = |number: usize| SocketAddr::from(([127, 0, 0, 1], 1000 + number as u16));
+    #[tokio::test]
+    async fn the_peer_not_heard_of_for_longest_is_forgotten() {
+        let open = || UdpSocket::builder().bind((Ipv4Addr::LOCALHOST, 0).into()).open().unwrap();
+        let socket = open();
+        let mut paths = Vec::new();
+        for _ in 0..=MOST_PEERS {
+            open().send_to(b"", socket.local_addr()).await.unwrap();
+            paths.push(socket.recv().await.unwrap().return_path());
+        }
         let mut peers = Peers::default();
-        (0..MOST_PEERS).for_each(|number| peers.heard(peer(number)));
-        peers.heard(peer(0));
-        peers.heard(peer(MOST_PEERS));
-        let others: Vec<_> = peers.others(peer(MOST_PEERS)).collect();
+        paths[..MOST_PEERS].iter().for_each(|path| peers.heard(*path));
+        peers.heard(paths[0]);
+        let last = paths[MOST_PEERS];
+        peers.heard(last);
+        let others: Vec<_> = peers.others(last.peer()).collect();
         assert_eq!(others.len(), MOST_PEERS - 1);
-        assert!(others.contains(&peer(0)) && !others.contains(&peer(1)));
+        assert!(others.contains(&&paths[0]) && !others.contains(&&paths[1]));
     }
 }

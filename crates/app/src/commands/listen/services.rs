@@ -35,6 +35,7 @@ pub(super) async fn run(
         }
         Some(server)
     };
+    let sockets = bound.udp.clone();
     for socket in bound.udp {
         if session.events.is_on() {
             telling.spawn(events::tell_udp(socket.events(), session.events.clone()));
@@ -62,6 +63,10 @@ pub(super) async fn run(
     if rest.await.is_err() {
         session.terminal.warn("a UDP socket takes no more datagrams: the last are not sent");
         serving.shutdown().await;
+    }
+    // Also those of a service that failed: their events end with this.
+    for socket in sockets {
+        socket.close();
     }
     while telling.join_next().await.is_some() {}
     let failed = result?;
@@ -105,7 +110,7 @@ async fn serve(
     prefix: Bytes,
     stop: tokio_util::sync::CancellationToken,
 ) -> anyhow::Result<u64> {
-    let failed = match service {
+    Ok(match service {
         ServiceKind::Echo => {
             let echo = sockets_udp::Echo::new().prefix(prefix);
             socket.serve_until(echo, &stop).await?.failed
@@ -114,17 +119,15 @@ async fn serve(
         ServiceKind::Discard | ServiceKind::Pipe => {
             socket.serve_until(sockets_udp::Discard, &stop).await?.failed
         }
-    };
-    socket.close();
-    Ok(failed)
+    })
 }
 
 pub(in crate::commands) async fn shut_down(server: &TcpServer, terminal: Terminal) {
     let report = server.shutdown(GRACE).await;
     for cut in &report.cut_off {
         terminal.warn(&format!(
-            "client {} ({}) was cut off ({}): {} bytes not sent",
-            cut.client, cut.peer, cut.reason, cut.unsent_bytes
+            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
+            cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));
     }
 }

@@ -1,8 +1,8 @@
 //! What a snapshot could not show, said to the user.
 
-use stats::system::{NoProcess, Snapshot};
+use stats::system::{NoProcess, Snapshot, SocketRow};
 
-use crate::output::Terminal;
+use crate::output::{Terminal, counted};
 
 /// Says what is missing or uncertain in `snapshot`.
 pub(in crate::commands) fn tell(snapshot: &Snapshot, terminal: Terminal) {
@@ -28,20 +28,26 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
         );
     }
     if coverage.malformed > 0 {
-        notes.push(format!("{} sockets could not be understood", coverage.malformed));
+        let sockets = counted(coverage.malformed, "socket", "sockets");
+        notes.push(format!("{sockets} could not be understood"));
     }
-    let hidden = coverage.processes.map_or(0, |processes| processes.unreadable);
-    if hidden > 0 {
-        let sockets = snapshot
-            .iter()
-            .filter(|socket| socket.no_process() == Some(NoProcess::NotPermitted))
-            .count();
-        if sockets > 0 {
-            notes.push(format!(
-                "of {sockets} sockets the process cannot be seen: {hidden} processes of other users \
-                 may be looked into by root only"
-            ));
-        }
+    let is_hidden = |socket: &SocketRow<'_>| socket.no_process() == Some(NoProcess::NotPermitted);
+    let sockets = snapshot.iter().filter(is_hidden).count();
+    if let Some(processes) = coverage.processes
+        && sockets > 0
+    {
+        let sockets = counted(sockets, "socket", "sockets");
+        let why = if processes.are_hidden {
+            "/proc shows the processes of other users to root only (hidepid)".to_owned()
+        } else {
+            let hidden = counted(processes.unreadable, "process", "processes");
+            if rustix::process::geteuid().is_root() {
+                format!("{hidden} may not be looked into, even by root (CAP_SYS_PTRACE is missing)")
+            } else {
+                format!("{hidden} of other users may be looked into by root only")
+            }
+        };
+        notes.push(format!("who holds {sockets} cannot be seen: {why}"));
     }
     notes
 }

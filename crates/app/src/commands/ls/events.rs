@@ -4,7 +4,7 @@ mod line;
 
 use std::time::SystemTime;
 
-use stats::system::{EndingsError, SocketWatch, UserNames};
+use stats::system::{SocketWatch, UserNames};
 
 use self::line::{Line, millis};
 use super::{Filter, text_of};
@@ -20,11 +20,11 @@ pub(crate) async fn watch(
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    let output = only_jsonl(&args.output)?;
+    only_jsonl(&args.output)?;
     let stdout = terminal.stdout()?.until(signals.stop());
     let filter = Filter::new(&args.filter, &UserNames::read())?;
     let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
-    let mut rows = RowOutputs::open::<Line<'_>>(&output, stdout)?;
+    let mut rows = RowOutputs::open::<Line<'_>>(&args.output, stdout)?;
     let query = filter.query().processes(filter.needs_processes() || args.process).details(true);
     let mut watch = SocketWatch::new(query);
     let endings = hear(&mut watch, terminal);
@@ -71,30 +71,27 @@ pub(crate) async fn watch(
     Ok(signals.or_interrupted(Exit::Done))
 }
 
-/// Hears the ends of sockets where that is permitted; says so where it is not.
+/// Hears the ends of sockets; says so where the kernel does not tell of them.
 fn hear(watch: &mut SocketWatch, terminal: Terminal) -> bool {
     match watch.hear_endings() {
         Ok(()) => true,
         Err(error) => {
-            let why = match error {
-                EndingsError::Open { .. } => "it needs root (CAP_NET_ADMIN)".to_owned(),
-                error => error.to_string(),
-            };
+            let error = anyhow::Error::new(error);
             terminal.warn(&format!(
-                "the kernel does not tell of ends ({why}): sockets that come and go between two \
-                 looks are not seen, and bytes are those of the last look"
+                "sockets that come and go between two looks are not seen, and bytes are those of the \
+                 last look: {error:#}"
             ));
             false
         }
     }
 }
 
-/// A stream of events is JSON lines; a table was not asked for, it is only the default.
-fn only_jsonl(args: &OutputArgs) -> anyhow::Result<OutputArgs> {
-    let csv = args.format == Format::Csv
-        || args.output.iter().any(|file| file.format(Format::Jsonl) != Format::Jsonl);
-    if csv {
-        return Err(UsageError("events are JSON lines only: --format jsonl".to_owned()).into());
+/// A stream of events is JSON lines.
+fn only_jsonl(args: &OutputArgs) -> anyhow::Result<()> {
+    let is_other = |format| format != Format::Jsonl;
+    if is_other(args.format) || args.output.iter().any(|file| is_other(file.format(args.format))) {
+        let text = "events are JSON lines only: --format jsonl (or `ports watch`, for people)";
+        return Err(UsageError(text.to_owned()).into());
     }
-    Ok(OutputArgs { format: Format::Jsonl, output: args.output.clone() })
+    Ok(())
 }

@@ -13,7 +13,7 @@ use scanner::{PortState, ScanEvent};
 use super::progress::Bar;
 use crate::args::{ScanArgs, ScanFormat, TargetArg};
 use crate::exit::UsageError;
-use crate::output::{self, StandardOutput, has_no_reader};
+use crate::output::{self, StandardOutput, cannot_write, write_while_read};
 
 /// All outputs of one command.
 pub(super) struct Sinks {
@@ -100,15 +100,10 @@ impl Sinks {
         for (path, sink) in &mut self.files {
             write(sink).with_context(|| cannot_write(path))?;
         }
-        let Some(stdout) = &mut self.stdout else { return Ok(()) };
-        let written = if silent { write(stdout) } else { self.bar.suspend(|| write(stdout)) };
-        match written {
-            Err(error) if has_no_reader(&error, !self.files.is_empty()) => {
-                self.stdout = None;
-                Ok(())
-            }
-            result => result.context("cannot write to standard output"),
-        }
+        let Self { stdout, files, bar, .. } = self;
+        write_while_read(stdout, !files.is_empty(), |stdout| {
+            if silent { write(stdout) } else { bar.suspend(|| write(stdout)) }
+        })
     }
 }
 
@@ -131,10 +126,6 @@ impl Sink {
         };
         Self { report, counts }
     }
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write `{}`", path.display())
 }
 
 /// Refuses to write where this very command reads: the list would be lost, or the kept scan.

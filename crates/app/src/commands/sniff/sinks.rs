@@ -12,7 +12,7 @@ use sockets_raw::{
 use crate::args::{Format, SniffArgs};
 use crate::output::{
     self, CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary,
-    StandardOutput, TablePackets, has_no_reader,
+    StandardOutput, TablePackets, cannot_write, write_while_read,
 };
 
 type Rows = Box<dyn PacketWriter>;
@@ -92,19 +92,8 @@ impl Sinks {
             write(rows.as_mut()).with_context(|| cannot_write(path))?;
         }
         let has_files = !self.files.is_empty() || self.capture.is_some();
-        let Some(stdout) = &mut self.stdout else { return Ok(()) };
-        match write(stdout.as_mut()) {
-            Err(error) if has_no_reader(&error, has_files) => {
-                self.stdout = None;
-                Ok(())
-            }
-            result => result.context("cannot write to standard output"),
-        }
+        write_while_read(&mut self.stdout, has_files, |rows| write(rows.as_mut()))
     }
-}
-
-fn cannot_write(path: &std::path::Path) -> String {
-    format!("cannot write `{}`", path.display())
 }
 
 fn rows(format: Format, writer: impl Write + Send + 'static) -> Rows {

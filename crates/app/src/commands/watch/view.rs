@@ -56,7 +56,7 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let line = if model.mode == Mode::Search {
         Line::from(vec![Span::styled("/", bold()), Span::raw(&model.search), "_".into()])
     } else {
-        let mut spans = vec![Span::raw("? help  / search  s sort  r reverse  p pause  q quit")];
+        let mut spans = vec![Span::raw("q quit  ? help  / search  s sort  r reverse  p pause")];
         if !model.search.is_empty() {
             spans.insert(0, Span::styled(format!("search: {}  ", model.search), bold()));
         }

@@ -10,18 +10,29 @@ const MAX_HELD: usize = 10_000;
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// Writes rows under a header; without rows, nothing.
+/// Writes rows under a header; without rows, nothing, unless the header is wanted always.
 pub(super) struct Table<W> {
     writer: W,
     headings: Vec<&'static str>,
     held: Vec<Cells>,
     /// Known once the header is written.
     widths: Option<Vec<usize>>,
+    is_always_headed: bool,
 }
 
 impl<W: Write> Table<W> {
     pub(super) fn new(writer: W, headings: &[&'static str]) -> Self {
-        Self { writer, headings: headings.to_vec(), held: Vec::new(), widths: None }
+        Self {
+            writer,
+            headings: headings.to_vec(),
+            held: Vec::new(),
+            widths: None,
+            is_always_headed: false,
+        }
+    }
+
+    pub(super) const fn always_headed(&mut self) {
+        self.is_always_headed = true;
     }
 
     pub(super) fn row(&mut self, cells: Cells) -> io::Result<()> {
@@ -33,7 +44,7 @@ impl<W: Write> Table<W> {
     }
 
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || (self.is_always_headed && self.widths.is_none()) {
             self.write_held()?;
         }
         self.writer.flush()
@@ -97,6 +108,21 @@ mod tests {
         table.row(cells(["\x1b[2Jé", "x"])).unwrap();
         table.finish().unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "A      B\n\u{fffd}[2Jé  x\n");
+    }
+
+    #[test]
+    fn without_rows_there_is_a_header_where_it_is_wanted() {
+        let written = |headed: bool| {
+            let mut out = Vec::new();
+            let mut table = Table::new(&mut out, &["A", "B"]);
+            if headed {
+                table.always_headed();
+            }
+            table.finish().unwrap();
+            table.finish().unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!((written(false).as_str(), written(true).as_str()), ("", "A  B\n"));
     }
 
     #[test]

@@ -50,15 +50,6 @@ impl Neighbours {
     #[expect(clippy::unused_self, reason = "as where there is netlink")]
     pub(crate) fn look(&mut self, _now: Instant) {}
 
-    /// Why the kernel did not reach `target`, as it said: a link that is down is to it one more neighbour
-    /// that does not answer.
-    pub(crate) fn cause(&mut self, now: Instant, target: IpAddr, said: LocalError) -> LocalError {
-        match said {
-            LocalError::NeighbourUnresolved => self.failure(now, target).unwrap_or(said),
-            said => said,
-        }
-    }
-
     /// Why the silence of `target` is this machine's own doing, where it is.
     pub(crate) fn failure(&mut self, now: Instant, target: IpAddr) -> Option<LocalError> {
         self.is_unresolved(now, target).then_some(LocalError::NeighbourUnresolved)

@@ -126,15 +126,6 @@ impl Neighbours {
             .is_some_and(|known| known.table.is_unresolved(hop.interface, hop.address))
     }
 
-    /// Why the kernel did not reach `target`, as it said: a link that is down is to it one more neighbour
-    /// that does not answer.
-    pub(crate) fn cause(&mut self, now: Instant, target: IpAddr, said: LocalError) -> LocalError {
-        match said {
-            LocalError::NeighbourUnresolved => self.failure(now, target).unwrap_or(said),
-            said => said,
-        }
-    }
-
     /// Why the silence of `target`, another machine, is this machine's own doing, where it is. Of a
     /// neighbour that was never found nothing was asked, whatever has become of its place in the table.
     pub(crate) fn failure(&mut self, now: Instant, target: IpAddr) -> Option<LocalError> {

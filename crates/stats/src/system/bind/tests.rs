@@ -18,7 +18,7 @@ fn facts(transport: Transport, address: &str, sockets: Vec<PortSocket>) -> BindF
         first_unprivileged: Port::new(1024),
         is_privileged: false,
         ephemeral: PortRange::new(32768, 60999).unwrap(),
-        reserved: PortSet::from([Port::new(50000)]),
+        reserved: PortSet::from([Port::new(8443), Port::new(50000)]),
     };
     BindFacts { transport, address: address.parse().unwrap(), sockets, rules }
 }
@@ -80,7 +80,10 @@ fn what_the_system_says_of_ports() {
     assert_eq!(findings("127.0.0.1:80"), [BindFinding::Privileged { first_unprivileged }]);
     // Port 0 asks for any.
     assert_eq!(findings("127.0.0.1:0"), []);
-    assert_eq!(findings("127.0.0.1:50000"), [BindFinding::Reserved]);
+    // Reserved in the range of outgoing connections, and outside of it.
+    for address in ["127.0.0.1:50000", "127.0.0.1:8443"] {
+        assert_eq!(findings(address), [BindFinding::Reserved], "{address}");
+    }
     let range = PortRange::new(32768, 60999).unwrap();
     assert_eq!(findings("127.0.0.1:50001"), [BindFinding::Ephemeral { range }]);
     let mut privileged = facts(Transport::Tcp, "127.0.0.1:80", vec![]);

@@ -79,10 +79,37 @@ type All = Vec<Test>;
 /// Of these, one must hold.
 type Any = Vec<All>;
 
-/// The program of a query; `None` where it filters on nothing that the kernel can test. It lets
-/// through at least what the query asks for.
-pub(super) fn compile(query: &Query) -> Option<Vec<u8>> {
-    let mut clauses: Vec<Any> = Vec::new();
+/// Sockets by the higher one of their two ports: clients and servers have one ephemeral port each,
+/// and these are spread evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Lower,
+    Upper,
+}
+
+impl Half {
+    /// The middle of the range of ephemeral ports as Linux has it. Where it is another, the halves
+    /// are not even, and that is all.
+    const MIDDLE: u16 = 46_884;
+
+    fn clause(self) -> Any {
+        let test = |code, bound| Test::Port { code, bound };
+        match self {
+            Self::Lower => {
+                let last = Self::MIDDLE - 1;
+                vec![vec![test(LOCAL_AT_MOST, last), test(PEER_AT_MOST, last)]]
+            }
+            Self::Upper => {
+                [LOCAL_AT_LEAST, PEER_AT_LEAST].map(|code| vec![test(code, Self::MIDDLE)]).into()
+            }
+        }
+    }
+}
+
+/// The program of a query, or of a half of its sockets; `None` where it filters on nothing that the
+/// kernel can test. It lets through at least what the query asks for.
+pub(super) fn compile(query: &Query, half: Option<Half>) -> Option<Vec<u8>> {
+    let mut clauses: Vec<Any> = half.map(Half::clause).into_iter().collect();
     let local = |ports: &PortSet| within(ports, LOCAL_AT_LEAST, LOCAL_AT_MOST);
     let peer = |ports: &PortSet| within(ports, PEER_AT_LEAST, PEER_AT_MOST);
     clauses.extend(query.ports.local.as_ref().and_then(local));

@@ -9,6 +9,7 @@ use sockets_sys::{
     NetlinkSocket,
 };
 
+use super::bytecode::Half;
 use super::{Dump, Family, inet, unix};
 use crate::system::{Query, Snapshot};
 
@@ -39,17 +40,26 @@ impl Diagnosis {
         Ok(Self { socket, buffer: vec![0; BUFFER], sequence: 0 })
     }
 
-    /// Adds the sockets of one dump to `snapshot`.
+    /// The one that is there, or a new one.
+    pub(super) fn opened(place: &mut Option<Self>) -> Result<&mut Self, DiagError> {
+        match place {
+            Some(diagnosis) => Ok(diagnosis),
+            none => Ok(none.insert(Self::open()?)),
+        }
+    }
+
+    /// Adds the sockets of one dump to `snapshot`, or half of them.
     pub(super) fn dump(
         &mut self,
         dump: Dump,
         query: &Query,
+        half: Option<Half>,
         snapshot: &mut Snapshot,
     ) -> Result<(), DiagError> {
         let before = snapshot.mark();
         let mut attempt = 1;
         loop {
-            let result = self.exchange(dump, query, snapshot);
+            let result = self.exchange(dump, query, half, snapshot);
             let interrupted = matches!(
                 result,
                 Err(ExchangeError::Changed | ExchangeError::Receive(NetlinkReceiveError::Overrun))
@@ -75,6 +85,7 @@ impl Diagnosis {
         &mut self,
         dump: Dump,
         query: &Query,
+        half: Option<Half>,
         snapshot: &mut Snapshot,
     ) -> Result<(), ExchangeError> {
         self.sequence = self.sequence.wrapping_add(1);
@@ -85,7 +96,7 @@ impl Diagnosis {
         let mut request = NetlinkRequest::new(kind, NetlinkFlags::DUMP, self.sequence);
         match dump {
             Dump::Inet { protocol, family } => {
-                inet::question(&mut request, protocol, family, query);
+                inet::question(&mut request, protocol, family, query, half);
             }
             Dump::Unix => unix::question(&mut request, query),
         }

@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use sockets_sys::{Attributes, NetlinkRequest};
 
-use super::{Family, bytecode};
+use super::Family;
+use super::bytecode::{self, Half};
 use crate::system::details::{Details, SocketMemory, TcpDetails};
 use crate::system::row::Row;
 use crate::system::{Protocol, Query, Snapshot, State};
@@ -38,12 +39,14 @@ const fn number(protocol: Protocol) -> u8 {
     }
 }
 
-/// Asks for all sockets of a protocol and family that the kernel can tell to be wanted.
+/// Asks for all sockets of a protocol and family that the kernel can tell to be wanted, or for half
+/// of them.
 pub(super) fn question(
     request: &mut NetlinkRequest,
     protocol: Protocol,
     family: Family,
     query: &Query,
+    half: Option<Half>,
 ) {
     let details = if query.wants_details() { DETAILS } else { 0 };
     let mut states = query.wants_states();
@@ -68,7 +71,7 @@ pub(super) fn question(
             request.body(&body);
         }
     }
-    if let Some(program) = bytecode::compile(query) {
+    if let Some(program) = bytecode::compile(query, half) {
         request.attribute(attribute::REQUEST_BYTECODE, &program);
     }
 }

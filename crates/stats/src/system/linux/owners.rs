@@ -16,6 +16,9 @@ use crate::system::row::Row;
 use crate::system::snapshot::ProcessCoverage;
 use crate::system::{Snapshot, SnapshotError};
 
+/// The first process of every PID namespace.
+const INIT: u32 = 1;
+
 /// Who holds what.
 #[derive(Debug)]
 pub(super) struct Owners {
@@ -23,6 +26,8 @@ pub(super) struct Owners {
     /// When all processes were read.
     read_at: Option<Instant>,
     entries: HashMap<u32, Entry>,
+    /// Whether `/proc` does not list the processes of other users.
+    are_hidden: bool,
     /// Sockets that were looked for in all processes and found in none.
     unheld: NumberSet,
 }
@@ -52,7 +57,13 @@ type Wanted = NumberMap<u32>;
 
 impl Owners {
     pub(super) fn new(recheck_after: Duration) -> Self {
-        Self { recheck_after, read_at: None, entries: HashMap::new(), unheld: NumberSet::default() }
+        Self {
+            recheck_after,
+            read_at: None,
+            entries: HashMap::new(),
+            are_hidden: false,
+            unheld: NumberSet::default(),
+        }
     }
 
     /// Adds to each socket of `snapshot` who holds it.
@@ -69,6 +80,7 @@ impl Owners {
         snapshot.coverage.processes = Some(ProcessCoverage {
             read: read.min(seen),
             unreadable,
+            are_hidden: self.are_hidden,
             remembered: seen.saturating_sub(read),
         });
         Ok(())
@@ -190,6 +202,8 @@ impl Owners {
     }
 
     fn note_listed(&mut self, processes: &[Listing]) {
+        // There is always a first one.
+        self.are_hidden = processes.iter().all(|process| process.pid != INIT);
         for process in processes {
             if let Some(entry) = self.entries.get_mut(&process.pid) {
                 entry.directory = process.inode;

@@ -18,13 +18,14 @@ pub struct SocketRecord {
     pub peer: Option<String>,
     /// Its state; `None` for one that was only heard to end.
     pub state: Option<State>,
-    /// Whose it is.
+    /// Whose it is; in an event, of one that nobody has any more, whose it was when it was last seen.
     pub uid: Option<u32>,
     /// Its inode.
     pub inode: Option<u64>,
     /// Its cookie.
     pub cookie: Option<u64>,
-    /// The processes that have it, each once.
+    /// The processes that have it, each once; in an event, of one that nobody has any more, those that
+    /// had it last.
     pub processes: Vec<ProcessRecord>,
 }
 

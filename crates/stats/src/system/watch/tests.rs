@@ -1,11 +1,15 @@
-//! Sockets that the test opens and closes, seen by a watch that looks at its ports only.
+//! Sockets that the test opens and closes, seen by a watch that looks at its ports only; and looks
+//! that are made up.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use ports_core::{Port, PortSet};
+use socket2::{Domain, Socket, Type};
 
 use super::*;
-use crate::system::StateSet;
+use crate::system::row::Row;
+use crate::system::{Protocol, StateSet, TcpDetails};
 
 /// The sockets of some ports, at this address: elsewhere the kernel may give their numbers to others.
 fn at(listeners: &[TcpListener]) -> Query {
@@ -71,4 +75,175 @@ fn events_beyond_the_capacity_are_counted() {
     drop(listeners);
     let events = watch.poll().unwrap();
     assert_eq!((events.events.len(), events.dropped), (2, 1));
+}
+
+/// A connection from this address: no other test has one from there.
+fn connect_from(from: SocketAddr, to: SocketAddr) -> TcpStream {
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    client.set_reuse_address(true).unwrap();
+    client.bind(&from.into()).unwrap();
+    client.connect(&to.into()).unwrap();
+    client.into()
+}
+
+/// Waits until the connection is in this state: while the kernel moves it, it is in none for a
+/// moment, and a look would take it for gone.
+fn settle(connection: &Query, state: State) {
+    loop {
+        let seen = SystemSockets::new().snapshot(connection).unwrap();
+        if seen.iter().any(|row| row.state() == state) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_connection_is_one_until_the_end_of_time_wait() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut watch = SocketWatch::new(at(std::slice::from_ref(&listener)).details(true));
+    watch.hear_endings().unwrap();
+    watch.poll().unwrap();
+    let mut client = connect_from("127.0.77.1:0".parse().unwrap(), address);
+    let from = client.local_addr().unwrap();
+    let mut server = listener.accept().unwrap().0;
+    client.write_all(&[1; 100]).unwrap();
+    server.read_exact(&mut [0; 100]).unwrap();
+    let opened = watch.poll().unwrap().events.remove(0).socket;
+    let uid = opened.uid;
+    assert!(uid.is_some() && opened.inode.is_some());
+
+    // Closed here first: what the kernel keeps of it is in FIN-WAIT-2, then in TIME-WAIT.
+    drop(server);
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    let ours = at(std::slice::from_ref(&listener)).peer_ports([Port::new(from.port())].into());
+    settle(&ours, State::FinWait2);
+    let mut events = watch.poll().unwrap().events;
+    drop(client);
+    settle(&ours, State::TimeWait);
+    events.extend(watch.poll().unwrap().events);
+    assert_eq!(events.len(), 2, "{events:#?}");
+    for event in &events {
+        assert!(matches!(event.kind, SocketEventKind::Changed { .. }), "{events:#?}");
+        assert_eq!((event.socket.uid, event.socket.inode), (uid, None));
+    }
+    assert_eq!(events.last().unwrap().socket.cookie, opened.cookie);
+
+    // Another one with the same ends takes its place: first the end of the one is told.
+    let client = connect_from(from, address);
+    let server = listener.accept().unwrap().0;
+    let events = watch.poll().unwrap().events;
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert_eq!((events[0].socket.state, events[0].socket.uid), (Some(State::TimeWait), uid));
+    let SocketEventKind::Closed { is_whole, bytes_received, .. } = events[0].kind else {
+        panic!("{events:?}")
+    };
+    assert_eq!((is_whole, bytes_received), (true, Some(100)));
+    assert_eq!(events[1].kind, SocketEventKind::Opened);
+    assert_eq!(events[1].socket.peer, Some(from.to_string()));
+    drop((client, server));
+}
+
+/// A connection to port 80 from a port of its own; nobody has it where the inode is 0.
+fn row(cookie: u64, port: u16, state: State, inode: u64) -> Row {
+    let mut row = Row::new(Protocol::Tcp, state, ends(port));
+    (row.cookie, row.inode) = (cookie, inode);
+    row
+}
+
+fn ends(port: u16) -> (SocketAddr, SocketAddr) {
+    ((Ipv4Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, 80).into())
+}
+
+fn ended(cookie: u64, port: u16, bytes: u64) -> EndedSocket {
+    let (local, peer) = ends(port);
+    let tcp = TcpDetails { bytes_received: Some(bytes), ..TcpDetails::default() };
+    EndedSocket {
+        protocol: Protocol::Tcp,
+        local,
+        peer,
+        cookie: Some(cookie),
+        heard: SystemTime::now(),
+        tcp: Some(tcp),
+    }
+}
+
+/// What is told of looks that are made up, one line each: `-1 ESTAB 70` is a socket closed with its
+/// cookie, its last state, and the bytes that it received.
+fn told(looks: &[(&[Row], &[EndedSocket])]) -> Vec<Vec<String>> {
+    let mut watch = SocketWatch::new(Query::tcp());
+    // So that it counts on hearing of each end.
+    watch.hear_endings().unwrap();
+    let mut before = Snapshot::new();
+    let mut lines = Vec::new();
+    for (rows, heard) in looks {
+        let mut now = Snapshot::new();
+        now.rows = rows.to_vec();
+        watch.heard = heard.to_vec();
+        let (time, at) = (now.taken(), now.taken_at());
+        let mut poll = Poll { time, at, capacity: 100, found: SocketEvents::default() };
+        watch.report(&now, &before, &mut poll);
+        lines.push(poll.found.events.iter().map(line).collect());
+        before = now;
+    }
+    lines
+}
+
+fn line(event: &SocketEvent) -> String {
+    let cookie = event.socket.cookie.unwrap_or_default();
+    let state = event.socket.state.map_or("-", State::name);
+    match event.kind {
+        SocketEventKind::Opened => format!("+{cookie} {state}"),
+        SocketEventKind::Changed { from } => format!("{cookie} {from}>{state}"),
+        SocketEventKind::Closed { bytes_received, .. } => {
+            format!("-{cookie} {state} {}", bytes_received.unwrap_or_default())
+        }
+    }
+}
+
+#[test]
+fn an_end_that_is_heard_late_is_told_once() {
+    let open = [row(1, 1000, State::Established, 9)];
+    let lines = told(&[(&open, &[]), (&[], &[]), (&[], &[ended(1, 1000, 70)])]);
+    assert_eq!(lines, [vec!["+1 ESTAB"], vec!["-1 ESTAB 0"], vec![]]);
+    let lines = told(&[(&open, &[]), (&[], &[ended(1, 1000, 70)])]);
+    assert_eq!(lines, [vec!["+1 ESTAB"], vec!["-1 ESTAB 70"]]);
+}
+
+#[test]
+fn what_was_heard_of_a_connection_belongs_to_its_time_wait() {
+    let open = [row(1, 1000, State::Established, 9)];
+    let waits = [row(1, 1000, State::TimeWait, 0)];
+    let heard = [ended(1, 1000, 70)];
+    let expected = [vec!["+1 ESTAB"], vec!["1 ESTAB>TIME-WAIT"], vec![], vec!["-1 TIME-WAIT 70"]];
+    // In time, late, and before it was seen to change.
+    assert_eq!(told(&[(&open, &[]), (&waits, &heard), (&waits, &[]), (&[], &[])]), expected);
+    assert_eq!(told(&[(&open, &[]), (&waits, &[]), (&waits, &heard), (&[], &[])]), expected);
+    assert_eq!(told(&[(&open, &heard), (&waits, &[]), (&waits, &[]), (&[], &[])]), expected);
+}
+
+#[test]
+fn one_that_was_seen_only_when_it_was_over_is_told_once() {
+    let waits = [row(2, 1000, State::TimeWait, 0)];
+    let heard = [ended(1, 1000, 70)];
+    let expected = [vec!["+2 TIME-WAIT"], vec![], vec!["-2 TIME-WAIT 70"]];
+    assert_eq!(told(&[(&waits, &heard), (&waits, &[]), (&[], &[])]), expected);
+    assert_eq!(told(&[(&waits, &[]), (&waits, &heard), (&[], &[])]), expected);
+    // Its end may be heard just before it is seen.
+    let looks: [(&[Row], &[EndedSocket]); 4] =
+        [(&[], &heard), (&waits, &[]), (&[], &[]), (&[], &[])];
+    assert_eq!(told(&looks), [vec!["-1 - 70"], vec![], vec![], vec![]]);
+    // The next one with the same ends is another one.
+    let next = [ended(1, 1000, 70), ended(3, 1000, 5)];
+    assert_eq!(told(&[(&waits, &next)]), [vec!["-3 - 5", "+2 TIME-WAIT"]]);
+}
+
+#[test]
+fn ends_come_before_beginnings() {
+    let before = [row(1, 1000, State::Established, 9), row(2, 1001, State::Established, 8)];
+    let after = [row(5, 1002, State::SynSent, 7), row(2, 1001, State::CloseWait, 8)];
+    let lines = told(&[(&before, &[]), (&after, &[ended(4, 1002, 3), ended(1, 1000, 70)])]);
+    let expected = ["-1 ESTAB 70", "-4 - 3", "+5 SYN-SENT", "2 ESTAB>CLOSE-WAIT"];
+    assert_eq!(lines[1], expected);
 }

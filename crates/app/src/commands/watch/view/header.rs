@@ -9,6 +9,7 @@ use ratatui::widgets::{Paragraph, Sparkline};
 use super::super::look::Rates;
 use super::super::model::Model;
 use super::{bold, colour};
+use crate::output::counted;
 
 /// Below this width of a rate, its sparkline has no room.
 const ROOM_FOR_SPARKLINE: u16 = 24;
@@ -27,9 +28,14 @@ pub(super) fn states(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         spans.push(Span::raw(format!("  {state} {count}")));
     }
     let coverage = snapshot.coverage();
-    let hidden = coverage.processes.map_or(0, |processes| processes.unreadable);
-    if hidden > 0 {
-        let text = format!("  ({hidden} processes: only root may see)");
+    let processes = coverage.processes.unwrap_or_default();
+    let hidden = if processes.are_hidden {
+        Some("other users' processes".to_owned())
+    } else {
+        (processes.unreadable > 0).then(|| counted(processes.unreadable, "process", "processes"))
+    };
+    if let Some(hidden) = hidden {
+        let text = format!("  ({hidden} hidden)");
         spans.push(Span::styled(text, colour(model, Color::Yellow)));
     }
     if coverage.interrupted || coverage.from_proc || coverage.malformed > 0 {
@@ -46,18 +52,17 @@ pub(super) fn rates(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         ("in", |rates| rates.received, true),
         ("out", |rates| rates.acknowledged, true),
     ];
+    let texts = shown.map(|(name, of, is_bytes)| match model.history.back().map(of) {
+        None => format!("{name} -"),
+        Some(rate) if is_bytes => format!("{name} {}B/s", scaled(rate)),
+        Some(rate) => format!("{name} {}/s", scaled(rate).trim_end()),
+    });
+    if area.width / 4 < ROOM_FOR_SPARKLINE {
+        frame.render_widget(Paragraph::new(abreast(&texts, usize::from(area.width))), area);
+        return;
+    }
     let places: [Rect; 4] = Layout::horizontal([Constraint::Ratio(1, 4); 4]).areas(area);
-    for ((name, of, is_bytes), place) in shown.into_iter().zip(places) {
-        let now = model.history.back().map(of);
-        let text = match now {
-            None => format!("{name} -"),
-            Some(rate) if is_bytes => format!("{name} {}B/s", scaled(rate)),
-            Some(rate) => format!("{name} {}/s", scaled(rate).trim_end()),
-        };
-        if place.width < ROOM_FOR_SPARKLINE {
-            frame.render_widget(Paragraph::new(text), place);
-            continue;
-        }
+    for (((_, of, _), text), place) in shown.into_iter().zip(texts).zip(places) {
         let [left, right] =
             Layout::horizontal([Constraint::Length(TEXT), Constraint::Min(1)]).areas(place);
         frame.render_widget(Paragraph::new(text), left);
@@ -71,6 +76,20 @@ pub(super) fn rates(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         let sparkline = Sparkline::default().data(&data).style(colour(model, Color::Cyan));
         frame.render_widget(sparkline, right);
     }
+}
+
+/// Those that there is room for, each whole: a number that is cut is another number.
+fn abreast(texts: &[String], width: usize) -> String {
+    let mut line = String::new();
+    for text in texts {
+        let gap = if line.is_empty() { "" } else { "  " };
+        if line.len() + gap.len() + text.len() > width {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(text);
+    }
+    line
 }
 
 /// `12`, `3.4 k`, `1.2 M`: three digits and a unit of powers of a thousand.
@@ -89,7 +108,15 @@ fn scaled(rate: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::scaled;
+    use super::{abreast, scaled};
+
+    #[test]
+    fn no_rate_is_cut() {
+        let texts = ["opened 3/s", "closed 1/s", "in 0 B/s"].map(str::to_owned);
+        assert_eq!(abreast(&texts, 80), "opened 3/s  closed 1/s  in 0 B/s");
+        assert_eq!(abreast(&texts, 31), "opened 3/s  closed 1/s");
+        assert_eq!(abreast(&texts, 9), "");
+    }
 
     #[test]
     fn rates_keep_three_digits() {

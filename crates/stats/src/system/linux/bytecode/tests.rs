@@ -114,7 +114,7 @@ proptest! {
         if let Some(address) = address {
             query = query.address(address);
         }
-        let program = compile(&query);
+        let program = compile(&query, None);
         if let Some(program) = &program {
             audit(program);
         }
@@ -126,12 +126,27 @@ proptest! {
 }
 
 #[test]
+fn a_socket_is_in_one_half() {
+    let programs =
+        [Half::Lower, Half::Upper].map(|half| compile(&Query::tcp(), Some(half)).unwrap());
+    for program in &programs {
+        audit(program);
+    }
+    let ports = [0, 443, Half::MIDDLE - 1, Half::MIDDLE, u16::MAX];
+    for (local, peer) in ports.iter().flat_map(|local| ports.map(|peer| (*local, peer))) {
+        let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let [lower, upper] = [0, 1].map(|half| run(&programs[half], end(local), end(peer)));
+        assert_eq!((lower, upper), (local.max(peer) < Half::MIDDLE, !lower), "{local} {peer}");
+    }
+}
+
+#[test]
 fn nothing_to_test_is_no_program() {
-    assert_eq!(compile(&Query::all()), None);
+    assert_eq!(compile(&Query::all(), None), None);
     // Ports that are none cannot be told to the kernel, and neither can very many.
-    assert_eq!(compile(&Query::tcp().ports(PortSet::new())), None);
+    assert_eq!(compile(&Query::tcp().ports(PortSet::new()), None), None);
     let odd = (1..=99).step_by(2).map(ports_core::Port::new).collect();
-    assert_eq!(compile(&Query::tcp().local_ports(odd)), None);
+    assert_eq!(compile(&Query::tcp().local_ports(odd), None), None);
 }
 
 #[test]
@@ -139,7 +154,7 @@ fn the_longest_program_has_jumps_that_fit() {
     let ranges = (0..MOST_RANGES as u16).map(|n| PortRange::new(n * 4, n * 4 + 1).unwrap());
     let ports: PortSet = ranges.collect();
     let query = Query::tcp().local_ports(ports.clone()).peer_ports(ports.clone()).ports(ports);
-    let program = compile(&query.address(Ipv6Addr::LOCALHOST.into())).unwrap();
+    let program = compile(&query.address(Ipv6Addr::LOCALHOST.into()), None).unwrap();
     audit(&program);
     assert!(program.len() < usize::from(u16::MAX) / 2);
 }

@@ -8,36 +8,30 @@
 
 use ports_core::{Port, Transport};
 
+use crate::lock::Terms;
+use crate::lock::lease_name::shown;
 use crate::protocols::Protocols;
 
 /// What all names begin with.
 pub(crate) const PREFIX: &[u8] = b"ports-lease/";
 const LABELS: &str = "of";
-/// Bytes of a name for people, so that a label fits in an address: 107 (`sun_path` without the NUL
-/// that makes it abstract) less all that comes before.
-pub(crate) const LONGEST_NAME: usize = 48;
 
 /// The name of a port's lock.
 pub(crate) fn lock(transport: Transport, port: u16) -> String {
     format!("ports-lease/{transport}/{port}")
 }
 
-/// What a lease says of itself.
+/// What a lease says of itself, and of which lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Label {
     /// Of the socket that locks the first port in the first transport.
     pub(crate) inode: u64,
-    pub(crate) protocols: Protocols,
-    pub(crate) count: u16,
-    pub(crate) pid: u32,
-    pub(crate) since_ms: u64,
-    /// Empty where it has none.
-    pub(crate) name: String,
+    pub(crate) terms: Terms,
 }
 
 impl Label {
     pub(crate) fn abstract_name(&self) -> String {
-        let Self { inode, protocols, count, pid, since_ms, name } = self;
+        let Self { inode, terms: Terms { protocols, count, pid, since_ms, name } } = self;
         let code = protocols.code();
         format!("ports-lease/{LABELS}/{inode:x}/{code}/{count}/{pid}/{since_ms:x}/{name}")
     }
@@ -67,26 +61,14 @@ fn read_label(text: &str) -> Option<Label> {
     let mut fields = text.splitn(6, '/');
     Some(Label {
         inode: u64::from_str_radix(fields.next()?, 16).ok()?,
-        protocols: Protocols::from_code(fields.next()?)?,
-        count: fields.next()?.parse().ok()?,
-        pid: fields.next()?.parse().ok()?,
-        since_ms: u64::from_str_radix(fields.next()?, 16).ok()?,
-        name: shown(fields.next()?),
+        terms: Terms {
+            protocols: Protocols::from_code(fields.next()?)?,
+            count: fields.next()?.parse().ok()?,
+            pid: fields.next()?.parse().ok()?,
+            since_ms: u64::from_str_radix(fields.next()?, 16).ok()?,
+            name: shown(fields.next()?),
+        },
     })
-}
-
-/// A name as it can be shown and fits in a label.
-pub(crate) fn shown(name: &str) -> String {
-    let mut shown = String::new();
-    for character in name.chars() {
-        // A line of /proc/net/unix ends at a line feed, and a terminal obeys others.
-        let character = if character.is_control() { '?' } else { character };
-        if shown.len() + character.len_utf8() > LONGEST_NAME {
-            break;
-        }
-        shown.push(character);
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -94,6 +76,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::lock::lease_name::LONGEST_NAME;
 
     #[test]
     fn names_of_locks() {
@@ -109,25 +92,19 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut_between_characters_and_have_no_control_characters() {
-        assert_eq!(shown("a\nb\0c"), "a?b?c");
-        assert_eq!(shown(&"ä".repeat(40)), "ä".repeat(24));
-        let odd = format!("x{}", "ä".repeat(40));
-        assert_eq!(shown(&odd).len(), 47);
-    }
-
-    #[test]
     fn the_longest_label_fits_in_an_address() {
         let label = Label {
             // The kernel numbers sockets with 32 bits (`get_next_ino`).
             inode: u64::from(u32::MAX),
-            protocols: Protocols::Both,
-            count: u16::MAX,
-            // PID_MAX_LIMIT of include/linux/threads.h.
-            pid: 4 * 1024 * 1024,
-            // The year 2527.
-            since_ms: 0xfff_ffff_ffff,
-            name: "x".repeat(LONGEST_NAME),
+            terms: Terms {
+                protocols: Protocols::Both,
+                count: u16::MAX,
+                // PID_MAX_LIMIT of include/linux/threads.h.
+                pid: 4 * 1024 * 1024,
+                // The year 2527.
+                since_ms: 0xfff_ffff_ffff,
+                name: "x".repeat(LONGEST_NAME),
+            },
         };
         assert!(label.abstract_name().len() <= 107, "{}", label.abstract_name().len());
     }
@@ -139,7 +116,8 @@ mod tests {
             since_ms in any::<u64>(), name in ".{0,60}",
         ) {
             let protocols = Protocols::Both;
-            let label = Label { inode, protocols, count, pid, since_ms, name: shown(&name) };
+            let terms = Terms { protocols, count, pid, since_ms, name: shown(&name) };
+            let label = Label { inode, terms };
             let read = read(label.abstract_name().as_bytes());
             prop_assert_eq!(read, Some(Meaning::Label(label)));
         }

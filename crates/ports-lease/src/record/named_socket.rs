@@ -8,7 +8,7 @@ use sockets_sys::{
 };
 
 use crate::error::ListError;
-use crate::lock_name::PREFIX;
+use crate::lock::socket_name::PREFIX;
 
 /// Linux's numbers: `linux/sock_diag.h`, `linux/unix_diag.h` and `socket.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;

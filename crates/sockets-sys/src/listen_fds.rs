@@ -5,8 +5,7 @@ use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The first descriptor passed (`SD_LISTEN_FDS_START`).
-const FIRST: RawFd = 3;
+use crate::FIRST_PASSED_DESCRIPTOR;
 
 /// Whether they were taken already: an owned descriptor has one owner.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -76,14 +75,14 @@ pub fn inherited_descriptors() -> Result<Vec<Inherited>, InheritError> {
 
 fn take(announced: Announced) -> Result<Vec<Inherited>, InheritError> {
     // All are looked at before one is owned: what is owned is closed when it is dropped.
-    for fd in (FIRST..).take(announced.names.len()) {
+    for fd in (FIRST_PASSED_DESCRIPTOR..).take(announced.names.len()) {
         // SAFETY: the call takes numbers only, and fails on one that is not open.
         let status = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
         if status != 0 {
             return Err(InheritError::NotOpen { fd, source: io::Error::last_os_error() });
         }
     }
-    let owned = (FIRST..).zip(announced.names).map(|(fd, name)| {
+    let owned = (FIRST_PASSED_DESCRIPTOR..).zip(announced.names).map(|(fd, name)| {
         // SAFETY: it is open, as the loop above found. It was passed to this process by the
         // protocol of sd_listen_fds(3), which nothing else of this process takes from, and `TAKEN`
         // lets this be reached once: it has no other owner.

@@ -5,8 +5,14 @@
 //! never reads, under each policy that does not wait. Runs with and without are interleaved; the
 //! ratio of the 99th percentiles is the result (below 1: sooner with the stall). All are in one
 //! process, on a runtime of two threads.
+//!
+//! Then a script that needs to know nothing of the relay, played to this one and to `ncat --broker`:
+//! how many of the others got everything, and how late.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops where it fails")]
+
+mod broker;
+mod script;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -87,6 +93,27 @@ async fn run(policy: SlowPolicy, with_stalled: bool) -> (f64, u64) {
     (delays[delays.len() * 99 / 100], dropped)
 }
 
+/// Plays the script to a relay, without a stalled listener and with one.
+async fn play(name: &str, relay: SocketAddr) {
+    for with_stalled in [false, true] {
+        let noticed = script::play(relay, with_stalled).await;
+        let delay =
+            noticed.p99.map_or("no message came".to_owned(), |p99| format!("p99 {p99:.0} us"));
+        let case = if with_stalled { "one stalled" } else { "none stalled" };
+        println!(
+            "relay beside ncat/{name}, {case}: {} of {LISTENERS} got everything, {delay}",
+            noticed.whole
+        );
+    }
+}
+
+async fn play_ours(policy: SlowPolicy) {
+    let builder = TcpServer::builder().bind("127.0.0.1:0".parse().unwrap()).handler(Relay::new());
+    let server = builder.slow_policy(policy).start().await.unwrap();
+    play(&format!("{policy:?}"), server.local_addr()).await;
+    server.shutdown(Duration::from_secs(1)).await;
+}
+
 fn main() {
     // Not in `cargo test --benches`, which only asks whether the bench runs.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -117,5 +144,12 @@ fn main() {
             median(&mut with),
             median(&mut ratios),
         );
+    }
+    for policy in [SlowPolicy::DropNewest, SlowPolicy::Block(Duration::from_secs(1))] {
+        runtime.block_on(play_ours(policy));
+    }
+    match broker::Broker::start() {
+        Some(broker) => runtime.block_on(play("ncat --broker", broker.address)),
+        None => println!("relay beside ncat: not run, there is no ncat"),
     }
 }

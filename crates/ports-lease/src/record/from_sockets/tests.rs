@@ -1,4 +1,4 @@
-//! Tests of records: which label belongs to which lock.
+//! Tests of which label belongs to which lock.
 
 use proptest::prelude::*;
 
@@ -6,20 +6,23 @@ use super::*;
 use crate::protocols::Protocols;
 
 fn lock(transport: Transport, port: u16, inode: u64, uid: u32) -> NamedSocket {
-    let name = lock_name::lock(transport, port).into_bytes();
+    let name = socket_name::lock(transport, port).into_bytes();
     NamedSocket { inode, name, uid: Some(uid) }
 }
 
 fn label(inode: u64, protocols: Protocols, count: u16, name: &str, uid: u32) -> NamedSocket {
-    let label = Label { inode, protocols, count, pid: 7, since_ms: 1000, name: name.to_owned() };
-    let name = label.abstract_name().into_bytes();
+    let terms = Terms { protocols, count, pid: 7, since_ms: 1000, name: name.to_owned() };
+    let name = Label { inode, terms }.abstract_name().into_bytes();
     NamedSocket { inode: inode + 1_000_000, name, uid: Some(uid) }
 }
 
 /// Port and name of each lock.
 fn named(sockets: Vec<NamedSocket>) -> Vec<(u16, Option<String>)> {
     let locks = locks(sockets);
-    locks.into_iter().map(|lock| (lock.port.number(), lock.label.map(|label| label.name))).collect()
+    locks
+        .into_iter()
+        .map(|lock| (lock.port.number(), lock.label.map(|label| label.terms.name)))
+        .collect()
 }
 
 #[test]
@@ -68,33 +71,6 @@ fn another_users_label_is_none() {
     assert_eq!(named(sockets), [(20000, None)]);
 }
 
-#[test]
-fn records_say_who() {
-    let record = |processes: &[(u32, &str)], name: Option<&str>, is_lease: bool| {
-        let process = |&(pid, name): &(u32, &str)| HolderProcess { pid, name: name.to_owned() };
-        let label = LeaseLabel {
-            name: name.map(str::to_owned),
-            taken_by: 5,
-            since: SystemTime::UNIX_EPOCH,
-        };
-        let record = LeaseRecord {
-            transport: Transport::Tcp,
-            port: Port::new(8080),
-            uid: Some(1000),
-            processes: processes.iter().map(process).collect(),
-            lease: is_lease.then_some(label),
-        };
-        record.to_string()
-    };
-    assert_eq!(record(&[(5, "node")], Some("web"), true), "`web`, held by node (process 5)");
-    assert_eq!(record(&[(5, "sh"), (6, "node")], None, true), "sh (process 5) and 1 more");
-    assert_eq!(
-        record(&[], Some("web"), true),
-        "`web`, held by a process (taken by process 5) of user 1000, which cannot be looked into"
-    );
-    assert_eq!(record(&[], None, false), "a process of user 1000, which cannot be looked into");
-}
-
 proptest! {
     #[test]
     fn any_sockets_have_as_many_records_as_locks(
@@ -108,7 +84,7 @@ proptest! {
         }).collect();
         let expected = sockets
             .iter()
-            .filter(|socket| matches!(lock_name::read(&socket.name), Some(Meaning::Lock(..))))
+            .filter(|socket| matches!(socket_name::read(&socket.name), Some(Meaning::Lock(..))))
             .count();
         prop_assert_eq!(locks(sockets).len(), expected);
     }
@@ -140,7 +116,7 @@ fn what_a_list_caught_in_between_is_looked_at_again() {
     let found = confirmed(|| looks.next().ok_or(())).unwrap();
     let found: Vec<_> = found
         .into_iter()
-        .map(|lock| (lock.port.number(), lock.label.map(|label| label.name)))
+        .map(|lock| (lock.port.number(), lock.label.map(|label| label.terms.name)))
         .collect();
     let named = |name: &str| Some(name.to_owned());
     assert_eq!(found, [(20000, named("first")), (20001, named("second")), (20003, None)]);

@@ -34,10 +34,9 @@ pub fn keep_open(command: &mut Command, kept: Vec<OwnedFd>) {
 ///
 /// # Errors
 ///
-/// The value returned is the error: `NotFound` where there is no such program, any other of
-/// execve(2) or of the duplication of descriptors.
+/// The value returned is the error, which says what failed.
 #[must_use = "there is a value only where it failed"]
-pub fn exec_with(command: &mut Command, kept: Vec<OwnedFd>, passed: Vec<OwnedFd>) -> io::Error {
+pub fn exec_with(command: &mut Command, kept: Vec<OwnedFd>, passed: Vec<OwnedFd>) -> ExecError {
     match Handover::prepare(kept, passed) {
         Ok((handover, saved)) => {
             // SAFETY: as in `keep_open`; dup2 is async-signal-safe, too. What it puts aside is
@@ -47,10 +46,22 @@ pub fn exec_with(command: &mut Command, kept: Vec<OwnedFd>, passed: Vec<OwnedFd>
             }
             let error = command.exec();
             saved.restore();
-            error
+            ExecError::Program(error)
         }
-        Err(error) => error,
+        Err(error) => ExecError::Descriptors(error),
     }
+}
+
+/// Why a process did not become a program.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecError {
+    /// Its descriptors could not be put aside: there may be too few of them. The program was not tried.
+    #[error("cannot move descriptors to where they are passed")]
+    Descriptors(#[source] io::Error),
+    /// The program could not be run: `NotFound` where there is none, any other of execve(2).
+    #[error("cannot become the program")]
+    Program(#[source] io::Error),
 }
 
 /// All beyond the numbers that `passed` goes to, so that none is overwritten before its turn.
@@ -176,7 +187,7 @@ mod tests {
 
     fn copy(test: &str, mode: &str) -> std::process::Output {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", &format!("inherit::tests::{test}"), "--nocapture"])
+            .args(["--exact", &format!("handover::tests::{test}"), "--nocapture"])
             .env(CHILD, mode)
             .stdin(Stdio::null())
             .output()
@@ -215,7 +226,10 @@ mod tests {
             passed.resize_with(meant, || UdpSocket::bind("127.0.0.1:0").unwrap().into());
             let error = exec_with(&mut Command::new("/no/such/program"), Vec::new(), passed);
             let same = target(number) == Some("/dev/null".into());
-            let not_found = error.kind() == io::ErrorKind::NotFound;
+            let not_found = matches!(
+                error,
+                ExecError::Program(error) if error.kind() == io::ErrorKind::NotFound
+            );
             std::process::exit(if same && not_found { 7 } else { 8 });
         }
         let output = copy("what_stood_there_is_back_where_there_is_no_such_program", "fail");

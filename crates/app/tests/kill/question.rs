@@ -1,0 +1,86 @@
+//! The question before a process is ended, on a real terminal.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitStatus, Stdio};
+
+use rustix::fs::OFlags;
+use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::driver::Collected;
+use super::{Holder, MEEK, alone};
+
+/// How a command ended that was asked on a terminal, and what that showed.
+struct Answered {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    shown: String,
+}
+
+/// Runs `ports kill`, and types `answer` once it is asked.
+fn answer(mut command: Command, port: &str, answer: &[u8]) -> Answered {
+    let controller =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
+    let terminal = options.open(name.to_str().unwrap()).unwrap();
+    let mut controller = File::from(controller);
+    let screen = Collected::of(controller.try_clone().unwrap(), "the terminal");
+    let mut child = command
+        .args(["kill", port, "--format", "jsonl"])
+        .stdin(terminal.try_clone().unwrap())
+        .stderr(terminal)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its copies of the terminal: without them, the end of the program is the end of what is shown.
+    drop(command);
+    let stdout = Collected::of(child.stdout.take().unwrap(), "standard output");
+    screen.until(b"[y/N] ");
+    controller.write_all(answer).unwrap();
+    let stdout = stdout.whole();
+    let shown = String::from_utf8(screen.whole()).unwrap();
+    Answered { status: child.wait().unwrap(), stdout, shown }
+}
+
+fn ports() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_ports"))
+}
+
+#[test]
+fn only_a_yes_ends_the_holder() {
+    let _alone = alone();
+    let mut holder = Holder::start(MEEK);
+    // The last one is the end of the input.
+    for no in [&b"n\n"[..], b"\n", b"yup\n", b"\x04"] {
+        let Answered { status, stdout, shown } = answer(ports(), &holder.port, no);
+        assert_eq!((status.code(), stdout.len()), (Some(1), 0), "{shown}");
+        assert!(holder.child.try_wait().unwrap().is_none());
+        let socket = holder.port.trim_end_matches("/tcp");
+        let question = format!("sleep (process {}) of ", holder.child.id());
+        assert!(shown.contains(&question) && shown.contains(socket), "{shown}");
+        assert!(shown.contains("End it? [y/N]"), "{shown}");
+    }
+    let Answered { status, stdout, shown } = answer(ports(), &holder.port, b" Yes \n");
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(String::from_utf8(stdout).unwrap().contains("\"outcome\":\"ended\""));
+    assert_eq!(holder.child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+}
+
+#[test]
+#[ignore = "needs setsid, of util-linux: to give the program the terminal"]
+fn ctrl_c_is_a_no() {
+    let _alone = alone();
+    let mut holder = Holder::start(MEEK);
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", env!("CARGO_BIN_EXE_ports")]);
+    let Answered { status, stdout, shown } = answer(command, &holder.port, b"\x03");
+    assert_eq!((status.signal(), stdout.len()), (Some(Signal::INT.as_raw()), 0), "{shown}");
+    assert!(holder.child.try_wait().unwrap().is_none());
+}

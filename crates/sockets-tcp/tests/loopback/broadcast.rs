@@ -1,0 +1,115 @@
+//! Sending to all while some are slow, under the policy that waits.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sockets_tcp::{CloseReason, Discard, Relay, ServerEvent, SlowPolicy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{
+    HANG, connected, disconnected, peer, read_exactly, reset, server, small_peer, wait,
+};
+
+const MESSAGE: usize = 8192;
+const OUTBOX: usize = 16 * MESSAGE;
+
+/// Whoever has room has the message before anybody is waited for; who sends is held up by the next.
+#[tokio::test]
+async fn a_relay_gives_a_message_to_all_who_have_room_before_it_waits() {
+    let builder = server(Relay::new()).slow_policy(SlowPolicy::Block(HANG)).queue_bytes(OUTBOX);
+    let server = builder.event_capacity(1 << 16).start().await.unwrap();
+    let mut events = server.events();
+    let stalled = small_peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    let mut listeners = Vec::new();
+    for _ in 0..5 {
+        listeners.push(peer(server.local_addr()).await);
+        wait(&mut events, connected).await;
+    }
+    let mut speaker = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    let queued = || server.clients()[0].queued_bytes;
+    // In lockstep, so that only the stalled one can be slow.
+    while queued() + MESSAGE <= OUTBOX {
+        speaker.write_all(&[1; MESSAGE]).await.unwrap();
+        for listener in &mut listeners {
+            assert_eq!(read_exactly(listener, MESSAGE).await, [1; MESSAGE]);
+        }
+    }
+    for round in 2..4 {
+        speaker.write_all(&[round; MESSAGE]).await.unwrap();
+        if round == 2 {
+            // There is no room for it at the stalled one.
+            for listener in &mut listeners {
+                assert_eq!(read_exactly(listener, MESSAGE).await, [2; MESSAGE]);
+            }
+        }
+    }
+    assert!(queued() <= OUTBOX);
+    let heard = server.clients().last().unwrap().bytes_in;
+    reset(stalled);
+    for listener in &mut listeners {
+        assert_eq!(read_exactly(listener, MESSAGE).await, [3; MESSAGE]);
+    }
+    let speaker = server.clients().pop().unwrap();
+    assert_eq!(speaker.bytes_in - heard, MESSAGE as u64, "the last one was not read before");
+}
+
+/// A client that always takes a little would hold everybody up for ever.
+#[tokio::test]
+async fn a_message_to_all_waits_for_a_dribbler_no_longer_than_for_one_that_stopped() {
+    const LARGE: usize = 1 << 20;
+    let patience = Duration::from_millis(200);
+    let builder = server(Discard).slow_policy(SlowPolicy::Block(patience)).queue_bytes(LARGE);
+    let server = builder.start().await.unwrap();
+    let mut events = server.events();
+    let mut dribbler = small_peer(server.local_addr()).await;
+    let id = wait(&mut events, connected).await;
+    while server.clients()[0].queued_bytes < LARGE * 3 / 4 {
+        server.send(id, Bytes::from(vec![1; LARGE / 16])).await.unwrap();
+    }
+    let mut healthy = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    // Its pace, not a wait for anything: all that is queued takes it seconds.
+    let dribbling = tokio::spawn(async move {
+        while matches!(dribbler.read(&mut [0; 2048]).await, Ok(1..)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let reading = tokio::spawn(async move { (read_exactly(&mut healthy, LARGE).await, healthy) });
+    // It fits only into an outbox that is empty.
+    let report = server.broadcast(Bytes::from(vec![2; LARGE])).await;
+    assert_eq!((report.queued, report.disconnected), (1, 1), "{report:?}");
+    let (read, _healthy) = reading.await.unwrap();
+    assert!(read == vec![2; LARGE]);
+    assert_eq!(wait(&mut events, disconnected).await, CloseReason::SlowPeer);
+    dribbling.await.unwrap();
+}
+
+/// All that stopped are found out at the same time, by one message.
+#[tokio::test]
+async fn one_message_ends_all_that_stopped() {
+    const STOPPED: usize = 10;
+    let patience = Duration::from_millis(50);
+    let builder = server(Discard).slow_policy(SlowPolicy::Block(patience)).queue_bytes(OUTBOX);
+    let server = builder.event_capacity(1 << 16).start().await.unwrap();
+    let mut events = server.events();
+    let mut stopped = Vec::new();
+    for _ in 0..STOPPED {
+        stopped.push(small_peer(server.local_addr()).await);
+        let id = wait(&mut events, connected).await;
+        let queued = || server.clients().last().unwrap().queued_bytes;
+        while queued() + MESSAGE <= OUTBOX {
+            server.send(id, Bytes::from(vec![1; MESSAGE])).await.unwrap();
+        }
+    }
+    let report = server.broadcast(Bytes::from(vec![2; MESSAGE])).await;
+    assert_eq!((report.queued, report.disconnected), (0, STOPPED), "{report:?}");
+    for _ in 0..STOPPED {
+        let reason = wait(&mut events, |event| match event {
+            ServerEvent::Disconnected { reason, .. } => Some(*reason),
+            _ => None,
+        });
+        assert_eq!(reason.await, CloseReason::SlowPeer);
+    }
+}
