@@ -14,7 +14,9 @@
 //!   reconnects.
 //! - [`Framed`] turns the bytes of either into frames: [`Lines`], [`LengthPrefixed`], or any codec
 //!   of `tokio-util`. It is a `Stream` and a `Sink` of them.
-//! - With the feature `tls` both speak TLS, by rustls.
+//! - With the feature `tls` both speak TLS, by rustls. What is wrong with a certificate or a session
+//!   is a `TlsError`, in words for people; what the peer has against this end is a `TlsAlert`, also
+//!   where it comes after the handshake, as in TLS 1.3.
 //! - [`TcpServer::shutdown`] and [`TcpClient::close`] drain what was accepted, within a grace, and
 //!   report what they cut off. A stream that lost bytes ends in a reset, never in what looks like
 //!   its proper end.
