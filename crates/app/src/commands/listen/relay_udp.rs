@@ -94,7 +94,14 @@ mod tests {
         let clients: Vec<_> = (0..=MOST_PEERS).map(|_| open()).collect();
         for client in &clients {
             client.send_to(b"", socket.local_addr()).await.unwrap();
-            paths.push(socket.recv().await.unwrap().return_path());
+            // Whoever had this port before may still be sent to.
+            let path = loop {
+                let path = socket.recv().await.unwrap().return_path();
+                if path.peer() == client.local_addr() {
+                    break path;
+                }
+            };
+            paths.push(path);
         }
         let mut peers = Peers::default();
         paths[..MOST_PEERS].iter().for_each(|path| peers.heard(*path));
