@@ -55,8 +55,8 @@ impl Drop for Holder {
     }
 }
 
-/// Ends by any signal.
-const MEEK: &str = "echo ready; exec sleep 600";
+/// Ends by any signal, also where Ctrl-C was ignored from the start, as in the background of a script.
+const MEEK: &str = "exec env --default-signal=INT sh -c 'echo ready; exec sleep 600'";
 /// Ignores what can be ignored, and its child does, too.
 const STUBBORN: &str = "trap '' TERM INT HUP; echo ready; exec sleep 600";
 
