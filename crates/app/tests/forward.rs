@@ -7,7 +7,7 @@ mod driver;
 mod loopback;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
@@ -107,7 +107,7 @@ fn ctrl_c_lets_what_was_under_way_arrive() {
     here.write_all(b"a question").unwrap();
     ports.stdout.event("data");
     ports.signal(Signal::INT);
-    assert_eq!(read_to_end(&mut there), b"a question");
+    assert_eq!(read_exactly(&mut there, 10), b"a question");
     there.write_all(b"an answer").unwrap();
     drop(there);
     assert_eq!(read_to_end(&mut here), b"an answer");
@@ -117,6 +117,49 @@ fn ctrl_c_lets_what_was_under_way_arrive() {
     let last = String::from_utf8(ended.stdout).unwrap();
     let last: Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
     assert_eq!(last["type"], "stats");
+}
+
+/// Reads to the end, which is a reset.
+fn read_to_reset(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    bytes
+}
+
+#[test]
+fn streams_that_are_not_over_when_it_stops_end_in_resets() {
+    let (listener, target) = listener();
+    for stop in [&["--idle-timeout", "300ms"][..], &[]] {
+        let ports = forward(&target, stop);
+        let mut here = client(ports.forwarding(0));
+        let mut there = accept(&listener);
+        here.write_all(b"half a question").unwrap();
+        assert_eq!(read_exactly(&mut there, 15), b"half a question");
+        there.write_all(b"half an answer").unwrap();
+        assert_eq!(read_exactly(&mut here, 14), b"half an answer");
+        if stop.is_empty() {
+            ports.signal(Signal::TERM);
+        }
+        assert_eq!(read_to_reset(&mut here), b"");
+        assert_eq!(read_to_reset(&mut there), b"");
+    }
+}
+
+#[test]
+fn a_client_that_ended_its_stream_before_ctrl_c_is_whole() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    here.write_all(b"all of it").unwrap();
+    here.shutdown(Shutdown::Write).unwrap();
+    ports.stdout.event("half-closed");
+    ports.signal(Signal::INT);
+    assert_eq!(read_to_end(&mut there), b"all of it");
+    drop(there);
+    assert_eq!(read_to_end(&mut here), b"");
+    assert_eq!(ports.end().code, Some(130));
 }
 
 #[test]

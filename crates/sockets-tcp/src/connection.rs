@@ -190,6 +190,12 @@ pub struct ConnectionReader {
 }
 
 impl ConnectionReader {
+    /// Whether the client ended its stream, once reading has come to an end: not so where it ended
+    /// because the server shuts down.
+    pub fn peer_ended(&self) -> bool {
+        self.shared.link.peer_ended()
+    }
+
     /// Reads what is there into `buffer`, at least one byte; waits for it. `Ok(0)` is the end: the
     /// client's end of input or, once the server shuts down, the end of what had arrived by then.
     ///

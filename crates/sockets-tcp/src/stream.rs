@@ -3,6 +3,7 @@
 //! Every call is non-blocking. The directions may be used at the same time, each by one caller.
 
 use std::io::{self, IoSlice, Read as _};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 
@@ -113,6 +114,18 @@ impl Stream {
     }
 
     /// Reads what is there, whether or not the poller has told of it yet; else `WouldBlock`.
+    /// Whether the peer's end of the stream is the next thing to read. Of TLS it is not known before it
+    /// is read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        match self {
+            Self::Plain(tcp) => {
+                matches!(SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]), Ok(0))
+            }
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => false,
+        }
+    }
+
     pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => read_now(tcp, buffer),

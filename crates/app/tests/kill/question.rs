@@ -78,8 +78,9 @@ fn only_a_yes_ends_the_holder() {
 fn ctrl_c_is_a_no() {
     let _alone = alone();
     let mut holder = Holder::start(MEEK);
-    let mut command = Command::new("setsid");
-    command.args(["--ctty", env!("CARGO_BIN_EXE_ports")]);
+    // A shell's background has Ctrl-C ignored, and passes that on.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", "setsid", "--ctty", env!("CARGO_BIN_EXE_ports")]);
     let Answered { status, stdout, shown } = answer(command, &holder.port, b"\x03");
     assert_eq!((status.signal(), stdout.len()), (Some(Signal::INT.as_raw()), 0), "{shown}");
     assert!(holder.child.try_wait().unwrap().is_none());

@@ -117,6 +117,8 @@ impl Link {
                 }
                 if room == 0 {
                     receiving.phase = Phase::Ended;
+                    // Nothing came behind it but the end, perhaps: then it is whole.
+                    receiving.peer_ended = stream.is_at_end();
                     return Poll::Ready(Ok(0));
                 }
                 read

@@ -14,13 +14,14 @@ pub struct EndedSocket {
     pub protocol: Protocol,
     /// Its address.
     pub local: SocketAddr,
-    /// The peer's; all zero where it had none.
+    /// The peer's; all zero where it had none, and where this side aborted the connection: the kernel
+    /// has forgotten it then.
     pub peer: SocketAddr,
     /// The number that snapshots know it by, where the kernel tells.
     pub cookie: Option<u64>,
     /// When this process heard of it.
     pub heard: SystemTime,
-    /// What it did, of a TCP socket.
+    /// What it did, of a TCP connection; `None` where this side aborted it.
     pub tcp: Option<TcpDetails>,
 }
 

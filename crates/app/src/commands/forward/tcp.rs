@@ -1,5 +1,7 @@
 //! TCP: a connection to the target for each client.
 
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -96,63 +98,115 @@ impl Targets {
 impl Handler for Forward {
     async fn handle(&self, connection: Connection) -> Result<(), HandlerError> {
         let client = connection.id().number();
-        let (mut reader, mut writer) = connection.into_split();
+        let (mut reader, writer) = connection.into_split();
+        let mut ends = Ends { writer, target: None, is_client_gone: false, are_over: false };
         let result = match self.targets.0.clone().connect().await {
             Ok(target) => {
-                let result = both_ways(&mut reader, &mut writer, &target).await;
-                if result.is_err() {
-                    // Nor must the target.
-                    target.abort();
-                }
-                result
+                both_ways(&mut reader, &mut ends.writer, ends.target.insert(target)).await
             }
             Err(error) => {
                 let text = format!("{:#}", tls::with_advice(error));
                 self.said.say(&text);
-                Err(Broken { operation: "connect", source: Unreached(text).into() })
+                Err(Broken::OfTarget { operation: "connect", source: Unreached(text).into() })
             }
         };
-        if let Err(Broken { operation, source }) = result {
-            // The client must not take what it got for the whole stream.
-            writer.abort();
-            let error = source.to_string();
-            self.events.send(EventLine::Error { client: Some(client), operation, error }).await;
-            return Err(source);
+        match result {
+            Ok(over) => {
+                ends.are_over = over == Over::Whole;
+                ends.is_client_gone = true;
+                Ok(())
+            }
+            // The server tells of it.
+            Err(Broken::OfClient(error)) => {
+                ends.is_client_gone = error.kind() == ErrorKind::ConnectionReset;
+                Err(error.into())
+            }
+            Err(Broken::OfTarget { operation, source }) => {
+                let error = source.to_string();
+                drop(ends);
+                self.events.send(EventLine::Error { client: Some(client), operation, error }).await;
+                Err(source)
+            }
         }
-        Ok(())
+    }
+}
+
+/// Both connections of a client. Where their streams are not over, whatever the reason, they end in
+/// resets: neither side must take what it got for the whole.
+struct Ends {
+    writer: ConnectionWriter,
+    target: Option<TcpClient>,
+    /// There is nobody to reset, or its stream is whole.
+    is_client_gone: bool,
+    are_over: bool,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if self.are_over {
+            return;
+        }
+        if !self.is_client_gone {
+            self.writer.abort();
+        }
+        if let Some(target) = &self.target {
+            target.abort();
+        }
     }
 }
 
 /// What ended a client's forwarding before its streams had ended.
-struct Broken {
-    operation: &'static str,
-    source: HandlerError,
+enum Broken {
+    OfClient(std::io::Error),
+    OfTarget { operation: &'static str, source: HandlerError },
 }
 
 impl Broken {
-    fn receiving(error: std::io::Error) -> Self {
-        Self { operation: "receive", source: error.into() }
-    }
-
     fn sending(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { operation: "send", source: error.into() }
+        Self::OfTarget { operation: "send", source: error.into() }
     }
+}
+
+/// How a client's forwarding came to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// Both streams ended.
+    Whole,
+    /// The target's stream ended; that of the client was cut by a shutdown.
+    Cut,
 }
 
 async fn both_ways(
     reader: &mut ConnectionReader,
     writer: &mut ConnectionWriter,
     target: &TcpClient,
-) -> Result<(), Broken> {
+) -> Result<Over, Broken> {
+    let is_answered = AtomicBool::new(false);
+    let up = async {
+        let over = to_target(reader, target).await?;
+        if over == Over::Cut && is_answered.load(Ordering::Relaxed) {
+            // The target may take what is under way, until the server's patience ends.
+            std::future::pending::<()>().await;
+        }
+        Ok(over)
+    };
+    let down = async {
+        to_client(writer, target).await?;
+        is_answered.store(true, Ordering::Relaxed);
+        Ok(())
+    };
     // An error of one direction gives up the other.
-    tokio::try_join!(to_target(reader, target), to_client(writer, target)).map(|_| ())
+    tokio::try_join!(up, down).map(|(over, ())| over)
 }
 
-async fn to_target(reader: &mut ConnectionReader, target: &TcpClient) -> Result<(), Broken> {
+async fn to_target(reader: &mut ConnectionReader, target: &TcpClient) -> Result<Over, Broken> {
     loop {
-        let chunk = reader.read_chunk().await.map_err(Broken::receiving)?;
+        let chunk = reader.read_chunk().await.map_err(Broken::OfClient)?;
         if chunk.is_empty() {
-            return target.finish().await.map_err(Broken::sending);
+            if !reader.peer_ended() {
+                return Ok(Over::Cut);
+            }
+            return target.finish().await.map(|()| Over::Whole).map_err(Broken::sending);
         }
         let message = Bytes::copy_from_slice(&chunk);
         // Its buffer serves others while this client waits.
@@ -163,10 +217,10 @@ async fn to_target(reader: &mut ConnectionReader, target: &TcpClient) -> Result<
 
 async fn to_client(writer: &mut ConnectionWriter, target: &TcpClient) -> Result<(), Broken> {
     while let Some(bytes) = target.recv().await {
-        writer.write_all(&bytes).await.map_err(Broken::sending)?;
+        writer.write_all(&bytes).await.map_err(Broken::OfClient)?;
     }
     match broken_off(target).await {
-        None => writer.finish().await.map_err(Broken::sending),
+        None => writer.finish().await.map_err(Broken::OfClient),
         Some(reason) => {
             let (target, reason) = (target.target().to_string(), in_words(reason));
             Err(Broken::sending(TargetBrokeOff { target, reason }))

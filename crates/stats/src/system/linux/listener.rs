@@ -95,6 +95,8 @@ pub(super) fn read(message: &Message<'_>) -> Option<EndedSocket> {
         peer: row.peer,
         cookie: Some(row.cookie).filter(|cookie| *cookie != 0),
         heard: SystemTime::now(),
-        tcp: tcp.filter(|_| protocol == Protocol::Tcp),
+        // One that was aborted from here has forgotten its peer and all counts (`tcp_disconnect`);
+        // one that listened never had any.
+        tcp: tcp.filter(|_| protocol == Protocol::Tcp && row.peer.port() != 0),
     })
 }

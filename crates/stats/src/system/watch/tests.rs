@@ -247,3 +247,33 @@ fn ends_come_before_beginnings() {
     let expected = ["-1 ESTAB 70", "-4 - 3", "+5 SYN-SENT", "2 ESTAB>CLOSE-WAIT"];
     assert_eq!(lines[1], expected);
 }
+
+#[test]
+fn what_an_aborted_connection_had_moved_is_kept_from_the_last_look() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    client.write_all(b"hello").unwrap();
+    server.read_exact(&mut [0; 5]).unwrap();
+    let port = Port::new(client.local_addr().unwrap().port());
+    let query = Query::tcp().local_ports(PortSet::from([port])).details(true);
+    let mut watch = SocketWatch::new(query.address(Ipv4Addr::LOCALHOST.into()));
+    watch.hear_endings().unwrap();
+    // Acknowledged by now, or in a moment.
+    loop {
+        watch.poll().unwrap();
+        let row = watch.snapshot().and_then(|snapshot| snapshot.row(0)).unwrap();
+        if row.details().and_then(|details| details.tcp?.bytes_acknowledged) == Some(6) {
+            break;
+        }
+    }
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    let events = watch.poll().unwrap().events;
+    let [SocketEvent { kind: SocketEventKind::Closed { bytes_acknowledged, .. }, .. }] = events[..]
+    else {
+        panic!("{events:?}")
+    };
+    // The kernel counts the SYN, too.
+    assert_eq!(bytes_acknowledged, Some(6));
+}
