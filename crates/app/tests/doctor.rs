@@ -6,12 +6,13 @@
 mod driver;
 
 use std::io::Read;
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use driver::{Ended, Ports, run};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 /// One test at a time: a program that another one starts has copies of all sockets of this process
 /// until it is what it is to be.
@@ -80,6 +81,35 @@ fn ended_connections_stand_back_for_reuse() {
     let over = finding(&rows, "time-wait");
     assert_eq!(over["blocks"], "without-reuse");
     assert_eq!(over["what"], "1 ended connection waits out its time (TIME-WAIT)");
+}
+
+#[test]
+fn connections_of_a_socket_without_reuse_do_not_stand_back() {
+    let _alone = alone();
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(1).unwrap();
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    let server = listener.accept().unwrap().0;
+    drop(listener);
+    let port = address.port().to_string();
+    let (code, rows) = doctor(&[&port, "--address", "127.0.0.1"]);
+    assert_eq!(code, Some(1), "{rows:?}");
+    let connections = finding(&rows, "connections");
+    assert_eq!(connections["blocks"], "always");
+    assert!(connections["todo"].as_str().unwrap().starts_with("End whoever has it"));
+    assert!(rows.iter().all(|row| row["finding"] != "not-seen"), "{rows:?}");
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    drop(client);
+    assert_eq!((&server).read(&mut [0; 1]).unwrap(), 0);
+    drop(server);
+    let (code, rows) = doctor(&[&port, "--address", "127.0.0.1"]);
+    assert_eq!(code, Some(1), "{rows:?}");
+    let over = finding(&rows, "time-wait");
+    assert!(over["todo"].as_str().unwrap().starts_with("Wait a minute"), "{over}");
 }
 
 #[test]

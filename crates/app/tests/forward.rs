@@ -323,6 +323,8 @@ fn ends_that_do_not_fit_are_refused() {
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9?iface=lo"], "iface is for groups"),
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9", "--keepalive", "1s"], "is for TCP"),
         (&["127.0.0.1:0", "127.0.0.1:0"], "0 is not a port to connect to"),
+        (&["127.0.0.1:9", "127.0.0.1:9"], "forward to itself"),
+        (&["udp://[::]:9", "udp://127.0.0.1:9"], "forward to itself"),
         (&["127.0.0.1:0", "127.0.0.1:9", "--metrics", "0.0.0.0:0"], "not a loopback address"),
     ] {
         let ended = run(&[&["forward"][..], args].concat());

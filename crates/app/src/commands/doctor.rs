@@ -39,14 +39,18 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
             exit = Exit::No;
         }
         rows.write(&Line::Verdict(Verdict::new(transport, address, &attempt)))?;
-        for finding in facts.findings() {
+        let findings = facts.findings();
+        let is_insisting = advice::connections_insist(&findings, &attempt);
+        for finding in findings {
             // What holds for both families is said once.
             if !found.contains(&finding) {
-                rows.write(&Line::Finding(Finding::new(&facts, &finding, &users)))?;
+                let advice = advice::of(&facts, &finding, &users, is_insisting);
+                rows.write(&Line::Finding(Finding::new(&facts, &finding, advice)))?;
                 found.push(finding);
             }
         }
-        let is_explained = found.iter().any(|finding| advice::explains(finding, &attempt));
+        let is_explained =
+            is_insisting || found.iter().any(|finding| advice::explains(finding, &attempt));
         if let Some(finding) = Finding::unexplained(transport, address, &attempt, is_explained) {
             rows.write(&Line::Finding(finding))?;
         }

@@ -70,6 +70,11 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
     tls::check_listener(&args.tls, listen)?;
     if let Some(listen) = listen.endpoint() {
         check_endpoint(listen)?;
+        if is_itself(listen, target) {
+            return Err(UsageError(format!(
+                "{target} is where it listens itself: it would forward to itself for ever"
+            )));
+        }
         if listen.options().interface().is_some() || listen.options().source().is_some() {
             return Err(UsageError(format!("{listen}: iface and source are for groups")));
         }
@@ -78,6 +83,17 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
         return Err(UsageError(format!("{target}: iface is for groups and broadcasts")));
     }
     check_endpoint(target)
+}
+
+/// Whether what goes to `target` comes in at `listen`, as far as the addresses tell.
+fn is_itself(listen: &Endpoint, target: &Endpoint) -> bool {
+    let (Some(listen), Some(target)) = (listen.socket_addr(), target.socket_addr()) else {
+        return false;
+    };
+    let (at, to) = (listen.ip().to_canonical(), target.ip().to_canonical());
+    let is_everywhere = at.is_unspecified() && (at.is_ipv6() || to.is_ipv4());
+    listen.port() == target.port()
+        && (at == to || is_everywhere && (to.is_loopback() || to.is_unspecified()))
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {

@@ -20,7 +20,10 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let holders = Holders::of(args.port)?;
     if holders.is_nobody() {
         rows.finish()?;
-        terminal.warn(&format!("nobody holds {}", args.port));
+        terminal.warn(&format!(
+            "nobody waits at {}; who only has a connection there is not ended",
+            args.port
+        ));
         return Ok(Exit::No);
     }
     if let Some(hidden) = holders.hidden() {
@@ -40,9 +43,10 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         });
     }
     if args.dry_run {
+        // One that is spared spares all.
+        let is_spared = spared(&holders.targets, args.force).is_some();
+        let outcome = if is_spared { Outcome::Spared } else { Outcome::WouldEnd };
         for target in holders.targets {
-            let outcome =
-                if target.is_spared(args.force) { Outcome::Spared } else { Outcome::WouldEnd };
             rows.write(&KillLine::new(target, &outcome))?;
         }
         rows.finish()?;

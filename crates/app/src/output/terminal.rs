@@ -90,8 +90,12 @@ impl Terminal {
     }
 
     fn say(self, style: Style, label: &str, text: &str) {
-        let mut stderr = AutoStream::new(io::stderr(), self.choice).lock();
-        // Where standard error is closed there is nobody left to tell.
-        let _ = writeln!(stderr, "{style}{label}:{style:#} {text}");
+        let choice = AutoStream::new(io::stderr(), self.choice).current_choice();
+        let line = match choice {
+            ColorChoice::Never => format!("{label}: {text}\n"),
+            _ => format!("{style}{label}:{style:#} {text}\n"),
+        };
+        // In one piece: others may write there, too. Where it is closed there is nobody left to tell.
+        let _ = io::stderr().write_all(line.as_bytes());
     }
 }

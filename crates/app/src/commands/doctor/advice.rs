@@ -12,6 +12,7 @@ use crate::output::counted;
 /// A finding in words.
 pub(super) struct Advice {
     pub(super) kind: &'static str,
+    pub(super) blocks: Blocks,
     pub(super) what: String,
     pub(super) todo: Option<String>,
 }
@@ -30,15 +31,34 @@ pub(super) fn explains(finding: &BindFinding, attempt: &Attempt) -> bool {
     }
 }
 
-/// Says it.
-pub(super) fn of(facts: &BindFacts, finding: &BindFinding, users: &UserNames) -> Advice {
+/// Whether connections are why even `SO_REUSEADDR` does not help: the kernel lets a port go past them
+/// only where their sockets had set it, too.
+pub(super) fn connections_insist(findings: &[BindFinding], attempt: &Attempt) -> bool {
+    let is_in_use =
+        matches!(attempt, Attempt::Refused(error) if error.kind() == io::ErrorKind::AddrInUse);
+    is_in_use
+        && findings.iter().all(|finding| finding.blocks() != Blocks::Always)
+        && findings.iter().any(|finding| matches!(finding, BindFinding::Connections { .. }))
+}
+
+/// Says it. `insist`: see [`connections_insist`].
+pub(super) fn of(
+    facts: &BindFacts,
+    finding: &BindFinding,
+    users: &UserNames,
+    insist: bool,
+) -> Advice {
     let port = facts.address.port();
     let transport = facts.transport;
+    let blocks = finding.blocks();
     match finding {
         BindFinding::Held(socket) => held(socket, transport, port, users),
-        BindFinding::Connections { time_wait, others } => connections(*time_wait, others, users),
+        BindFinding::Connections { time_wait, others } => {
+            connections(*time_wait, others, users, insist)
+        }
         BindFinding::Privileged { first_unprivileged } => Advice {
             kind: "privileged",
+            blocks,
             what: format!("ports below {first_unprivileged} need CAP_NET_BIND_SERVICE"),
             todo: Some(format!(
                 "Give it to the program (setcap cap_net_bind_service+ep PROGRAM), take a port from \
@@ -47,6 +67,7 @@ pub(super) fn of(facts: &BindFacts, finding: &BindFinding, users: &UserNames) ->
         },
         BindFinding::Ephemeral { range } => Advice {
             kind: "ephemeral",
+            blocks,
             what: format!(
                 "the kernel gives the ports {range} to outgoing connections: one of them may have \
                  it when you want it"
@@ -58,24 +79,33 @@ pub(super) fn of(facts: &BindFacts, finding: &BindFinding, users: &UserNames) ->
         },
         BindFinding::Reserved => Advice {
             kind: "reserved",
+            blocks,
             what: "it is reserved (net.ipv4.ip_local_reserved_ports): the kernel gives it to no \
                    outgoing connection"
                 .to_owned(),
             todo: None,
         },
         // One that is not known yet.
-        _ => Advice { kind: "other", what: "something else is in the way".to_owned(), todo: None },
+        _ => {
+            let what = "something else is in the way".to_owned();
+            Advice { kind: "other", blocks, what, todo: None }
+        }
     }
 }
 
 fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames) -> Advice {
     let who = holders(socket, users);
     let (kind, todo) = match (socket.processes.as_slice(), socket.state) {
-        ([], _) => ("held", Some("Run this as root to see who it is".to_owned())),
+        ([], _) => {
+            ("held", Some("Run this as root, outside of containers, to see who it is".to_owned()))
+        }
+        // `kill` ends who waits for whoever comes, and this one has its peer.
+        ([(pid, _), ..], State::Established) => ("held", Some(format!("End process {pid}"))),
         (_, State::Bound) => ("bound", Some(format!("End it: ports kill {port}/{transport}"))),
         (_, _) => ("held", Some(format!("End it: ports kill {port}/{transport}"))),
     };
-    Advice { kind, what: format!("{} ({}) is held by {who}", socket.local, socket.state), todo }
+    let what = format!("{} ({}) is held by {who}", socket.local, socket.state);
+    Advice { kind, blocks: Blocks::Always, what, todo }
 }
 
 fn holders(socket: &PortSocket, users: &UserNames) -> String {
@@ -93,7 +123,7 @@ fn holders(socket: &PortSocket, users: &UserNames) -> String {
     }
 }
 
-fn connections(time_wait: usize, others: &[PortSocket], users: &UserNames) -> Advice {
+fn connections(time_wait: usize, others: &[PortSocket], users: &UserNames, insist: bool) -> Advice {
     let mut parts = Vec::new();
     if time_wait > 0 {
         parts.push(waiting_out(time_wait));
@@ -111,14 +141,19 @@ fn connections(time_wait: usize, others: &[PortSocket], users: &UserNames) -> Ad
         };
         parts.push(format!("a connection has it ({}{peer}{by}){more}", first.state));
     }
-    let wait = if time_wait > 0 && others.is_empty() { " or wait a minute" } else { "" };
+    let is_over = others.is_empty();
+    let todo = match (insist, is_over) {
+        (false, false) => "Set SO_REUSEADDR before bind, as servers do",
+        (false, true) => "Set SO_REUSEADDR before bind, as servers do, or wait a minute",
+        (true, true) => {
+            "Wait a minute: whoever had it had not set SO_REUSEADDR, so yours does not help"
+        }
+        (true, false) => "End whoever has it: he has not set SO_REUSEADDR, so yours does not help",
+    };
     Advice {
-        kind: if others.is_empty() { "time-wait" } else { "connections" },
+        kind: if is_over { "time-wait" } else { "connections" },
+        blocks: if insist { Blocks::Always } else { Blocks::WithoutReuse },
         what: parts.join("; "),
-        todo: Some(
-            format!("Set SO_REUSEADDR before bind, as servers do,{wait}")
-                .trim_end_matches(',')
-                .to_owned(),
-        ),
+        todo: Some(todo.to_owned()),
     }
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use ports_core::Transport;
 use ports_lease::LeaseRecord;
 use serde::Serialize;
-use stats::system::{BindFacts, BindFinding, Blocks, UserNames};
+use stats::system::{BindFacts, BindFinding, Blocks};
 
-use super::advice::{self, Advice};
+use super::advice::Advice;
 use super::attempt::Attempt;
 use crate::output::{Cells, Row};
 
@@ -74,8 +74,8 @@ struct Process {
 }
 
 impl Finding {
-    pub(super) fn new(facts: &BindFacts, finding: &BindFinding, users: &UserNames) -> Self {
-        let Advice { kind, what, todo } = advice::of(facts, finding, users);
+    pub(super) fn new(facts: &BindFacts, finding: &BindFinding, advice: Advice) -> Self {
+        let Advice { kind, blocks, what, todo } = advice;
         let processes = match finding {
             BindFinding::Held(socket) => socket.processes.clone(),
             BindFinding::Connections { others, .. } => {
@@ -87,7 +87,7 @@ impl Finding {
             kind,
             transport: facts.transport,
             port: facts.address.port(),
-            blocks: match finding.blocks() {
+            blocks: match blocks {
                 Blocks::Never => "never",
                 Blocks::WithoutReuse => "without-reuse",
                 Blocks::Always => "always",
