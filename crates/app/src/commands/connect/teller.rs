@@ -92,7 +92,9 @@ impl Teller {
             }
             // Without another connection to come, the end of the command says it.
             ClientEvent::Dropped { bytes, .. } if self.reconnect => {
-                terminal.warn(&format!("{bytes} bytes of input were lost with the connection"));
+                terminal.warn(&format!(
+                    "at least {bytes} bytes of input were lost with the connection"
+                ));
             }
             ClientEvent::Error { failure } if failure.operation() == Operation::Connect => {
                 if self.reconnect {

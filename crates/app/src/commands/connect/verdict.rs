@@ -17,7 +17,8 @@ pub(super) fn of(
     endpoint: &Endpoint,
     terminal: Terminal,
 ) -> anyhow::Result<()> {
-    let lost = (lost > 0).then(|| format!("{lost} bytes of input did not get to {endpoint}"));
+    let lost =
+        (lost > 0).then(|| format!("at least {lost} bytes of input did not get to {endpoint}"));
     if let Err(error) = result {
         if let Some(lost) = lost {
             terminal.warn(&lost);
