@@ -213,6 +213,7 @@ fn what_makes_no_sense_is_usage() {
         (&["connect", "tcp://127.0.0.1:1?ttl=1"], "`ttl`"),
         (&["connect", "udp://127.0.0.1:1?ttl=1"], "`ttl`"),
         (&["connect", "udp://127.0.0.1:1", "--reconnect"], "--reconnect"),
+        (&["connect", "udp://[ff01::1]:1"], "?iface=INTERFACE"),
         (&["connect", "tcp://127.0.0.1:0"], "0 is not a port"),
     ] {
         let ended = run(args);

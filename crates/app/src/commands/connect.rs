@@ -11,6 +11,7 @@ mod verdict;
 use ports_core::Scheme;
 
 use self::session::Session;
+use super::listen::plan;
 use crate::args::{ConnectArgs, EventTarget};
 use crate::commands::tls;
 use crate::exit::{Exit, UsageError};
@@ -51,6 +52,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
             None => Ok(()),
         };
     }
+    plan::check_link(endpoint)?;
     for (option, given) in [
         ("--reconnect", args.reconnect),
         ("--connect-timeout", args.connect_timeout.is_some()),

@@ -5,7 +5,7 @@ pub(in crate::commands) mod events;
 mod memberships;
 mod pipe;
 mod pipe_udp;
-mod plan;
+pub(in crate::commands) mod plan;
 mod relay_udp;
 pub(in crate::commands) mod services;
 

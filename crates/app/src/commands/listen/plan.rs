@@ -79,13 +79,8 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
     if options.interface().is_some() && !group {
         return Err(senseless("iface", endpoint, "it says where to join a multicast group"));
     }
-    if endpoint.scheme() == Scheme::Udp
-        && options.interface().is_none()
-        && endpoint.socket_addr().is_some_and(is_unscoped)
-    {
-        return Err(UsageError(format!(
-            "{endpoint}: each link has such a group of its own; say which by ?iface=INTERFACE"
-        )));
+    if endpoint.scheme() == Scheme::Udp {
+        check_link(endpoint)?;
     }
     if options.ttl().is_some() {
         return Err(senseless("ttl", endpoint, "a listener sends to no group"));
@@ -100,7 +95,16 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// Whether it is a group of one link, without the link.
+/// Refuses a group of one link without the link: the system would choose one.
+pub(in crate::commands) fn check_link(endpoint: &Endpoint) -> Result<(), UsageError> {
+    if endpoint.options().interface().is_none() && endpoint.socket_addr().is_some_and(is_unscoped) {
+        return Err(UsageError(format!(
+            "{endpoint}: each link has such a group of its own; say which by ?iface=INTERFACE"
+        )));
+    }
+    Ok(())
+}
+
 fn is_unscoped(address: SocketAddr) -> bool {
     memberships::is_bound_to_link(address)
         && matches!(address, SocketAddr::V6(group) if group.scope_id() == 0)
