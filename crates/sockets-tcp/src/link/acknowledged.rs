@@ -1,8 +1,37 @@
-//! The end of a connection that this side made: whether the peer took what was sent last.
+//! What the peer took of what was sent, and whether it took the last of it.
 
 use super::Link;
+use super::sending::Sending;
 use crate::events::lock;
 use crate::stream::Stream;
+
+impl Sending {
+    /// How many bytes the peer took. Where the kernel does not say what was acknowledged: how many
+    /// the kernel took, which moves in larger and rarer steps.
+    pub(super) fn taken_by_peer(&self) -> u64 {
+        #[cfg(target_os = "linux")]
+        if let Some(stream) = &self.stream
+            && let Ok(info) = sockets_sys::tcp_info(stream.tcp())
+            && let Some(acked) = info.bytes_acked
+        {
+            return acked;
+        }
+        self.bytes_out
+    }
+
+    /// How many bytes the kernel holds that the peer has not acknowledged, over TLS those of its
+    /// records; 0 where the kernel does not say.
+    pub(super) fn unacknowledged(&self) -> usize {
+        #[cfg(target_os = "linux")]
+        if let Some(stream) = &self.stream
+            && let Ok(held) = sockets_sys::unacknowledged_bytes(stream.tcp())
+        {
+            // The end of the stream counts as one.
+            return held.saturating_sub(usize::from(self.end == super::sending::End::Sent));
+        }
+        0
+    }
+}
 
 impl Link {
     /// Whether the peer has reset the connection instead of acknowledging what was sent last, which

@@ -131,32 +131,6 @@ impl Sending {
         }
     }
 
-    /// How many bytes the peer took. Where the kernel does not say what was acknowledged: how many
-    /// the kernel took, which moves in larger and rarer steps.
-    pub(super) fn taken_by_peer(&self) -> u64 {
-        #[cfg(target_os = "linux")]
-        if let Some(stream) = &self.stream
-            && let Ok(info) = sockets_sys::tcp_info(stream.tcp())
-            && let Some(acked) = info.bytes_acked
-        {
-            return acked;
-        }
-        self.bytes_out
-    }
-
-    /// How many bytes the kernel holds that the peer has not acknowledged, over TLS those of its
-    /// records; 0 where the kernel does not say.
-    pub(super) fn unacknowledged(&self) -> usize {
-        #[cfg(target_os = "linux")]
-        if let Some(stream) = &self.stream
-            && let Ok(held) = sockets_sys::unacknowledged_bytes(stream.tcp())
-        {
-            // The end of the stream counts as one.
-            return held.saturating_sub(usize::from(self.end == End::Sent));
-        }
-        0
-    }
-
     pub(super) fn drop_whole(&mut self, loss: Loss) {
         if !loss.is_none() {
             self.outbound.dropped(loss.messages as u64, loss.bytes as u64);
