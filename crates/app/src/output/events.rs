@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::file;
+use super::{Marked, file};
 use crate::args::EventTarget;
 
 /// How many lines wait for a slow reader; past that, whoever has an event waits, and the
@@ -194,7 +194,7 @@ impl EventLog {
                 return Ok(Self { sender, writer: None, last, name: String::new() });
             }
             Some(EventTarget::StandardOutput) => {
-                ("standard output".to_owned(), Box::new(io::stdout()))
+                ("standard output".to_owned(), Box::new(Marked(io::stdout())))
             }
             Some(EventTarget::File(path)) => {
                 (format!("`{}`", path.display()), Box::new(file::create(path)?))

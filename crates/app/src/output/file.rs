@@ -6,9 +6,11 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::Marked;
+
 /// Creates `path`, or empties it; before the work begins, so that a wrong path costs nothing.
-pub(crate) fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
-    Ok(BufWriter::new(File::create(path).with_context(|| cannot_write(path))?))
+pub(crate) fn create(path: &Path) -> anyhow::Result<BufWriter<Marked<File>>> {
+    Ok(BufWriter::new(Marked(File::create(path).with_context(|| cannot_write(path))?)))
 }
 
 /// Opens `path` for writing at its end, and creates it where it does not exist. What is in it stays

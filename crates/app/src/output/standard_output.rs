@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use anstream::adapter::StripBytes;
 use anstream::{AutoStream, ColorChoice};
-use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::Terminal;
+use super::{ReaderGone, Terminal};
 
 /// A pipe that has room has room for this much (`PIPE_BUF`, pipe(7)), so that writing no more than that
 /// does not block.
@@ -78,33 +77,6 @@ pub(crate) fn reader_is_gone() -> bool {
         && polled[0].revents().contains(PollFlags::ERR)
 }
 
-/// Writes to standard output as long as somebody reads it, and forgets it after. `others` is whether
-/// something else is written, too: only then is a closed pipe no failure.
-pub(crate) fn write_while_read<S>(
-    stdout: &mut Option<S>,
-    others: bool,
-    write: impl FnOnce(&mut S) -> io::Result<()>,
-) -> anyhow::Result<()> {
-    let Some(sink) = stdout else { return Ok(()) };
-    match write(sink) {
-        Err(error) if has_no_reader(&error, others) => {
-            *stdout = None;
-            Ok(())
-        }
-        result => result.context("cannot write to standard output"),
-    }
-}
-
-/// Whether writing failed because nobody reads.
-fn has_no_reader(error: &io::Error, others: bool) -> bool {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => others,
-        // The user wants an end, and has been told.
-        io::ErrorKind::TimedOut => true,
-        _ => false,
-    }
-}
-
 /// Descriptor 1 itself. The standard library's stream takes `EBADF` for success.
 struct Descriptor {
     stdout: Stdout,
@@ -147,7 +119,7 @@ impl Write for Descriptor {
             match rustix::io::write(&self.stdout, &bytes[..bytes.len().min(AT_ONCE)]) {
                 // Not blocking, and somebody else took the room.
                 Err(Errno::AGAIN) => {}
-                result => return Ok(result?),
+                result => return result.map_err(|error| ReaderGone::mark(error.into())),
             }
         }
     }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Stdin, Stdout, stdin, stdout};
 use tokio_util::sync::CancellationToken;
 
+use crate::output::ReaderGone;
+
 /// How much is read at once for a stream.
 pub(in crate::commands) const STREAM_CHUNK: usize = 64 * 1024;
 
@@ -77,7 +79,7 @@ impl Output {
 
     pub(in crate::commands) async fn write(&mut self, data: &[u8]) -> anyhow::Result<()> {
         let cannot = "cannot write to standard output";
-        self.0.write_all(data).await.context(cannot)?;
-        self.0.flush().await.context(cannot)
+        self.0.write_all(data).await.map_err(ReaderGone::mark).context(cannot)?;
+        self.0.flush().await.map_err(ReaderGone::mark).context(cannot)
     }
 }
