@@ -25,5 +25,7 @@ pub(crate) use packets::{
 };
 pub(crate) use reader_gone::{Marked, ReaderGone};
 pub(crate) use rows::{Cells, Row, RowOutputs};
-pub(crate) use standard_output::{StandardOutput, reader_is_gone};
+pub(crate) use standard_output::{
+    StandardOutput, check_open as check_standard_output, reader_is_gone,
+};
 pub(crate) use terminal::Terminal;

@@ -30,10 +30,7 @@ pub(crate) struct StandardOutput {
 impl StandardOutput {
     /// Fails where it is closed: what is written would go nowhere.
     pub(super) fn open(terminal: Terminal, choice: ColorChoice) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            !was_closed(),
-            "cannot write to standard output: it is closed (>/dev/null where nobody wants it)"
-        );
+        check_open()?;
         let descriptor = Descriptor { stdout: io::stdout(), terminal, stop: None, is_stuck: false };
         Ok(Self { descriptor: BufWriter::new(descriptor), choice, strip: None })
     }
@@ -67,6 +64,15 @@ impl Write for StandardOutput {
     fn flush(&mut self) -> io::Result<()> {
         self.descriptor.flush()
     }
+}
+
+/// Fails where standard output was closed: what is written would go nowhere.
+pub(crate) fn check_open() -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !was_closed(),
+        "cannot write to standard output: it is closed (>/dev/null where nobody wants it)"
+    );
+    Ok(())
 }
 
 /// Whether standard output is a pipe that nobody reads any more: what is written next would fail.

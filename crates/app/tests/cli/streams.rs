@@ -29,6 +29,11 @@ fn a_closed_standard_output_is_an_error_that_names_it() {
         &["demo", "--tcp-port", "0", "--udp-port", "0"],
         &["completions", "bash"],
         &["man"],
+        &["listen", "tcp://127.0.0.1:0"],
+        &["listen", "udp://127.0.0.1:0"],
+        &["listen", "tcp://127.0.0.1:0", "--service", "echo", "--events", "-"],
+        &["forward", "tcp://127.0.0.1:0", "tcp://127.0.0.1:1", "--events", "-"],
+        &["connect", "tcp://127.0.0.1:1"],
     ] {
         let run = Run::from(behind("exec \"$0\" \"$@\" >&-", args).output().unwrap());
         run.assert_code(4);
