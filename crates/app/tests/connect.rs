@@ -9,6 +9,8 @@ mod keepalive;
 mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "connect/non_blocking.rs"]
+mod non_blocking;
 #[path = "connect/reconnect.rs"]
 mod reconnect;
 
