@@ -9,6 +9,7 @@ use stats::{ErrorKind, Role, SocketStats};
 
 use crate::bind::{self, BindError, BoundSocket};
 use crate::interface::Interface;
+use crate::multicast_source::{self, MulticastSource};
 use crate::send::Family;
 use crate::socket::{Opening, UdpSocket};
 
@@ -32,6 +33,7 @@ pub struct UdpSocketBuilder {
     receive_buffer: Option<usize>,
     send_buffer: Option<usize>,
     event_capacity: usize,
+    datagram_events: bool,
     gro: bool,
     dont_fragment: bool,
 }
@@ -62,6 +64,7 @@ impl UdpSocketBuilder {
             receive_buffer: None,
             send_buffer: None,
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+            datagram_events: true,
             gro: false,
             dont_fragment: false,
         }
@@ -131,6 +134,10 @@ impl UdpSocketBuilder {
     }
 
     /// The interface that multicast is sent from. Default: the one the routes choose.
+    ///
+    /// Given as an address, that is also where multicast of its family comes from (`IP_MULTICAST_IF`
+    /// in ip(7); for IPv6, packet info with each datagram). An address that the socket is bound to, or
+    /// that a datagram is sent [from](crate::Outgoing::from), goes before it.
     pub fn multicast_interface(mut self, interface: Interface) -> Self {
         self.multicast_interface = interface;
         self
@@ -178,6 +185,13 @@ impl UdpSocketBuilder {
         self
     }
 
+    /// Whether each datagram is an event (`Received`, `Truncated`, `Sent`). Without them, what is rare
+    /// reaches a subscriber however much comes and goes. Default: yes.
+    pub const fn datagram_events(mut self, on: bool) -> Self {
+        self.datagram_events = on;
+        self
+    }
+
     /// Opens the socket.
     ///
     /// # Errors
@@ -208,7 +222,7 @@ impl UdpSocketBuilder {
             None => bind::bind(address, self.reuse_address, registry)?,
         };
         let BoundSocket { socket, claim, local, family } = bound;
-        self.set_options(&socket, local, family)?;
+        let multicast_source = self.set_options(&socket, local, family)?;
         let option = |option| move |source| BindError::Option { address: local, option, source };
         let receive_buffer = socket.recv_buffer_size().map_err(option("SO_RCVBUF"))?;
         let send_buffer = socket.send_buffer_size().map_err(option("SO_SNDBUF"))?;
@@ -229,6 +243,8 @@ impl UdpSocketBuilder {
             send_buffer,
             gro,
             event_capacity: self.event_capacity,
+            datagram_events: self.datagram_events,
+            multicast_source,
         }))
     }
 
@@ -237,7 +253,7 @@ impl UdpSocketBuilder {
         socket: &Socket,
         address: SocketAddr,
         family: Family,
-    ) -> Result<(), BindError> {
+    ) -> Result<Option<MulticastSource>, BindError> {
         let set = |option, result: io::Result<()>| {
             result.map_err(|source| BindError::Option { address, option, source })
         };
@@ -267,9 +283,10 @@ impl UdpSocketBuilder {
             set("IP_MULTICAST_TTL", socket.set_multicast_ttl_v4(hops))?;
             set("IP_MULTICAST_LOOP", socket.set_multicast_loop_v4(self.multicast_loop))?;
             if interface != 0 {
-                let any = &Ipv4Addr::UNSPECIFIED;
+                let from = multicast_source::address_v4(&self.multicast_interface);
+                let any = Ipv4Addr::UNSPECIFIED;
                 let result = rustix::net::sockopt::set_ip_multicast_if_with_ifindex(
-                    socket, any, any, interface,
+                    socket, &any, &from, interface,
                 );
                 set("IP_MULTICAST_IF", result.map_err(io::Error::from))?;
             }
@@ -282,6 +299,6 @@ impl UdpSocketBuilder {
                 set("IPV6_MULTICAST_IF", socket.set_multicast_if_v6(interface))?;
             }
         }
-        Ok(())
+        Ok(MulticastSource::of(address, &self.multicast_interface, interface))
     }
 }

@@ -9,6 +9,9 @@ use tokio::sync::broadcast;
 
 /// Something that happened on a socket.
 ///
+/// [`Event::Received`], [`Event::Truncated`] and [`Event::Sent`] are of each datagram, and can be left
+/// out by [`datagram_events`](crate::UdpSocketBuilder::datagram_events).
+///
 /// Events carry lengths and addresses, never data: the data goes to
 /// [`recv`](crate::UdpSocket::recv).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub enum Event {
         group: IpAddr,
         /// The one source it was joined for; `None` for every source.
         source: Option<IpAddr>,
-        /// The index of the interface; 0 where the kernel chose.
+        /// The index of the interface; 0 where the kernel chose and did not tell.
         interface: u32,
     },
     /// The socket left a multicast group.
@@ -56,7 +59,7 @@ pub enum Event {
         group: IpAddr,
         /// The one source it was joined for; `None` for every source.
         source: Option<IpAddr>,
-        /// The index of the interface; 0 where the kernel chose.
+        /// The index of the interface; 0 where the kernel chose and did not tell.
         interface: u32,
     },
     /// The interface of a membership is gone, and the group with it; found by
@@ -94,6 +97,17 @@ pub enum Event {
         operation: Operation,
         /// Why it failed.
         kind: io::ErrorKind,
+        /// The error in words, with its causes: of a datagram that was too long its size and the
+        /// limit.
+        text: String,
+    },
+    /// A [`Service`](crate::Service) gave up an answer that could not be sent; comes after its
+    /// [`Event::Error`].
+    AnswerDropped {
+        /// Its length in bytes of payload.
+        len: usize,
+        /// Who does not get it.
+        target: SocketAddr,
     },
     /// The socket is closed and its port is free. The last event.
     Closed,
@@ -167,6 +181,17 @@ impl Drop for Events {
     }
 }
 
+/// An error and its causes, in one line.
+pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 /// The sending side, held by the socket.
 #[derive(Debug)]
 pub(crate) struct EventSource {
@@ -174,23 +199,37 @@ pub(crate) struct EventSource {
     /// Kept beside the channel's own count, which takes a lock to read: with no subscriber an
     /// event costs one load.
     subscribers: Arc<AtomicUsize>,
+    /// Whether each datagram is an event.
+    tells_datagrams: bool,
     kernel_drops: AtomicU64,
 }
 
 impl EventSource {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, tells_datagrams: bool) -> Self {
         // A channel of tokio's holds at least one value and at most `usize::MAX / 2`.
         let sender = broadcast::Sender::new(capacity.clamp(1, usize::MAX / 4));
-        Self { sender, subscribers: Arc::default(), kernel_drops: AtomicU64::new(0) }
+        let kernel_drops = AtomicU64::new(0);
+        Self { sender, subscribers: Arc::default(), tells_datagrams, kernel_drops }
     }
 
-    /// Whether anybody listens.
-    pub(crate) fn are_wanted(&self) -> bool {
+    /// Whether anybody listens to what becomes of each datagram.
+    pub(crate) fn datagrams_are_wanted(&self) -> bool {
+        self.tells_datagrams && self.has_subscribers()
+    }
+
+    fn has_subscribers(&self) -> bool {
         self.subscribers.load(Ordering::Relaxed) > 0
     }
 
+    /// Tells of one datagram, where that is wanted.
+    pub(crate) fn emit_datagram(&self, event: impl FnOnce() -> Event) {
+        if self.tells_datagrams {
+            self.emit(event);
+        }
+    }
+
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
-        if self.are_wanted() {
+        if self.has_subscribers() {
             // No receiver left is no error: the last one may be going just now.
             let _ = self.sender.send(event());
         }

@@ -114,7 +114,7 @@ impl OpenSocket {
             self.note_drops(batch.kernel_drops(), drops_seen, events);
         }
         self.account.received_all(batch.iter().map(|datagram| datagram.length));
-        if events.are_wanted() {
+        if events.datagrams_are_wanted() {
             for datagram in batch.iter() {
                 let (room, source) = (datagram.data.len(), datagram.source);
                 tell_arrival(datagram.length, source, room, events);
@@ -236,8 +236,8 @@ impl OpenSocket {
 }
 
 fn tell_arrival(length: usize, source: SocketAddr, room: usize, events: &EventSource) {
-    events.emit(|| Event::Received { len: length, source });
+    events.emit_datagram(|| Event::Received { len: length, source });
     if let Some(lost) = length.checked_sub(room).filter(|lost| *lost > 0) {
-        events.emit(|| Event::Truncated { lost, source });
+        events.emit_datagram(|| Event::Truncated { lost, source });
     }
 }

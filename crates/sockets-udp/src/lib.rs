@@ -111,6 +111,8 @@ mod many;
 mod membership;
 mod mtu;
 mod multicast;
+mod multicast_route;
+mod multicast_source;
 mod open_socket;
 mod outgoing;
 mod return_path;

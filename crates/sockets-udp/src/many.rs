@@ -145,7 +145,11 @@ impl UdpSocket {
         if outgoing.is_broadcast() && !inner.broadcast {
             return Err(SendError::BroadcastNotEnabled { target });
         }
-        Ok(Message { data: outgoing.data, target, kernel_target, control: outgoing.control() })
+        let mut control = outgoing.control();
+        if let Some(source) = inner.multicast_source {
+            source.complete(&mut control, target);
+        }
+        Ok(Message { data: outgoing.data, target, kernel_target, control })
     }
 
     pub(crate) async fn send_reported(

@@ -12,7 +12,7 @@ pub struct Membership {
     pub group: IpAddr,
     /// The one source it was joined for; `None` for every source.
     pub source: Option<IpAddr>,
-    /// The index of the interface; 0 where the kernel chose.
+    /// The index of the interface; 0 where the kernel chose and did not tell.
     pub interface: u32,
 }
 

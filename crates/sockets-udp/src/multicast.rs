@@ -9,8 +9,9 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use stats::ErrorKind;
 
 use crate::event::Event;
-use crate::interface::Interface;
+use crate::interface::{Interface, InterfaceError};
 use crate::membership::{JoinError, Joined, LeaveError, Membership, MembershipReport};
+use crate::multicast_route;
 use crate::open_socket::OpenSocket;
 use crate::send::Family;
 use crate::socket::UdpSocket;
@@ -77,11 +78,13 @@ impl UdpSocket {
 
     /// Looks whether the interfaces of the memberships are still there. An interface that goes away
     /// takes them with it, and the kernel tells the socket nothing: it only hears no more. Where
-    /// there is an interface now by the name or the address that the group was joined on, it is
-    /// joined there again; else it is given up, and [`Event::MembershipLost`] says so.
+    /// there is an interface now by the name or the address that the group was joined on, or for
+    /// [`Interface::Default`] one that the routes lead to, it is joined there again; else it is given
+    /// up, and [`Event::MembershipLost`] says so.
     ///
-    /// A membership on [`Interface::Default`] is left alone: where the kernel put it is not known. An
-    /// interface that is only down keeps its memberships.
+    /// An interface that is only down keeps its memberships, and so does one that the routes no longer
+    /// lead to. A membership whose index is 0, because the kernel did not tell where it put it, is left
+    /// alone.
     pub fn refresh_memberships(&self) -> MembershipReport {
         let mut report = MembershipReport::default();
         let open = self.open();
@@ -94,7 +97,7 @@ impl UdpSocket {
             // The kernel keeps an entry for the interface that is gone, and refuses it twice.
             let _ = leave_group(open, Membership { source: None, ..old });
             let Membership { group, source, interface } = old;
-            let rejoined = joined.named.index().ok().and_then(|interface| {
+            let rejoined = joined_on(group, &joined.named).ok().and_then(|interface| {
                 let new = Membership { interface, ..old };
                 join_group(open, new).ok().map(|()| new)
             });
@@ -180,7 +183,7 @@ impl UdpSocket {
         if !local.ip().is_unspecified() && local.ip().to_canonical() != group {
             return Err(JoinError::BoundElsewhere { group, interface: named(), local });
         }
-        let index = interface.index().map_err(|source| JoinError::Interface {
+        let index = joined_on(group, interface).map_err(|source| JoinError::Interface {
             group,
             interface: named(),
             source,
@@ -215,6 +218,16 @@ impl UdpSocket {
 impl OpenSocket {
     fn joined(&self) -> MutexGuard<'_, Vec<Joined>> {
         self.memberships.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The index of the interface to join a group on. For [`Interface::Default`] that is the one which the
+/// kernel would choose, by its index, so that it is known where the group is joined; 0, and with it the
+/// choice, is left to the kernel where it does not tell.
+fn joined_on(group: IpAddr, interface: &Interface) -> Result<u32, InterfaceError> {
+    match interface {
+        Interface::Default => Ok(multicast_route::interface_of(group).unwrap_or(0)),
+        named => named.index(),
     }
 }
 
@@ -263,15 +276,23 @@ fn leave_open(
         interface: named(),
         source,
     })?;
-    let membership = Membership { group, source, interface: index };
     let mut joined = open.joined();
-    let Some(position) = joined.iter().position(|joined| joined.membership == membership) else {
+    let is_meant = |joined: &Joined| {
+        let membership = joined.membership;
+        let there = match interface {
+            Interface::Default => joined.named == Interface::Default,
+            _ => membership.interface == index,
+        };
+        there && (membership.group, membership.source) == (group, source)
+    };
+    let Some(position) = joined.iter().position(is_meant) else {
         return Err(LeaveError::NotJoined { group, interface: named() });
     };
+    let membership = joined[position].membership;
     match leave_group(open, membership) {
         Ok(()) => {
             joined.remove(position);
-            Ok(index)
+            Ok(membership.interface)
         }
         // The interface went away and came back, and the kernel forgot.
         Err(error) if is(&error, Errno::EADDRNOTAVAIL) || is(&error, Errno::ENODEV) => {

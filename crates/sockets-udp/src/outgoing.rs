@@ -118,7 +118,7 @@ impl OpenSocket {
                         .take(taken)
                         .flat_map(|message| message.segments().ranges().map(|range| range.len())),
                 );
-                if events.are_wanted() {
+                if events.datagrams_are_wanted() {
                     messages.take(taken).for_each(|message| tell_sent(&message, events));
                 }
                 Ok(Poll::Ready(taken))
@@ -148,6 +148,6 @@ impl OpenSocket {
 
 fn tell_sent(message: &Message<'_>, events: &EventSource) {
     for range in message.segments().ranges() {
-        events.emit(|| Event::Sent { len: range.len(), target: message.target });
+        events.emit_datagram(|| Event::Sent { len: range.len(), target: message.target });
     }
 }

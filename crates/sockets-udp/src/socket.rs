@@ -14,6 +14,7 @@ use crate::account::Account;
 use crate::builder::UdpSocketBuilder;
 use crate::event::{Event, EventSource, Events};
 use crate::incoming::Receiver;
+use crate::multicast_source::MulticastSource;
 use crate::open_socket::OpenSocket;
 use crate::outgoing::Senders;
 use crate::segmentation::Segmentation;
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) local: SocketAddr,
     pub(crate) family: Family,
     pub(crate) broadcast: bool,
+    pub(crate) multicast_source: Option<MulticastSource>,
     receive_buffer: usize,
     send_buffer: usize,
     pub(crate) gro: bool,
@@ -58,6 +60,8 @@ pub(crate) struct Opening {
     pub(crate) send_buffer: usize,
     pub(crate) gro: bool,
     pub(crate) event_capacity: usize,
+    pub(crate) datagram_events: bool,
+    pub(crate) multicast_source: Option<MulticastSource>,
 }
 
 /// The budget that tokio lets a task use up before the others get their turn.
@@ -127,6 +131,17 @@ impl UdpSocket {
         self.inner.events.kernel_drops()
     }
 
+    /// Asks the kernel now whether an ICMP message says that an earlier datagram did not arrive; if so,
+    /// it is [`Event::PeerUnreachable`]. Without this it is seen by the next call that sends or receives
+    /// something: who waits for a datagram does not wake up for it. Only a connected socket is told
+    /// (udp(7), `SO_ERROR` in socket(7)).
+    pub fn check_peer(&self) -> bool {
+        match &*self.open() {
+            Some(open) => open.check_peer(&self.inner.events),
+            None => false,
+        }
+    }
+
     /// A subscription to what happens from now on; it begins with [`Event::Bound`], or on a
     /// closed socket with [`Event::Closed`].
     pub fn events(&self) -> Events {
@@ -180,13 +195,14 @@ impl UdpSocket {
                 local: opening.local,
                 family: opening.family,
                 broadcast: opening.broadcast,
+                multicast_source: opening.multicast_source,
                 receive_buffer: opening.receive_buffer,
                 send_buffer: opening.send_buffer,
                 gro: opening.gro,
                 segmentation,
                 readable: Waiters::default(),
                 writable: Waiters::default(),
-                events: EventSource::new(opening.event_capacity),
+                events: EventSource::new(opening.event_capacity, opening.datagram_events),
                 closed: CancellationToken::new(),
             }),
         }

@@ -7,7 +7,7 @@ use stats::ErrorKind;
 use tokio::net::UdpSocket as TokioSocket;
 
 use crate::datagram::{Datagram, Received, RecvError};
-use crate::event::{Event, Operation};
+use crate::event::{Event, Operation, in_words};
 use crate::incoming::Ask;
 use crate::open_socket::OpenSocket;
 use crate::send::{Outgoing, SendError};
@@ -171,9 +171,12 @@ impl UdpSocket {
             Stopped::Failed(source) => source,
         };
         if let Some(open) = &*self.open() {
-            let kind = source.kind();
             open.account.error(ErrorKind::Read);
-            self.inner.events.emit(|| Event::Error { operation: Operation::Receive, kind });
+            self.inner.events.emit(|| Event::Error {
+                operation: Operation::Receive,
+                kind: source.kind(),
+                text: source.to_string(),
+            });
         }
         RecvError::Io { local, source }
     }
@@ -181,9 +184,12 @@ impl UdpSocket {
     /// Counts and tells an error that the caller gets.
     pub(crate) fn report_send_error(&self, error: &SendError) {
         if let Some(open) = &*self.open() {
-            let kind = error.kind();
             open.account.error(ErrorKind::Write);
-            self.inner.events.emit(|| Event::Error { operation: Operation::Send, kind });
+            self.inner.events.emit(|| Event::Error {
+                operation: Operation::Send,
+                kind: error.kind(),
+                text: in_words(error),
+            });
         }
     }
 }

@@ -12,6 +12,7 @@ mod many;
 mod multicast;
 mod peer_errors;
 mod service;
+mod truncation;
 mod unicast;
 
 use std::future::{Future, poll_fn};

@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use sockets_udp::{RecvBatch, SegmentationOffload, SendError, UdpSocket, UdpSocketBuilder};
 
 use crate::hosts::{Host, Hosts, with_hosts};
@@ -90,6 +93,47 @@ fn bulk_is_the_same_on_the_other_side_joined_or_not() {
                         assert_eq!(datagram.data, chunks.next().unwrap());
                     }
                 }
+            }
+        }
+    });
+}
+
+/// Over a link whose MTU most of the strides do not fit: the last one short or not, one datagram or
+/// many, up to the longest there is.
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn bulk_of_any_stride_over_the_link_is_its_chunks() {
+    with_hosts(async |hosts| {
+        hosts.connect(1);
+        let open = |host, gro| on(host).map(|builder| builder.gro(gro).open().unwrap());
+        let data: Vec<u8> = (0..65_507_u32).map(|byte| (byte ^ (byte >> 8)) as u8).collect();
+        for gro in [false, true] {
+            let here = hosts.on(Host::Here, || open(Host::Here, gro));
+            let there = hosts.on(Host::There, || open(Host::There, gro));
+            // Where a socket asks about a path, it asks its own host.
+            hosts.enter(Host::Here);
+            for (here, there) in here.iter().zip(&there) {
+                let mut runner = TestRunner::deterministic();
+                let strides = prop_oneof![
+                    prop::sample::select(vec![1200, 1451, 1452, 1453, 1472, 1473, 65_507]),
+                    600_usize..10_000,
+                ];
+                for _ in 0..48 {
+                    let stride = strides.new_tree(&mut runner).unwrap().current();
+                    let most = (1_usize..=40_000).new_tree(&mut runner).unwrap().current();
+                    // Every other one ends with a datagram of the full length.
+                    let even = any::<bool>().new_tree(&mut runner).unwrap().current();
+                    let count = if even { most.next_multiple_of(stride) } else { most };
+                    let data = &data[..count.min(data.len())];
+                    let report = here.send_bulk(there.local_addr(), data, stride).await.unwrap();
+                    assert_eq!(report.datagrams, data.len().div_ceil(stride), "of {stride}");
+                    for chunk in data.chunks(stride) {
+                        assert!(there.recv().await.unwrap().data == chunk, "of {stride}");
+                    }
+                    assert_eq!(there.kernel_drops(), 0);
+                }
+                here.send_to(b"", there.local_addr()).await.unwrap();
+                assert!(there.recv().await.unwrap().data.is_empty());
             }
         }
     });
