@@ -13,6 +13,8 @@ mod events;
 mod limits;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "listen/peers.rs"]
+mod peers;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
