@@ -261,7 +261,7 @@ fn echo<F: Future<Output = ()> + Send + 'static>(
     let answered_all = Arc::new(Notify::new());
     runtime.spawn(serve(server, Arc::clone(&answered_all), questions));
     let (started, mut spent, mut answered) = (Instant::now(), Duration::ZERO, 0);
-    while started.elapsed() < SHORT.length {
+    while started.elapsed() < LONG.length {
         for _ in 0..questions {
             client.send(&[7; 100]).unwrap();
         }
