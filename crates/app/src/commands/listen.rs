@@ -7,7 +7,7 @@ mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
-pub(in crate::commands) mod services;
+mod services;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(crate) async fn run(
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    plan::check(&args)?;
+    plan::check(&args, &passed)?;
     let session = Session::open(&args.report, terminal, signals)?;
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await

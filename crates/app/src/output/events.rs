@@ -61,6 +61,10 @@ pub(crate) enum EventLine {
     Lagged {
         missed: u64,
     },
+    /// Somebody waits for a place among the most clients.
+    Full {
+        max_connections: u64,
+    },
     /// A connection was closed before it was served.
     Refused {
         peer: SocketAddr,
@@ -104,6 +108,15 @@ pub(crate) enum EventLine {
         /// Not known of datagrams that the kernel dropped.
         #[serde(skip_serializing_if = "Option::is_none")]
         bytes: Option<u64>,
+    },
+    /// Of `forward`: on the way to its target.
+    #[serde(rename = "dropped")]
+    DroppedForTarget {
+        client: u64,
+        /// Always `target`.
+        to: &'static str,
+        messages: u64,
+        bytes: u64,
     },
     Error {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -254,7 +267,9 @@ fn write_lines(
         sink.write_all(&text)?;
         sink.flush()?;
         if matches!(line, EventLine::Stats(_)) {
+            // Also where the second signal has it written while others still have something to say.
             last.note_written();
+            break;
         }
     }
     Ok(())
@@ -290,6 +305,11 @@ mod tests {
                 EventLine::Dropped { client: None, messages: 3, bytes: None },
                 r#"{"type":"dropped","messages":3}"#,
             ),
+            (
+                EventLine::DroppedForTarget { client: 1, to: "target", messages: 1, bytes: 5 },
+                r#"{"type":"dropped","client":1,"to":"target","messages":1,"bytes":5}"#,
+            ),
+            (EventLine::Full { max_connections: 8 }, r#"{"type":"full","max_connections":8}"#),
             (
                 EventLine::Reconnecting { attempt: 2, delay_ms: 150 },
                 r#"{"type":"reconnecting","attempt":2,"delay_ms":150}"#,

@@ -2,8 +2,8 @@
 //! the wish to stop.
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use stats::SocketStats;
@@ -23,6 +23,9 @@ pub(in crate::commands) const GRACE: Duration = Duration::from_secs(5);
 /// How many connects and disconnects `--stats` prints.
 const HISTORY: usize = 10;
 
+/// What the second signal does before anything is said.
+type Cut = Box<dyn FnOnce() + Send>;
+
 /// See the module's first lines.
 pub(in crate::commands) struct Session {
     pub(in crate::commands) terminal: Terminal,
@@ -31,6 +34,7 @@ pub(in crate::commands) struct Session {
     /// Cancelled by a signal, or when the events can no longer be written.
     pub(in crate::commands) stop: CancellationToken,
     log: EventLog,
+    cuts: Arc<Mutex<Vec<Cut>>>,
     prints_stats: bool,
     /// The statistics are printed, or being printed.
     printed: Arc<AtomicBool>,
@@ -49,13 +53,25 @@ impl Session {
         let (events, last_line) = (log.sender(), log.last_line());
         let (stats, printed) = (SocketStats::new(), Arc::<AtomicBool>::default());
         let (counted, already) = (stats.clone(), Arc::clone(&printed));
+        let cuts = Arc::<Mutex<Vec<Cut>>>::default();
+        let cut = Arc::clone(&cuts);
         signals.at_second(move || {
+            // First of all, so that what it loses is counted.
+            let cuts = std::mem::take(&mut *cut.lock().unwrap_or_else(PoisonError::into_inner));
+            cuts.into_iter().for_each(|cut| cut());
             last_line.write_now(counted.snapshot());
             if prints_stats && !already.swap(true, Relaxed) {
                 print(&counted);
             }
         });
-        Ok(Self { terminal, stats, events, stop, log, prints_stats, printed })
+        Ok(Self { terminal, stats, events, stop, log, cuts, prints_stats, printed })
+    }
+
+    /// What the second signal does before it ends the process: it resets connections that are not
+    /// done, as their sockets would end like those of one that is. It must not take long, nor wait
+    /// for a task.
+    pub(in crate::commands) fn at_second(&self, cut: impl FnOnce() + Send + 'static) {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(cut));
     }
 
     /// Whether anybody wants to know what happens to connections.

@@ -28,7 +28,8 @@ pub(super) async fn run(
     let server = if bound.tcp.is_empty() {
         None
     } else {
-        let server = start(bound.tcp, tls, args, &prefix, session).await?;
+        let server = Arc::new(start(bound.tcp, tls, args, &prefix, session).await?);
+        reset_at_second(&server, session);
         if session.tells() {
             let (events, terminal) = (session.events.clone(), session.terminal);
             telling.spawn(events::tell_tcp(server.events(), events, terminal));
@@ -122,7 +123,22 @@ async fn serve(
     })
 }
 
-pub(in crate::commands) async fn shut_down(server: &TcpServer, terminal: Terminal) {
+/// The second signal resets the clients that are not done.
+fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
+    let (server, terminal) = (Arc::downgrade(server), session.terminal);
+    session.at_second(move || {
+        let Some(server) = server.upgrade() else { return };
+        let report = server.cut_off();
+        let unsent = report.cut_off.iter().map(|cut| cut.unsent_bytes).filter(|bytes| *bytes > 0);
+        let (clients, bytes) = unsent.fold((0, 0), |(n, sum), bytes| (n + 1, sum + bytes));
+        if clients > 0 {
+            terminal
+                .warn(&format!("stopped at once: {bytes} bytes for {clients} clients not sent"));
+        }
+    });
+}
+
+async fn shut_down(server: &TcpServer, terminal: Terminal) {
     let report = server.shutdown(GRACE).await;
     for cut in &report.cut_off {
         terminal.warn(&format!(
