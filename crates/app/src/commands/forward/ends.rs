@@ -107,8 +107,8 @@ impl Drop for Ends {
             if self.is_over != IsOver::OfClient {
                 self.writer.get_mut().abort();
             }
-            let stats = self.ledger.stats();
-            let cut = self.forwarding.cut(stats);
+            let stats = self.ledger.stats().clone();
+            let cut = self.forwarding.cut(&stats);
             let untold = self.untold(cut.unread);
             let one = u64::from(untold > 0);
             stats.dropped(Transport::Tcp, Role::Server, one, untold);
