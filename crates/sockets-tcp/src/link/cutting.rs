@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::sending::{End, Sending};
+use super::sending::{End, Sending, wake_task};
 use super::{Closing, Link};
 use crate::close_reason::CloseReason;
 use crate::events::lock;
@@ -45,12 +45,15 @@ impl Link {
             }
             let cut = sending.outbox.cut();
             sending.truncate();
-            (cut, sending.lose_all())
+            // Before anybody learns that nothing can be sent any more.
+            sending.closing = Some(Closing::Abort(reason));
+            let loss = sending.lose_all();
+            wake_task(sending);
+            (cut, loss)
         };
         self.progress.notify_waiters();
         self.observer.cut(cut);
         self.observer.dropped(loss);
-        self.close(Closing::Abort(reason));
     }
 
     /// The handler is done: what is left to do is to send what is queued.

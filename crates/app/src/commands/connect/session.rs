@@ -35,6 +35,8 @@ pub(in crate::commands) struct Session {
     pub(in crate::commands) stop: CancellationToken,
     log: EventLog,
     cuts: Arc<Mutex<Vec<Cut>>>,
+    /// The second signal has come.
+    is_cut: Arc<AtomicBool>,
     prints_stats: bool,
     /// The statistics are printed, or being printed.
     printed: Arc<AtomicBool>,
@@ -54,8 +56,10 @@ impl Session {
         let (stats, printed) = (SocketStats::new(), Arc::<AtomicBool>::default());
         let (counted, already) = (stats.clone(), Arc::clone(&printed));
         let cuts = Arc::<Mutex<Vec<Cut>>>::default();
-        let cut = Arc::clone(&cuts);
+        let is_cut = Arc::<AtomicBool>::default();
+        let (cut, cutting) = (Arc::clone(&cuts), Arc::clone(&is_cut));
         signals.at_second(move || {
+            cutting.store(true, Relaxed);
             // First of all, so that what it loses is counted.
             let cuts = std::mem::take(&mut *cut.lock().unwrap_or_else(PoisonError::into_inner));
             cuts.into_iter().for_each(|cut| cut());
@@ -64,7 +68,7 @@ impl Session {
                 print(&counted);
             }
         });
-        Ok(Self { terminal, stats, events, stop, log, cuts, prints_stats, printed })
+        Ok(Self { terminal, stats, events, stop, log, cuts, is_cut, prints_stats, printed })
     }
 
     /// What the second signal does before it ends the process: it resets connections that are not
@@ -72,6 +76,14 @@ impl Session {
     /// for a task.
     pub(in crate::commands) fn at_second(&self, cut: impl FnOnce() + Send + 'static) {
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(cut));
+    }
+
+    /// To be waited for before anything is said of the end: not over once the second signal has come,
+    /// as then that says it, and ends the process.
+    pub(in crate::commands) async fn unless_cut(&self) {
+        if self.is_cut.load(Relaxed) {
+            std::future::pending().await
+        }
     }
 
     /// Whether anybody wants to know what happens to connections.
@@ -94,6 +106,7 @@ impl Session {
         result: anyhow::Result<()>,
         signals: &Signals,
     ) -> anyhow::Result<Exit> {
+        self.unless_cut().await;
         let Self { terminal, stats, events, log, prints_stats, printed, .. } = self;
         if let Err(error) = &result {
             let (operation, error) = ("run", format!("{error:#}"));

@@ -75,6 +75,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         ))
     };
     let told = telling.await?;
+    session.unless_cut().await;
     // No connection took it, so none counts it.
     let in_hand = in_hand.swap(0, Relaxed);
     if in_hand > 0 {

@@ -40,7 +40,9 @@ pub(super) async fn run(
     reset_at_second(&server, &ledger, session);
     let telling = session.tells().then(|| tokio::spawn(Arc::clone(&ledger).tell(server.events())));
     session.stop.cancelled().await;
-    ledger.say(&server.shutdown(GRACE).await);
+    let report = server.shutdown(GRACE).await;
+    session.unless_cut().await;
+    ledger.say(&report);
     drop(server);
     if let Some(telling) = telling {
         telling.await?;
@@ -54,9 +56,10 @@ fn reset_at_second(server: &Arc<TcpServer>, ledger: &Arc<Ledger>, session: &Sess
         (Arc::downgrade(server), Arc::downgrade(ledger), session.terminal);
     session.at_second(move || {
         let (Some(server), Some(ledger)) = (server.upgrade(), ledger.upgrade()) else { return };
+        // The targets first: a client's end is its forwarding's, which would count them itself.
+        let to_target = ledger.cut_all();
         let report = server.cut_off();
         let to_clients: usize = report.cut_off.iter().map(|cut| cut.unsent_bytes).sum();
-        let to_target = ledger.cut_all();
         if to_clients as u64 + to_target > 0 {
             terminal.warn(&format!(
                 "stopped at once: {to_clients} bytes for clients and {to_target} for the target \

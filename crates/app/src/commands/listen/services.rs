@@ -12,7 +12,6 @@ use super::bind::Bound;
 use super::{events, relay_udp};
 use crate::args::{ListenArgs, ServiceKind, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
-use crate::output::Terminal;
 
 /// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
 /// endpoint is on its own.
@@ -50,7 +49,7 @@ pub(super) async fn run(
     };
     session.stop.cancel();
     if let Some(server) = &server {
-        shut_down(server, session.terminal).await;
+        shut_down(server, session).await;
     }
     let rest = tokio::time::timeout(GRACE, async {
         while let Some(ended) = serving.join_next().await {
@@ -138,10 +137,11 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
     });
 }
 
-async fn shut_down(server: &TcpServer, terminal: Terminal) {
+async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
+    session.unless_cut().await;
     for cut in &report.cut_off {
-        terminal.warn(&format!(
+        session.terminal.warn(&format!(
             "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
             cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));
