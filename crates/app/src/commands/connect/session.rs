@@ -62,7 +62,9 @@ impl Session {
             cutting.store(true, Relaxed);
             // First of all, so that what it loses is counted.
             let cuts = std::mem::take(&mut *cut.lock().unwrap_or_else(PoisonError::into_inner));
-            cuts.into_iter().for_each(|cut| cut());
+            for cut in cuts {
+                cut();
+            }
             last_line.write_now(counted.snapshot());
             if prints_stats && !already.swap(true, Relaxed) {
                 print(&counted);
@@ -82,7 +84,7 @@ impl Session {
     /// as then that says it, and ends the process.
     pub(in crate::commands) async fn unless_cut(&self) {
         if self.is_cut.load(Relaxed) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
