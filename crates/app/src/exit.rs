@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::output::Terminal;
+use crate::output::{ReaderGone, Terminal};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +82,8 @@ pub(crate) struct UsageError(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct NotPermitted(pub(crate) String);
 
-/// Says what failed, to whom and why, and how the program ends for it. A closed pipe is no failure:
-/// whoever reads has read enough.
+/// Says what failed, to whom and why, and how the program ends for it. An output that nobody reads
+/// any more is no failure: whoever reads has read enough.
 pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
     let exit = classify(error);
     if exit != Exit::Done {
@@ -112,10 +112,11 @@ fn classify(error: &anyhow::Error) -> Exit {
             return Exit::NotPermitted;
         }
         if let Some(io_error) = cause.downcast_ref::<io::Error>() {
-            match io_error.kind() {
-                io::ErrorKind::BrokenPipe => return Exit::Done,
-                io::ErrorKind::PermissionDenied => return Exit::NotPermitted,
-                _ => {}
+            if ReaderGone::is_marked_on(io_error) {
+                return Exit::Done;
+            }
+            if io_error.kind() == io::ErrorKind::PermissionDenied {
+                return Exit::NotPermitted;
             }
         }
     }
@@ -149,7 +150,10 @@ mod tests {
 
     #[test]
     fn causes_decide_the_code() {
-        assert_eq!(classify(&io_error(io::ErrorKind::BrokenPipe)), Exit::Done);
+        let unread = ReaderGone::mark(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(classify(&anyhow::Error::new(unread).context("writing a row")), Exit::Done);
+        // Of a connection, for example.
+        assert_eq!(classify(&io_error(io::ErrorKind::BrokenPipe)), Exit::Failed);
         assert_eq!(classify(&io_error(io::ErrorKind::PermissionDenied)), Exit::NotPermitted);
         assert_eq!(classify(&io_error(io::ErrorKind::AddrInUse)), Exit::Failed);
         assert_eq!(classify(&anyhow::Error::new(UsageError("x".into()))), Exit::Usage);

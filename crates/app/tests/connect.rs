@@ -11,6 +11,8 @@ mod kernel;
 mod loopback;
 #[path = "connect/losses.rs"]
 mod losses;
+#[path = "connect/non_blocking.rs"]
+mod non_blocking;
 #[path = "connect/reconnect.rs"]
 mod reconnect;
 

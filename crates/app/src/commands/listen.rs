@@ -21,7 +21,7 @@ use crate::commands::connect::session::Session;
 use crate::commands::metrics::Metrics;
 use crate::commands::tls;
 use crate::exit::Exit;
-use crate::output::{EventLine, Terminal};
+use crate::output::{EventLine, Terminal, check_standard_output};
 use crate::signals::Signals;
 
 pub(crate) async fn run(
@@ -31,6 +31,9 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     plan::check(&args, &passed)?;
+    if args.service == ServiceKind::Pipe {
+        check_standard_output()?;
+    }
     let session = Session::open(&args.report, terminal, signals)?;
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await

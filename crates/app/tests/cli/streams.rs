@@ -29,6 +29,11 @@ fn a_closed_standard_output_is_an_error_that_names_it() {
         &["demo", "--tcp-port", "0", "--udp-port", "0"],
         &["completions", "bash"],
         &["man"],
+        &["listen", "tcp://127.0.0.1:0"],
+        &["listen", "udp://127.0.0.1:0"],
+        &["listen", "tcp://127.0.0.1:0", "--service", "echo", "--events", "-"],
+        &["forward", "tcp://127.0.0.1:0", "tcp://127.0.0.1:1", "--events", "-"],
+        &["connect", "tcp://127.0.0.1:1"],
     ] {
         let run = Run::from(behind("exec \"$0\" \"$@\" >&-", args).output().unwrap());
         run.assert_code(4);
@@ -44,6 +49,29 @@ fn a_full_disk_is_an_error_that_names_standard_output() {
         run.assert_code(4);
         assert!(run.stderr.contains("cannot write to standard output: "), "{}", run.stderr);
     }
+}
+
+/// One output that fails leaves the others whole: with their end, and how the scan ended.
+#[test]
+fn a_full_disk_is_one_outputs_matter() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (xml, csv) = (file("all.xml"), file("all.csv"));
+    let scan = ["scan", "127.88.11.2", "-p", "1-2000", "--show", "all", "--format", "jsonl"];
+    let outputs = ["-o", "/dev/full", "-o", &xml, "-o", &csv];
+    let run = Run::from(ports(&scan).args(outputs).output().unwrap());
+    run.assert_code(4);
+    assert!(run.stderr.contains("cannot write `/dev/full`: "), "{}", run.stderr);
+    assert_eq!(run.lines_of("summary").len(), 1);
+    assert!(std::fs::read_to_string(xml).unwrap().trim_end().ends_with("</nmaprun>"));
+    let rows = std::fs::read_to_string(csv).unwrap();
+    assert_eq!(rows.lines().count(), 1 + run.lines_of("port").len());
+
+    let table = file("services.txt");
+    let args = ["lookup", "1-2000", "-o", "/dev/full", "-o", &format!("table:{table}")];
+    Run::from(ports(&args).output().unwrap()).assert_code(4);
+    let table = std::fs::read_to_string(table).unwrap();
+    assert!(table.lines().count() > 1, "{table}");
 }
 
 #[test]

@@ -6,23 +6,38 @@ mod counters;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use stats::system::{Protocol, Snapshot, State, SystemSockets};
 
 use self::counters::Counters;
 use super::Filter;
 
-/// Makes the text anew for each scrape.
+/// Makes the text, anew for each scrape that comes after the last was begun: those that wait
+/// meanwhile share one look. Blocks for as long as a look takes.
 pub(in crate::commands) fn text_of(filter: Filter) -> impl Fn() -> String + Send + Sync + 'static {
-    let sockets = Mutex::new(SystemSockets::new());
+    let last: Mutex<(SystemSockets, Option<Look>)> = Mutex::default();
     move || {
+        let asked = Instant::now();
+        let (sockets, last) = &mut *last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look) = last
+            && look.begun >= asked
+        {
+            return look.text.clone();
+        }
+        let begun = Instant::now();
         let query = filter.query().processes(filter.needs_processes());
-        let mut sockets = sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = sockets.snapshot(&query);
         let snapshot =
             snapshot.inspect_err(|error| tracing::warn!(%error, "no sockets for a scrape")).ok();
-        render(snapshot.as_ref(), &filter, &Counters::read())
+        let text = render(snapshot.as_ref(), &filter, &Counters::read());
+        last.insert(Look { begun, text }).text.clone()
     }
+}
+
+struct Look {
+    begun: Instant,
+    text: String,
 }
 
 fn render(snapshot: Option<&Snapshot>, filter: &Filter, counters: &Counters) -> String {
