@@ -2,12 +2,12 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::driver::{Ended, client, noise, read_exactly};
+use crate::driver::{Ended, client, noise, read_exactly, read_to_end};
 use crate::loopback::{accept, listener};
 use crate::{forward, read_to_reset};
 
@@ -67,6 +67,29 @@ fn an_idle_client_is_not_waited_for() {
     assert_eq!(gone.len(), 2);
     assert!(gone.iter().all(|line| line["reason"] == "shutdown"), "{gone:?}");
     assert_eq!((dropped(&lines, true), dropped(&lines, false)), (0, 0));
+}
+
+#[test]
+fn a_transfer_that_moves_is_waited_for() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    here.write_all(b"more").unwrap();
+    ports.stdout.event("data");
+    assert_eq!(read_exactly(&mut there, 4), b"more");
+    ports.signal(Signal::INT);
+    // For longer than an idle one has.
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(1200) {
+        there.write_all(b"x").unwrap();
+        assert_eq!(read_exactly(&mut here, 1), b"x");
+    }
+    drop(there);
+    assert_eq!(read_to_end(&mut here), b"");
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(130));
+    assert!(!ended.stderr.contains("cut off"), "{}", ended.stderr);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// How long nothing must have moved either way.
-pub(super) const SILENCE: Duration = Duration::from_millis(300);
+pub(super) const SILENCE: Duration = Duration::from_millis(500);
 /// How long, where the last bytes went to the target: its answer may be under way.
 pub(super) const ANSWER: Duration = Duration::from_secs(2);
 /// How often it is looked: no poller tells of an acknowledgement.
