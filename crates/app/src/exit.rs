@@ -1,11 +1,12 @@
 //! Exit codes, and the one place where an error becomes one.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::args::ColorWhen;
 use crate::output::{ReaderGone, Terminal};
 
 /// How the program ends.
@@ -94,13 +95,27 @@ pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
 
 /// Shows what is wrong with the command line, or the help that it asks for.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Nothing is known of what the user wants of the terminal.
+        let terminal = Terminal::new(ColorWhen::Auto, false, 0);
+        let shown = show(error, terminal);
+        return shown.map_or_else(|error| report(&error, terminal), |()| Exit::Done).into();
+    }
     // Where nobody reads it, there is nobody left to tell.
     let _ = error.print();
     #[cfg(target_os = "linux")]
-    if error.use_stderr() && crate::args::is_lease(std::env::args_os()) {
+    if crate::args::is_lease(std::env::args_os()) {
         return Exit::Lease(LeaseFailure::Own).into();
     }
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+    Exit::Usage.into()
+}
+
+/// Writes help to standard output as any other result: clap does not tell of one that is closed.
+fn show(help: &clap::Error, terminal: Terminal) -> anyhow::Result<()> {
+    let mut stdout = terminal.stdout()?.painted();
+    write!(stdout, "{}", help.render().ansi())
+        .and_then(|()| stdout.flush())
+        .context("cannot write to standard output")
 }
 
 fn classify(error: &anyhow::Error) -> Exit {

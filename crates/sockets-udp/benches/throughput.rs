@@ -315,7 +315,7 @@ fn main() {
     }
 
     for (name, questions) in [("echo: 1", 1), ("echo: 4", 4), ("echo: 64", 64)] {
-        compare(SHORT, name, "k/s  ", || echo(questions, answer_each), || echo(questions, serve));
+        compare(LONG, name, "k/s  ", || echo(questions, answer_each), || echo(questions, serve));
     }
 
     let peers: Vec<_> = (0..PEERS).map(|_| plain()).collect();

@@ -1,7 +1,11 @@
 //! `ports forward`: what comes to one endpoint goes to another, and back.
 
+mod ends;
+mod ledger;
+mod quiet;
 mod session;
 mod sessions;
+mod streams;
 mod tcp;
 mod telling;
 mod udp;

@@ -8,7 +8,7 @@ mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
-pub(in crate::commands) mod services;
+mod services;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    plan::check(&args)?;
+    plan::check(&args, &passed)?;
     if args.service == ServiceKind::Pipe {
         check_standard_output()?;
     }

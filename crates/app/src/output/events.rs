@@ -1,23 +1,23 @@
 //! Events as JSON lines, described in docs/json-lines.md: `--events FILE|-`.
 
-use std::fs::File;
-use std::io::{self, Stdout, Write};
-use std::net::SocketAddr;
-use std::path::Path;
+mod line;
+mod sink;
+
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
-use ports_core::Endpoint;
-use serde::Serialize;
 use stats::Snapshot;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Marked, file, standard_output};
+pub(crate) use self::line::EventLine;
+use self::sink::{LogFile, Sink};
+use super::{Marked, standard_output};
 use crate::args::EventTarget;
 
 /// How many lines wait for a slow reader; past that, whoever has an event waits.
@@ -28,94 +28,6 @@ const ROOM: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last line may take after a second signal.
 const HASTE: Duration = Duration::from_millis(250);
-
-/// One line.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub(crate) enum EventLine {
-    Listening {
-        endpoint: Endpoint,
-    },
-    Connected {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        peer: SocketAddr,
-    },
-    Data {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        /// Of a datagram.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        peer: Option<SocketAddr>,
-        len: usize,
-    },
-    HalfClosed {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-    },
-    Disconnected {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        peer: SocketAddr,
-        reason: &'static str,
-        bytes_in: u64,
-        bytes_out: u64,
-    },
-    Lagged {
-        missed: u64,
-    },
-    /// A connection was closed before it was served.
-    Refused {
-        peer: SocketAddr,
-        reason: &'static str,
-    },
-    /// A connection that never began to speak TLS.
-    HandshakeFailed {
-        peer: SocketAddr,
-        error: String,
-    },
-    /// The end of an episode that an `error` of accepting began.
-    AcceptResumed {
-        refused: u64,
-        lasted_ms: u64,
-    },
-    Reconnecting {
-        attempt: u32,
-        delay_ms: u64,
-    },
-    GaveUp {
-        attempts: u32,
-        lasted_ms: u64,
-        /// Another try would have failed in the same way.
-        permanent: bool,
-        error: String,
-    },
-    /// Waits for the next connection.
-    Kept {
-        messages: u64,
-        bytes: u64,
-    },
-    /// A message of which a part was sent.
-    Cut {
-        sent: u64,
-        unsent: u64,
-    },
-    Dropped {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        messages: u64,
-        /// Not known of datagrams that the kernel dropped.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        bytes: Option<u64>,
-    },
-    Error {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        operation: &'static str,
-        error: String,
-    },
-    Stats(Snapshot),
-}
 
 /// Takes lines; a clone for each source of events.
 #[derive(Clone, Debug)]
@@ -304,48 +216,6 @@ impl EventLog {
     }
 }
 
-/// Where lines go.
-trait Sink: Write + Send {
-    /// The command has begun its work.
-    fn begin(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Sink for Marked<Stdout> {}
-
-/// A file, and what is in it of an earlier run until this one begins: a second one that is started by
-/// mistake, and fails, leaves the first one its log.
-struct LogFile {
-    file: Marked<File>,
-    has_begun: bool,
-}
-
-impl LogFile {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self { file: Marked(file::open(path)?), has_begun: false })
-    }
-}
-
-impl Write for LogFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Sink for LogFile {
-    fn begin(&mut self) -> io::Result<()> {
-        if !std::mem::replace(&mut self.has_begun, true) {
-            file::empty_if_regular(&self.file.0)?;
-        }
-        Ok(())
-    }
-}
-
 /// Each line flushed as it comes.
 fn write_lines(
     mut lines: mpsc::Receiver<EventLine>,
@@ -364,7 +234,9 @@ fn write_lines(
         sink.flush()?;
         reader.is_stuck.store(false, Relaxed);
         if matches!(line, EventLine::Stats(_)) {
+            // Also where the second signal has it written while others still have something to say.
             last.note_written();
+            break;
         }
     }
     Ok(())
@@ -373,52 +245,6 @@ fn write_lines(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(line: &EventLine) -> String {
-        serde_json::to_string(line).unwrap()
-    }
-
-    #[test]
-    fn lines_are_those_of_the_documentation() {
-        let peer = "127.0.0.1:50000".parse().unwrap();
-        let endpoint = "tcp://127.0.0.1:43211".parse().unwrap();
-        for (line, expected) in [
-            (
-                EventLine::Listening { endpoint },
-                r#"{"type":"listening","endpoint":"tcp://127.0.0.1:43211"}"#,
-            ),
-            (
-                EventLine::Connected { client: Some(1), peer },
-                r#"{"type":"connected","client":1,"peer":"127.0.0.1:50000"}"#,
-            ),
-            (
-                EventLine::Data { client: None, peer: Some(peer), len: 5 },
-                r#"{"type":"data","peer":"127.0.0.1:50000","len":5}"#,
-            ),
-            (EventLine::HalfClosed { client: Some(1) }, r#"{"type":"half-closed","client":1}"#),
-            (
-                EventLine::Dropped { client: None, messages: 3, bytes: None },
-                r#"{"type":"dropped","messages":3}"#,
-            ),
-            (
-                EventLine::Reconnecting { attempt: 2, delay_ms: 150 },
-                r#"{"type":"reconnecting","attempt":2,"delay_ms":150}"#,
-            ),
-            (
-                EventLine::GaveUp {
-                    attempts: 3,
-                    lasted_ms: 812,
-                    permanent: false,
-                    error: "refused".to_owned(),
-                },
-                r#"{"type":"gave-up","attempts":3,"lasted_ms":812,"permanent":false,"error":"refused"}"#,
-            ),
-        ] {
-            assert_eq!(text(&line), expected);
-        }
-        let stats = text(&EventLine::Stats(stats::SocketStats::new().snapshot()));
-        assert!(stats.starts_with(r#"{"type":"stats","taken":{"#), "{stats}");
-    }
 
     #[tokio::test]
     async fn a_file_that_cannot_be_written_is_said_before_anything_else() {

@@ -23,6 +23,10 @@ impl<S> Outputs<S> {
         self.stdout.as_ref()
     }
 
+    pub(crate) const fn stdout_mut(&mut self) -> Option<&mut S> {
+        self.stdout.as_mut()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut S> {
         self.files.iter_mut().map(|(_, sink)| sink).chain(&mut self.stdout)
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 pub(crate) use self::cells::Cells;
 use self::table::Table;
 use super::csv_error::io_error;
+use super::terminal::terminal_width;
 use super::{Outputs, StandardOutput, cannot_write, file};
 use crate::args::{Format, OutputArgs};
 
@@ -62,6 +63,15 @@ impl RowOutputs {
             if let Sink::Table(table) = sink {
                 table.always_headed();
             }
+        }
+        self
+    }
+
+    /// A table on a terminal is not wider than that: what stands in this column, counted from 0, is cut.
+    #[must_use]
+    pub(crate) fn fitting(mut self, column: usize) -> Self {
+        if let (Some(Sink::Table(table)), Some(width)) = (self.0.stdout_mut(), terminal_width()) {
+            table.fit(width, column);
         }
         self
     }

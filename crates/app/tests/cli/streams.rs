@@ -34,6 +34,11 @@ fn a_closed_standard_output_is_an_error_that_names_it() {
         &["listen", "tcp://127.0.0.1:0", "--service", "echo", "--events", "-"],
         &["forward", "tcp://127.0.0.1:0", "tcp://127.0.0.1:1", "--events", "-"],
         &["connect", "tcp://127.0.0.1:1"],
+        &["--help"],
+        &["help"],
+        &["help", "scan"],
+        &["lookup", "--help"],
+        &["--version"],
     ] {
         let run = Run::from(behind("exec \"$0\" \"$@\" >&-", args).output().unwrap());
         run.assert_code(4);
@@ -44,7 +49,15 @@ fn a_closed_standard_output_is_an_error_that_names_it() {
 
 #[test]
 fn a_full_disk_is_an_error_that_names_standard_output() {
-    for args in [&["scan", "127.88.11.1", "-p", "1-3"][..], &["lookup", "443"]] {
+    for args in [
+        &["scan", "127.88.11.1", "-p", "1-3"][..],
+        &["lookup", "443"],
+        &["--help"],
+        &["help"],
+        &["help", "scan"],
+        &["lookup", "--help"],
+        &["--version"],
+    ] {
         let run = Run::from(behind("exec \"$0\" \"$@\" >/dev/full", args).output().unwrap());
         run.assert_code(4);
         assert!(run.stderr.contains("cannot write to standard output: "), "{}", run.stderr);
@@ -72,6 +85,15 @@ fn a_full_disk_is_one_outputs_matter() {
     Run::from(ports(&args).output().unwrap()).assert_code(4);
     let table = std::fs::read_to_string(table).unwrap();
     assert!(table.lines().count() > 1, "{table}");
+}
+
+#[test]
+fn help_that_is_not_read_to_its_end_is_no_error() {
+    for args in [&["--help"][..], &["help", "scan"], &["man"]] {
+        let script = "{ \"$0\" \"$@\"; echo \"ended with $?\" >&2; } | :";
+        let run = Run::from(behind(script, args).output().unwrap());
+        assert_eq!(run.stderr, "ended with 0\n", "{args:?}");
+    }
 }
 
 #[test]
