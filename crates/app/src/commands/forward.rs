@@ -2,12 +2,11 @@
 
 mod ends;
 mod ledger;
+mod mapping;
+mod mappings;
 mod quiet;
-mod session;
-mod sessions;
 mod streams;
 mod tcp;
-mod telling;
 mod udp;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -9,6 +9,7 @@ mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
 mod services;
+pub(in crate::commands) mod telling;
 
 use std::pin::pin;
 use std::sync::Arc;
