@@ -1,5 +1,6 @@
 //! `ports connect`: standard input to a peer, and what comes back to standard output.
 
+pub(in crate::commands) mod drain;
 pub(in crate::commands) mod resolve;
 pub(in crate::commands) mod session;
 pub(in crate::commands) mod streams;
