@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use ports_core::{PortClaim, SocketInfo, SocketState, Transport};
 use stats::SocketStats;
+use tokio::task::coop;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
@@ -224,7 +225,7 @@ impl UdpSocket {
     ) -> Result<T, Stopped> {
         // A task whose attempts always succeed lets the others run, too.
         for _ in 0..cost.units {
-            tokio::task::coop::consume_budget().await;
+            coop::consume_budget().await;
         }
         // Most sockets are ready: nothing is made ready to wait before it is known that one is not.
         if let Poll::Ready(value) = self.try_once(&mut attempt)? {
@@ -245,7 +246,13 @@ impl UdpSocket {
                     Poll::Pending => {}
                 }
             }
-            woken.await;
+            // Without budget the runtime was not asked, and where nothing schedules the task, as in
+            // `block_on`, the waiters are woken at once: only giving way for certain ends the turn.
+            if coop::has_budget_remaining() {
+                woken.await;
+            } else {
+                coop::consume_budget().await;
+            }
         }
     }
 
