@@ -13,7 +13,7 @@ use crate::{V4, open};
 /// More than tokio's budget of one turn, which it does not name.
 const MORE_THAN_A_TURN: usize = 140;
 /// What spins never ends; this is for whoever reads the failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs what would never come back were it broken.
 fn to_its_end(test: impl FnOnce() + Send + 'static) {
