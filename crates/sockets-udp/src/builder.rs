@@ -187,7 +187,8 @@ impl UdpSocketBuilder {
     }
 
     /// How many events are kept for a slow subscriber, at least 1 and at most
-    /// [`Self::MAX_EVENT_CAPACITY`]; the channel rounds up to a power of two. Default: [`Self::DEFAULT_EVENT_CAPACITY`].
+    /// [`Self::MAX_EVENT_CAPACITY`]; the channel rounds up to a power of two. Default:
+    /// [`Self::DEFAULT_EVENT_CAPACITY`].
     pub const fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;
         self
