@@ -1,8 +1,10 @@
 //! Control messages of received datagrams (cmsg(3)). Read byte by byte: total.
 
+use std::ffi::c_int;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::time::{Duration, SystemTime};
 
 /// What the kernel tells of a received datagram beside its bytes and its source; each part only
@@ -41,6 +43,33 @@ impl Control {
     /// that a peer can make long (`udp_recvmsg` in net/ipv4/udp.c).
     pub(crate) const SIZE: usize = 256;
     pub(crate) const EMPTY: Self = Self([0; Self::SIZE]);
+
+    /// Closes the descriptors that came in the first `size` bytes: a peer over a UNIX socket may send
+    /// some unasked (unix(7), `SCM_RIGHTS`), and nobody here takes them.
+    ///
+    /// # Safety
+    ///
+    /// The bytes are as the kernel wrote them for a message that was just received, and this is
+    /// called once for it: the descriptors have no other owner.
+    pub(crate) unsafe fn close_descriptors(&self, size: usize) {
+        let mut rest = self.0.get(..size).unwrap_or_default();
+        while let Some(message) = split_message(rest) {
+            if message.level == libc::SOL_SOCKET
+                && matches!(message.kind, libc::SCM_RIGHTS | SCM_PIDFD)
+            {
+                for number in message.data.chunks_exact(mem::size_of::<c_int>()) {
+                    let Some(number) = number.first_chunk() else { continue };
+                    let number = c_int::from_ne_bytes(*number);
+                    if number >= 0 {
+                        // SAFETY: the kernel made it for the receiver of this message, which is
+                        // the caller, and has told nobody else of it.
+                        drop(unsafe { OwnedFd::from_raw_fd(number) });
+                    }
+                }
+            }
+            rest = message.rest;
+        }
+    }
 
     /// The kernel's timestamp, and the rest of what the first `size` bytes say.
     pub(crate) fn read(&self, size: usize) -> (Option<SystemTime>, ReceivedControl) {
@@ -95,6 +124,9 @@ impl ReceivedControl {
     }
 }
 
+/// The sender as a descriptor, where `SO_PASSPIDFD` is on (linux/socket.h, Linux 6.5).
+const SCM_PIDFD: c_int = 4;
+
 const V4_INTERFACE: usize = mem::offset_of!(libc::in_pktinfo, ipi_ifindex);
 const V4_LOCAL: usize = mem::offset_of!(libc::in_pktinfo, ipi_spec_dst);
 const V4_DESTINATION: usize = mem::offset_of!(libc::in_pktinfo, ipi_addr);
@@ -144,9 +176,33 @@ fn read_timespec(data: &[u8]) -> Option<SystemTime> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod tests {
+    use std::io::{self, Read as _};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
     use proptest::prelude::*;
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+
+    use super::*;
+
+    /// Sends one byte with two descriptors of one end of a stream. Returns the other end.
+    pub(crate) fn send_descriptors(over: impl AsFd) -> UnixStream {
+        let (passed, other_end) = UnixStream::pair().unwrap();
+        let fds = [passed.as_fd(), passed.as_fd()];
+        let mut room = [std::mem::MaybeUninit::uninit(); 64];
+        let mut control = SendAncillaryBuffer::new(&mut room);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+        let bytes = [io::IoSlice::new(b"x")];
+        rustix::net::sendmsg(over, &bytes, &mut control, SendFlags::empty()).unwrap();
+        other_end
+    }
+
+    /// Whether nobody has the end any more that [`send_descriptors`] sent.
+    pub(crate) fn is_closed(other_end: &mut UnixStream) -> bool {
+        other_end.set_nonblocking(true).unwrap();
+        matches!(other_end.read(&mut [0]), Ok(0))
+    }
 
     /// One message as the kernel lays it out.
     fn message(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
