@@ -25,9 +25,13 @@ impl SystemSockets {
     }
 
     /// After this time the descriptors of all processes are read again. Until then a socket that a
-    /// second process got hold of (`fork`, `SCM_RIGHTS`) is shown with the first one only, and one
-    /// that a living process has handed on is shown with that one. Zero reads all of them for every
-    /// snapshot. New sockets, closed ones and ended processes are seen at once, always.
+    /// second process got hold of (`SCM_RIGHTS`) is shown with the first one only, and one that a
+    /// living process has handed on is shown with that one. Zero reads all of them for every snapshot.
+    ///
+    /// New sockets, new processes, closed sockets and ended processes are seen at once, but for a new
+    /// socket that changes hands while it is looked for: it is shown without a process once, and looked
+    /// for in all processes at the next snapshot. One that is found in none then, too, is not looked for
+    /// again before that time.
     #[must_use]
     pub const fn recheck_after(mut self, time: Duration) -> Self {
         self.backend.set_recheck_after(time);

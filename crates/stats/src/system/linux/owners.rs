@@ -1,20 +1,23 @@
 //! Which process holds which socket, remembered from one snapshot to the next.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::scan::{self, Found, Holder, Listing, Missing, Part, Search, Seen};
-use crate::system::number_map::{NumberMap, NumberSet};
+use self::lost::{Lost, SEARCHES};
+use super::scan::{self, Found, Holder, Listing, Part, Search, Seen};
+use crate::system::number_map::NumberMap;
 use crate::system::process::Process;
 use crate::system::row::Row;
 use crate::system::snapshot::ProcessCoverage;
 use crate::system::{Snapshot, SnapshotError};
+
+mod lost;
 
 /// The first process of every PID namespace.
 const INIT: u32 = 1;
@@ -28,8 +31,10 @@ pub(super) struct Owners {
     entries: HashMap<u32, Entry>,
     /// Whether `/proc` does not list the processes of other users.
     are_hidden: bool,
-    /// Sockets that were looked for in all processes and found in none.
-    unheld: NumberSet,
+    /// How often sockets were looked for in all processes and found in none.
+    unheld: NumberMap<u8>,
+    /// Where processes are.
+    proc: PathBuf,
 }
 
 /// What is known of a process.
@@ -62,7 +67,8 @@ impl Owners {
             read_at: None,
             entries: HashMap::new(),
             are_hidden: false,
-            unheld: NumberSet::default(),
+            unheld: NumberMap::default(),
+            proc: scan::PROC.into(),
         }
     }
 
@@ -96,30 +102,21 @@ impl Owners {
             let read = self.read_all(wanted)?;
             return Ok((read, self.find(wanted)));
         }
-        let processes = scan::processes()?;
+        let processes = scan::processes(&self.proc)?;
         self.forget_ended(&processes);
+        let mut read = self.read_new(&processes, wanted)?;
         let held = self.find(wanted);
-        let mut is_found = vec![false; wanted.len()];
-        for held in &held {
-            is_found[held.place as usize] = true;
+        let missing = self.missing(&held, wanted.len(), rows);
+        if missing.inodes.is_empty() {
+            return Ok((read, held));
         }
-        let missing: Missing = wanted
-            .iter()
-            .filter(|(inode, place)| !is_found[**place as usize] && !self.unheld.contains(inode))
-            .map(|(inode, _)| (*inode, AtomicBool::new(false)))
-            .collect();
-        if missing.is_empty() {
-            return Ok((0, held));
-        }
-        let users = rows.iter().filter(|row| missing.contains_key(&row.inode));
-        let users = users.map(|row| row.uid).collect();
-        let read = self.read_until_found(processes, wanted, &missing, &users)?;
+        read += self.read_until_found(processes, wanted, &missing)?;
         Ok((read, self.find(wanted)))
     }
 
     fn read_all(&mut self, wanted: &Wanted) -> Result<usize, Errno> {
         let read_at = Instant::now();
-        let mut processes = scan::processes()?;
+        let mut processes = scan::processes(&self.proc)?;
         // Large ones first: one that came last would be one thread's work alone.
         processes.sort_by_key(|process| {
             let entry = self.entries.get(&process.pid);
@@ -131,11 +128,13 @@ impl Owners {
             missing: None,
         };
         let pids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
-        let parts = scan::run(&pids, &search)?;
+        let parts = scan::run(&self.proc, &pids, &search)?;
         self.entries.clear();
         let read = self.keep(parts);
         self.note_listed(&processes);
-        self.unheld = wanted.keys().copied().collect();
+        let before = std::mem::take(&mut self.unheld);
+        let searches = |inode| SEARCHES.min(before.get(&inode).map_or(1, |searches| searches + 1));
+        self.unheld = wanted.keys().map(|inode| (*inode, searches(*inode))).collect();
         for found in self.entries.values().flat_map(|entry| &entry.sockets) {
             self.unheld.remove(&found.inode);
         }
@@ -143,15 +142,34 @@ impl Owners {
         Ok(read)
     }
 
-    /// Looks for sockets that are new. The likely holders come first: processes that are new
-    /// themselves, then those of the sockets' users that hold some already, small ones first.
+    /// Reads the processes that are new: they may have sockets of others from their beginning.
+    fn read_new(&mut self, processes: &[Listing], wanted: &Wanted) -> Result<usize, Errno> {
+        let is_new = |process: &&Listing| !self.entries.contains_key(&process.pid);
+        let new: Vec<Listing> = processes.iter().filter(is_new).copied().collect();
+        if new.is_empty() {
+            return Ok(0);
+        }
+        let search = Search {
+            is_wanted: &|inode| wanted.contains_key(&inode),
+            known: &|_| &[],
+            missing: None,
+        };
+        let pids: Vec<u32> = new.iter().map(|process| process.pid).collect();
+        let parts = scan::run(&self.proc, &pids, &search)?;
+        let read = self.keep(parts);
+        self.note_listed(processes);
+        Ok(read)
+    }
+
+    /// Looks for sockets that are new. The likely holders come first: processes of the sockets' users
+    /// that hold some already, small ones first.
     fn read_until_found(
         &mut self,
         mut processes: Vec<Listing>,
         wanted: &Wanted,
-        missing: &Missing,
-        users: &HashSet<u32>,
+        lost: &Lost,
     ) -> Result<usize, Errno> {
+        let Lost { inodes: missing, users, is_doubted } = lost;
         processes.sort_by_cached_key(|process| match self.entries.get(&process.pid) {
             None => (0, 0),
             Some(Entry { sockets, holder: Some((_, user)), .. }) => {
@@ -161,17 +179,26 @@ impl Owners {
             Some(entry) => (3, entry.sockets.len()),
         });
         let entries = &self.entries;
+        let known = |pid: u32| match entries.get(&pid) {
+            Some(entry) if !is_doubted => &entry.sockets[..],
+            _ => &[],
+        };
         let search = Search {
             is_wanted: &|inode| wanted.contains_key(&inode),
-            known: &|pid| entries.get(&pid).map_or(&[], |entry| &entry.sockets),
+            known: &known,
             missing: Some(missing),
         };
         let pids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
-        let parts = scan::run(&pids, &search)?;
+        let parts = scan::run(&self.proc, &pids, &search)?;
         let read = self.keep(parts);
         self.note_listed(&processes);
-        let still = missing.iter().filter(|(_, is_found)| !is_found.load(Ordering::Relaxed));
-        self.unheld.extend(still.map(|(inode, _)| *inode));
+        for (inode, is_found) in missing {
+            if is_found.load(Ordering::Relaxed) {
+                self.unheld.remove(inode);
+            } else {
+                *self.unheld.entry(*inode).or_default() += 1;
+            }
+        }
         Ok(read)
     }
 
@@ -247,7 +274,7 @@ impl Owners {
             let pid = held[0].pid;
             let Some(entry) = self.entries.get_mut(&pid) else { continue };
             // It has ended since its descriptors were read.
-            let Some(process) = entry.process(pid)? else { continue };
+            let Some(process) = entry.process(&self.proc, pid)? else { continue };
             let index = snapshot.processes.len() as u32;
             snapshot.processes.push(process);
             for held in held {
@@ -297,10 +324,10 @@ impl Entry {
     }
 
     /// Who it is; `None` where it has ended before anybody asked.
-    fn process(&mut self, pid: u32) -> Result<Option<Arc<Process>>, Errno> {
+    fn process(&mut self, proc: &Path, pid: u32) -> Result<Option<Arc<Process>>, Errno> {
         if self.holder.is_none() {
             // A socket that nobody had asked for when the process was read.
-            let name = scan::name(CWD, format!("/proc/{pid}/comm"))?;
+            let name = scan::name(CWD, proc.join(pid.to_string()).join("comm"))?;
             self.holder = name.map(|name| (Arc::new(Process { pid, name }), None));
         }
         Ok(self.holder.as_ref().map(|(process, _)| Arc::clone(process)))
