@@ -1,0 +1,118 @@
+//! Sockets that the test opened itself, cut out of a snapshot as if the dump had left them out.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use ports_core::PortSet;
+use socket2::{Domain, Socket, Type};
+
+use super::*;
+use crate::system::linux::Backend;
+
+/// What the backend makes of a dump that told of no socket of `earlier` at these places.
+fn look_without(query: &Query, earlier: &Snapshot, is_left_out: impl Fn(&Row) -> bool) -> Vec<Row> {
+    let mut snapshot = earlier.clone();
+    snapshot.rows.retain(|row| !is_left_out(row));
+    let mut told = Told::default();
+    told.keep_one_of_each(&mut snapshot.rows);
+    let mut diagnosis = Diagnosis::open().unwrap();
+    let before = snapshot.rows.len();
+    let found = look(&mut diagnosis, query, earlier, &told, &mut snapshot).unwrap();
+    let rows = snapshot.rows.split_off(before);
+    assert_eq!(rows.len(), found);
+    rows
+}
+
+fn snapshot(query: &Query) -> Snapshot {
+    Backend::new(Duration::ZERO).snapshot(query, None).unwrap()
+}
+
+fn ends(row: &Row) -> (SocketAddr, SocketAddr) {
+    (row.local, row.peer)
+}
+
+#[test]
+fn connections_that_are_there_are_found_one_by_one() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = TcpListener::bind(address).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, peer) = listener.accept().unwrap();
+        let local = listener.local_addr().unwrap();
+        let query =
+            Query::tcp().ports([Port::new(local.port())].into()).address(local.ip()).details(true);
+        let earlier = snapshot(&query);
+        assert_eq!(earlier.len(), 3);
+        let mut found = look_without(&query, &earlier, Row::is_connection);
+        found.sort_by_key(|row| row.local != local);
+        let ends: Vec<_> = found.iter().map(ends).collect();
+        assert_eq!(ends, [(local, peer), (peer, local)]);
+        assert!(found.iter().all(|row| row.details != Row::NONE && row.inode != 0));
+
+        // One that is gone is not, nor another one with the same ends.
+        socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+        drop((client, server));
+        assert_eq!(look_without(&query, &earlier, Row::is_connection), []);
+        let again = Socket::new(Domain::for_address(peer), Type::STREAM, None).unwrap();
+        again.set_reuse_address(true).unwrap();
+        again.bind(&peer.into()).unwrap();
+        again.connect(&local.into()).unwrap();
+        assert_eq!(look_without(&query, &earlier, Row::is_connection), []);
+    }
+}
+
+#[test]
+fn what_has_no_name_is_found_by_a_second_dump() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = listener.local_addr().unwrap();
+    // Two that share an address: the kernel would find either.
+    let shared = [(); 2].map(|()| Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap());
+    let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    for socket in &shared {
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        address = socket.local_addr().unwrap().as_socket().unwrap();
+    }
+    let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let ports = [local.port(), address.port(), other.local_addr().unwrap().port()];
+    let ours: Vec<SocketAddr> = vec![local, address, address, other.local_addr().unwrap()];
+    let ports: PortSet = ports.into_iter().map(Port::new).collect();
+    let query = Query::tcp().with_udp().local_ports(ports).address(Ipv4Addr::LOCALHOST.into());
+    let earlier = snapshot(&query);
+    let is_ours = |row: &Row| ours.contains(&row.local) && !row.is_connection();
+    let [first, _second] = shared;
+    let count = |earlier: &Snapshot| look_without(&query, earlier, is_ours).len();
+    assert_eq!(count(&earlier), 4);
+    drop(first);
+    assert_eq!(count(&earlier), 3);
+    drop(listener);
+    assert_eq!(count(&earlier), 2);
+}
+
+#[test]
+fn unix_sockets_are_found_with_their_names() {
+    let (one, _other) = UnixStream::pair().unwrap();
+    let inode = rustix::fs::fstat(&one).unwrap().st_ino;
+    let query = Query::unix();
+    let earlier = snapshot(&query);
+    let is_ours = |row: &Row| row.inode == inode;
+    let found = look_without(&query, &earlier, is_ours);
+    assert_eq!(found.iter().map(|row| row.inode).collect::<Vec<_>>(), [inode]);
+    drop(one);
+    assert_eq!(look_without(&query, &earlier, is_ours), []);
+}
+
+#[test]
+fn many_are_found_by_a_second_dump() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let local = listener.local_addr().unwrap();
+    let streams: Vec<(TcpStream, TcpStream)> = (0..20)
+        .map(|_| (TcpStream::connect(local).unwrap(), listener.accept().unwrap().0))
+        .collect();
+    let query = Query::tcp().local_ports([Port::new(local.port())].into()).address(local.ip());
+    let earlier = snapshot(&query);
+    let connections: Vec<&Row> = earlier.rows.iter().filter(|row| row.is_connection()).collect();
+    assert_eq!(connections.len(), streams.len());
+    let narrow = narrow(&query, &connections);
+    assert_eq!(snapshot(&narrow).len(), streams.len() + 1);
+}
