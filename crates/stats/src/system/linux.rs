@@ -125,7 +125,7 @@ impl Backend {
         }
         unix::name_peers(&mut snapshot);
         if query.wants_cgroups() {
-            snapshot.cgroups = self.cgroups.of(&snapshot);
+            self.cgroups.attach(&mut snapshot);
         }
         if query.wants_processes() {
             self.owners.attach(&mut snapshot)?;

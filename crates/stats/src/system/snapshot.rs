@@ -176,6 +176,9 @@ pub struct Coverage {
     pub interrupted: bool,
     /// Entries that could not be understood, and are not among the rows.
     pub malformed: usize,
+    /// Cgroups that were seen and not read, because there are more than 100,000; and those below them are
+    /// not even seen. Sockets of theirs have no [`SocketRow::cgroup_path`].
+    pub unread_cgroups: usize,
     /// What was seen of processes; `None` where they were not asked for.
     pub processes: Option<ProcessCoverage>,
 }
