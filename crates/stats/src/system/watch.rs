@@ -228,7 +228,7 @@ impl SocketWatch {
 
 const fn closed(Life { seen, is_whole, tcp }: Life) -> SocketEventKind {
     let (bytes_received, bytes_acknowledged) = match tcp {
-        Some(tcp) => (tcp.bytes_received, tcp.bytes_acknowledged),
+        Some(tcp) => (tcp.bytes_received, tcp.bytes_acked),
         None => (None, None),
     };
     SocketEventKind::Closed { seen, is_whole, bytes_received, bytes_acknowledged }

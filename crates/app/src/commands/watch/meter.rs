@@ -28,7 +28,7 @@ impl Meter {
         let counts = sockets.filter_map(|socket| {
             let tcp = socket.details()?.tcp?;
             let received = tcp.bytes_received.unwrap_or_default();
-            let acknowledged = tcp.bytes_acknowledged.unwrap_or_default();
+            let acknowledged = tcp.bytes_acked.unwrap_or_default();
             Some((socket.cookie()?, Traffic { received, acknowledged }))
         });
         self.advance(counts.collect())

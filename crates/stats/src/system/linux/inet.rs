@@ -119,7 +119,7 @@ pub(super) fn read(protocol: Protocol, payload: &[u8], query: &Query, snapshot: 
             }
             // A listening socket's is about nothing (`tcp_get_info`).
             attribute::TCP_INFO if row.state != State::Listen && protocol == Protocol::Tcp => {
-                details.tcp = Some(TcpDetails::read(attribute.payload));
+                details.tcp = TcpDetails::read(attribute.payload);
             }
             attribute::MEMORY => details.memory = Some(SocketMemory::read(attribute.payload)),
             _ => {}

@@ -305,7 +305,7 @@ fn what_an_aborted_connection_had_moved_is_kept_from_the_last_look() {
     loop {
         watch.poll().unwrap();
         let row = watch.snapshot().and_then(|snapshot| snapshot.row(0)).unwrap();
-        if row.details().and_then(|details| details.tcp?.bytes_acknowledged) == Some(6) {
+        if row.details().and_then(|details| details.tcp?.bytes_acked) == Some(6) {
             break;
         }
     }
