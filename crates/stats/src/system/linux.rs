@@ -156,10 +156,10 @@ impl Backend {
     fn ask(&mut self, dump: Dump, query: &Query, snapshot: &mut Snapshot) -> Result<(), DiagError> {
         let first = Diagnosis::opened(&mut self.diagnosis)?;
         // Where there is no second socket to be had, the first asks for all.
-        if halves::are_better(dump, query)
+        if let Some(expected) = halves::worth_it(dump, query)
             && let Ok(second) = Diagnosis::opened(&mut self.second)
         {
-            return halves::dump([first, second], dump, query, snapshot);
+            return halves::dump([first, second], (dump, expected), query, snapshot);
         }
         first.dump(dump, query, None, snapshot)
     }

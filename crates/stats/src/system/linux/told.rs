@@ -1,6 +1,6 @@
 //! The sockets that the dumps of a snapshot told of: each once.
 
-use crate::system::number_map::NumberSet;
+use crate::system::number_map::NumberMap;
 use crate::system::row::Row;
 
 /// The cookies of a snapshot's sockets.
@@ -11,28 +11,58 @@ use crate::system::row::Row;
 /// `unix_diag_dump`). It does not say so: `NLM_F_DUMP_INTR` is not set. A socket that moves from one
 /// table to another, as when it connects, may be in both or in neither.
 #[derive(Debug, Default)]
-pub(super) struct Told(NumberSet);
+pub(super) struct Told(Cookies);
 
 impl Told {
     /// Takes in the rows, and drops those of a socket that has a later one. Returns whether there was
     /// any. Rows without a cookie stay.
     pub(super) fn keep_one_of_each(&mut self, rows: &mut Vec<Row>) -> bool {
         self.0.clear();
-        self.0.reserve(rows.len());
-        let mut is_again = |row: &Row| row.cookie != 0 && !self.0.insert(row.cookie);
-        if rows.iter().filter(|row| is_again(row)).count() == 0 {
-            return false;
+        let mut any_again = false;
+        for row in &*rows {
+            any_again |= row.cookie != 0 && !self.0.insert(row.cookie);
         }
-        self.0.clear();
-        rows.reverse();
-        rows.retain(|row| row.cookie == 0 || self.0.insert(row.cookie));
-        rows.reverse();
-        true
+        if any_again {
+            self.0.clear();
+            rows.reverse();
+            rows.retain(|row| row.cookie == 0 || self.0.insert(row.cookie));
+            rows.reverse();
+        }
+        any_again
     }
 
     /// Whether a row has a cookie, and none of those taken in has it.
     pub(super) fn lacks(&self, row: &Row) -> bool {
-        row.cookie != 0 && !self.0.contains(&row.cookie)
+        row.cookie != 0 && !self.0.contains(row.cookie)
+    }
+}
+
+/// A set of cookies. The kernel counts them up, so many sockets have cookies that lie close together:
+/// one word is for 64 of them.
+#[derive(Debug, Default)]
+struct Cookies(NumberMap<u64>);
+
+impl Cookies {
+    const fn place(cookie: u64) -> (u64, u64) {
+        (cookie / 64, 1 << (cookie % 64))
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Whether it was not there.
+    fn insert(&mut self, cookie: u64) -> bool {
+        let (word, bit) = Self::place(cookie);
+        let bits = self.0.entry(word).or_default();
+        let is_new = *bits & bit == 0;
+        *bits |= bit;
+        is_new
+    }
+
+    fn contains(&self, cookie: u64) -> bool {
+        let (word, bit) = Self::place(cookie);
+        self.0.get(&word).is_some_and(|bits| bits & bit != 0)
     }
 }
 
@@ -44,6 +74,19 @@ mod tests {
     fn row(cookie: u64, state: State) -> Row {
         let ends = ([127, 0, 0, 1], 80).into();
         Row { cookie, ..Row::new(Protocol::Tcp, state, (ends, ends)) }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cookies_are_told_apart(cookies in proptest::collection::vec(0_u64..200, 0..100)) {
+            let mut set = Cookies::default();
+            let mut model = std::collections::HashSet::new();
+            for cookie in cookies {
+                let cookie = if cookie > 190 { u64::MAX - cookie } else { cookie };
+                proptest::prop_assert_eq!(set.contains(cookie), model.contains(&cookie));
+                proptest::prop_assert_eq!(set.insert(cookie), model.insert(cookie));
+            }
+        }
     }
 
     #[test]

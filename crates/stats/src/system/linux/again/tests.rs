@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use ports_core::PortSet;
 use socket2::{Domain, Socket, Type};
+use sockets_sys::{NetlinkFlags, NetlinkProtocol, NetlinkRequest, NetlinkSocket};
 
 use super::*;
-use crate::system::linux::Backend;
+use crate::system::Source;
+use crate::system::linux::{Backend, Family, diag, inet};
 
 /// What the backend makes of a dump that told of no socket of `earlier` at these places.
 fn look_without(query: &Query, earlier: &Snapshot, is_left_out: impl Fn(&Row) -> bool) -> Vec<Row> {
@@ -122,4 +124,54 @@ fn many_are_found_by_a_second_dump() {
     assert_eq!(connections.len(), streams.len());
     let narrow = narrow(&query, &connections);
     assert_eq!(snapshot(&narrow).len(), streams.len() + 1);
+}
+
+/// A dump of sockets of one bucket, a few of which are closed after the kernel has told of them: it then
+/// leaves out as many others, at the begin of a later datagram.
+#[test]
+fn what_the_kernel_leaves_out_is_found_and_what_is_closed_is_not() {
+    const SOCKETS: usize = 160;
+    const CLOSED: usize = 10;
+    let mut sockets = Vec::new();
+    let mut address = SocketAddr::from((Ipv4Addr::new(127, 0, 79, 1), 0));
+    for _ in 0..SOCKETS {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        address = socket.local_addr().unwrap().as_socket().unwrap();
+        let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
+        sockets.push((inode, socket));
+    }
+    let query = Query::udp()
+        .local_ports([Port::new(address.port())].into())
+        .address(address.ip())
+        .source(Source::Netlink);
+    let earlier = snapshot(&query);
+    assert_eq!(earlier.len(), SOCKETS);
+
+    let mut kernel = NetlinkSocket::open(NetlinkProtocol::SOCKET_DIAGNOSIS).unwrap();
+    let mut request = NetlinkRequest::new(diag::BY_FAMILY, NetlinkFlags::DUMP, 1);
+    inet::question(&mut request, Protocol::Udp, Family::Ipv4, &query, None);
+    let mut now = Snapshot::new();
+    // Small, so that the dump takes several datagrams.
+    kernel
+        .exchange(&request, &mut [0; 8192], Duration::from_secs(10), |message| {
+            diag::read(Dump::of(Protocol::Udp), &message, &query, &mut now);
+            if now.len() == CLOSED {
+                sockets.retain(|(inode, _)| now.rows.iter().all(|row| row.inode != *inode));
+            }
+        })
+        .unwrap();
+    assert_eq!(sockets.len(), SOCKETS - CLOSED);
+    let left_out = SOCKETS - now.len();
+    let mut told = Told::default();
+    told.keep_one_of_each(&mut now.rows);
+    let mut diagnosis = Diagnosis::open().unwrap();
+    let found = look(&mut diagnosis, &query, &earlier, &told, &mut now).unwrap();
+    assert_eq!(found, left_out, "and so none is closed and opened again");
+    assert_eq!(now.len(), SOCKETS);
+    // The next look misses those that were closed, and only those.
+    let mut next = Backend::new(Duration::ZERO);
+    let next = next.snapshot(&query, Some(&now)).unwrap();
+    assert_eq!(next.changes_since(&now).len(), CLOSED);
 }
