@@ -54,9 +54,7 @@ pub(super) fn of(
     let transport = facts.transport;
     let blocks = finding.blocks();
     match finding {
-        BindFinding::Held(socket) => {
-            Advice { blocks, ..held(socket, transport, port, users) }
-        }
+        BindFinding::Held(socket) => Advice { blocks, ..held(socket, transport, port, users) },
         BindFinding::Connections { time_wait, others } => {
             connections(*time_wait, others, users, insist)
         }
