@@ -21,8 +21,8 @@ static IGNORED: AtomicU8 = AtomicU8::new(0);
 /// What the runtime ignores, and what [`outlive_file_size_limit`](crate::outlive_file_size_limit) handles.
 const CHANGED: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 
-/// More descriptors are not passed by position: `LISTEN_FDS` has 16 bits.
-const MOST_PASSED: RawFd = 1 << 16;
+/// Numbers from this on are not passed by position: `LISTEN_FDS` is taken up to 16 bits.
+const END_OF_PASSABLE: RawFd = FIRST_PASSED_DESCRIPTOR + u16::MAX as RawFd;
 
 /// Signals of Linux: 1 to 64.
 const LAST_SIGNAL: libc::c_int = 64;
@@ -92,7 +92,7 @@ extern "C" fn look() {
     let mut end = FIRST_PASSED_DESCRIPTOR;
     // What has a flag, which is close-on-exec, was opened by the loader or by a library.
     // SAFETY: as above.
-    while end < MOST_PASSED && unsafe { libc::fcntl(end, libc::F_GETFD) } == 0 {
+    while end < END_OF_PASSABLE && unsafe { libc::fcntl(end, libc::F_GETFD) } == 0 {
         end += 1;
     }
     END_OF_PASSED.store(end, Ordering::Relaxed);

@@ -54,7 +54,7 @@ impl SystemSockets {
     /// others, and does not say so; here those that were there before are not missing then. It costs some
     /// microseconds for each socket that is gone, and the time of another snapshot at most.
     ///
-    /// What is read from `/proc` is not looked for again.
+    /// Nothing is looked for again where some of the sockets are read from `/proc`.
     ///
     /// # Errors
     ///

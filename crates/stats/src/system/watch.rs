@@ -61,8 +61,8 @@ pub enum SocketEventKind {
 ///
 /// That a socket is gone is told after a second look for it ([`SystemSockets::snapshot_after`]): while
 /// sockets come and go the kernel may leave out others. One that it leaves out at its first look is
-/// told as opened later than it was. Where sockets are read from `/proc` there is no second look, and
-/// one that was left out is told as closed and opened.
+/// told as opened later than it was. Where some are read from `/proc` there is no second look, and one
+/// that was left out is told as closed and opened.
 ///
 /// It does not wait: the caller polls it as often as it likes. What is kept is bounded by the
 /// sockets that there are, by [`capacity`](Self::capacity) and by [`MOST_AWAITED`](Self::MOST_AWAITED).
