@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
-use super::{Held, Owners};
+use super::Owners;
 use crate::system::linux::scan::Missing;
 use crate::system::row::Row;
 
@@ -22,16 +22,13 @@ pub(super) struct Lost {
 }
 
 impl Owners {
-    /// Which sockets are to be looked for: those that are not `held`, unless that was done often enough.
-    pub(super) fn missing(&self, held: &[Held], places: usize, rows: &[Row]) -> Lost {
-        let mut is_found = vec![false; places];
-        for held in held {
-            is_found[held.place as usize] = true;
-        }
+    /// Which of the sockets that nobody is known to have are to be looked for: all, unless that was done
+    /// often enough.
+    pub(super) fn missing<'a>(&self, without: impl Iterator<Item = &'a Row>) -> Lost {
         let mut lost = Lost::default();
         // `None` within: all processes are seen.
         let mut seen_users: Option<Option<HashSet<u32>>> = None;
-        for row in rows.iter().filter(|row| row.inode != 0 && !is_found[row.holdings.0 as usize]) {
+        for row in without {
             let searches = self.unheld.get(&row.inode).copied().unwrap_or_default();
             if searches >= SEARCHES {
                 continue;
