@@ -138,7 +138,7 @@ async fn what_the_kernel_drops_is_counted() {
     assert_eq!(received + there.kernel_drops(), FLOOD + 1);
     let counted = stats.snapshot().totals();
     assert_eq!(
-        (counted.messages_received, counted.dropped_messages),
+        (counted.messages_received, counted.dropped_received),
         (received, there.kernel_drops())
     );
 
