@@ -248,11 +248,11 @@ async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
             timer.as_mut().poll(context).map(|()| None)
         });
         let aborted_by = unconstrained(woken).await;
-        if link.unacknowledged() == 0 || link.has_failed() || link.note_late_reset() {
+        if link.unacknowledged() == 0 || link.note_late_reset() || link.has_failed() {
             return None;
         }
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience.linger);
-        let is_asked_for = patience.acknowledged && link.is_plain() && Instant::now() < deadline;
+        let is_asked_for = patience.acknowledged && Instant::now() < deadline;
         if aborted_by.is_some() || !(link.is_left_to_grace() || is_asked_for) {
             return aborted_by;
         }

@@ -50,9 +50,14 @@ impl Stream {
         }
     }
 
-    /// Whether it is TCP as it is.
-    pub(crate) const fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain(_))
+    /// Of the last `held` bytes that the kernel was given: how many are of data, or came before it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn up_to_data(&self, held: usize) -> usize {
+        match self {
+            Self::Plain(_) => held,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.up_to_data(held),
+        }
     }
 
     /// The version of TLS, where it is spoken.
@@ -113,7 +118,6 @@ impl Stream {
         }
     }
 
-    /// Reads what is there, whether or not the poller has told of it yet; else `WouldBlock`.
     /// Whether the peer's end of the stream is the next thing to read. Of TLS it is not known before it
     /// is read.
     pub(crate) fn is_at_end(&self) -> bool {
@@ -126,6 +130,7 @@ impl Stream {
         }
     }
 
+    /// Reads what is there, whether or not the poller has told of it yet; else `WouldBlock`.
     pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => read_now(tcp, buffer),

@@ -58,6 +58,8 @@ pub(super) struct Sending {
     pub(super) closing: Option<Closing>,
     pub(super) failed: Option<io::ErrorKind>,
     pub(super) end: End,
+    /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
+    pub(super) end_is_held: bool,
     pub(super) left_to_grace: bool,
     pub(super) turn: Option<Turn>,
     pub(super) outbox: Outbox,
@@ -91,6 +93,7 @@ impl Sending {
             closing: None,
             failed: None,
             end: End::Open,
+            end_is_held: false,
             left_to_grace: false,
             task: None,
             standstill: None,
