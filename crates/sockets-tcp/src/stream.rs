@@ -120,13 +120,14 @@ impl Stream {
 
     /// Whether the peer's end of the stream is the next thing to read. Of TLS it is not known before it
     /// is read.
-    pub(crate) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> io::Result<bool> {
         match self {
-            Self::Plain(tcp) => {
-                matches!(SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]), Ok(0))
-            }
+            Self::Plain(tcp) => match SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+                result => result.map(|read| read == 0),
+            },
             #[cfg(feature = "tls")]
-            Self::Tls(_) => false,
+            Self::Tls(_) => Ok(false),
         }
     }
 
