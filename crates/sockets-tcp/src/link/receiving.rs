@@ -120,7 +120,12 @@ impl Link {
                     // Nothing came behind it but the end, perhaps: then it is whole. Or a reset,
                     // which the kernel tells once.
                     match stream.is_at_end() {
-                        Ok(at_end) => receiving.peer_ended = at_end,
+                        Ok(true) => {
+                            receiving.peer_ended = true;
+                            drop(guard);
+                            self.observer.half_closed();
+                        }
+                        Ok(false) => {}
                         Err(error) => {
                             self.note_read_failure(guard, &error);
                             return Poll::Ready(Err(error));

@@ -52,6 +52,25 @@ async fn input_under_way_is_served_or_told() {
     assert_eq!(totals.bytes_sent, echoed.len() as u64);
 }
 
+/// Nothing has read the end when the server begins to drain.
+#[tokio::test]
+async fn an_end_that_comes_with_the_shutdown_is_told() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    peer.write_all(b"hello").await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 5).await, b"hello");
+    // From here to the beginning of the shutdown no other task has a turn.
+    drop(peer);
+    let report = server.shutdown(HANG).await;
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0));
+    let told = rest(&mut events).await;
+    let ends = told.iter().filter(|event| matches!(event, ServerEvent::HalfClosed { .. }));
+    assert_eq!(ends.count(), 1, "{told:?}");
+    let reason = told.iter().find_map(crate::support::disconnected);
+    assert_eq!(reason, Some(CloseReason::PeerClosed), "{told:?}");
+}
+
 /// Nothing has read the reset when the server begins to drain. A grace that is waited for to its end
 /// would make it a client that is cut off by the shutdown.
 #[cfg(target_os = "linux")]
