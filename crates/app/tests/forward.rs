@@ -7,6 +7,8 @@ mod datagrams;
 mod driver;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "forward/stopping.rs"]
+mod stopping;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

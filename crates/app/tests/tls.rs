@@ -5,6 +5,8 @@
 mod certificates;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "tls/forwarded.rs"]
+mod forwarded;
 #[path = "tls/gone.rs"]
 mod gone;
 #[path = "tls/passed.rs"]

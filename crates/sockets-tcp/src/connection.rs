@@ -287,10 +287,26 @@ impl ConnectionWriter {
     }
 
     /// Ends the connection at once by a reset: the peer learns that its stream is not whole. For a
-    /// handler that passes on what another source broke off. What is queued counts as dropped;
-    /// the close reason is [`CloseReason::HandlerFailed`](crate::CloseReason::HandlerFailed).
+    /// handler that passes on what another source broke off. What is queued counts as dropped.
+    ///
+    /// The close reason is what had failed on the connection itself, such as a reset by the client,
+    /// if anything had; [`CloseReason::Shutdown`](crate::CloseReason::Shutdown) where the handler
+    /// returns `Ok` after the server began to shut down; else
+    /// [`CloseReason::HandlerFailed`](crate::CloseReason::HandlerFailed).
     pub fn abort(&mut self) {
         self.shared.link.abort(CloseReason::HandlerFailed);
+    }
+
+    /// The connection as it is now, with its counts and the kernel's.
+    pub fn info(&self) -> ClientInfo {
+        ClientInfo::new(self.shared.client, &self.shared.link)
+    }
+
+    /// How many bytes were accepted for the client that it has not acknowledged: those that wait
+    /// here, and those that the kernel holds, over TLS those of its records. Without the latter
+    /// where the system does not tell (elsewhere than on Linux).
+    pub fn outstanding_bytes(&self) -> usize {
+        self.shared.link.outstanding()
     }
 
     /// Ends this direction: what is queued goes out, then the end of the stream (a half-close).

@@ -130,13 +130,13 @@ where
             // A connection that is being closed fails its handler's writes; that is no failure of
             // the handler's.
             Ok(Poll::Ready(result)) => {
-                let closing = link.closing().map(Served::Closing);
-                return Poll::Ready(closing.unwrap_or(Served::Returned(result)));
+                let closing = link.closing().map(|it| as_it_came(link, it, result.is_ok()));
+                return Poll::Ready(closing.map_or(Served::Returned(result), Served::Closing));
             }
             Ok(Poll::Pending) => {}
         }
         if let Poll::Ready(closing) = service.as_mut().poll(context) {
-            return Poll::Ready(Served::Closing(closing));
+            return Poll::Ready(Served::Closing(as_it_came(link, closing, false)));
         }
         if silent.as_mut().is_some_and(|silent| silent.as_mut().poll(context).is_ready()) {
             return Poll::Ready(Served::Silent);
@@ -160,6 +160,16 @@ fn failure(link: &Link) -> Option<CloseReason> {
         None => link.write_failure().map(|_| CloseReason::Reset),
         Some(_) => Some(CloseReason::Reset),
     }
+}
+
+/// Where the handler broke the connection off: by what had failed on the connection, if anything had;
+/// else, where it reports no error, for the end of the server.
+fn as_it_came(link: &Link, closing: Closing, is_ok: bool) -> Closing {
+    if closing != Closing::Abort(CloseReason::HandlerFailed) {
+        return closing;
+    }
+    let stopped = (is_ok && link.is_left_to_grace()).then_some(CloseReason::Shutdown);
+    Closing::Abort(failure(link).or(stopped).unwrap_or(CloseReason::HandlerFailed))
 }
 
 fn reason_of_return(link: &Link) -> CloseReason {
@@ -200,7 +210,7 @@ enum Flushed {
 /// Sends what is queued, then the end of the stream. A peer that takes nothing for `patience` has
 /// stalled, unless a grace from outside is what bounds it.
 async fn flush(link: &Link, patience: Duration) -> Flushed {
-    link.begin_finish();
+    link.end_service();
     let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, false))));
     let mut stalled = pin!(unconstrained(async {
         loop {
@@ -248,7 +258,7 @@ async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
             timer.as_mut().poll(context).map(|()| None)
         });
         let aborted_by = unconstrained(woken).await;
-        if link.unacknowledged() == 0 || link.note_late_reset() || link.has_failed() {
+        if link.unacknowledged() == 0 || link.has_failed() || link.note_late_reset() {
             return None;
         }
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience.linger);

@@ -4,6 +4,7 @@
 //! connection's own task waits for the socket; everybody else only leaves work for it.
 
 mod acknowledged;
+mod cutting;
 mod flushing;
 mod keeping;
 mod line;
@@ -17,7 +18,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ports_core::FiveTuple;
-use socket2::SockRef;
 use stats::{Inbound, Outbound};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -142,12 +142,6 @@ impl Link {
         }
     }
 
-    /// Ends the connection by a reset, so that the peer does not take its stream for whole.
-    pub(crate) fn abort(&self, reason: CloseReason) {
-        lock(&self.sending).truncated = true;
-        self.close(Closing::Abort(reason));
-    }
-
     /// How the connection was asked to end, if it was.
     pub(crate) fn closing(&self) -> Option<Closing> {
         lock(&self.sending).closing
@@ -169,18 +163,15 @@ impl Link {
         let mut sending = lock(&self.sending);
         let cut = sending.outbox.cut();
         let loss = sending.bury();
-        let truncated = sending.truncated;
+        if sending.truncated {
+            sending.make_close_a_reset();
+        }
         let stream = sending.stream.take();
         drop(sending);
         self.progress.notify_waiters();
         self.observer.cut(cut);
         self.observer.dropped(loss);
-        if let Some(stream) = &stream
-            && truncated
-        {
-            // It fails only on a socket that is already gone.
-            let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
-        }
+        drop(stream);
         lock(&self.receiving).bury();
     }
 

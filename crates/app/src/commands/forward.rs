@@ -1,6 +1,10 @@
 //! `ports forward`: what comes to one endpoint goes to another, and back.
 
+mod ends;
+mod ledger;
+mod quiet;
 mod sessions;
+mod streams;
 mod tcp;
 mod udp;
 

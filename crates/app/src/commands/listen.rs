@@ -7,7 +7,7 @@ mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
-pub(in crate::commands) mod services;
+mod services;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::commands::connect::session::Session;
 use crate::commands::metrics::Metrics;
 use crate::commands::tls;
 use crate::exit::Exit;
-use crate::output::{EventLine, Terminal};
+use crate::output::{EventLine, Terminal, check_standard_output};
 use crate::signals::Signals;
 
 pub(crate) async fn run(
@@ -30,7 +30,10 @@ pub(crate) async fn run(
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    plan::check(&args)?;
+    plan::check(&args, &passed)?;
+    if args.service == ServiceKind::Pipe {
+        check_standard_output()?;
+    }
     let session = Session::open(&args.report, terminal, signals)?;
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await

@@ -50,7 +50,7 @@ impl Drop for Driver {
             let unacknowledged = link.unacknowledged();
             link.bury();
             link.lose_kept();
-            self.shared.lost(link.traffic().lost.bytes, unacknowledged);
+            self.shared.lost(link.traffic().lost, unacknowledged);
         }
         let Loss { messages, bytes } = self.shared.closed();
         if messages > 0 {
@@ -160,7 +160,7 @@ impl Driver {
         };
         let Ended { reason, unacknowledged, .. } = ended;
         let traffic = link.traffic();
-        self.shared.lost(traffic.lost.bytes, unacknowledged);
+        self.shared.lost(traffic.lost, unacknowledged);
         let (messages, bytes) = (kept.len(), kept.iter().map(bytes::Bytes::len).sum());
         self.shared.disconnected(kept);
         drop(link);

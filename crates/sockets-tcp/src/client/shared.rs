@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -42,6 +42,29 @@ pub(super) enum Place {
 struct Standing {
     state: State,
     held: Outbox,
+    /// What the last connection lost, and since the end what had waited for another one.
+    unsent: Loss,
+    /// Bytes in and out over the connections that are over.
+    moved: (u64, u64),
+}
+
+impl Standing {
+    /// Bytes in and out, over all connections.
+    fn moved(&self) -> (u64, u64) {
+        let (mut bytes_in, mut bytes_out) = self.moved;
+        if let State::Connected(link) = &self.state {
+            let traffic = link.traffic();
+            bytes_in += traffic.bytes_in;
+            bytes_out += traffic.bytes_out;
+        }
+        (bytes_in, bytes_out)
+    }
+
+    /// Leaves a connection that is over, if there is one.
+    fn leave(&mut self, state: State) {
+        self.moved = self.moved();
+        self.state = state;
+    }
 }
 
 /// See the module's first line.
@@ -59,8 +82,9 @@ pub(crate) struct Shared {
     pub(super) moved: Notify,
     /// `finish` was called: the connection that stands is the last one.
     finished: AtomicBool,
-    unsent: AtomicUsize,
     unacknowledged: AtomicUsize,
+    /// Bytes that `recv` gave out.
+    given: AtomicU64,
     standing: Mutex<Standing>,
 }
 
@@ -81,9 +105,14 @@ impl Shared {
             stop: CancellationToken::new(),
             moved: Notify::new(),
             finished: AtomicBool::new(false),
-            unsent: AtomicUsize::new(0),
             unacknowledged: AtomicUsize::new(0),
-            standing: Mutex::new(Standing { state: State::Connecting, held: Outbox::new(limits) }),
+            standing: Mutex::new(Standing {
+                state: State::Connecting,
+                held: Outbox::new(limits),
+                unsent: Loss::default(),
+                moved: (0, 0),
+            }),
+            given: AtomicU64::new(0),
         }
     }
 
@@ -106,7 +135,7 @@ impl Shared {
         for message in kept {
             standing.held.push(message);
         }
-        standing.state = State::Connecting;
+        standing.leave(State::Connecting);
         drop(standing);
         self.moved.notify_waiters();
     }
@@ -114,9 +143,9 @@ impl Shared {
     /// Nothing comes any more. What waited is lost.
     pub(super) fn closed(&self) -> Loss {
         let mut standing = lock(&self.standing);
-        standing.state = State::Closed;
+        standing.leave(State::Closed);
         let loss = standing.held.clear();
-        self.unsent.fetch_add(loss.bytes, Ordering::AcqRel);
+        standing.unsent += loss;
         drop(standing);
         self.moved.notify_waiters();
         loss
@@ -156,9 +185,21 @@ impl Shared {
     }
 
     /// Notes what a connection lost, and what the kernel held for it at its end.
-    pub(super) fn lost(&self, unsent: usize, unacknowledged: usize) {
-        self.unsent.store(unsent, Ordering::Release);
+    pub(super) fn lost(&self, unsent: Loss, unacknowledged: usize) {
+        lock(&self.standing).unsent = unsent;
         self.unacknowledged.store(unacknowledged, Ordering::Release);
+    }
+
+    /// Notes that `recv` gives out so many bytes.
+    pub(super) fn give(&self, bytes: usize) {
+        self.given.fetch_add(bytes as u64, Ordering::AcqRel);
+    }
+
+    /// Bytes that were sent, and bytes that were received and not given out.
+    pub(super) fn sent_and_unread(&self) -> (u64, u64) {
+        let given = self.given.load(Ordering::Acquire);
+        let (bytes_in, bytes_out) = lock(&self.standing).moved();
+        (bytes_out, bytes_in.saturating_sub(given))
     }
 
     /// Bytes that the kernel holds, or held at the end of the last connection, and the server has
@@ -170,18 +211,19 @@ impl Shared {
         }
     }
 
-    /// Bytes accepted for sending that the last connection lost, or that still wait.
-    pub(super) fn unsent_bytes(&self) -> usize {
+    /// What was accepted for sending and the last connection lost, or still waits.
+    pub(super) fn unsent(&self) -> Loss {
         let standing = lock(&self.standing);
-        let mut bytes = standing.held.bytes();
+        let mut unsent = Loss { messages: standing.held.len(), bytes: standing.held.bytes() };
         match &standing.state {
             State::Connected(link) => {
                 let traffic = link.traffic();
-                bytes += traffic.lost.bytes + traffic.queued.bytes;
+                unsent += traffic.lost;
+                unsent += traffic.queued;
             }
-            State::Connecting | State::Closed => bytes += self.unsent.load(Ordering::Acquire),
+            State::Connecting | State::Closed => unsent += standing.unsent,
         }
-        bytes
+        unsent
     }
 
     pub(super) fn info(&self) -> SocketInfo {

@@ -61,6 +61,8 @@ pub(super) struct Sending {
     /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
     pub(super) end_is_held: bool,
     pub(super) left_to_grace: bool,
+    /// The handler is done.
+    pub(super) is_served: bool,
     pub(super) turn: Option<Turn>,
     pub(super) outbox: Outbox,
     /// Who waits for room. Where anyone does, the outbox is not empty.
@@ -95,6 +97,7 @@ impl Sending {
             end: End::Open,
             end_is_held: false,
             left_to_grace: false,
+            is_served: false,
             task: None,
             standstill: None,
         }
@@ -307,6 +310,14 @@ impl Link {
     /// Why sending failed, if it did.
     pub(crate) fn write_failure(&self) -> Option<io::ErrorKind> {
         lock(&self.sending).failed
+    }
+
+    /// As [`Link::note_failure`], where none was noted.
+    pub(super) fn note_write_failure(&self, error: &io::Error) {
+        let mut sending = lock(&self.sending);
+        if sending.failed.is_none() {
+            self.note_failure(&mut sending, error);
+        }
     }
 
     pub(super) fn note_failure(&self, sending: &mut Sending, error: &io::Error) {

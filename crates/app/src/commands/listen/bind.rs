@@ -37,6 +37,27 @@ pub(crate) fn passed(places: &[Place]) -> anyhow::Result<Passed> {
     Ok([])
 }
 
+/// How many of the passed sockets a place names.
+#[cfg(target_os = "linux")]
+pub(super) fn named(place: &Place, passed: &Passed) -> usize {
+    passed.iter().filter(|socket| is_named(place, socket.name.as_deref())).count()
+}
+
+/// See [`Passed`].
+#[cfg(not(target_os = "linux"))]
+pub(super) fn named(_: &Place, _: &Passed) -> usize {
+    0
+}
+
+#[cfg(target_os = "linux")]
+fn is_named(place: &Place, name: Option<&str>) -> bool {
+    match place {
+        Place::Endpoint(_) => false,
+        Place::Inherited { name: None, .. } => true,
+        Place::Inherited { name: wanted, .. } => wanted.as_deref() == name,
+    }
+}
+
 /// The sockets, all open.
 pub(in crate::commands) struct Bound {
     pub(in crate::commands) tcp: Vec<TcpListener>,
@@ -125,23 +146,19 @@ impl Bound {
     /// Takes in those of the passed sockets that the places name.
     #[cfg(target_os = "linux")]
     fn inherit(&mut self, places: &[Place], passed: Passed) -> anyhow::Result<()> {
-        let wanted = |place: &Place, name: &Option<String>| match place {
-            Place::Endpoint(_) => false,
-            Place::Inherited { name: None, .. } => true,
-            Place::Inherited { name: wanted, .. } => wanted == name,
-        };
         for place in places.iter().filter(|place| place.endpoint().is_none()) {
             let names = passed.iter().map(|socket| socket.name.as_deref().unwrap_or("unnamed"));
             let names = names.collect::<Vec<_>>().join(", ");
             anyhow::ensure!(
-                passed.iter().any(|socket| wanted(place, &socket.name)),
+                named(place, &passed) > 0,
                 "cannot listen on {place}: no such socket was passed to this process (LISTEN_FDS, \
                  LISTEN_PID; passed were: {})",
                 if names.is_empty() { "none" } else { &names }
             );
         }
         for socket in passed {
-            let Some(place) = places.iter().find(|place| wanted(place, &socket.name)) else {
+            let Some(place) = places.iter().find(|place| is_named(place, socket.name.as_deref()))
+            else {
                 continue;
             };
             socket.listener.set_nonblocking(true).context("a socket that was passed")?;

@@ -16,15 +16,24 @@ pub(in crate::commands) async fn tell_tcp(
     terminal: Terminal,
 ) {
     while let Some(received) = events.recv().await {
-        if let Received::Event(event) = &received
-            && terminal.is_verbose()
-            && let Some(text) = tcp_note(event)
-        {
-            terminal.note(&text);
-        }
-        if let Some(line) = tcp_line(received) {
-            log.send(line).await;
-        }
+        tell_one(received, &log, terminal).await;
+    }
+}
+
+/// One of them.
+pub(in crate::commands) async fn tell_one(
+    received: Received<ServerEvent>,
+    log: &EventSender,
+    terminal: Terminal,
+) {
+    if let Received::Event(event) = &received
+        && terminal.is_verbose()
+        && let Some(text) = tcp_note(event)
+    {
+        terminal.note(&text);
+    }
+    if let Some(line) = tcp_line(received) {
+        log.send(line).await;
     }
 }
 
@@ -47,6 +56,9 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
         }
         ServerEvent::Dropped { client, messages, bytes } => {
             format!("client {client}: {messages} messages dropped, {bytes} bytes")
+        }
+        ServerEvent::Full { max_connections } => {
+            format!("{max_connections} clients are connected, the most there may be: others wait")
         }
         ServerEvent::Refused { peer, reason } => format!("{peer} was refused: {reason}"),
         ServerEvent::HandshakeFailed { peer, failure } => {
@@ -99,6 +111,9 @@ fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
             operation: failure.operation().name(),
             error: failure.text().to_owned(),
         },
+        ServerEvent::Full { max_connections } => {
+            EventLine::Full { max_connections: max_connections as u64 }
+        }
         ServerEvent::Refused { peer, reason } => EventLine::Refused { peer, reason: reason.name() },
         ServerEvent::HandshakeFailed { peer, failure } => {
             EventLine::HandshakeFailed { peer, error: failure.text().to_owned() }

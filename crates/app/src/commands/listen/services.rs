@@ -12,7 +12,6 @@ use super::bind::Bound;
 use super::{events, relay_udp};
 use crate::args::{ListenArgs, ServiceKind, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
-use crate::output::Terminal;
 
 /// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
 /// endpoint is on its own.
@@ -28,7 +27,8 @@ pub(super) async fn run(
     let server = if bound.tcp.is_empty() {
         None
     } else {
-        let server = start(bound.tcp, tls, args, &prefix, session).await?;
+        let server = Arc::new(start(bound.tcp, tls, args, &prefix, session).await?);
+        reset_at_second(&server, session);
         if session.tells() {
             let (events, terminal) = (session.events.clone(), session.terminal);
             telling.spawn(events::tell_tcp(server.events(), events, terminal));
@@ -49,7 +49,7 @@ pub(super) async fn run(
     };
     session.stop.cancel();
     if let Some(server) = &server {
-        shut_down(server, session.terminal).await;
+        shut_down(server, session).await;
     }
     let rest = tokio::time::timeout(GRACE, async {
         while let Some(ended) = serving.join_next().await {
@@ -122,10 +122,26 @@ async fn serve(
     })
 }
 
-pub(in crate::commands) async fn shut_down(server: &TcpServer, terminal: Terminal) {
+/// The second signal resets the clients that are not done.
+fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
+    let (server, terminal) = (Arc::downgrade(server), session.terminal);
+    session.at_second(move || {
+        let Some(server) = server.upgrade() else { return };
+        let report = server.cut_off();
+        let unsent = report.cut_off.iter().map(|cut| cut.unsent_bytes).filter(|bytes| *bytes > 0);
+        let (clients, bytes) = unsent.fold((0, 0), |(n, sum), bytes| (n + 1, sum + bytes));
+        if clients > 0 {
+            terminal
+                .warn(&format!("stopped at once: {bytes} bytes for {clients} clients not sent"));
+        }
+    });
+}
+
+async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
+    session.unless_cut().await;
     for cut in &report.cut_off {
-        terminal.warn(&format!(
+        session.terminal.warn(&format!(
             "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
             cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));
