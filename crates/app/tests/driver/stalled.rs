@@ -31,7 +31,7 @@ pub(crate) fn client(address: SocketAddr) -> TcpStream {
 /// Gives the program its input, ends the peer's stream, and sees that the program does not take the
 /// one for delivered.
 pub(crate) fn is_not_taken_for_delivered(mut ports: Ports, peer: TcpStream) {
-    ports.write(&[b'x'; INPUT]);
+    ports.write(&vec![b'x'; INPUT]);
     ports.end_input();
     peer.shutdown(Shutdown::Write).unwrap();
     let ended = ports.end();

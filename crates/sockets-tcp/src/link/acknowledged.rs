@@ -37,6 +37,11 @@ impl Sending {
 }
 
 impl Link {
+    /// See [`Sending::unacknowledged`].
+    pub(crate) fn unacknowledged(&self) -> usize {
+        lock(&self.sending).unacknowledged()
+    }
+
     /// How many bytes were accepted for the peer that it has not acknowledged: those that wait here,
     /// and those that the kernel holds.
     pub(crate) fn outstanding(&self) -> usize {

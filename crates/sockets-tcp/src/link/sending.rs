@@ -58,8 +58,6 @@ pub(super) struct Sending {
     pub(super) closing: Option<Closing>,
     pub(super) failed: Option<io::ErrorKind>,
     pub(super) end: End,
-    /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
-    pub(super) end_is_held: bool,
     pub(super) left_to_grace: bool,
     /// The handler is done.
     pub(super) is_served: bool,
@@ -76,6 +74,8 @@ pub(super) struct Sending {
     pub(super) dropped: Loss,
     /// What is known of a peer that is behind; of use while something waits for it.
     pub(super) standstill: Option<Standstill>,
+    /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
+    pub(super) end_is_held: bool,
 }
 
 impl Sending {
@@ -300,11 +300,6 @@ impl Link {
     /// Whether no more is taken.
     pub(crate) fn is_closing(&self) -> bool {
         lock(&self.sending).error().is_some()
-    }
-
-    /// See [`Sending::unacknowledged`].
-    pub(crate) fn unacknowledged(&self) -> usize {
-        lock(&self.sending).unacknowledged()
     }
 
     /// Why sending failed, if it did.
