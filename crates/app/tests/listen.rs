@@ -15,6 +15,8 @@ mod kernel;
 mod limits;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "listen/peers.rs"]
+mod peers;
 #[path = "listen/reasons.rs"]
 mod reasons;
 #[path = "listen/second_signal.rs"]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ports_core::Endpoint;
 
+use super::duration::positive_duration;
 use super::limits::LimitArgs;
 use super::place::Place;
 use super::report::{MetricsArgs, ReportArgs};
-use super::scan::positive_duration;
 use super::tls::TlsArgs;
 
 /// Arguments of `ports forward`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::duration::duration;
-use super::scan::positive_duration;
+use super::duration::positive_duration;
 use super::{HeldPort, OutputArgs};
 
 /// Arguments of `ports kill`.

@@ -11,6 +11,7 @@ use clap::builder::PossibleValue;
 use ports_core::{ParsePortSetError, PortSet, Transport};
 use scanner::{EngineConfig, ParseTargetError, PortState, Shard, TargetSpec};
 
+use super::duration::positive_duration;
 use super::{ScanFormat, ScanOutputArgs};
 use crate::exit::UsageError;
 
@@ -234,43 +235,5 @@ fn probe_timeout(text: &str) -> Result<Duration, String> {
         Err(format!("the longest is {}", humantime::format_duration(most)))
     } else {
         Ok(time)
-    }
-}
-
-/// A time above zero.
-pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| no_time(&error))?;
-    if time.is_zero() { Err("it must be more than zero".to_owned()) } else { Ok(time) }
-}
-
-/// Why a text is not a time.
-fn no_time(error: &humantime::DurationError) -> String {
-    use humantime::DurationError as Error;
-    let why = match error {
-        Error::UnknownUnit { unit, .. } if unit.is_empty() => "its unit is missing".to_owned(),
-        Error::UnknownUnit { unit, .. } => format!("`{unit}` is no unit of time"),
-        Error::NumberOverflow => return "it is too long".to_owned(),
-        _ => "it is not a time".to_owned(),
-    };
-    format!("{why}: write a number with its unit, such as 500ms, 2s or 1m")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_time_is_said_once() {
-        for (text, why) in [
-            ("5", "its unit is missing: write"),
-            ("5parsecs", "`parsecs` is no unit of time: write"),
-            ("", "it is not a time: write"),
-            ("soon", "it is not a time: write"),
-            ("99999999999999999999s", "it is too long"),
-            ("0s", "it must be more than zero"),
-        ] {
-            let said = positive_duration(text).unwrap_err();
-            assert!(said.starts_with(why), "{text}: {said}");
-        }
     }
 }

@@ -8,10 +8,10 @@ use clap::ValueEnum;
 use ports_core::Endpoint;
 use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
+use super::duration::positive_duration;
 use super::limits::LimitArgs;
 use super::place::Place;
 use super::report::{MetricsArgs, ReportArgs};
-use super::scan::positive_duration;
 use super::tls::TlsArgs;
 
 /// Arguments of `ports listen`.
