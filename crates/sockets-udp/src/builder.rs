@@ -135,7 +135,8 @@ impl UdpSocketBuilder {
         self
     }
 
-    /// Whether this machine gets its own multicast, too. Default: yes.
+    /// Whether this machine gets its own multicast, too. Default: yes. What is sent by the loopback
+    /// interface comes back whatever this says.
     pub const fn multicast_loop(mut self, on: bool) -> Self {
         self.multicast_loop = on;
         self
