@@ -68,6 +68,16 @@ impl Connection {
         (&mut self.reader, &mut self.writer)
     }
 
+    /// The largest message that an outbox of this server can hold, in bytes.
+    pub(crate) fn largest_message(&self) -> usize {
+        self.writer.shared.link.largest_message()
+    }
+
+    /// Until the server has stopped accepting, and called the handler of everybody it accepted.
+    pub(crate) async fn arrivals_are_over(&self) {
+        self.reader.shared.clients.arrivals().are_over().await;
+    }
+
     /// Ends it by a reset, and tells why: what `error` is about is missing from the stream.
     pub(crate) fn break_off(&mut self, error: HandlerError) -> HandlerError {
         let link = &self.writer.shared.link;

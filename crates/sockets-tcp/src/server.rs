@@ -6,6 +6,7 @@ mod backlog;
 mod bind;
 mod builder;
 mod clients;
+mod coming;
 mod event;
 #[cfg(feature = "tls")]
 mod handshake;
@@ -147,9 +148,10 @@ impl TcpServer {
     /// releases the ports, lets the handlers read what has already arrived, flushes every outbox,
     /// ends every stream, and waits until its client has acknowledged all of it. What is not
     /// done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
-    /// still. Connections in the backlog for which there is
-    /// no place, and those without a TLS session where there is to be one, are reset, and counted
-    /// in the report.
+    /// still. Connections in the backlog for which there is no place, and those without a TLS
+    /// session where there is to be one, are reset, and counted in the report. The backlog of a
+    /// [`listener`](TcpServerBuilder::listener) that was given is not touched: it is for who holds
+    /// that socket then.
     ///
     /// A handler that blocks its thread, or whose runtime does not run, cannot be cut off: this
     /// waits for it one second more, reports it as cut off, and leaves it behind.

@@ -17,6 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use super::bind::Listener;
 use super::clients::Clients;
+use super::coming::Coming;
+use super::listening::Accepted;
 use super::serve::{Arrival, Service, reset};
 use super::shortage::{Reserve, Shortage};
 use super::{Refusal, ServerEvent};
@@ -59,6 +61,8 @@ pub(super) struct Acceptor<H> {
     pub(super) reserve: Reserve,
     pub(super) permits: Arc<Semaphore>,
     pub(super) service: Arc<Service<H>>,
+    /// As long as this is held, others may still come.
+    pub(super) coming: Coming,
     pub(super) ending: Arc<Ending>,
 }
 
@@ -68,9 +72,10 @@ impl<H: Handler> Acceptor<H> {
         let clients = Arc::clone(&self.service.clients);
         clients.stopping().run_until_cancelled(self.accept_all()).await;
         if clients.is_draining() {
-            self.accept_the_rest();
+            self.accept_the_rest().await;
         }
         self.listeners.clear();
+        drop(self.coming);
         if let Some(ending) = Arc::into_inner(self.ending) {
             ending.release();
             ending.connections.wait().await;
@@ -80,7 +85,7 @@ impl<H: Handler> Acceptor<H> {
     async fn accept_all(&mut self) {
         let (mut turn, mut shortage) = (0, None);
         loop {
-            poll_fn(|context| self.poll_ready(context)).await;
+            self.until_someone_waits(&mut shortage).await;
             // The permit comes next: a connection that cannot be served stays in the backlog.
             // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
@@ -95,14 +100,19 @@ impl<H: Handler> Acceptor<H> {
                 .await;
                 let Some(accepted) = accepted else { break };
                 match accepted {
-                    Ok((stream, peer)) => {
+                    Ok((Ok(stream), peer)) => {
                         self.note_end_of(shortage.take());
                         permit = self.admit(stream, peer, held);
                     }
+                    Ok((Err(error), peer)) => {
+                        permit = Some(held);
+                        self.refuse_unregistered(peer, &error);
+                        let shortage = shortage.get_or_insert_with(|| self.begin_shortage(&error));
+                        tokio::time::sleep(shortage.next_pause()).await;
+                    }
                     Err(error) => {
                         permit = Some(held);
-                        let stats = self.service.clients.stats();
-                        stats.error(Transport::Tcp, Role::Server, ErrorKind::Accept);
+                        self.count_failure();
                         if concerns_one_connection(&error) {
                             tracing::debug!(%error, "a connection was gone before it was accepted");
                             continue;
@@ -118,6 +128,22 @@ impl<H: Handler> Acceptor<H> {
         }
     }
 
+    /// Until someone may wait on any of the listeners. In a shortage it is looked meanwhile whether
+    /// that is over: one that ends in quiet ends, too.
+    async fn until_someone_waits(&mut self, shortage: &mut Option<Shortage>) {
+        while let Some(lasting) = shortage {
+            if poll_fn(|context| Poll::Ready(self.poll_ready(context))).await.is_ready() {
+                return;
+            }
+            if self.reserve.is_whole() {
+                self.note_end_of(shortage.take());
+            } else {
+                tokio::time::sleep(lasting.next_pause()).await;
+            }
+        }
+        poll_fn(|context| self.poll_ready(context)).await;
+    }
+
     /// Until someone may wait on any of the listeners.
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut polled = self.listeners.iter().map(|listener| listener.poll_ready(context));
@@ -125,11 +151,7 @@ impl<H: Handler> Acceptor<H> {
     }
 
     /// The listeners in turn, so that none starves another.
-    fn poll_accept(
-        &self,
-        turn: usize,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    fn poll_accept(&self, turn: usize, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let (before, after) = self.listeners.split_at(turn);
         after
             .iter()
@@ -154,12 +176,24 @@ impl<H: Handler> Acceptor<H> {
         let local = match stream.local_addr() {
             Ok(local) => local,
             Err(error) => {
+                // Some systems say so of a connection that is reset already: there is none to serve.
                 tracing::debug!(%peer, %error, "an accepted connection has no address");
                 return Some(permit);
             }
         };
         Service::begin(&self.service, Arrival { stream, peer, local, permit, place });
         None
+    }
+
+    /// Counts and tells a connection whose socket the runtime does not take.
+    pub(super) fn refuse_unregistered(&self, peer: SocketAddr, error: &io::Error) {
+        tracing::debug!(%peer, %error, "the runtime does not take an accepted connection");
+        self.count_failure();
+        self.service.clients.refused(peer, Refusal::Resources);
+    }
+
+    fn count_failure(&self) {
+        self.service.clients.stats().error(Transport::Tcp, Role::Server, ErrorKind::Accept);
     }
 
     fn begin_shortage(&self, error: &io::Error) -> Shortage {
@@ -187,7 +221,8 @@ impl<H: Handler> Acceptor<H> {
                 let next = poll_fn(|context| Poll::Ready(self.poll_accept(0, context))).await;
                 match next {
                     Poll::Ready(Ok((stream, _))) => {
-                        reset(stream);
+                        // Without a stream it is closed already.
+                        stream.map(reset).ok();
                         refused += 1;
                     }
                     Poll::Ready(Err(error)) if concerns_one_connection(&error) => {}

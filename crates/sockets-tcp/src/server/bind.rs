@@ -7,16 +7,15 @@ use std::task::{Context, Poll};
 
 use ports_core::{ClaimAddress, ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpStream;
 
 use super::backlog::Backlog;
-use super::listening::Listening;
+use super::listening::{Accepted, Listening};
 
 /// How often the kernel is asked for another port where the one it chose is claimed by a part of
 /// this program that has not bound it yet.
 const CHOICES: usize = 16;
-/// How many who wait on a listener of the caller's are taken in at its end, at most: its backlog is
-/// not known, and systems that are set up for many have one of some ten thousand.
+/// How many who wait on an exclusive listener of the caller's are taken in at its end, at most: its
+/// backlog is not known, and systems that are set up for many have one of some ten thousand.
 const LONGEST_BACKLOG: i32 = 65_535;
 
 /// Why a server cannot listen.
@@ -96,7 +95,12 @@ impl BindError {
 #[derive(Debug)]
 pub(super) enum Place {
     Address(SocketAddr),
-    Bound(StdListener),
+    /// A socket of the caller's.
+    Bound {
+        socket: StdListener,
+        /// Nobody else holds it.
+        is_exclusive: bool,
+    },
 }
 
 /// How to listen.
@@ -120,7 +124,8 @@ type Bound = (StdListener, SocketAddr, Option<PortClaim>);
 pub(super) struct Listener {
     socket: Listening,
     local: SocketAddr,
-    backlog: usize,
+    /// How many wait on it at most; `None` where they may be another one's to serve.
+    backlog: Option<i32>,
     claim: Option<Arc<PortClaim>>,
 }
 
@@ -130,18 +135,20 @@ impl Listener {
         let (socket, local, claim) = match place {
             Place::Address(address) if address.port() == 0 => Self::bind_any(address, binding)?,
             Place::Address(address) => Self::bind_exact(address, binding)?,
-            Place::Bound(socket) => {
+            Place::Bound { socket, is_exclusive } => {
                 let local = socket.local_addr().map_err(|source| BindError::Listener { source })?;
                 let address = claim_address(&socket, local);
                 let claim = adopt(address, local, binding)?.map(Arc::new);
-                return Ok(vec![Self::new(socket, local, claim, LONGEST_BACKLOG)?]);
+                let backlog = is_exclusive.then_some(LONGEST_BACKLOG);
+                return Ok(vec![Self::new(socket, local, claim, backlog)?]);
             }
         };
         let claim = claim.map(Arc::new);
-        let mut listeners = vec![Self::new(socket, local, claim.clone(), binding.backlog)?];
+        let backlog = Some(binding.backlog);
+        let mut listeners = vec![Self::new(socket, local, claim.clone(), backlog)?];
         while listeners.len() < binding.sockets {
             let (socket, local) = listen(local, binding)?;
-            listeners.push(Self::new(socket, local, claim.clone(), binding.backlog)?);
+            listeners.push(Self::new(socket, local, claim.clone(), backlog)?);
         }
         Ok(listeners)
     }
@@ -150,10 +157,7 @@ impl Listener {
         self.local
     }
 
-    pub(super) fn poll_accept(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         self.socket.poll_accept(context)
     }
 
@@ -217,20 +221,21 @@ impl Listener {
         socket: StdListener,
         local: SocketAddr,
         claim: Option<Arc<PortClaim>>,
-        backlog: i32,
+        backlog: Option<i32>,
     ) -> Result<Self, BindError> {
         let socket = socket
             .set_nonblocking(true)
             .and_then(|()| Listening::new(socket))
             .map_err(|source| BindError::of_io("listen on", local, source))?;
-        let backlog = usize::try_from(backlog).unwrap_or_default().max(1);
         Ok(Self { socket, local, backlog, claim })
     }
 
-    /// Those who wait, apart from the poller: the socket is closed behind them.
-    pub(super) fn into_backlog(self) -> Backlog {
-        let Self { socket, backlog, claim, .. } = self;
-        Backlog::new(socket, backlog, claim)
+    /// Those who wait, apart from the poller: the socket is closed behind them. `None` where they
+    /// may be another one's to serve: then it is closed already.
+    pub(super) fn into_backlog(self) -> Option<Backlog> {
+        let Some(length) = self.backlog else { return None };
+        let length = usize::try_from(length).unwrap_or_default().max(1);
+        Some(Backlog::new(self.socket, length, self.claim))
     }
 }
 

@@ -9,6 +9,7 @@ use ports_core::SocketInfo;
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
+use super::coming::Arrivals;
 use super::{
     ClientId, ClientInfo, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport, SlowPolicy,
     UnknownClientError,
@@ -29,6 +30,7 @@ pub(crate) struct Clients {
     events: Publisher<ServerEvent>,
     stats: SocketStats,
     stopping: CancellationToken,
+    arrivals: Arc<Arrivals>,
 }
 
 /// What becomes of connections that are there, and of those that still come.
@@ -67,7 +69,13 @@ impl Clients {
             events,
             stats,
             stopping: CancellationToken::new(),
+            arrivals: Arc::default(),
         }
+    }
+
+    /// Those who may still come, and those who came and whose handlers have not begun.
+    pub(crate) fn arrivals(&self) -> &Arc<Arrivals> {
+        &self.arrivals
     }
 
     /// Cancelled when the server begins to stop.

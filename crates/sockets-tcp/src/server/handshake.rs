@@ -31,8 +31,7 @@ impl Handshake {
         peer: SocketAddr,
     ) -> Option<Stream> {
         let config = self.config.clone()?;
-        let handshake = tls::accept(tcp, config, self.limit);
-        let failure = match clients.stopping().run_until_cancelled(handshake).await {
+        let failure = match tls::accept(tcp, config, self.limit, clients.stopping()).await {
             Some(Ok(stream)) => return Some(stream),
             Some(Err(error)) => failure(&error),
             None => {

@@ -125,7 +125,7 @@ impl Clients {
         for link in self.links(except) {
             if message.len() > link.largest_message() {
                 link.turned_away(message.len());
-                report.count(Outcome::Dropped);
+                report.too_large += 1;
                 continue;
             }
             match self.offer(&link, message) {

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::{Admission, Place};
 use super::clients::Clients;
+use super::coming::Coming;
 #[cfg(feature = "tls")]
 use super::handshake::Handshake;
 use super::{ClientId, ServerEvent};
@@ -77,7 +78,8 @@ impl<H: Handler> Service<H> {
             tracing::debug!(%peer, %error, "a socket option was refused");
         }
         let tuple = FiveTuple::new(Transport::Tcp, local, peer);
-        let places = (permit, place);
+        let places = Places { _permit: permit, of_address: place };
+        let coming = service.clients.arrivals().expect();
         #[cfg(feature = "tls")]
         if service.has_handshake() {
             let service = Arc::clone(service);
@@ -87,14 +89,20 @@ impl<H: Handler> Service<H> {
                 let handshake = &service.settings.handshake;
                 let done = Box::pin(handshake.accept(stream, &service.clients, peer)).await;
                 if let Some(stream) = done {
-                    Served::open(service, stream, tuple, places).run().await;
+                    Served::open(service, stream, tuple, places).run(coming).await;
                 }
             });
             return;
         }
         let served = Served::open(Arc::clone(service), stream.into(), tuple, places);
-        service.connections.spawn(served.run());
+        service.connections.spawn(served.run(coming));
     }
+}
+
+/// What a connection counts as, among all and among those of its address.
+struct Places {
+    _permit: OwnedSemaphorePermit,
+    of_address: Option<Place>,
 }
 
 /// One connection and all that belongs to it.
@@ -104,17 +112,13 @@ struct Served<H> {
     link: Arc<Link>,
     /// `None` once the end is noted.
     recorder: Option<Recorder>,
-    _places: (OwnedSemaphorePermit, Option<Place>),
+    /// `None` once the connection is over.
+    places: Option<Places>,
 }
 
 impl<H> Served<H> {
     /// From here on it is a client.
-    fn open(
-        service: Arc<Service<H>>,
-        stream: Stream,
-        tuple: FiveTuple,
-        places: (OwnedSemaphorePermit, Option<Place>),
-    ) -> Self {
+    fn open(service: Arc<Service<H>>, stream: Stream, tuple: FiveTuple, places: Places) -> Self {
         let clients = &service.clients;
         let client = clients.next_id();
         let mut recorder = clients.stats().open(Transport::Tcp, Role::Server, tuple);
@@ -129,10 +133,12 @@ impl<H> Served<H> {
         clients.insert(client, &link);
         let peer = tuple.remote;
         clients.publisher().publish(ServerEvent::Connected { client, peer });
-        Self { service, client, link, recorder: Some(recorder), _places: places }
+        Self { service, client, link, recorder: Some(recorder), places: Some(places) }
     }
 
     fn note_end(&mut self, ended: &Ended) {
+        // Whoever learns of the end finds the place free.
+        self.places = None;
         let Some(recorder) = self.recorder.take() else { return };
         let clients = &self.service.clients;
         clients.remove(self.client, &self.link, ended);
@@ -151,14 +157,21 @@ impl<H> Served<H> {
 }
 
 impl<H: Handler> Served<H> {
-    async fn run(mut self) {
+    async fn run(mut self, coming: Coming) {
         let clients = Arc::clone(&self.service.clients);
         let connection = Connection::new(Arc::clone(&self.link), self.client, clients);
         // Lazily, so that a panic of `handle` itself happens where it is caught.
         let patience = self.service.settings.patience;
         let ended = {
-            let handling = pin!(Some(async { self.service.handler.handle(connection).await }));
-            drive(&self.link, handling, patience).await
+            let handler = &self.service.handler;
+            let handling = pin!(Some(async move {
+                let handling = handler.handle(connection);
+                drop(coming);
+                handling.await
+            }));
+            let place = self.places.as_mut().and_then(|places| places.of_address.as_mut());
+            let leave = || place.into_iter().for_each(Place::leave);
+            drive(&self.link, handling, patience, leave).await
         };
         self.note_end(&ended);
     }
@@ -169,6 +182,9 @@ impl<H> Drop for Served<H> {
     fn drop(&mut self) {
         if self.recorder.is_some() {
             let unacknowledged = self.link.unacknowledged();
+            if self.service.settings.patience.resets_unfinished {
+                self.link.cut_short();
+            }
             self.link.bury();
             let (reason, traffic) = (CloseReason::Shutdown, self.link.traffic());
             self.note_end(&Ended { reason, aborted: true, traffic, unacknowledged });

@@ -77,6 +77,7 @@ impl<H: Handler> TcpServerBuilder<H> {
                 reserve: Reserve::new(),
                 permits: Arc::clone(&permits),
                 service: Arc::clone(&service),
+                coming: clients.arrivals().expect(),
                 ending: Arc::clone(&ending),
             })
             .collect();

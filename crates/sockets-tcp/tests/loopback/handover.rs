@@ -2,6 +2,7 @@
 
 use std::net::{TcpListener, TcpStream as StdStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sockets_tcp::{Echo, Relay, TcpServer};
 use tokio::io::AsyncWriteExt;
@@ -56,7 +57,8 @@ async fn who_waits_on_a_listener_that_is_the_servers_alone_is_drained_or_told() 
 #[tokio::test]
 async fn others_have_their_turn_while_a_long_backlog_is_drained() {
     const WAITING: usize = 200;
-    let server = Arc::new(server(Echo::new()).max_connections(1).start().await.unwrap());
+    let builder = server(Echo::new()).max_connections(1).linger(Duration::from_millis(20));
+    let server = Arc::new(builder.start().await.unwrap());
     let mut events = server.events();
     let mut served = peer(server.local_addr()).await;
     wait(&mut events, connected).await;
@@ -77,7 +79,8 @@ async fn others_have_their_turn_while_a_long_backlog_is_drained() {
         read_to_end(&mut served).await.unwrap();
         drop(served);
     });
-    assert_eq!(report.refused, WAITING);
+    // Those who had the one place, one after the other, are the rest.
+    assert_eq!(report.refused + report.drained + report.cut_off.len(), 1 + WAITING, "{report:?}");
     let first_look = looking.await.unwrap();
     assert!(first_look < WAITING, "{first_look} of them without a turn for others");
     drop(waiting);
