@@ -71,6 +71,9 @@ async fn serve_bound(
     let Bound { tcp, mut udp, .. } = bound;
     match udp.pop() {
         Some(socket) => pipe_udp::run(socket, udp, session).await,
-        None => pipe::run(tcp, tls, &args.limits, session).await,
+        None => {
+            let tcp = tcp.into_iter().map(|listener| listener.socket).collect();
+            pipe::run(tcp, tls, &args.limits, session).await
+        }
     }
 }

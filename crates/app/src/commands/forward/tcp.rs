@@ -13,12 +13,13 @@ use sockets_tcp::{
 
 use crate::args::ForwardArgs;
 use crate::commands::connect::session::Session;
+use crate::commands::listen::bind::Listener;
 use crate::commands::listen::{events, services};
 use crate::commands::tls;
 use crate::output::{EventLine, EventSender, Terminal};
 
 pub(super) async fn run(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<Listener>,
     tls: Option<Arc<ServerConfig>>,
     targets: Targets,
     args: &ForwardArgs,
@@ -31,7 +32,7 @@ pub(super) async fn run(
         .early_data_events(session.events.is_on())
         .handler(forward);
     for listener in listeners {
-        builder = builder.listener(listener);
+        builder = listener.give_to(builder);
     }
     if let Some(config) = tls {
         builder = builder.tls(config);

@@ -8,7 +8,7 @@ use sockets_tcp::{Discard, Echo, Relay, TcpServer};
 use sockets_udp::UdpSocket;
 use tokio::task::JoinSet;
 
-use super::bind::Bound;
+use super::bind::{Bound, Listener};
 use super::{events, relay_udp};
 use crate::args::{ListenArgs, ServiceKind, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
@@ -77,7 +77,7 @@ pub(super) async fn run(
 }
 
 async fn start(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<Listener>,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
     prefix: &Bytes,
@@ -86,7 +86,7 @@ async fn start(
     let mut builder =
         TcpServer::builder().stats(session.stats.clone()).early_data_events(session.events.is_on());
     for listener in listeners {
-        builder = builder.listener(listener);
+        builder = listener.give_to(builder);
     }
     if let Some(config) = tls {
         builder = builder.tls(config);
