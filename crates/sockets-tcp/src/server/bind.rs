@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use ports_core::{ClaimAddress, ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+#[cfg(target_os = "linux")]
+use sockets_sys::is_privileged_port;
 
 use super::backlog::Backlog;
 use super::listening::{Accepted, Listening};
@@ -35,10 +37,22 @@ pub enum BindError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The port is reserved to privileged programs.
+    /// The kernel was asked for any port, and has none left for this address.
     #[error(
-        "cannot listen on tcp {address}: the port needs privilege; use a port from 1024 up, grant \
-         CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start"
+        "cannot listen on tcp {address}: no port is free (net.ipv4.ip_local_port_range); free some, \
+         or give one"
+    )]
+    NoFreePort {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The port is reserved to privileged programs (ip(7), `ip_unprivileged_port_start`).
+    #[error(
+        "cannot listen on tcp {address}: the port needs privilege; use one from net.ipv4.ip_unprivileged_port_start \
+         (1024, unless set) up, or grant CAP_NET_BIND_SERVICE (`setcap cap_net_bind_service=ep \
+         PROGRAM`)"
     )]
     Privileged {
         /// The address asked for.
@@ -83,12 +97,26 @@ pub enum BindError {
 impl BindError {
     fn of_io(operation: &'static str, address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
+            io::ErrorKind::AddrInUse if address.port() == 0 => Self::NoFreePort { address, source },
             io::ErrorKind::AddrInUse => Self::AddressInUse { address, source },
             io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { address, source },
-            io::ErrorKind::PermissionDenied => Self::Privileged { address, source },
             _ => Self::Io { operation, address, source },
         }
     }
+
+    /// Of `bind` itself: elsewhere a lack of permission is none of the port's.
+    fn of_bind(address: SocketAddr, source: io::Error) -> Self {
+        let refused = source.kind() == io::ErrorKind::PermissionDenied;
+        if refused && is_privileged_port(address.port()) {
+            return Self::Privileged { address, source };
+        }
+        Self::of_io("bind", address, source)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_privileged_port(port: u16) -> bool {
+    (1..1024).contains(&port)
 }
 
 /// Where to listen.
@@ -289,9 +317,32 @@ fn listen(address: SocketAddr, binding: &Binding) -> Result<(StdListener, Socket
     if binding.sockets > 1 {
         socket.set_reuse_port(true).map_err(failed("set SO_REUSEPORT for"))?;
     }
-    socket.bind(&address.into()).map_err(failed("bind"))?;
+    socket.bind(&address.into()).map_err(|source| BindError::of_bind(address, source))?;
     socket.listen(binding.backlog).map_err(failed("listen on"))?;
     let socket = StdListener::from(socket);
     let local = socket.local_addr().map_err(failed("read the address of"))?;
     Ok((socket, local))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_ports_only_where_it_can_be() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let high = SocketAddr::from(([127, 0, 0, 1], 65_535));
+        for address in [any, high] {
+            let error = BindError::of_bind(address, Errno::ACCESS.into());
+            assert!(matches!(error, BindError::Io { operation: "bind", .. }), "{error:?}");
+        }
+        let error = BindError::of_io("open a socket for", high, Errno::PERM.into());
+        assert!(matches!(error, BindError::Io { .. }), "{error:?}");
+        let error = BindError::of_bind(any, Errno::ADDRINUSE.into());
+        assert!(matches!(error, BindError::NoFreePort { .. }), "{error:?}");
+        let error = BindError::of_bind(high, Errno::ADDRINUSE.into());
+        assert!(matches!(error, BindError::AddressInUse { .. }), "{error:?}");
+    }
 }
