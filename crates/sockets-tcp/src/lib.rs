@@ -115,8 +115,8 @@ mod tls;
 pub use backoff::{Backoff, Reconnect, Retry};
 pub use chunk::Chunk;
 pub use client::{
-    ClientEvent, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target, TcpClient,
-    TcpClientBuilder,
+    ClientEvent, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target, TargetError,
+    TcpClient, TcpClientBuilder,
 };
 pub use close_reason::CloseReason;
 pub use connection::{Connection, ConnectionReader, ConnectionWriter};
