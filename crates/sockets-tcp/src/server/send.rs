@@ -1,12 +1,11 @@
 //! Sending to clients from outside their handlers, and what happens where one is slow.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
@@ -192,21 +191,12 @@ impl Clients {
             SlowPolicy::Block(patience) => Instant::now().checked_add(patience),
             _ => None,
         };
-        let mut waiting: Vec<Pin<Box<_>>> = links
-            .iter()
-            .map(|link| Box::pin(self.wait_for_room(link, message, deadline)))
-            .collect();
-        poll_fn(|context| {
-            waiting.retain_mut(|room| match room.as_mut().poll(context) {
-                Poll::Ready(outcome) => {
-                    report.count(outcome);
-                    false
-                }
-                Poll::Pending => true,
-            });
-            if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        // Each is looked at when it moves itself, not whenever any of them does.
+        let mut waiting: FuturesUnordered<_> =
+            links.iter().map(|link| self.wait_for_room(link, message, deadline)).collect();
+        while let Some(outcome) = waiting.next().await {
+            report.count(outcome);
+        }
     }
 }
 
