@@ -98,16 +98,6 @@ impl Link {
         wake_task(sending);
     }
 
-    /// Has the stream end in a reset, unless its end was asked for already, or the connection broke
-    /// by itself; says whether it does.
-    pub(crate) fn cut_short(&self) -> bool {
-        let broke = self.read_failure().is_some();
-        let mut sending = lock(&self.sending);
-        let cut = !broke && sending.end == End::Open && sending.failed.is_none();
-        sending.truncated |= cut;
-        cut
-    }
-
     /// Waits until the end of the stream is out.
     pub(crate) async fn finished(&self) -> io::Result<()> {
         loop {
