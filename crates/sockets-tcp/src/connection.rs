@@ -14,7 +14,7 @@ use crate::close_reason::CloseReason;
 use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
 use crate::link::Link;
-use crate::server::{BroadcastReport, ClientId, ClientInfo, Clients};
+use crate::server::{BroadcastReport, ClientId, ClientInfo, ServerState};
 
 /// One client's connection, given to the [`Handler`](crate::Handler).
 ///
@@ -27,7 +27,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(link: Arc<Link>, client: ClientId, clients: Arc<Clients>) -> Self {
+    pub(crate) fn new(link: Arc<Link>, client: ClientId, clients: Arc<ServerState>) -> Self {
         let shared = Shared { link, client, clients };
         Self {
             reader: ConnectionReader { shared: shared.clone() },
@@ -181,7 +181,7 @@ impl Connection {
 struct Shared {
     link: Arc<Link>,
     client: ClientId,
-    clients: Arc<Clients>,
+    clients: Arc<ServerState>,
 }
 
 impl std::fmt::Debug for Shared {

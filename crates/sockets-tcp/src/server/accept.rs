@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bind::Listener;
-use super::clients::Clients;
 use super::coming::Coming;
 use super::listening::Accepted;
 use super::serve::{Arrival, Service, reset};
 use super::shortage::{Reserve, Shortage};
+use super::state::ServerState;
 use super::{Refusal, ServerEvent};
 use crate::failure::{Failure, Operation};
 use crate::handler::Handler;
@@ -35,7 +35,7 @@ const READY_COMES_FIRST: bool = cfg!(unix);
 /// The end of a server's accepting, which the last of its accepting tasks comes to: the ports are
 /// released. With the last connection, and however the tasks end, the events end.
 pub(super) struct Ending {
-    pub(super) clients: Arc<Clients>,
+    pub(super) state: Arc<ServerState>,
     pub(super) connections: TaskTracker,
     pub(super) released: CancellationToken,
 }
@@ -51,7 +51,7 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         self.release();
-        self.clients.publisher().close(ServerEvent::Closed);
+        self.state.publisher().close(ServerEvent::Closed);
     }
 }
 
@@ -69,9 +69,9 @@ pub(super) struct Acceptor<H> {
 impl<H: Handler> Acceptor<H> {
     /// Accepts until the server stops; the last of several ends when the last connection has.
     pub(super) async fn run(mut self) {
-        let clients = Arc::clone(&self.service.clients);
-        clients.stopping().run_until_cancelled(self.accept_all()).await;
-        if clients.is_draining() {
+        let state = Arc::clone(&self.service.state);
+        state.stopping().run_until_cancelled(self.accept_all()).await;
+        if state.is_draining() {
             self.accept_the_rest().await;
         }
         self.listeners.clear();
@@ -170,7 +170,7 @@ impl<H: Handler> Acceptor<H> {
     ) -> Option<OwnedSemaphorePermit> {
         let Ok(place) = self.service.admission.enter(peer.ip()) else {
             reset(stream);
-            self.service.clients.refused(peer, Refusal::AddressLimit);
+            self.service.state.refused(peer, Refusal::AddressLimit);
             return Some(permit);
         };
         let local = match stream.local_addr() {
@@ -189,18 +189,18 @@ impl<H: Handler> Acceptor<H> {
     pub(super) fn refuse_unregistered(&self, peer: SocketAddr, error: &io::Error) {
         tracing::debug!(%peer, %error, "the runtime does not take an accepted connection");
         self.count_failure();
-        self.service.clients.refused(peer, Refusal::Resources);
+        self.service.state.refused(peer, Refusal::Resources);
     }
 
     fn count_failure(&self) {
-        self.service.clients.stats().error(Transport::Tcp, Role::Server, ErrorKind::Accept);
+        self.service.state.stats().error(Transport::Tcp, Role::Server, ErrorKind::Accept);
     }
 
     fn begin_shortage(&self, error: &io::Error) -> Shortage {
         tracing::warn!(%error, "accept failed; pausing");
         let failure = Failure::of_io(Operation::Accept, error);
         let event = ServerEvent::Error { client: None, failure };
-        self.service.clients.publisher().publish(event);
+        self.service.state.publisher().publish(event);
         Shortage::begin(Instant::now())
     }
 
@@ -209,7 +209,7 @@ impl<H: Handler> Acceptor<H> {
         let (refused, lasted) = (shortage.refused, shortage.lasted(Instant::now()));
         tracing::info!(refused, ?lasted, "accepting again");
         let event = ServerEvent::AcceptResumed { refused, lasted };
-        self.service.clients.publisher().publish(event);
+        self.service.state.publisher().publish(event);
     }
 
     /// Gives up the reserve to accept and reset some of those who wait; says how many.
@@ -231,7 +231,7 @@ impl<H: Handler> Acceptor<H> {
             }
         }
         self.reserve.restore();
-        self.service.clients.count_refused(refused);
+        self.service.state.count_refused(refused);
         refused
     }
 }

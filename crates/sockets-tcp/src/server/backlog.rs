@@ -73,7 +73,7 @@ impl<H: Handler> Acceptor<H> {
             let mut short = false;
             let mut turn = 0;
             // Once the grace is over nobody is taken in any more.
-            while self.service.clients.is_draining() {
+            while self.service.state.is_draining() {
                 match backlog.accept() {
                     Ok(None) => break,
                     Ok(Some(accepted)) => self.take_in_or_refuse(accepted, short),
@@ -92,7 +92,7 @@ impl<H: Handler> Acceptor<H> {
             }
             // Who comes between this line and the closing is reset by the kernel, which does not
             // tell: as far as anyone here knows, the port was closed by then.
-            self.service.clients.refused_unseen(backlog.waiting());
+            self.service.state.refused_unseen(backlog.waiting());
         }
     }
 
@@ -108,7 +108,7 @@ impl<H: Handler> Acceptor<H> {
             }
             _ => {
                 reset(stream);
-                self.service.clients.refused(peer, Refusal::Shutdown);
+                self.service.state.refused(peer, Refusal::Shutdown);
             }
         }
     }

@@ -261,7 +261,7 @@ impl Listener {
     /// Those who wait, apart from the poller: the socket is closed behind them. `None` where they
     /// may be another one's to serve: then it is closed already.
     pub(super) fn into_backlog(self) -> Option<Backlog> {
-        let Some(length) = self.backlog else { return None };
+        let length = self.backlog?;
         let length = usize::try_from(length).unwrap_or_default().max(1);
         Some(Backlog::new(self.socket, length, self.claim))
     }

@@ -53,28 +53,23 @@ impl Drop for Coming {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
     use super::*;
 
     #[tokio::test]
     async fn the_last_one_ends_it() {
         let arrivals = Arc::<Arrivals>::default();
         let (first, second) = (arrivals.expect(), arrivals.expect());
-        let mut over = tokio_test(&arrivals);
+        let mut over = Box::pin(arrivals.are_over());
+        let mut is_over =
+            async || poll_fn(|context| Poll::Ready(over.as_mut().poll(context))).await;
+        assert!(is_over().await.is_pending());
         drop(first);
-        assert!(!is_over(&mut over).await);
+        assert!(is_over().await.is_pending());
         drop(second);
-        over.await.unwrap();
+        assert!(is_over().await.is_ready());
         arrivals.are_over().await;
-    }
-
-    fn tokio_test(arrivals: &Arc<Arrivals>) -> tokio::task::JoinHandle<()> {
-        let arrivals = Arc::clone(arrivals);
-        tokio::spawn(async move { arrivals.are_over().await })
-    }
-
-    /// After a turn of its own.
-    async fn is_over(task: &mut tokio::task::JoinHandle<()>) -> bool {
-        tokio::task::yield_now().await;
-        task.is_finished()
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::clients::Clients;
+use super::state::ServerState;
 use crate::failure::{Failure, Operation};
 use crate::stream::Stream;
 use crate::tls::{self, HandshakeError};
@@ -27,20 +27,20 @@ impl Handshake {
     pub(super) async fn accept(
         &self,
         tcp: TcpStream,
-        clients: &Clients,
+        state: &ServerState,
         peer: SocketAddr,
     ) -> Option<Stream> {
         let config = self.config.clone()?;
-        let failure = match tls::accept(tcp, config, self.limit, clients.stopping()).await {
+        let failure = match tls::accept(tcp, config, self.limit, state.stopping()).await {
             Some(Ok(stream)) => return Some(stream),
             Some(Err(error)) => failure(&error),
             None => {
-                clients.cut_before_served();
+                state.cut_before_served();
                 Failure::new(Operation::Handshake, "the server stopped")
             }
         };
         tracing::debug!(%peer, %failure, "no TLS session");
-        clients.handshake_failed(peer, failure);
+        state.handshake_failed(peer, failure);
         None
     }
 }

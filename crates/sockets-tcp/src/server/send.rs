@@ -9,7 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
-use super::clients::Clients;
+use super::state::ServerState;
 use super::{BroadcastReport, ClientId};
 use crate::close_reason::CloseReason;
 use crate::link::{Closing, Link, Offer};
@@ -90,7 +90,7 @@ enum Outcome {
     Closed,
 }
 
-impl Clients {
+impl ServerState {
     pub(super) async fn send(&self, client: ClientId, message: &Bytes) -> Result<(), SendError> {
         // A sender that always finds room gives others their turn.
         consume_budget().await;

@@ -13,10 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
 use super::admission::{Admission, Place};
-use super::clients::Clients;
 use super::coming::Coming;
 #[cfg(feature = "tls")]
 use super::handshake::Handshake;
+use super::state::ServerState;
 use super::{ClientId, ServerEvent};
 use crate::close_reason::CloseReason;
 use crate::connection::Connection;
@@ -41,7 +41,7 @@ pub(super) struct ConnectionSettings {
 /// What all connections of a server share.
 pub(super) struct Service<H> {
     pub(super) handler: H,
-    pub(super) clients: Arc<Clients>,
+    pub(super) state: Arc<ServerState>,
     pub(super) settings: ConnectionSettings,
     pub(super) admission: Arc<Admission>,
     pub(super) connections: TaskTracker,
@@ -79,7 +79,7 @@ impl<H: Handler> Service<H> {
         }
         let tuple = FiveTuple::new(Transport::Tcp, local, peer);
         let places = Places { _permit: permit, of_address: place };
-        let coming = service.clients.arrivals().expect();
+        let coming = service.state.arrivals().expect();
         #[cfg(feature = "tls")]
         if service.has_handshake() {
             let service = Arc::clone(service);
@@ -87,7 +87,7 @@ impl<H: Handler> Service<H> {
             connections.spawn(async move {
                 // In the heap, and gone when it is over: it is larger than all the rest.
                 let handshake = &service.settings.handshake;
-                let done = Box::pin(handshake.accept(stream, &service.clients, peer)).await;
+                let done = Box::pin(handshake.accept(stream, &service.state, peer)).await;
                 if let Some(stream) = done {
                     Served::open(service, stream, tuple, places).run(coming).await;
                 }
@@ -119,20 +119,20 @@ struct Served<H> {
 impl<H> Served<H> {
     /// From here on it is a client.
     fn open(service: Arc<Service<H>>, stream: Stream, tuple: FiveTuple, places: Places) -> Self {
-        let clients = &service.clients;
-        let client = clients.next_id();
-        let mut recorder = clients.stats().open(Transport::Tcp, Role::Server, tuple);
+        let state = &service.state;
+        let client = state.next_id();
+        let mut recorder = state.stats().open(Transport::Tcp, Role::Server, tuple);
         let link = Arc::new(Link::new(
             stream,
             tuple,
-            Observer::Server(client, clients.publisher().clone()),
+            Observer::Server(client, state.publisher().clone()),
             service.settings.limits,
             recorder.split(),
             service.settings.patience.idle.is_some(),
         ));
-        clients.insert(client, &link);
+        state.insert(client, &link);
         let peer = tuple.remote;
-        clients.publisher().publish(ServerEvent::Connected { client, peer });
+        state.publisher().publish(ServerEvent::Connected { client, peer });
         Self { service, client, link, recorder: Some(recorder), places: Some(places) }
     }
 
@@ -140,13 +140,13 @@ impl<H> Served<H> {
         // Whoever learns of the end finds the place free.
         self.places = None;
         let Some(recorder) = self.recorder.take() else { return };
-        let clients = &self.service.clients;
-        clients.remove(self.client, &self.link, ended);
+        let state = &self.service.state;
+        state.remove(self.client, &self.link, ended);
         if ended.reason.is_handlers_failure() {
             recorder.error(ErrorKind::Handler);
         }
         recorder.close(ended.reason.counted_as());
-        clients.publisher().publish(ServerEvent::Disconnected {
+        state.publisher().publish(ServerEvent::Disconnected {
             client: self.client,
             peer: self.link.tuple().remote,
             reason: ended.reason,
@@ -158,8 +158,8 @@ impl<H> Served<H> {
 
 impl<H: Handler> Served<H> {
     async fn run(mut self, coming: Coming) {
-        let clients = Arc::clone(&self.service.clients);
-        let connection = Connection::new(Arc::clone(&self.link), self.client, clients);
+        let state = Arc::clone(&self.service.state);
+        let connection = Connection::new(Arc::clone(&self.link), self.client, state);
         // Lazily, so that a panic of `handle` itself happens where it is caught.
         let patience = self.service.settings.patience;
         let ended = {

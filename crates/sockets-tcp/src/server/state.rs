@@ -1,4 +1,4 @@
-//! A server's clients: who is connected, and how all of them are drained or ended.
+//! What all parts of a server share: who is connected, the counts, how all are drained or ended.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::events::{Events, Publisher, lock};
 use crate::link::{Closing, Link};
 
 /// What all parts of a server share.
-pub(crate) struct Clients {
+pub(crate) struct ServerState {
     table: Mutex<Table>,
     accepted: AtomicU64,
     refused: AtomicU64,
@@ -48,7 +48,7 @@ struct Table {
     report: ShutdownReport,
 }
 
-impl Clients {
+impl ServerState {
     pub(super) fn new(
         slow: SlowPolicy,
         max_connections: usize,
