@@ -1,8 +1,6 @@
 //! The settings of a server, with their defaults.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
-#[cfg(feature = "tls")]
-use std::sync::Arc;
 use std::time::Duration;
 
 use ports_core::PortRegistry;
@@ -296,50 +294,6 @@ impl<H: Handler> TcpServerBuilder<H> {
     #[cfg(unix)]
     pub fn accept_sockets(mut self, sockets: usize) -> Self {
         self.binding.sockets = sockets.clamp(1, TcpServerBuilder::<Discard>::MAX_ACCEPT_SOCKETS);
-        self
-    }
-
-    /// Serves over TLS: connections begin with a handshake, in their own tasks, and become clients
-    /// with its end. Which certificates and versions, whether clients need a certificate, says the
-    /// configuration.
-    ///
-    /// Reads and writes are of the data inside, and so are all counts of bytes. The end of each
-    /// direction is that of TLS (`close_notify`); a client that ends without it is taken for cut
-    /// short: [`CloseReason::TlsFailed`](crate::CloseReason::TlsFailed).
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    ///
-    /// use sockets_tcp::rustls::ServerConfig;
-    /// use sockets_tcp::rustls::pki_types::PrivateKeyDer;
-    /// use sockets_tcp::{Echo, TcpServer};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// // A certificate that nobody trusts; a real one comes from files.
-    /// let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    /// let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
-    /// let config = ServerConfig::builder()
-    ///     .with_no_client_auth()
-    ///     .with_single_cert(vec![made.cert.der().clone()], key)?;
-    ///
-    /// let builder = TcpServer::builder().bind("127.0.0.1:0".parse()?).handler(Echo::new());
-    /// let server = builder.tls(Arc::new(config)).start().await?;
-    /// # drop(server);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg(feature = "tls")]
-    pub fn tls(mut self, config: Arc<tokio_rustls::rustls::ServerConfig>) -> Self {
-        self.settings.handshake.config = Some(config);
-        self
-    }
-
-    /// How long a TLS handshake may take. The connection counts against the most clients meanwhile.
-    /// Default: [`DEFAULT_HANDSHAKE_TIMEOUT`](TcpServerBuilder::DEFAULT_HANDSHAKE_TIMEOUT).
-    #[cfg(feature = "tls")]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.handshake.limit = timeout;
         self
     }
 
