@@ -31,7 +31,7 @@ pub use builder::TcpClientBuilder;
 pub use connect_error::ConnectError;
 pub use event::ClientEvent;
 pub use queue::QueuePolicy;
-pub use target::Target;
+pub use target::{Target, TargetError};
 
 pub(crate) use shared::Shared;
 

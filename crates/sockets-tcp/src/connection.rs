@@ -14,7 +14,7 @@ use crate::close_reason::CloseReason;
 use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
 use crate::link::Link;
-use crate::server::{BroadcastReport, ClientId, ClientInfo, Clients};
+use crate::server::{BroadcastReport, ClientId, ClientInfo, ServerState};
 
 /// One client's connection, given to the [`Handler`](crate::Handler).
 ///
@@ -27,7 +27,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(link: Arc<Link>, client: ClientId, clients: Arc<Clients>) -> Self {
+    pub(crate) fn new(link: Arc<Link>, client: ClientId, clients: Arc<ServerState>) -> Self {
         let shared = Shared { link, client, clients };
         Self {
             reader: ConnectionReader { shared: shared.clone() },
@@ -66,6 +66,16 @@ impl Connection {
 
     pub(crate) fn halves(&mut self) -> (&mut ConnectionReader, &mut ConnectionWriter) {
         (&mut self.reader, &mut self.writer)
+    }
+
+    /// The largest message that an outbox of this server can hold, in bytes.
+    pub(crate) fn largest_message(&self) -> usize {
+        self.writer.shared.link.largest_message()
+    }
+
+    /// Until the server has stopped accepting, and called the handler of everybody it accepted.
+    pub(crate) async fn arrivals_are_over(&self) {
+        self.reader.shared.clients.arrivals().are_over().await;
     }
 
     /// Ends it by a reset, and tells why: what `error` is about is missing from the stream.
@@ -171,7 +181,7 @@ impl Connection {
 struct Shared {
     link: Arc<Link>,
     client: ClientId,
-    clients: Arc<Clients>,
+    clients: Arc<ServerState>,
 }
 
 impl std::fmt::Debug for Shared {

@@ -33,13 +33,15 @@ pub(crate) struct Patience {
     pub(crate) linger: Duration,
     /// Whether what was sent last has to be acknowledged, too, within the same time again.
     pub(crate) acknowledged: bool,
+    /// Whether a handler that did not come to its end ends its stream by a reset.
+    pub(crate) resets_unfinished: bool,
 }
 
 /// How a connection ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) reason: CloseReason,
-    /// It was ended from outside before it was done.
+    /// It was ended before it was done: from outside, or by a failure of its handler.
     pub(crate) aborted: bool,
     pub(crate) traffic: Traffic,
     /// Bytes that the kernel held at the end, and the peer had not acknowledged.
@@ -62,20 +64,37 @@ enum Served {
     Closing(Closing),
 }
 
+impl Served {
+    /// Whether the end is what the handler, or who disconnects the peer, meant it to be.
+    fn is_proper(&self) -> bool {
+        matches!(self, Self::Returned(Ok(())) | Self::Closing(Closing::Finish(_)))
+    }
+}
+
 /// Runs `handler` and the flushing of `link` in this one task until the connection is over.
 ///
-/// The handler is dropped as soon as it is done with. It is pinned by the caller: passed on by
-/// value, it would have a place of its own in the future of each function on the way.
-pub(crate) async fn drive<F>(link: &Link, handler: Pin<&mut Option<F>>, patience: Patience) -> Ended
+/// The handler is dropped as soon as it is done with; then `handled` is called, and only then may
+/// the peer see an end. It is pinned by the caller: passed on by value, it would have a place of its
+/// own in the future of each function on the way.
+pub(crate) async fn drive<F>(
+    link: &Link,
+    handler: Pin<&mut Option<F>>,
+    patience: Patience,
+    handled: impl FnOnce(),
+) -> Ended
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let (mut reason, mut aborted) = match serve(link, handler, patience).await {
+    let served = serve(link, handler, patience).await;
+    handled();
+    // Before anything else can look like the end of a whole stream.
+    let is_cut = patience.resets_unfinished && !served.is_proper() && link.cut_short();
+    let (mut reason, mut aborted) = match served {
         Served::Returned(Ok(())) => (reason_of_return(link), false),
-        Served::Returned(Err(error)) => (reason_of_error(link, &error), false),
+        Served::Returned(Err(error)) => (reason_of_error(link, &error), is_cut),
         Served::Panicked(text) => {
             link.observer.failed(Failure::new(Operation::Handler, text));
-            (CloseReason::HandlerPanicked, false)
+            (CloseReason::HandlerPanicked, is_cut)
         }
         Served::Idle => (CloseReason::IdleTimeout, true),
         Served::Silent => (CloseReason::FirstByteTimeout, true),

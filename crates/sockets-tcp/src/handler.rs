@@ -19,6 +19,11 @@ pub use relay::Relay;
 /// When the future ends, what it wrote is flushed and the stream is ended. An error or a panic
 /// ends its own connection only, and is told by an event. The future may be dropped at any
 /// `await`: by `disconnect`, the idle timeout, a slow peer, or the end of a shutdown's grace.
+///
+/// Where it fails or is dropped, but by `disconnect`, its client sees a reset, so that it does not
+/// take for whole what it got; see
+/// [`reset_unfinished`](crate::TcpServerBuilder::reset_unfinished). A handler that fails and has
+/// said so to its client calls [`finish`](Connection::finish) first.
 pub trait Handler: Send + Sync + 'static {
     /// Serves one connection.
     fn handle(

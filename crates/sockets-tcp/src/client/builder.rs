@@ -279,6 +279,7 @@ impl TcpClientBuilder {
                 idle: None,
                 first_byte: None,
                 linger: self.linger,
+                resets_unfinished: false,
                 acknowledged: true,
             },
             incoming,

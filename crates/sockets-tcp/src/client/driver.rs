@@ -143,13 +143,13 @@ impl Driver {
         self.answer_first(None);
         let ended = if self.reconnect.is_some() {
             let pump = pin!(Some(pump(&link, peer, Some(self.incoming.clone()), false)));
-            drive(&link, pump, self.patience).await
+            drive(&link, pump, self.patience, || ()).await
         } else {
             // The only sender goes with the only connection, so that its end of input is told.
             let (nobody, _) = mpsc::channel(1);
             let incoming = std::mem::replace(&mut self.incoming, nobody);
             let pump = pin!(Some(pump(&link, peer, Some(incoming), true)));
-            drive(&link, pump, self.patience).await
+            drive(&link, pump, self.patience, || ()).await
         };
         let time = link.age();
         let kept = if self.shared.is_final() {

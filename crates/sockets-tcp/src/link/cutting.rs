@@ -61,4 +61,16 @@ impl Link {
         lock(&self.sending).is_served = true;
         self.begin_finish();
     }
+
+    /// Has the stream end in a reset, unless its end was asked for already, or the connection broke
+    /// by itself; says whether it does.
+    pub(crate) fn cut_short(&self) -> bool {
+        let broke = self.read_failure().is_some();
+        let mut sending = lock(&self.sending);
+        let cut = !broke && sending.end == End::Open && sending.failed.is_none();
+        if cut {
+            sending.truncate();
+        }
+        cut
+    }
 }

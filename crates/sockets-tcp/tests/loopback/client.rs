@@ -77,6 +77,26 @@ async fn nobody_listening_is_refused_and_named() {
 async fn a_name_that_is_none_is_an_error() {
     let error = TcpClient::builder("no port here").connect().await.unwrap_err();
     assert!(matches!(error, ConnectError::Resolve { .. }), "{error:?}");
+    assert!(error.is_permanent());
+}
+
+#[tokio::test]
+async fn a_target_that_is_none_is_not_tried_again() {
+    let builder = TcpClient::builder("localhost").reconnect(Reconnect::new().unlimited());
+    let client = builder.start();
+    let mut events = client.events();
+    let mut errors = 0;
+    let reason = wait(&mut events, |event| match event {
+        ClientEvent::Error { failure } => {
+            errors += 1;
+            assert!(failure.text().ends_with("no port, HOST:PORT is wanted"), "{failure}");
+            None
+        }
+        ClientEvent::GaveUp { .. } => Some(()),
+        _ => None,
+    });
+    reason.await;
+    assert_eq!(errors, 1);
 }
 
 #[tokio::test]
