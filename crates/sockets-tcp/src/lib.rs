@@ -49,7 +49,7 @@
 //! client.send(Bytes::from_static(b"hello\n")).await?;
 //! client.finish().await?;
 //! let mut answer = Vec::new();
-//! while let Some(bytes) = client.recv().await {
+//! while let Some(bytes) = client.recv().await? {
 //!     answer.extend_from_slice(&bytes);
 //! }
 //! assert_eq!(answer, b"Echo: hello\n");
@@ -76,7 +76,7 @@
 //! let mut events = server.events();
 //!
 //! let client = TcpClient::builder(server.local_addr()).connect().await?;
-//! assert_eq!(client.recv().await.as_deref(), Some(&b"you are client 1\n"[..]));
+//! assert_eq!(client.recv().await?.as_deref(), Some(&b"you are client 1\n"[..]));
 //! client.close().await;
 //!
 //! while let Some(received) = events.recv().await {
@@ -115,12 +115,12 @@ mod tls;
 pub use backoff::{Backoff, Reconnect, Retry};
 pub use chunk::Chunk;
 pub use client::{
-    ClientEvent, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target, TcpClient,
-    TcpClientBuilder,
+    ClientEvent, ClientRecvError, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target,
+    TcpClient, TcpClientBuilder,
 };
 pub use close_reason::CloseReason;
 pub use connection::{Connection, ConnectionReader, ConnectionWriter};
-pub use events::{Events, Received};
+pub use events::{Events, NoEvent, Received};
 pub use failure::{Failure, Operation};
 pub use framing::{
     FrameError, FrameSink, FrameSource, Framed, LengthPrefixed, LineEnding, Lines, Prefix,

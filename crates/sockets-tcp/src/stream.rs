@@ -113,7 +113,6 @@ impl Stream {
         }
     }
 
-    /// Reads what is there, whether or not the poller has told of it yet; else `WouldBlock`.
     /// Whether the peer's end of the stream is the next thing to read. Of TLS it is not known before it
     /// is read.
     pub(crate) fn is_at_end(&self) -> bool {
@@ -126,6 +125,7 @@ impl Stream {
         }
     }
 
+    /// Reads what is there, whether or not the poller has told of it yet; else `WouldBlock`.
     pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => read_now(tcp, buffer),

@@ -233,7 +233,7 @@ async fn a_server_that_never_answers_the_handshake_is_overtaken_by_the_next_addr
     let (client, peer) = tokio::join!(connecting, accept(&listener, &trust));
     let client = client.unwrap();
     peer.unwrap().write_all(b"x").await.unwrap();
-    assert_eq!(client.recv().await.as_deref(), Some(&b"x"[..]));
+    assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"x"[..]));
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Link {
     /// TLS it is never so: there a peer may close its socket behind its own end, and then resets the
     /// connection for the end that answers it.
     pub(crate) fn note_late_reset(&self) -> bool {
-        let mut sending = lock(&self.sending);
+        let mut sending = self.locked();
         let Some(stream) = sending.stream.clone() else { return false };
         if !stream.is_plain() {
             return false;

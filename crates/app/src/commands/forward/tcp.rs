@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{
-    ClientEvent, CloseReason, Connection, ConnectionReader, ConnectionWriter, Handler,
-    HandlerError, Keepalive, Received, TcpClient, TcpClientBuilder, TcpServer,
+    ClientRecvError, Connection, ConnectionReader, ConnectionWriter, Handler, HandlerError,
+    Keepalive, TcpClient, TcpClientBuilder, TcpServer, TlsError, TlsFault,
 };
 
 use crate::args::ForwardArgs;
@@ -216,29 +216,14 @@ async fn to_target(reader: &mut ConnectionReader, target: &TcpClient) -> Result<
 }
 
 async fn to_client(writer: &mut ConnectionWriter, target: &TcpClient) -> Result<(), Broken> {
-    while let Some(bytes) = target.recv().await {
-        writer.write_all(&bytes).await.map_err(Broken::OfClient)?;
-    }
-    match broken_off(target).await {
-        None => writer.finish().await.map_err(Broken::OfClient),
-        Some(reason) => {
-            let (target, reason) = (target.target().to_string(), in_words(reason));
-            Err(Broken::sending(TargetBrokeOff { target, reason }))
-        }
-    }
-}
-
-/// Why the target's stream is over, where that was not its end.
-async fn broken_off(target: &TcpClient) -> Option<CloseReason> {
-    // The first subscription begins with what happened before.
-    let mut events = target.events();
     loop {
-        match events.recv().await? {
-            Received::Event(ClientEvent::HalfClosed) => return None,
-            Received::Event(ClientEvent::Disconnected { reason, .. }) => {
-                return (reason != CloseReason::PeerClosed).then_some(reason);
+        match target.recv().await {
+            Ok(Some(bytes)) => writer.write_all(&bytes).await.map_err(Broken::OfClient)?,
+            Ok(None) => return writer.finish().await.map_err(Broken::OfClient),
+            Err(error) => {
+                let (target, reason) = (target.target().to_string(), in_words(error));
+                return Err(Broken::sending(TargetBrokeOff { target, reason }));
             }
-            Received::Event(_) | Received::Lagged(_) => {}
         }
     }
 }
@@ -256,9 +241,10 @@ struct TargetBrokeOff {
     reason: String,
 }
 
-fn in_words(reason: CloseReason) -> String {
-    match reason {
-        CloseReason::TlsAlert(alert) => format!("it ended the TLS session: {alert}"),
-        reason => reason.to_string(),
+fn in_words(error: ClientRecvError) -> String {
+    let ClientRecvError::Broken { source, .. } = error else { return error.to_string() };
+    match TlsError::of_io(&source).map(TlsError::fault) {
+        Some(TlsFault::Alert(alert)) => format!("it ended the TLS session: {alert}"),
+        _ => source.to_string(),
     }
 }
