@@ -244,7 +244,7 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
         }
         // Once it is left to a grace it stays so.
         if link.is_left_to_grace() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }));
     poll_fn(|context| {
@@ -301,3 +301,6 @@ async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
         next_pause = (next_pause * 2).min(LONGEST_LOOK);
     }
 }
+
+#[cfg(test)]
+mod tests;

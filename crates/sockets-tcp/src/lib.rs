@@ -11,7 +11,8 @@
 //! - [`TcpClient`] connects to the first of its server's addresses that answers (happy eyeballs),
 //!   and with [`Reconnect`] connects again: exponential back-off, full jitter, a limit. What is
 //!   queued meanwhile is kept or dropped, as [`QueuePolicy`] says. After a deliberate close nothing
-//!   reconnects.
+//!   reconnects. What it [receives](TcpClient::recv) comes to an end only where the server's stream
+//!   did: one that was cut, and the seam between two connections, are errors.
 //! - [`Framed`] turns the bytes of either into frames: [`Lines`], [`LengthPrefixed`], or any codec
 //!   of `tokio-util`. It is a `Stream` and a `Sink` of them.
 //! - With the feature `tls` both speak TLS, by rustls. What is wrong with a certificate or a session

@@ -214,6 +214,11 @@ impl Link {
         sockets_sys::tcp_info(stream.tcp()).ok()
     }
 
+    #[cfg(test)]
+    pub(crate) fn with_tcp<T>(&self, what: impl FnOnce(&tokio::net::TcpStream) -> T) -> T {
+        what(lock(&self.sending).stream.as_ref().unwrap().tcp())
+    }
+
     /// How many bytes the kernel holds for this end.
     #[cfg(test)]
     pub(crate) fn arrived(&self) -> u64 {

@@ -132,7 +132,7 @@ impl Driver {
         if self.shared.keeps {
             link.keep_unsent();
         }
-        self.shared.connected(Arc::clone(&link));
+        self.shared.connected(&link);
         let (peer, local) = (tuple.remote, tuple.local);
         self.shared.events.publish(ClientEvent::Connected { peer, local });
         self.answer_first(None);

@@ -36,13 +36,12 @@ impl Shared {
             }
             // It is looked once more before it is waited: nothing that moves is missed so. In the
             // heap, as it is rare.
-            match moved.take() {
-                Some(moved) => moved.await,
-                None => {
-                    let mut notified = Box::pin(self.moved.notified());
-                    notified.as_mut().enable();
-                    moved = Some(notified);
-                }
+            if let Some(moved) = moved.take() {
+                moved.await;
+            } else {
+                let mut notified = Box::pin(self.moved.notified());
+                notified.as_mut().enable();
+                moved = Some(notified);
             }
         }
     }

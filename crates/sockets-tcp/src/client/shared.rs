@@ -143,14 +143,14 @@ impl Shared {
 
     /// There is a connection: it takes over what waited, before anything newer. Where the client was
     /// ended meanwhile, so is the connection, in the same way.
-    pub(super) fn connected(&self, link: Arc<Link>) {
+    pub(super) fn connected(&self, link: &Arc<Link>) {
         let mut standing = lock(&self.standing);
         link.preload(standing.held.take());
-        standing.state = State::Connected(Arc::clone(&link));
+        standing.state = State::Connected(Arc::clone(link));
         let ending = standing.ending;
         drop(standing);
         if let Some(ending) = ending {
-            ending.apply(&link);
+            ending.apply(link);
         }
         self.moved.notify_waiters();
     }
@@ -287,3 +287,6 @@ impl Shared {
         info
     }
 }
+
+#[cfg(test)]
+mod tests;

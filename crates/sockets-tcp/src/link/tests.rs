@@ -1,5 +1,9 @@
 //! Draining and the idle clock, on a real connection.
 
+#[cfg(feature = "tls")]
+mod tls;
+mod unlocked;
+
 use std::future::poll_fn;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream as StdStream};

@@ -12,6 +12,7 @@ mod frames;
 mod last_bytes;
 mod limits;
 mod queue;
+mod receiving;
 mod reconnecting;
 mod server;
 mod shutdown;
