@@ -4,6 +4,7 @@
 //! connection's own task waits for the socket; everybody else only leaves work for it.
 
 mod acknowledged;
+mod failing;
 mod flushing;
 mod keeping;
 mod line;

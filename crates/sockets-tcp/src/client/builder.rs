@@ -223,7 +223,10 @@ impl TcpClientBuilder {
 
     /// After a connection has come to its end: how long its last bytes may stand still (in
     /// [`TcpClient::close`] its grace is what counts), and how long the server's own end, and
-    /// its acknowledgement of what was sent last, are waited for. Default: [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
+    /// its acknowledgement of what was sent last, are waited for. With
+    /// [`reconnect`](Self::reconnect), after a connection has failed: how long what it brought waits
+    /// for somebody who receives; then it is left, and the next one is made. Default:
+    /// [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self

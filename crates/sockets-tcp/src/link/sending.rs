@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
-use stats::{ErrorKind, Outbound};
+use stats::Outbound;
 use tokio::time::Instant;
 
 use super::line::Line;
@@ -49,7 +48,7 @@ pub(super) enum End {
 pub(super) struct Sending {
     /// `None` once the connection is buried.
     pub(super) stream: Option<Arc<Stream>>,
-    outbound: Outbound,
+    pub(super) outbound: Outbound,
     /// Bytes that the stream took: those in flight in it are not with the kernel yet.
     taken: u64,
     /// Bytes that the kernel took.
@@ -315,48 +314,5 @@ impl Link {
     /// See [`Sending::unacknowledged`].
     pub(crate) fn unacknowledged(&self) -> usize {
         lock(&self.sending).unacknowledged()
-    }
-
-    /// Why sending failed, if it did.
-    pub(crate) fn write_failure(&self) -> Option<io::ErrorKind> {
-        lock(&self.sending).failed
-    }
-
-    pub(super) fn note_failure(&self, sending: &mut Locked<'_>, error: &io::Error) {
-        sending.outbound.error(ErrorKind::Write);
-        self.observer.write_failed(error);
-        self.fail(sending, error.kind());
-    }
-
-    /// Notes a failure that is told and counted already.
-    pub(super) fn fail_with(&self, kind: io::ErrorKind) {
-        let mut sending = self.locked();
-        if sending.failed.is_none() {
-            self.fail(&mut sending, kind);
-        }
-    }
-
-    /// The connection's task has to know: its handler may wait for something else.
-    fn fail(&self, locked: &mut Locked<'_>, kind: io::ErrorKind) {
-        locked.failed = Some(kind);
-        let cut = locked.outbox.cut();
-        let (sending, after) = locked.parts();
-        let loss = sending.lose_all(after);
-        locked.moved();
-        locked.wake_task();
-        self.observer.cut(cut);
-        self.observer.dropped(loss);
-    }
-
-    /// Resolves once the connection has failed, as a read or a write was told, or is over.
-    pub(crate) async fn closed(&self) {
-        loop {
-            let mut progress = pin!(self.progress.notified());
-            progress.as_mut().enable();
-            if self.write_failure().is_some() {
-                return;
-            }
-            progress.await;
-        }
     }
 }

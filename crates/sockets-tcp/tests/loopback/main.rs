@@ -7,6 +7,7 @@ mod broken;
 mod client;
 mod connecting;
 mod ends;
+mod failed;
 mod fairness;
 mod frames;
 mod last_bytes;
