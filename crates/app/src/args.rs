@@ -4,6 +4,8 @@ mod demo;
 mod diff;
 #[cfg(target_os = "linux")]
 mod doctor;
+#[cfg(target_os = "linux")]
+mod duration;
 mod forward;
 #[cfg(target_os = "linux")]
 mod kill;
@@ -191,6 +193,8 @@ mod tests {
                 &["ls", "--user"],
                 &["who"],
                 &["kill", "--signal"],
+                &["kill", "1", "--settle"],
+                &["watch", "--interval"],
                 &["doctor"],
             ] {
                 let line = ["ports"].iter().chain(before).copied().chain([text.as_str()]);

@@ -1,12 +1,13 @@
 //! Exit codes, and the one place where an error becomes one.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::output::Terminal;
+use crate::args::ColorWhen;
+use crate::output::{ReaderGone, Terminal};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +83,8 @@ pub(crate) struct UsageError(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct NotPermitted(pub(crate) String);
 
-/// Says what failed, to whom and why, and how the program ends for it. A closed pipe is no failure:
-/// whoever reads has read enough.
+/// Says what failed, to whom and why, and how the program ends for it. An output that nobody reads
+/// any more is no failure: whoever reads has read enough.
 pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
     let exit = classify(error);
     if exit != Exit::Done {
@@ -94,13 +95,27 @@ pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
 
 /// Shows what is wrong with the command line, or the help that it asks for.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Nothing is known of what the user wants of the terminal.
+        let terminal = Terminal::new(ColorWhen::Auto, false, 0);
+        let shown = show(error, terminal);
+        return shown.map_or_else(|error| report(&error, terminal), |()| Exit::Done).into();
+    }
     // Where nobody reads it, there is nobody left to tell.
     let _ = error.print();
     #[cfg(target_os = "linux")]
-    if error.use_stderr() && crate::args::is_lease(std::env::args_os()) {
+    if crate::args::is_lease(std::env::args_os()) {
         return Exit::Lease(LeaseFailure::Own).into();
     }
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+    Exit::Usage.into()
+}
+
+/// Writes help to standard output as any other result: clap does not tell of one that is closed.
+fn show(help: &clap::Error, terminal: Terminal) -> anyhow::Result<()> {
+    let mut stdout = terminal.stdout()?.painted();
+    write!(stdout, "{}", help.render().ansi())
+        .and_then(|()| stdout.flush())
+        .context("cannot write to standard output")
 }
 
 fn classify(error: &anyhow::Error) -> Exit {
@@ -112,10 +127,11 @@ fn classify(error: &anyhow::Error) -> Exit {
             return Exit::NotPermitted;
         }
         if let Some(io_error) = cause.downcast_ref::<io::Error>() {
-            match io_error.kind() {
-                io::ErrorKind::BrokenPipe => return Exit::Done,
-                io::ErrorKind::PermissionDenied => return Exit::NotPermitted,
-                _ => {}
+            if ReaderGone::is_marked_on(io_error) {
+                return Exit::Done;
+            }
+            if io_error.kind() == io::ErrorKind::PermissionDenied {
+                return Exit::NotPermitted;
             }
         }
     }
@@ -149,7 +165,10 @@ mod tests {
 
     #[test]
     fn causes_decide_the_code() {
-        assert_eq!(classify(&io_error(io::ErrorKind::BrokenPipe)), Exit::Done);
+        let unread = ReaderGone::mark(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(classify(&anyhow::Error::new(unread).context("writing a row")), Exit::Done);
+        // Of a connection, for example.
+        assert_eq!(classify(&io_error(io::ErrorKind::BrokenPipe)), Exit::Failed);
         assert_eq!(classify(&io_error(io::ErrorKind::PermissionDenied)), Exit::NotPermitted);
         assert_eq!(classify(&io_error(io::ErrorKind::AddrInUse)), Exit::Failed);
         assert_eq!(classify(&anyhow::Error::new(UsageError("x".into()))), Exit::Usage);

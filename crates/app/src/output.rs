@@ -5,8 +5,10 @@ mod counted;
 mod csv_error;
 mod events;
 mod file;
+mod outputs;
 #[cfg(target_os = "linux")]
 mod packets;
+mod reader_gone;
 mod rows;
 mod standard_output;
 mod terminal;
@@ -16,10 +18,14 @@ pub(crate) use counted::counted;
 pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};
 pub(crate) use file::{cannot_write, create, empty, open};
+pub(crate) use outputs::Outputs;
 #[cfg(target_os = "linux")]
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
+pub(crate) use reader_gone::{Marked, ReaderGone};
 pub(crate) use rows::{Cells, Row, RowOutputs};
-pub(crate) use standard_output::{StandardOutput, reader_is_gone, write_while_read};
+pub(crate) use standard_output::{
+    StandardOutput, check_open as check_standard_output, reader_is_gone,
+};
 pub(crate) use terminal::Terminal;

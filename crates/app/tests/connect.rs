@@ -5,10 +5,14 @@
 mod driver;
 #[path = "connect/keepalive.rs"]
 mod keepalive;
-#[path = "connect/kernel.rs"]
+#[path = "driver/kernel.rs"]
 mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "connect/losses.rs"]
+mod losses;
+#[path = "connect/non_blocking.rs"]
+mod non_blocking;
 #[path = "connect/reconnect.rs"]
 mod reconnect;
 

@@ -4,6 +4,8 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "doctor/pid_namespace.rs"]
+mod pid_namespace;
 
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -50,6 +52,20 @@ fn a_held_port_cannot_be_bound() {
     assert_eq!((code, &rows[0]["can_bind"]), (Some(0), &true.into()), "{rows:?}");
     let table = String::from_utf8(run(&["doctor", &port]).stdout).unwrap();
     assert!(table.contains("cannot be bound") && table.contains(" is held by "), "{table}");
+}
+
+#[test]
+fn causes_come_before_notes() {
+    let _alone = alone();
+    // The kernel takes it from its ephemeral range: there is a note for each.
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = TcpListener::bind(address).unwrap();
+        let (code, rows) = doctor(&[&listener.local_addr().unwrap().port().to_string()]);
+        assert_eq!(code, Some(1), "{rows:?}");
+        let place = |kind: &str| rows.iter().position(|row| row["finding"] == kind).unwrap();
+        assert!(place("held") < place("ephemeral"), "{rows:?}");
+        assert_eq!(place("ephemeral"), rows.len() - 1, "{rows:?}");
+    }
 }
 
 #[test]

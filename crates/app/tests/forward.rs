@@ -1,12 +1,16 @@
 //! The real binary: `ports forward`, and `--metrics`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "forward/clients.rs"]
+mod clients;
 #[path = "forward/datagrams.rs"]
 mod datagrams;
 #[path = "driver/ports.rs"]
 mod driver;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "forward/stopping.rs"]
+mod stopping;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kill/aftermath.rs"]
+mod aftermath;
 #[path = "driver/ports.rs"]
 mod driver;
 #[path = "driver/nobody.rs"]
@@ -13,6 +15,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use driver::{Collected, run};
 use nobody::Nobody;
@@ -32,7 +35,8 @@ struct Holder {
 }
 
 impl Holder {
-    /// Runs a script, whose standard input is the listener, until it says that it is ready.
+    /// Runs a script, whose standard input is the listener, until it says that it is ready and has become
+    /// `sleep`.
     fn start(script: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
@@ -43,6 +47,13 @@ impl Holder {
             .spawn()
             .unwrap();
         Collected::of(child.stdout.take().unwrap(), "the holder").until(b"ready\n");
+        let name = format!("/proc/{}/comm", child.id());
+        let deadline = Instant::now() + driver::DEADLINE;
+        while std::fs::read_to_string(&name).unwrap() != "sleep\n" {
+            assert!(Instant::now() < deadline, "waited too long for the shell to become another");
+            // There is no event to wait for: it is asked again.
+            std::thread::sleep(Duration::from_millis(1));
+        }
         Self { child, port: format!("{port}/tcp") }
     }
 }
@@ -93,10 +104,15 @@ fn one_that_does_not_end_is_killed() {
 #[test]
 fn the_signal_is_the_users() {
     let _alone = alone();
-    let mut holder = Holder::start(MEEK);
-    let (code, ..) = kill(&[&holder.port, "--yes", "--signal", "int"]);
-    assert_eq!(code, Some(0));
-    assert_eq!(rustix::process::Signal::INT.as_raw(), signal(&mut holder).unwrap());
+    for name in ["int", "SIGINT", "2"] {
+        let mut holder = Holder::start(MEEK);
+        let (code, _, stderr) = kill(&[&holder.port, "--yes", "--signal", name]);
+        assert_eq!(code, Some(0), "{name}: {stderr}");
+        assert_eq!(rustix::process::Signal::INT.as_raw(), signal(&mut holder).unwrap());
+    }
+    let (code, _, stderr) = kill(&["1", "--yes", "--signal", "SIGUSR1"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("SIGUSR1") && stderr.contains("TERM, INT"), "{stderr}");
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod guide_programs;
 mod places;
 #[path = "lease/rows.rs"]
 mod rows;
+#[path = "lease/terminal.rs"]
+mod terminal;
 
 use std::net::{TcpListener, UdpSocket};
 
@@ -83,7 +85,12 @@ fn its_own_failures_have_codes_of_their_own() {
         (&["lease", "--count", "0", "--", "true"], 125, "--count"),
         (&["lease", "--bad", "--", "true"], 125, "--bad"),
         (&["lease"], 125, "CMD"),
-        (&["lease", "--port", "0", "--", "true"], 125, "tcp port 0 cannot be leased"),
+        (&["lease", "--port", "0", "--", "true"], 125, "leave --port out for any that is free"),
+        (
+            &["lease", "--port", "65535", "--count", "2", "--", "true"],
+            125,
+            "with --count 2, --port may be 65534 at most",
+        ),
         (&["-q", "lease", "--range", "3000-3003", "--count", "5", "--", "true"], 125, "no 5 neigh"),
     ] {
         let ended = run(args);

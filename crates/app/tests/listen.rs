@@ -9,10 +9,18 @@ mod driver;
 mod errors;
 #[path = "listen/events.rs"]
 mod events;
+#[path = "driver/kernel.rs"]
+mod kernel;
 #[path = "listen/limits.rs"]
 mod limits;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "listen/peers.rs"]
+mod peers;
+#[path = "listen/reasons.rs"]
+mod reasons;
+#[path = "listen/second_signal.rs"]
+mod second_signal;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

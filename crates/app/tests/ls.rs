@@ -71,12 +71,15 @@ fn without_being_asked_there_are_no_processes() {
 
 #[test]
 fn filters_hold_together() {
-    let Connected { listener, client, port } = connected();
+    // Of an address that nobody else has: an ended connection may still be at that port elsewhere.
+    let Connected { listener, client, port } = connected_at("127.0.78.3:0");
+    let address = listener.local_addr().unwrap().to_string();
     let server = listener.accept().unwrap().0;
     let states = |args: &[&str]| -> Vec<String> {
         let rows = json(&[&["ls", "--port", &port], args].concat());
+        let ours = rows.iter().filter(|row| row["local"] == address || row["peer"] == address);
         let mut states: Vec<_> =
-            rows.iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect();
+            ours.map(|row| row["state"].as_str().unwrap().to_owned()).collect();
         states.sort();
         states
     };
@@ -86,8 +89,8 @@ fn filters_hold_together() {
     assert_eq!(states(&["--udp"]), [""; 0]);
     assert_eq!(states(&["--state", "established"]), ["ESTAB", "ESTAB"]);
     assert_eq!(states(&["--state", "LISTEN,syn-sent"]), ["LISTEN"]);
-    assert_eq!(states(&["--address", "127.0.0.1"]), all);
-    assert_eq!(states(&["--address", "127.0.0.2"]), [""; 0]);
+    assert_eq!(states(&["--address", "127.0.78.3"]), all);
+    assert_eq!(states(&["--address", "127.0.78.4"]), [""; 0]);
     let own = std::process::id().to_string();
     assert_eq!(states(&["--pid", &own]), all);
     assert_eq!(states(&["--pid", "1", "--user", "4294967294"]), [""; 0]);
@@ -157,9 +160,11 @@ fn a_table_of_nothing_has_its_header() {
 
 #[test]
 fn a_summary_counts() {
-    let connected = connected();
+    // As above, none of others is to be counted.
+    let connected = connected_at("127.0.78.2:0");
     let _server = connected.listener.accept().unwrap();
-    let rows = json(&["ls", "--port", &connected.port, "--summary"]);
+    let at = ["--port", &connected.port, "--address", "127.0.78.2"];
+    let rows = json(&[&["ls"], &at[..], &["--summary"]].concat());
     let counts: Vec<_> = rows.iter().map(|row| (&row["state"], &row["sockets"])).collect();
     assert_eq!(counts, [(&"ESTAB".into(), &2.into()), (&"LISTEN".into(), &1.into())]);
     assert_eq!(
@@ -182,8 +187,17 @@ fn what_makes_no_sense_is_refused() {
         &["ls", "--listening", "--state", "ESTAB"],
         &["ls", "--metrics", "127.0.0.1:0"],
         &["ls", "--watch", "--metrics", "0.0.0.0:0"],
+        &["ls", "--pid", "0"],
+        &["watch", "--pid", "0"],
     ] {
         let ended = run(args);
         assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{args:?}: {}", ended.stderr);
+    }
+    for command in [&["ls", "--watch"][..], &["watch"]] {
+        for interval in ["0s", "1ns", "49ms", "61m", "1000y"] {
+            let ended = run(&[command, &["--interval", interval]].concat());
+            assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{}", ended.stderr);
+            assert!(ended.stderr.contains("it must be from 50ms to 1h"), "{}", ended.stderr);
+        }
     }
 }

@@ -5,6 +5,8 @@
 mod certificates;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "tls/forwarded.rs"]
+mod forwarded;
 #[path = "tls/passed.rs"]
 mod passed;
 #[path = "tls/refused.rs"]

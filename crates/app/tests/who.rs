@@ -118,9 +118,13 @@ fn without_root_the_user_is_told_and_what_is_hidden() {
 fn nobody_is_an_answer() {
     // A leased port that nobody binds, so that nobody takes it meanwhile.
     let script = format!("exec {} who $PORT/udp", env!("CARGO_BIN_EXE_ports"));
-    let ended = run(&["lease", "--udp", "--range", "3420-3439", "--", "sh", "-c", &script]);
+    let lease = ["lease", "--udp", "--name", "held", "--range", "3420-3439"];
+    let ended = run(&[&lease[..], &["--", "sh", "-c", &script]].concat());
     assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{}", ended.stderr);
     assert!(ended.stderr.contains("nobody holds udp port"), "{}", ended.stderr);
+    // Somebody counts on it all the same.
+    let leased = ended.stderr.lines().find(|line| line.contains(" is leased by ")).unwrap();
+    assert!(leased.contains("`held`, held by ports (process "), "{leased}");
     for port in ["0", "x", "80/sctp"] {
         assert_eq!(run(&["who", port]).code, Some(2), "{port}");
     }

@@ -12,7 +12,7 @@ use crate::protocols::Protocols;
 ///
 /// It ends when the value is dropped, or the process ends in whatever way; where it was passed on
 /// (`pass_to`, on Linux), with the last process that keeps it open. It takes a descriptor for each port
-/// and transport, and one more; of a [lock directory](crate::Request::lock_directory) two for each.
+/// and transport, and one more, or up to four where its name is long; of a [lock directory](crate::Request::lock_directory) two for each.
 /// While another thread starts a program, the copies of them in the new process count too, for the
 /// moment until that runs.
 ///

@@ -110,6 +110,7 @@ mod request;
 mod search;
 #[cfg(feature = "tokio")]
 mod tokio_sockets;
+mod user;
 
 pub use acquire::{bind, lease};
 pub use bound::BoundLease;

@@ -7,6 +7,7 @@ use std::fs;
 use ports_core::{Port, Transport};
 
 use crate::process::{HolderProcess, holders_of};
+use crate::user::{InWords, Passwd};
 
 /// Who uses a port that is not leased, as far as this process may look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,16 +18,24 @@ pub struct PortUser {
     pub state: &'static str,
     /// Who made the socket; nobody in `TIME_WAIT`, where it belongs to no process any more.
     pub uid: Option<u32>,
+    /// That user's name in `/etc/passwd`.
+    pub user: Option<String>,
     /// The processes that have it open, by number.
     pub processes: Vec<HolderProcess>,
+    /// Whether there is no such process in this PID namespace, all of which was looked into: it is in
+    /// another one, or the kernel itself has the port.
+    pub is_elsewhere: bool,
 }
 
-/// `nginx (process 12) (LISTEN)`, `a process of user 1000 (LISTEN)`.
+/// `nginx (process 12) (LISTEN)`, `a process of alice that may not be looked into (LISTEN)`.
 impl fmt::Display for PortUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.processes.first(), self.uid) {
             (Some(process), _) => write!(f, "{process}")?,
-            (None, Some(uid)) => write!(f, "a process of user {uid} that cannot be looked into")?,
+            (None, Some(uid)) => {
+                let user = InWords(uid, self.user.as_deref());
+                write!(f, "a process of {user} that {}", unseen(self.is_elsewhere))?;
+            }
             (None, None) => f.write_str("a connection that closed lately")?,
         }
         match self.processes.len() {
@@ -37,22 +46,36 @@ impl fmt::Display for PortUser {
     }
 }
 
+/// Why a process is not named.
+pub(crate) const fn unseen(is_elsewhere: bool) -> &'static str {
+    if is_elsewhere { "is not visible from this PID namespace" } else { "may not be looked into" }
+}
+
 /// Who uses the port, at whichever address; a listener, or a bound socket, before others. None where
 /// it is gone, or bound without a state that the kernel lists (TCP that neither listens nor connects).
 pub(crate) fn find(transport: Transport, port: Port) -> Option<PortUser> {
+    let row = row_of(transport, port)?;
+    let (processes, is_elsewhere) = holders_of(&HashSet::from([row.inode])).take(row.inode);
+    // A socket that nobody owns is listed with inode 0 and the user of the root.
+    let uid = (row.inode != 0).then_some(row.uid);
+    if uid.is_some() && processes.is_empty() && row_of(transport, port)?.inode != row.inode {
+        // It was closed while its process was looked for.
+        return None;
+    }
+    let user = uid.and_then(|uid| Passwd::read().name(uid));
+    let is_elsewhere = is_elsewhere && uid.is_some();
+    Some(PortUser { state: state_name(transport, row.state), uid, user, processes, is_elsewhere })
+}
+
+fn row_of(transport: Transport, port: Port) -> Option<Row> {
     let tables = match transport {
         Transport::Udp => ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"],
         _ => ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"],
     };
     let rows = tables.iter().filter_map(|path| fs::read_to_string(path).ok());
-    let row = rows
-        .flat_map(|table| table.lines().filter_map(Row::read).collect::<Vec<_>>())
+    rows.flat_map(|table| table.lines().filter_map(Row::read).collect::<Vec<_>>())
         .filter(|row| row.port == port.number())
-        .min_by_key(|row| (!matches!(row.state, LISTEN | CLOSE), row.inode == 0))?;
-    let processes = holders_of(&HashSet::from([row.inode])).remove(&row.inode).unwrap_or_default();
-    // A socket that nobody owns is listed with inode 0 and the user of the root.
-    let uid = (row.inode != 0).then_some(row.uid);
-    Some(PortUser { state: state_name(transport, row.state), uid, processes })
+        .min_by_key(|row| (!matches!(row.state, LISTEN | CLOSE), row.inode == 0))
 }
 
 /// A line of `/proc/net/tcp` and its like (proc(5)).
@@ -106,6 +129,24 @@ mod tests {
     use std::net::{TcpListener, UdpSocket};
 
     use super::*;
+
+    #[test]
+    fn who_is_not_seen_is_told_as_far_as_he_is_known() {
+        let user = |user: Option<&str>, is_elsewhere| {
+            let user = user.map(str::to_owned);
+            let state = "LISTEN";
+            PortUser { state, uid: Some(65534), user, processes: Vec::new(), is_elsewhere }
+                .to_string()
+        };
+        assert_eq!(
+            user(Some("nobody"), false),
+            "a process of nobody that may not be looked into (LISTEN)"
+        );
+        assert_eq!(
+            user(None, true),
+            "a process of user 65534 that is not visible from this PID namespace (LISTEN)"
+        );
+    }
 
     #[test]
     fn a_line_of_the_table() {

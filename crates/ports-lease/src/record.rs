@@ -13,7 +13,9 @@ use std::time::{Duration, SystemTime};
 use ports_core::{Port, Transport};
 
 use crate::error::ListError;
+use crate::port_user::unseen;
 use crate::process::HolderProcess;
+use crate::user::InWords;
 
 /// A port whose lock is held in this network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +27,14 @@ pub struct LeaseRecord {
     pub port: Port,
     /// The user who took the lock, as the kernel tells it; Linux before 5.3 and lock files do not.
     pub uid: Option<u32>,
+    /// That user's name in `/etc/passwd`.
+    pub user: Option<String>,
     /// The processes that hold the lock now, by number, as far as this process may look: those of
     /// other users only with `CAP_SYS_PTRACE`, and none elsewhere than on Linux.
     pub processes: Vec<HolderProcess>,
+    /// Whether there is no such process in this PID namespace, all of which was looked into: it is in
+    /// another one, or has ended meanwhile.
+    pub is_elsewhere: bool,
     /// What the lease says of itself. None: the name of the lock is held by a program that is no
     /// lease, and the port cannot be leased as long.
     pub lease: Option<LeaseLabel>,
@@ -62,10 +69,10 @@ impl fmt::Display for LeaseRecord {
                     Some(lease) => write!(f, "a process (taken by process {})", lease.taken_by)?,
                     None => f.write_str("a process")?,
                 }
-                match self.uid {
-                    Some(uid) => write!(f, " of user {uid}, which cannot be looked into"),
-                    None => f.write_str(", which cannot be looked into"),
+                if let Some(uid) = self.uid {
+                    write!(f, " of {}", InWords(uid, self.user.as_deref()))?;
                 }
+                write!(f, ", which {}", unseen(self.is_elsewhere))
             }
         }
     }
@@ -141,7 +148,9 @@ mod tests {
                 transport: Transport::Tcp,
                 port: Port::new(8080),
                 uid: Some(1000),
+                user: None,
                 processes: processes.iter().map(process).collect(),
+                is_elsewhere: !is_lease,
                 lease: is_lease.then_some(label),
             };
             record.to_string()
@@ -150,8 +159,11 @@ mod tests {
         assert_eq!(record(&[(5, "sh"), (6, "node")], None, true), "sh (process 5) and 1 more");
         assert_eq!(
             record(&[], Some("web"), true),
-            "`web`, held by a process (taken by process 5) of user 1000, which cannot be looked into"
+            "`web`, held by a process (taken by process 5) of user 1000, which may not be looked into"
         );
-        assert_eq!(record(&[], None, false), "a process of user 1000, which cannot be looked into");
+        assert_eq!(
+            record(&[], None, false),
+            "a process of user 1000, which is not visible from this PID namespace"
+        );
     }
 }

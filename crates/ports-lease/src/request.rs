@@ -150,8 +150,8 @@ impl Request {
         self
     }
 
-    /// For whom, as lists and errors show it: shown without control characters, and cut after
-    /// 48 bytes.
+    /// For whom, as lists and errors show it: shown without control characters, and cut, with `…`, so that
+    /// it has at most 255 bytes. Beyond 48 bytes a lease takes a descriptor more for each 72.
     ///
     /// The name also says where the search begins, so that it tends to get the same port again:
     /// always, while that port is free and the ranges are the same. Without a name it begins anywhere.

@@ -224,6 +224,20 @@ fn leases_are_listed_with_their_holder() {
 }
 
 #[test]
+fn long_names_are_listed_whole() {
+    let request = |name: &str| Request::tcp().within(range("2480-2499")).name(name);
+    let listed = |port: u16| {
+        let record = leases().unwrap().into_iter().find(|record| record.port.number() == port);
+        record.unwrap().lease.unwrap().name.unwrap()
+    };
+    let name = format!("{} end", "über die Straße/".repeat(12));
+    let held = lease(&request(&name)).unwrap();
+    assert_eq!(listed(held.number()), name);
+    let longer = lease(&request(&"x".repeat(300))).unwrap();
+    assert_eq!(listed(longer.number()), format!("{}…", "x".repeat(252)));
+}
+
+#[test]
 fn helpers_for_tests_take_one_line() {
     let port = ports_lease::test_port();
     let (listener, tcp) = ports_lease::free_tcp_listener();

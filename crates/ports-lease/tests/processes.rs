@@ -149,7 +149,8 @@ fn users_exclude_each_other() {
         let listed = leases().unwrap();
         let record = listed.iter().find(|record| record.port.number() == holder.port).unwrap();
         assert_eq!(record.uid, Some(uid));
-        let who = format!("held by a process (taken by process {}) of user {uid}", holder.pid());
+        let user = record.user.clone().unwrap_or_else(|| format!("user {uid}"));
+        let who = format!("held by a process (taken by process {}) of {user},", holder.pid());
         assert!(said.contains(&who), "{said}");
         assert!(holder.end().success());
     }

@@ -126,7 +126,11 @@ impl TcpClient {
 
     /// As [`recv`](Self::recv). Cancel safe.
     pub(crate) async fn arrival(&self) -> Arrival {
-        self.received.lock().await.next().await
+        let arrival = self.received.lock().await.next().await;
+        if let Arrival::Bytes(bytes) = &arrival {
+            self.shared.give(bytes.len());
+        }
+        arrival
     }
 
     /// Ends the sending direction: what is queued goes out, then the end of the stream (a
@@ -173,10 +177,7 @@ impl TcpClient {
             // It ends at once, unless its runtime does not run.
             let _ = tokio::time::timeout(ABORT_WAIT, self.task.wait()).await;
         }
-        CloseReport {
-            unsent_bytes: self.shared.unsent_bytes(),
-            unacknowledged_bytes: self.shared.unacknowledged_bytes(),
-        }
+        self.report()
     }
 
     /// The socket as it is now. While there is no connection its local address is `0.0.0.0:0`.
@@ -212,9 +213,45 @@ impl TcpClient {
 impl TcpClient {
     /// Ends it at once by a reset, so that the server does not take the stream for whole: for a
     /// program that passes on what another source broke off. Nothing connects after this; what is
-    /// queued counts as dropped.
-    pub fn abort(&self) {
-        self.shared.end(Ending::Abort);
+    /// queued counts as dropped. From here on nothing moves: what is reported is final.
+    pub fn abort(&self) -> CloseReport {
+        let Some(link) = self.shared.end(Ending::Abort) else { return self.report() };
+        let unacknowledged_bytes = link.unacknowledged();
+        link.bury();
+        link.lose_kept();
+        CloseReport { unacknowledged_bytes, ..self.report() }
+    }
+}
+
+impl TcpClient {
+    /// Ends the client at once, for a program that exits next: without waiting, and whether or not
+    /// its runtime still runs. A connection whose end is not yet with the kernel behind all that was
+    /// accepted ends in a reset when its socket is closed, be it by the exit; what waits counts as
+    /// dropped. Else the kernel goes on sending the last bytes.
+    pub fn cut_off(&self) -> CloseReport {
+        if let Some(link) = self.shared.end(Ending::CutOff) {
+            link.lose_kept();
+        }
+        self.report()
+    }
+
+    /// How many bytes were accepted for the server that it has not acknowledged: those that wait
+    /// here, and those that the kernel holds, over TLS those of its records. Without the latter
+    /// where the system does not tell (elsewhere than on Linux). 0 without a connection.
+    pub fn outstanding_bytes(&self) -> usize {
+        self.shared.link().map_or(0, |link| link.outstanding())
+    }
+
+    fn report(&self) -> CloseReport {
+        let unsent = self.shared.unsent();
+        let (sent_bytes, unread_bytes) = self.shared.sent_and_unread();
+        CloseReport {
+            sent_bytes,
+            unread_bytes,
+            unsent_messages: unsent.messages,
+            unsent_bytes: unsent.bytes,
+            unacknowledged_bytes: self.shared.unacknowledged_bytes(),
+        }
     }
 }
 
@@ -230,10 +267,16 @@ impl std::fmt::Debug for TcpClient {
     }
 }
 
-/// What [`TcpClient::close`] did.
+/// What [`TcpClient::close`], [`TcpClient::abort`] or [`TcpClient::cut_off`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseReport {
+    /// Bytes sent, as far as the kernel took them, over all connections.
+    pub sent_bytes: u64,
+    /// Bytes that were received and [`TcpClient::recv`] has not given out.
+    pub unread_bytes: u64,
+    /// How many messages the [`unsent_bytes`](Self::unsent_bytes) are of.
+    pub unsent_messages: usize,
     /// Bytes accepted for sending that the last connection lost: it was cut off at the end of the
     /// grace, or failed before. Those that waited for a connection count too.
     pub unsent_bytes: usize,

@@ -131,13 +131,15 @@ where
             // A connection that is being closed fails its handler's writes; that is no failure of
             // the handler's.
             Ok(Poll::Ready(result)) => {
-                let closing = link.closing().map(Served::Closing);
-                return Poll::Ready(closing.unwrap_or(Served::Returned(result)));
+                let closing = link.closing().map(|it| as_it_came(link, it, result.is_ok()));
+                return Poll::Ready(closing.map_or(Served::Returned(result), Served::Closing));
             }
             Ok(Poll::Pending) => {}
         }
         match service.as_mut().poll(context) {
-            Poll::Ready(Attended::Close(closing)) => return Poll::Ready(Served::Closing(closing)),
+            Poll::Ready(Attended::Close(closing)) => {
+                return Poll::Ready(Served::Closing(as_it_came(link, closing, false)));
+            }
             // What had arrived may still be read, and worked on.
             Poll::Ready(Attended::Broken) if patience.gives_up => {
                 let unread = || Box::pin(unconstrained(link.unread(patience.linger)));
@@ -168,6 +170,16 @@ fn failure(link: &Link) -> Option<CloseReason> {
         None => link.write_failure().map(|_| CloseReason::Reset),
         Some(_) => Some(CloseReason::Reset),
     }
+}
+
+/// Where the handler broke the connection off: by what had failed on the connection, if anything had;
+/// else, where it reports no error, for the end of the server.
+fn as_it_came(link: &Link, closing: Closing, is_ok: bool) -> Closing {
+    if closing != Closing::Abort(CloseReason::HandlerFailed) {
+        return closing;
+    }
+    let stopped = (is_ok && link.is_left_to_grace()).then_some(CloseReason::Shutdown);
+    Closing::Abort(failure(link).or(stopped).unwrap_or(CloseReason::HandlerFailed))
 }
 
 fn reason_of_return(link: &Link) -> CloseReason {
@@ -236,7 +248,7 @@ enum Flushed {
 /// Sends what is queued, then the end of the stream. A peer that takes nothing for `patience` has
 /// stalled, unless a grace from outside is what bounds it.
 async fn flush(link: &Link, patience: Duration) -> Flushed {
-    link.begin_finish();
+    link.end_service();
     let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, false))));
     let mut stalled = pin!(unconstrained(async {
         if !link.is_left_to_grace() {

@@ -20,7 +20,8 @@
 //!   where it comes after the handshake, as in TLS 1.3.
 //! - [`TcpServer::shutdown`] and [`TcpClient::close`] drain what was accepted, within a grace, and
 //!   report what they cut off. A stream that lost bytes ends in a reset, never in what looks like
-//!   its proper end.
+//!   its proper end; so does it where the process is to end at once ([`TcpServer::cut_off`],
+//!   [`TcpClient::cut_off`]).
 //!
 //! Memory is bounded: an outbox per connection in bytes and messages, a queue of events that
 //! counts what a slow subscriber missed, a number of connections. An idle connection takes some

@@ -4,6 +4,7 @@
 //! connection's own task waits for the socket; everybody else only leaves work for it.
 
 mod acknowledged;
+mod cutting;
 mod failing;
 mod flushing;
 mod keeping;
@@ -19,7 +20,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ports_core::FiveTuple;
-use socket2::SockRef;
 use stats::{Inbound, Outbound};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -146,12 +146,6 @@ impl Link {
         }
     }
 
-    /// Ends the connection by a reset, so that the peer does not take its stream for whole.
-    pub(crate) fn abort(&self, reason: CloseReason) {
-        lock(&self.sending).truncated = true;
-        self.close(Closing::Abort(reason));
-    }
-
     /// How the connection was asked to end, if it was.
     pub(crate) fn closing(&self) -> Option<Closing> {
         lock(&self.sending).closing
@@ -188,7 +182,9 @@ impl Link {
         sending.failed.get_or_insert(std::io::ErrorKind::NotConnected);
         let loss = sending.lose_all(after);
         let task = sending.task.take();
-        let truncated = sending.truncated;
+        if sending.truncated {
+            sending.make_close_a_reset();
+        }
         let stream = sending.stream.take();
         self.observer.cut(cut);
         self.observer.dropped(loss);
@@ -196,12 +192,7 @@ impl Link {
         drop(locked);
         // Not under the lock: its executor may have something to do for it.
         drop(task);
-        if let Some(stream) = &stream
-            && truncated
-        {
-            // It fails only on a socket that is already gone.
-            let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
-        }
+        drop(stream);
         let reader = lock(&self.receiving).bury();
         if let Some(reader) = reader {
             reader.wake();

@@ -175,6 +175,19 @@ impl TcpServer {
     }
 }
 
+impl TcpServer {
+    /// Ends the server at once, for a program that exits next: without waiting, and whether or not
+    /// its runtime still runs. Every connection that a handler still serves, or whose stream's end
+    /// is not yet with the kernel behind all that was accepted for it, ends in a reset when its
+    /// socket is closed, be it by the exit; what waits for it counts as dropped. Of the others
+    /// the kernel goes on sending the last bytes. Reports all connections that are not over.
+    pub fn cut_off(&self) -> ShutdownReport {
+        self.clients.stopping().cancel();
+        self.clients.cut_off();
+        self.clients.shutdown_report()
+    }
+}
+
 impl Drop for TcpServer {
     fn drop(&mut self) {
         self.clients.stopping().cancel();

@@ -120,6 +120,12 @@ impl Shared {
         self.errors[group.0][kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn dropped(&self, group: GroupIndex, messages: u64, bytes: u64) {
+        let retired = &mut self.state().groups[group.0].retired;
+        retired.dropped_messages += messages;
+        retired.dropped_bytes += bytes;
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut groups = Vec::with_capacity(GROUPS);
         let state = self.state();

@@ -47,6 +47,11 @@ impl SocketStats {
         self.shared.error(GroupIndex::new(transport, role), kind);
     }
 
+    /// Counts messages that were accepted for sending and given up before a socket had them.
+    pub fn dropped(&self, transport: Transport, role: Role, messages: u64, bytes: u64) {
+        self.shared.dropped(GroupIndex::new(transport, role), messages, bytes);
+    }
+
     /// All numbers at this moment.
     ///
     /// Each transfer, open and close that happened before the call is in it, once; what is recorded

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ports_core::Endpoint;
 
+use super::duration::positive_duration;
 use super::limits::LimitArgs;
 use super::place::Place;
 use super::report::{MetricsArgs, ReportArgs};
-use super::scan::positive_duration;
 use super::tls::TlsArgs;
 
 /// Arguments of `ports forward`.
@@ -19,6 +19,10 @@ use super::tls::TlsArgs;
     speak TLS on it. TLS begins or ends here: tls://... tcp://... takes it off, tcp://... tls://... puts it on.\n\
     Each end of a stream is passed on as it is: an end of input as an end of input, a reset as a \
     reset. A client whose target cannot be reached is reset.\n\
+    Ctrl-C: what has come is passed on, for 5 s at most. A client is done once both sides have \
+    acknowledged all and nothing came for 0.5 s, or for 2 s where the last bytes went to TARGET, whose \
+    answer may be due; a stream that is not over by then is reset on both sides. A second Ctrl-C \
+    resets at once.\n\
     UDP: a client silent for --idle-timeout [default: 2m] is forgotten, and beyond \
     --max-connections [default: 1024] the one silent for longest."
 )]

@@ -21,7 +21,7 @@ pub(crate) struct LeaseArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// This port or none; of several, the first
-    #[arg(long, value_name = "PORT", conflicts_with = "range")]
+    #[arg(long, value_name = "PORT", conflicts_with = "range", value_parser = certain_port)]
     pub(crate) port: Option<Port>,
     /// Bind the ports and pass the sockets from descriptor 3 on, as systemd does; at the loopback
     /// address of IPv4, or with -6 of IPv6, unless --address says otherwise
@@ -74,6 +74,15 @@ pub(crate) struct FreeArgs {
     /// Format of standard output: one number a line, or with more around it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
+}
+
+/// A port that can be asked for by its number.
+fn certain_port(text: &str) -> Result<Port, String> {
+    let port: Port = text.parse().map_err(|error| format!("{error}"))?;
+    if port == Port::ANY {
+        return Err("0 is no port: leave --port out for any that is free".to_owned());
+    }
+    Ok(port)
 }
 
 /// Whether a command line is one of `ports lease`, also where it cannot be parsed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sockets_tcp::{Handler, Keepalive, TcpServerBuilder};
 
-use super::scan::positive_duration;
+use super::duration::positive_duration;
 
 /// How many clients a listener serves, and how long it is patient with them.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -10,8 +10,8 @@ use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
+use super::duration::interval;
 use super::report::loopback;
-use super::scan::positive_duration;
 
 /// Arguments of `ports ls`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ pub(crate) struct LsArgs {
     #[arg(long, conflicts_with_all = ["columns", "sort"])]
     pub(crate) watch: bool,
     /// How often --watch looks
-    #[arg(long, value_name = "D", default_value = "1s", requires = "watch", value_parser = positive_duration)]
+    #[arg(long, value_name = "D", default_value = "1s", requires = "watch", value_parser = interval)]
     pub(crate) interval: Duration,
     /// With --watch: serve counts of the sockets to Prometheus at this loopback address
     #[arg(long, value_name = "ADDR", requires = "watch", value_parser = loopback)]
@@ -82,7 +82,7 @@ pub(crate) struct SocketFilterArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) address: Option<IpAddr>,
     /// Only held by one of these processes
-    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    #[arg(long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Vec<u32>,
     /// Only held by a process of one of these names
     #[arg(long, value_name = "NAME", value_delimiter = ',')]

@@ -11,6 +11,7 @@ use clap::builder::PossibleValue;
 use ports_core::{ParsePortSetError, PortSet, Transport};
 use scanner::{EngineConfig, ParseTargetError, PortState, Shard, TargetSpec};
 
+use super::duration::positive_duration;
 use super::{ScanFormat, ScanOutputArgs};
 use crate::exit::UsageError;
 
@@ -235,12 +236,4 @@ fn probe_timeout(text: &str) -> Result<Duration, String> {
     } else {
         Ok(time)
     }
-}
-
-/// A time above zero.
-pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| {
-        format!("{error}: write a number with its unit, such as 500ms, 2s or 1m")
-    })?;
-    if time.is_zero() { Err("it must be more than zero".to_owned()) } else { Ok(time) }
 }

@@ -8,10 +8,10 @@ use clap::ValueEnum;
 use ports_core::Endpoint;
 use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
+use super::duration::positive_duration;
 use super::limits::LimitArgs;
 use super::place::Place;
 use super::report::{MetricsArgs, ReportArgs};
-use super::scan::positive_duration;
 use super::tls::TlsArgs;
 
 /// Arguments of `ports listen`.
@@ -22,7 +22,7 @@ use super::tls::TlsArgs;
     Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface; &source=ADDR hears \
     that sender only.\n\
     fd: is the TCP listeners that the starter passed (LISTEN_FDS: systemd, ports lease --fd), \
-    fd:NAME those of that name; tls+fd: and tls+fd:NAME speak TLS on them."
+    fd:NAME those of that name; tls+fd: and tls+fd:NAME speak TLS on them. A pipe takes one of them."
 )]
 pub(crate) struct ListenArgs {
     /// Where to listen; may be repeated, except with pipe

@@ -15,7 +15,7 @@ use super::listen::plan;
 use crate::args::{ConnectArgs, EventTarget};
 use crate::commands::tls;
 use crate::exit::{Exit, UsageError};
-use crate::output::Terminal;
+use crate::output::{Terminal, check_standard_output};
 use crate::signals::Signals;
 
 pub(crate) async fn run(
@@ -24,6 +24,7 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
+    check_standard_output()?;
     let session = Session::open(&args.report, terminal, signals)?;
     let result = match args.endpoint.scheme() {
         Scheme::Udp => udp::run(&args, &session).await,

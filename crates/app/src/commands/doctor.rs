@@ -7,10 +7,11 @@ mod row;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ports_core::Transport;
-use stats::system::{BindFinding, SystemSockets, UserNames};
+use stats::system::{BindFinding, Blocks, SystemSockets, UserNames};
 
 use self::attempt::{Attempt, try_to_bind};
 use self::row::{Finding, Line, Verdict};
+use super::leases::leases_of;
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal};
@@ -27,6 +28,8 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::Done;
     let mut found: Vec<BindFinding> = Vec::new();
+    // What does not keep it from being bound comes after all that does.
+    let mut notes = Vec::new();
     for ip in wanted {
         let address = SocketAddr::new(*ip, port.number());
         // Before the attempt: the facts are about others.
@@ -45,7 +48,12 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
             // What holds for both families is said once.
             if !found.contains(&finding) {
                 let advice = advice::of(&facts, &finding, &users, is_insisting);
-                rows.write(&Line::Finding(Finding::new(&facts, &finding, advice)))?;
+                let told = Finding::new(&facts, &finding, advice);
+                if finding.blocks() == Blocks::Never {
+                    notes.push(told);
+                } else {
+                    rows.write(&Line::Finding(told))?;
+                }
                 found.push(finding);
             }
         }
@@ -55,23 +63,11 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
             rows.write(&Line::Finding(finding))?;
         }
     }
-    for finding in leases(transport, port, terminal) {
-        rows.write(&Line::Finding(finding))?;
+    // A lease does not keep anybody from binding, but those who lease count on it.
+    let leases = leases_of(&[transport], port, terminal);
+    for note in leases.iter().map(Finding::leased).chain(notes) {
+        rows.write(&Line::Finding(note))?;
     }
     rows.finish()?;
     Ok(exit)
-}
-
-/// Who leased it: a lease does not keep anybody from binding, but those who lease count on it.
-fn leases(transport: Transport, port: ports_core::Port, terminal: Terminal) -> Vec<Finding> {
-    let records = match ports_lease::leases() {
-        Ok(records) => records,
-        Err(error) => {
-            let error = anyhow::Error::from(error);
-            terminal.warn(&format!("whether the port is leased is not known: {error:#}"));
-            return Vec::new();
-        }
-    };
-    let same = records.iter().filter(|record| record.transport == transport && record.port == port);
-    same.map(Finding::leased).collect()
 }

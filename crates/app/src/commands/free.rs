@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use ports_core::{Port, Transport};
+use ports_lease::LeaseError;
 use serde::Serialize;
 
-use super::lease::request;
+use super::lease::{ephemeral, request};
 use crate::args::{Format, FreeArgs};
-use crate::exit::Exit;
+use crate::exit::{Exit, NotPermitted};
 use crate::output::{Terminal, io_error};
 
 /// See docs/json-lines.md.
@@ -21,16 +22,30 @@ struct Free {
 
 pub(crate) fn run(args: &FreeArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let stdout = terminal.stdout()?;
-    let lease = ports_lease::lease(&request(&args.ports))?;
+    let lease = ports_lease::lease(&request(&args.ports)).map_err(refused)?;
     let transports = lease.transports();
     let free: Vec<Free> = lease.ports().map(|port| Free { port, transports }).collect();
+    let ephemeral = lease.is_ephemeral().then(|| ephemeral(&lease));
     lease.release();
     write(args.format, io::BufWriter::new(stdout), &free)
         .context("cannot write to standard output")?;
+    if let Some(ephemeral) = ephemeral {
+        terminal.warn(&format!("{ephemeral}, and look there with --range)"));
+    }
     terminal.warn(
         "only a hint: anybody may take it before you do (`ports lease -- CMD` holds it for CMD)",
     );
     Ok(Exit::Done)
+}
+
+/// Where ports were left out because they need a privilege, that is what the user lacks.
+fn refused(error: LeaseError) -> anyhow::Error {
+    match error {
+        LeaseError::Exhausted { privileged: 1.., .. } => {
+            NotPermitted(format!("{error} (root may bind those)")).into()
+        }
+        error => error.into(),
+    }
 }
 
 /// As a table it is the bare number, for a shell to take.
@@ -54,4 +69,30 @@ fn write(format: Format, mut writer: impl Write, free: &[Free]) -> io::Result<()
         }
     }
     writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_root_may_is_not_permitted() {
+        let refused = |privileged: u32, in_use: u32| {
+            refused(LeaseError::Exhausted {
+                transports: "tcp",
+                range: "1-100".parse().unwrap(),
+                count: 1,
+                longest: 100,
+                leased: 0,
+                squatted: 0,
+                squatter: None,
+                in_use,
+                privileged,
+            })
+        };
+        for error in [refused(100, 0), refused(99, 1)] {
+            assert!(error.is::<NotPermitted>() && error.to_string().contains("privileged"));
+        }
+        assert!(!refused(0, 100).is::<NotPermitted>());
+    }
 }

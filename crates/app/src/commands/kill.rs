@@ -1,22 +1,27 @@
 //! `ports kill`: ends who holds a port.
 
+mod aftermath;
 mod consent;
 mod end;
 mod row;
+mod stop;
 mod target;
 
 use stats::system::{NoProcess, SystemSockets};
 
+use self::aftermath::{left_behind, settle, taken_again};
 use self::consent::{Consent, ask};
 use self::end::{Outcome, end_all};
 use self::row::KillLine;
+use self::stop::Stop;
 use self::target::{Holders, Target};
-use crate::args::{HeldPort, KillArgs};
+use crate::args::KillArgs;
 use crate::exit::{Exit, NotPermitted, UsageError};
 use crate::output::{RowOutputs, Terminal};
 
 pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut rows = RowOutputs::open::<KillLine>(&args.output, terminal.stdout()?)?;
+    target::check_numbering()?;
     let holders = Holders::of(args.port)?;
     if holders.is_nobody() {
         rows.finish()?;
@@ -69,20 +74,52 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
             return Err(UsageError(text).into());
         }
     }
+    // Up to here a signal ends this process, and nothing was done.
+    end(holders, args, rows, terminal, &Stop::listen()?)
+}
+
+/// Ends them, and tells what became of them and of the port.
+fn end(
+    holders: Holders,
+    args: &KillArgs,
+    mut rows: RowOutputs,
+    terminal: Terminal,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
     let is_hidden = holders.hidden().is_some();
+    let settle = args.settle.unwrap_or_else(|| settle(&holders.targets));
+    let asked = |target: &Target| {
+        if terminal.is_verbose() {
+            terminal.note(&format!("{} was sent to {target}", args.signal.name()));
+        }
+    };
+    let outcomes = end_all(holders.targets, args, stop, asked)?;
+    for text in left_behind(args.port, &outcomes) {
+        terminal.warn(&text);
+    }
     let mut exit = if is_hidden { Exit::NotPermitted } else { Exit::Done };
-    for (target, outcome) in end_all(holders.targets, args)? {
+    let mut are_over = true;
+    for (target, outcome) in outcomes {
         exit = worse(exit, outcome.exit());
+        are_over &= !matches!(outcome, Outcome::Signalled(_));
         if let Some(error) = outcome.error() {
             terminal.error(&anyhow::anyhow!("{error}").context(format!("cannot end {target}")));
         }
         rows.write(&KillLine::new(target, &outcome))?;
     }
+    // Before the port is watched: that takes its time.
     rows.finish()?;
-    if exit == Exit::Done {
-        exit = look_again(args.port, terminal)?;
+    if exit == Exit::Done && are_over {
+        if let Some(text) = taken_again(args.port, settle, stop)? {
+            terminal.warn(&text);
+            exit = Exit::No;
+        } else if stop.is_wished() {
+            let port = args.port;
+            terminal
+                .warn(&format!("interrupted: whether {port} is taken again was not waited for"));
+        }
     }
-    Ok(exit)
+    Ok(stop.or_interrupted(exit))
 }
 
 /// The first that is not ended without being told, and why.
@@ -98,15 +135,6 @@ const fn worse(a: Exit, b: Exit) -> Exit {
         (Exit::NotPermitted, _) | (_, Exit::NotPermitted) => Exit::NotPermitted,
         _ => Exit::Done,
     }
-}
-
-/// Whoever wants the port wants to know that somebody, such as a supervisor, has taken it again.
-fn look_again(port: HeldPort, terminal: Terminal) -> anyhow::Result<Exit> {
-    let holders = Holders::of(port)?;
-    let Some(target) = holders.targets.first() else { return Ok(Exit::Done) };
-    let by = target.supervisor().map(|by| format!(" (started by {by})")).unwrap_or_default();
-    terminal.warn(&format!("{port} is held again, by {target}{by}"));
-    Ok(Exit::Failed)
 }
 
 /// Nothing remembered: each call reads anew.

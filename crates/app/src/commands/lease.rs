@@ -7,11 +7,12 @@ use std::io;
 use std::process::Command;
 
 use anyhow::Context;
+use ports_core::Port;
 use ports_lease::{ExecError, Lease, PassedOverReason, bind, lease, squatters};
 
 pub(super) use self::request::request;
 use crate::args::LeaseArgs;
-use crate::exit::{Exit, LeaseFailure};
+use crate::exit::{Exit, LeaseFailure, UsageError};
 use crate::output::Terminal;
 
 /// Becomes the command; returns only where that failed.
@@ -48,6 +49,7 @@ fn become_it(
 ) -> anyhow::Result<ExecError> {
     let mut request = request(&args.ports);
     if let Some(port) = args.port {
+        check_run(port, args.ports.count)?;
         request = request.exact(port);
     }
     if let Some(name) = &args.name {
@@ -68,14 +70,34 @@ fn become_it(
     }
 }
 
+/// Ports that follow `first` have to be ports, too.
+fn check_run(first: Port, count: u16) -> anyhow::Result<()> {
+    // The last port that so many ports can begin at.
+    let highest = Port::MAX.number() - (count - 1);
+    if first.number() > highest {
+        let text = format!(
+            "--port {first} --count {count} goes past {}, the last port: with --count {count}, \
+             --port may be {highest} at most",
+            Port::MAX
+        );
+        return Err(UsageError(text).into());
+    }
+    Ok(())
+}
+
+/// That an outgoing connection may take it first, and the beginning of what helps.
+pub(super) fn ephemeral(lease: &Lease) -> String {
+    format!(
+        "{lease}: in the kernel's ephemeral range, so that an outgoing connection may take it \
+         first (reserve a range by net.ipv4.ip_local_reserved_ports"
+    )
+}
+
 /// What the user should know of the lease.
 fn say(lease: &Lease, is_bound: bool, terminal: Terminal) {
     terminal.note(&format!("{lease}"));
     if lease.is_ephemeral() && !is_bound {
-        terminal.warn(&format!(
-            "{lease}: in the kernel's ephemeral range, so that an outgoing connection may take it \
-             first (reserve a range by net.ipv4.ip_local_reserved_ports and lease from it, or use --fd)"
-        ));
+        terminal.warn(&format!("{} and lease from it, or use --fd)", ephemeral(lease)));
     }
     let locked = |over: &&ports_lease::PassedOver| over.reason == PassedOverReason::Locked;
     if !lease.passed_over().iter().any(|over| locked(&over)) {

@@ -3,11 +3,12 @@
 pub(crate) mod bind;
 pub(in crate::commands) mod events;
 mod memberships;
+mod peers;
 mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
-pub(in crate::commands) mod services;
+mod services;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::commands::connect::session::Session;
 use crate::commands::metrics::Metrics;
 use crate::commands::tls;
 use crate::exit::Exit;
-use crate::output::{EventLine, Terminal};
+use crate::output::{EventLine, Terminal, check_standard_output};
 use crate::signals::Signals;
 
 pub(crate) async fn run(
@@ -30,7 +31,10 @@ pub(crate) async fn run(
     terminal: Terminal,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    plan::check(&args)?;
+    plan::check(&args, &passed)?;
+    if args.service == ServiceKind::Pipe {
+        check_standard_output()?;
+    }
     let session = Session::open(&args.report, terminal, signals)?;
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
@@ -41,7 +45,7 @@ async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::
         Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.places.iter().any(|place| place.scheme() == Scheme::Tls);
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
-    let opening = bind::open(&args.places, passed, session);
+    let opening = bind::open(&args.places, passed, session.events.is_on(), session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let mut bound = bound?;
     for endpoint in &bound.endpoints {

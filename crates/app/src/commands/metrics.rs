@@ -4,11 +4,13 @@ mod request;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use sockets_tcp::{Connection, Handler, HandlerError, TcpServer};
 use stats::{PROMETHEUS_CONTENT_TYPE, SocketStats, prometheus_text};
+use tokio::task::spawn_blocking;
 
 use crate::output::Terminal;
 use request::{Answer, HEAD_LIMIT};
@@ -35,7 +37,7 @@ impl Metrics {
             .owner("metrics")
             .max_connections(MOST_CONNECTIONS)
             .idle_timeout(PATIENCE)
-            .handler(Exporter(text))
+            .handler(Exporter(Arc::new(text)))
             .start()
             .await
             .context("cannot serve metrics")?;
@@ -84,13 +86,19 @@ async fn question(connection: &mut Connection) -> io::Result<Option<Answer>> {
     }
 }
 
-struct Exporter<F>(F);
+struct Exporter<F>(Arc<F>);
 
 impl<F: Fn() -> String + Send + Sync + 'static> Handler for Exporter<F> {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
         let asked = tokio::time::timeout(PATIENCE, question(&mut connection));
         let Some(answer) = asked.await?? else { return Ok(()) };
-        let body = if answer.has_metrics() { (self.0)() } else { answer.reason() };
+        let body = if answer.has_metrics() {
+            let text = Arc::clone(&self.0);
+            // Reading all of a machine's sockets takes its time: nothing else waits for that.
+            spawn_blocking(move || text()).await?
+        } else {
+            answer.reason()
+        };
         let mut response = answer.head(PROMETHEUS_CONTENT_TYPE, body.len());
         if answer != Answer::Head {
             response.push_str(&body);

@@ -70,25 +70,29 @@ pub(crate) async fn run(
 
 fn run_all(scans: &[Scan], mut sinks: sinks::Sinks) -> anyhow::Result<Vec<ScanSummary>> {
     let mut summaries = Vec::new();
+    let mut failed = None;
     for scan in scans {
         let handle = scan.handle();
-        let mut failed = None;
         let result = scan.run(|event: ScanEvent| {
-            if failed.is_none()
-                && let Err(error) = sinks.event(event)
-            {
-                failed = Some(error);
+            // The outputs that are left learn how the scan ended.
+            if let Err(error) = sinks.event(event) {
+                failed.get_or_insert(error);
                 handle.cancel();
             }
         });
-        if let Some(error) = failed {
-            return Err(error);
+        match result {
+            Ok(summary) => summaries.push(summary),
+            Err(error) => {
+                failed.get_or_insert(error.into());
+            }
         }
-        summaries.push(result?);
-        if handle.is_cancelled() {
+        if failed.is_some() || handle.is_cancelled() {
             break;
         }
     }
-    sinks.end()?;
-    Ok(summaries)
+    let ended = sinks.end();
+    match failed {
+        Some(error) => Err(error),
+        None => ended.map(|()| summaries),
+    }
 }

@@ -5,6 +5,7 @@ mod list;
 mod look;
 mod meter;
 mod model;
+mod suspension;
 mod view;
 
 use std::io::{self, IsTerminal};
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 #[cfg(test)]
 pub(in crate::commands) use self::model::tests::TABLE;
 use self::model::{Event, Model};
+use self::suspension::Continuations;
 use super::ls::{Filter, text_of};
 use super::metrics::Metrics;
 use crate::args::WatchArgs;
@@ -45,12 +47,13 @@ pub(crate) async fn run(
     let filter = Filter::new(&args.filter, &users)?;
     let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
     let (events, mut happened) = mpsc::channel(MOST_EVENTS);
+    let mut continuations = Continuations::listen()?;
     let mut model = Model::new(filter.clone(), users, terminal.paints());
     // Restores the terminal in a panic, too.
     let mut screen = ratatui::try_init().context("cannot take the terminal over")?;
     look::start(&filter, args.interval, events.clone());
     read_keys(events);
-    let shown = show(&mut screen, &mut model, &mut happened, signals).await;
+    let shown = show(&mut screen, &mut model, &mut happened, &mut continuations, signals).await;
     if screen.show_cursor().is_err() {
         // It would try again as it is dropped, and panic where standard error is gone, too.
         std::mem::forget(screen);
@@ -72,6 +75,7 @@ async fn show(
     screen: &mut DefaultTerminal,
     model: &mut Model,
     happened: &mut mpsc::Receiver<Event>,
+    continuations: &mut Continuations,
     signals: &Signals,
 ) -> anyhow::Result<()> {
     loop {
@@ -79,6 +83,8 @@ async fn show(
         tokio::select! {
             biased;
             () = signals.stop().cancelled() => return Ok(()),
+            // Whoever had the terminal meanwhile has left it otherwise.
+            () = continuations.next() => suspension::enter(screen)?,
             event = happened.recv() => match event {
                 Some(event) => model.update(event),
                 // Whoever goes says why before: this does not happen.
@@ -91,6 +97,10 @@ async fn show(
         }
         if model.is_over() {
             return Ok(());
+        }
+        if model.take_suspension() {
+            suspension::suspend(screen, continuations).await?;
+            suspension::enter(screen)?;
         }
     }
 }

@@ -3,9 +3,11 @@
 mod row;
 
 use ports_core::Transport;
+use ports_lease::LeaseRecord;
 use stats::system::{NoProcess, SocketRow, State, SystemSockets, UserNames, Who};
 
 use self::row::HolderLine;
+use super::leases::leases_of;
 use super::ls::tell;
 use crate::args::WhoArgs;
 use crate::exit::Exit;
@@ -31,6 +33,10 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     rows.finish()?;
     if exit == Exit::No {
         terminal.warn(&format!("nobody holds {}", args.port));
+        for record in leases_of(args.port.transports(), args.port.port, terminal) {
+            let LeaseRecord { transport, port, .. } = &record;
+            terminal.warn(&format!("{transport} port {port} is leased by {record}"));
+        }
     }
     for text in over {
         terminal.note(&text);

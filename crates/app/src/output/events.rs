@@ -1,122 +1,52 @@
 //! Events as JSON lines, described in docs/json-lines.md: `--events FILE|-`.
 
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+mod line;
+mod sink;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
-use ports_core::Endpoint;
-use serde::Serialize;
 use stats::Snapshot;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::file;
+pub(crate) use self::line::EventLine;
+use self::sink::{LogFile, Sink};
+use super::{Marked, standard_output};
 use crate::args::EventTarget;
 
-/// How many lines wait for a slow reader; past that, whoever has an event waits, and the
-/// bounded streams of events behind it count what they lose.
+/// How many lines wait for a slow reader; past that, whoever has an event waits.
 const QUEUED_LINES: usize = 256;
+/// How long a reader may take nothing before its lines are no longer waited for, but counted.
+const ROOM: Duration = Duration::from_secs(1);
 /// How long the reader of the last lines is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last line may take after a second signal.
 const HASTE: Duration = Duration::from_millis(250);
 
-/// One line.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub(crate) enum EventLine {
-    Listening {
-        endpoint: Endpoint,
-    },
-    Connected {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        peer: SocketAddr,
-    },
-    Data {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        /// Of a datagram.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        peer: Option<SocketAddr>,
-        len: usize,
-    },
-    HalfClosed {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-    },
-    Disconnected {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        peer: SocketAddr,
-        reason: &'static str,
-        bytes_in: u64,
-        bytes_out: u64,
-    },
-    Lagged {
-        missed: u64,
-    },
-    /// A connection was closed before it was served.
-    Refused {
-        peer: SocketAddr,
-        reason: &'static str,
-    },
-    /// A connection that never began to speak TLS.
-    HandshakeFailed {
-        peer: SocketAddr,
-        error: String,
-    },
-    /// The end of an episode that an `error` of accepting began.
-    AcceptResumed {
-        refused: u64,
-        lasted_ms: u64,
-    },
-    Reconnecting {
-        attempt: u32,
-        delay_ms: u64,
-    },
-    GaveUp {
-        attempts: u32,
-        lasted_ms: u64,
-        /// Another try would have failed in the same way.
-        permanent: bool,
-        error: String,
-    },
-    /// Waits for the next connection.
-    Kept {
-        messages: u64,
-        bytes: u64,
-    },
-    /// A message of which a part was sent.
-    Cut {
-        sent: u64,
-        unsent: u64,
-    },
-    Dropped {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        messages: u64,
-        /// Not known of datagrams that the kernel dropped.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        bytes: Option<u64>,
-    },
-    Error {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        client: Option<u64>,
-        operation: &'static str,
-        error: String,
-    },
-    Stats(Snapshot),
-}
-
 /// Takes lines; a clone for each source of events.
 #[derive(Clone, Debug)]
-pub(crate) struct EventSender(Option<mpsc::Sender<EventLine>>);
+pub(crate) struct EventSender(Option<Queue>);
+
+#[derive(Clone, Debug)]
+struct Queue {
+    lines: mpsc::Sender<EventLine>,
+    reader: Arc<Reader>,
+}
+
+/// What is known of whoever reads the lines.
+#[derive(Debug, Default)]
+struct Reader {
+    /// It took nothing for [`ROOM`], and has taken nothing since.
+    is_stuck: AtomicBool,
+    /// Lines that found no room, and are not told as [`EventLine::Lagged`] yet.
+    missed: AtomicU64,
+}
 
 impl EventSender {
     /// Whether anybody asked for events.
@@ -124,12 +54,49 @@ impl EventSender {
         self.0.is_some()
     }
 
-    /// Hands a line over; waits for room. Once writing has failed, lines go nowhere:
+    /// Hands a line over; waits for room, but not for a reader that stands still: its lines are
+    /// counted, and told once there is room. Once writing has failed, lines go nowhere:
     /// [`EventLog::finish`] has the error.
     pub(crate) async fn send(&self, line: EventLine) {
-        if let Some(sender) = &self.0 {
-            let _ = sender.send(line).await;
+        let Some(queue @ Queue { lines, reader }) = &self.0 else { return };
+        let Some(line) = queue.offer(line) else { return };
+        if !reader.is_stuck.load(Relaxed) {
+            if let Ok(room) = timeout(ROOM, lines.reserve()).await {
+                // Without a writer there is nobody to tell.
+                if let Ok(room) = room {
+                    room.send(line);
+                }
+                return;
+            }
+            reader.is_stuck.store(true, Relaxed);
         }
+        reader.missed.fetch_add(1, Relaxed);
+    }
+}
+
+impl Queue {
+    /// The line again, where there is no room now.
+    fn offer(&self, line: EventLine) -> Option<EventLine> {
+        if let Ok(room) = self.lines.try_reserve()
+            && let Some(missed) = self.reader.take_missed()
+        {
+            room.send(missed);
+        }
+        match self.lines.try_send(line) {
+            Err(TrySendError::Full(line)) => Some(line),
+            Ok(()) | Err(TrySendError::Closed(_)) => None,
+        }
+    }
+}
+
+impl Reader {
+    fn take_missed(&self) -> Option<EventLine> {
+        if self.missed.load(Relaxed) == 0 {
+            return None;
+        }
+        let missed = self.missed.swap(0, Relaxed);
+        // Somebody else may have told them.
+        (missed > 0).then_some(EventLine::Lagged { missed })
     }
 }
 
@@ -188,29 +155,32 @@ impl EventLog {
         target: Option<&EventTarget>,
         failed: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let (name, sink): (_, Box<dyn Write + Send>) = match target {
+        let (name, sink): (_, Box<dyn Sink>) = match target {
             None => {
                 let (sender, last) = (EventSender(None), LastLine::default());
                 return Ok(Self { sender, writer: None, last, name: String::new() });
             }
             Some(EventTarget::StandardOutput) => {
-                ("standard output".to_owned(), Box::new(io::stdout()))
+                standard_output::check_open()?;
+                ("standard output".to_owned(), Box::new(Marked(io::stdout())))
             }
             Some(EventTarget::File(path)) => {
-                (format!("`{}`", path.display()), Box::new(file::create(path)?))
+                (format!("`{}`", path.display()), Box::new(LogFile::open(path)?))
             }
         };
         let (sender, lines) = mpsc::channel(QUEUED_LINES);
         let last = LastLine { sender: Some(sender.downgrade()), ..LastLine::default() };
-        let told = last.clone();
+        let (told, reader) = (last.clone(), Arc::<Reader>::default());
+        let of_writer = Arc::clone(&reader);
         let writer = spawn_blocking(move || {
-            let written = write_lines(lines, sink, &told);
+            let written = write_lines(lines, sink, &told, &of_writer);
             if written.is_err() {
                 failed.cancel();
             }
             written
         });
-        Ok(Self { sender: EventSender(Some(sender)), writer: Some(writer), last, name })
+        let sender = EventSender(Some(Queue { lines: sender, reader }));
+        Ok(Self { sender, writer: Some(writer), last, name })
     }
 
     /// Where events go in.
@@ -228,10 +198,14 @@ impl EventLog {
         let Self { sender, writer, last: said, name } = self;
         let Some(writer) = writer else { return Ok(()) };
         let written = timeout(PATIENCE, async {
-            if !said.said.swap(true, Relaxed) {
-                sender.send(EventLine::Stats(last)).await;
+            if let Some(Queue { lines, reader }) = sender.0
+                && !said.said.swap(true, Relaxed)
+            {
+                for line in reader.take_missed().into_iter().chain([EventLine::Stats(last)]) {
+                    // Where writing has failed the writer says so.
+                    let _ = lines.send(line).await;
+                }
             }
-            drop(sender);
             writer.await
         });
         let cannot = || format!("cannot write events to {name}");
@@ -245,16 +219,24 @@ impl EventLog {
 /// Each line flushed as it comes.
 fn write_lines(
     mut lines: mpsc::Receiver<EventLine>,
-    mut sink: Box<dyn Write + Send>,
+    mut sink: Box<dyn Sink>,
     last: &LastLine,
+    reader: &Reader,
 ) -> io::Result<()> {
     while let Some(line) = lines.blocking_recv() {
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
+        // What a command that could not begin has to tell.
+        if !matches!(line, EventLine::Error { .. } | EventLine::Stats(_)) {
+            sink.begin()?;
+        }
         sink.write_all(&text)?;
         sink.flush()?;
+        reader.is_stuck.store(false, Relaxed);
         if matches!(line, EventLine::Stats(_)) {
+            // Also where the second signal has it written while others still have something to say.
             last.note_written();
+            break;
         }
     }
     Ok(())
@@ -263,52 +245,6 @@ fn write_lines(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(line: &EventLine) -> String {
-        serde_json::to_string(line).unwrap()
-    }
-
-    #[test]
-    fn lines_are_those_of_the_documentation() {
-        let peer = "127.0.0.1:50000".parse().unwrap();
-        let endpoint = "tcp://127.0.0.1:43211".parse().unwrap();
-        for (line, expected) in [
-            (
-                EventLine::Listening { endpoint },
-                r#"{"type":"listening","endpoint":"tcp://127.0.0.1:43211"}"#,
-            ),
-            (
-                EventLine::Connected { client: Some(1), peer },
-                r#"{"type":"connected","client":1,"peer":"127.0.0.1:50000"}"#,
-            ),
-            (
-                EventLine::Data { client: None, peer: Some(peer), len: 5 },
-                r#"{"type":"data","peer":"127.0.0.1:50000","len":5}"#,
-            ),
-            (EventLine::HalfClosed { client: Some(1) }, r#"{"type":"half-closed","client":1}"#),
-            (
-                EventLine::Dropped { client: None, messages: 3, bytes: None },
-                r#"{"type":"dropped","messages":3}"#,
-            ),
-            (
-                EventLine::Reconnecting { attempt: 2, delay_ms: 150 },
-                r#"{"type":"reconnecting","attempt":2,"delay_ms":150}"#,
-            ),
-            (
-                EventLine::GaveUp {
-                    attempts: 3,
-                    lasted_ms: 812,
-                    permanent: false,
-                    error: "refused".to_owned(),
-                },
-                r#"{"type":"gave-up","attempts":3,"lasted_ms":812,"permanent":false,"error":"refused"}"#,
-            ),
-        ] {
-            assert_eq!(text(&line), expected);
-        }
-        let stats = text(&EventLine::Stats(stats::SocketStats::new().snapshot()));
-        assert!(stats.starts_with(r#"{"type":"stats","taken":{"#), "{stats}");
-    }
 
     #[tokio::test]
     async fn a_file_that_cannot_be_written_is_said_before_anything_else() {

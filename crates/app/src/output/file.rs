@@ -1,14 +1,16 @@
 //! Files that results are written to.
 
 use std::fs::{File, OpenOptions};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use anyhow::Context;
 
+use super::Marked;
+
 /// Creates `path`, or empties it; before the work begins, so that a wrong path costs nothing.
-pub(crate) fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
-    Ok(BufWriter::new(File::create(path).with_context(|| cannot_write(path))?))
+pub(crate) fn create(path: &Path) -> anyhow::Result<BufWriter<Marked<File>>> {
+    Ok(BufWriter::new(Marked(File::create(path).with_context(|| cannot_write(path))?)))
 }
 
 /// Opens `path` for writing at its end, and creates it where it does not exist. What is in it stays
@@ -20,10 +22,12 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<File> {
 
 /// Takes out what is in a file. A pipe or a terminal is left as it is.
 pub(crate) fn empty(file: &File, path: &Path) -> anyhow::Result<()> {
-    if file.metadata().with_context(|| cannot_write(path))?.is_file() {
-        file.set_len(0).with_context(|| cannot_write(path))?;
-    }
-    Ok(())
+    empty_if_regular(file).with_context(|| cannot_write(path))
+}
+
+/// As [`empty`], of a file whose name the caller tells.
+pub(super) fn empty_if_regular(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
 }
 
 /// For the context of an error.

@@ -4,7 +4,6 @@ mod cells;
 mod table;
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -12,7 +11,8 @@ use serde::Serialize;
 pub(crate) use self::cells::Cells;
 use self::table::Table;
 use super::csv_error::io_error;
-use super::{StandardOutput, cannot_write, file, write_while_read};
+use super::terminal::terminal_width;
+use super::{Outputs, StandardOutput, cannot_write, file};
 use crate::args::{Format, OutputArgs};
 
 /// One kind of row. Its JSON line is what serde makes of it, with its `"type"`.
@@ -29,11 +29,7 @@ pub(crate) trait Row: Serialize {
 }
 
 /// All outputs of one command that reports rows of one kind.
-pub(crate) struct RowOutputs {
-    /// Gone once its reader is.
-    stdout: Option<Sink>,
-    files: Vec<(PathBuf, Sink)>,
-}
+pub(crate) struct RowOutputs(Outputs<Sink>);
 
 impl RowOutputs {
     /// For rows of the kind `R`. Creates the files, or empties them.
@@ -57,16 +53,25 @@ impl RowOutputs {
         }
         let stdout = Sink::new(args.format, stdout, fields, headings);
         let stdout = stdout.context("cannot write to standard output")?;
-        Ok(Self { stdout: Some(stdout), files })
+        Ok(Self(Outputs::new(stdout, files)))
     }
 
     /// A table has its header without rows, too: that nothing matches is an answer.
     #[must_use]
     pub(crate) fn always_headed(mut self) -> Self {
-        for sink in self.files.iter_mut().map(|(_, sink)| sink).chain(&mut self.stdout) {
+        for sink in self.0.iter_mut() {
             if let Sink::Table(table) = sink {
                 table.always_headed();
             }
+        }
+        self
+    }
+
+    /// A table on a terminal is not wider than that: what stands in this column, counted from 0, is cut.
+    #[must_use]
+    pub(crate) fn fitting(mut self, column: usize) -> Self {
+        if let (Some(Sink::Table(table)), Some(width)) = (self.0.stdout_mut(), terminal_width()) {
+            table.fit(width, column);
         }
         self
     }
@@ -86,12 +91,14 @@ impl RowOutputs {
         self.each(Sink::finish)
     }
 
-    /// A closed pipe is an error only where no file is left to write.
-    fn each(&mut self, mut write: impl FnMut(&mut Sink) -> io::Result<()>) -> anyhow::Result<()> {
-        for (path, sink) in &mut self.files {
-            write(sink).with_context(|| cannot_write(path))?;
+    /// Where one fails, the others are written to their end: nothing follows.
+    fn each(&mut self, write: impl FnMut(&mut Sink) -> io::Result<()>) -> anyhow::Result<()> {
+        let result = self.0.each(false, write);
+        if result.is_err() {
+            // The first failure is the one to tell.
+            let _ = self.0.each(false, Sink::finish);
         }
-        write_while_read(&mut self.stdout, !self.files.is_empty(), write)
+        result
     }
 }
 

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use anstream::adapter::StripBytes;
 use anstream::{AutoStream, ColorChoice};
-use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::Terminal;
+use super::{ReaderGone, Terminal};
 
 /// A pipe that has room has room for this much (`PIPE_BUF`, pipe(7)), so that writing no more than that
 /// does not block.
@@ -31,10 +30,7 @@ pub(crate) struct StandardOutput {
 impl StandardOutput {
     /// Fails where it is closed: what is written would go nowhere.
     pub(super) fn open(terminal: Terminal, choice: ColorChoice) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            !was_closed(),
-            "cannot write to standard output: it is closed (>/dev/null where nobody wants it)"
-        );
+        check_open()?;
         let descriptor = Descriptor { stdout: io::stdout(), terminal, stop: None, is_stuck: false };
         Ok(Self { descriptor: BufWriter::new(descriptor), choice, strip: None })
     }
@@ -70,39 +66,21 @@ impl Write for StandardOutput {
     }
 }
 
+/// Fails where standard output was closed: what is written would go nowhere.
+pub(crate) fn check_open() -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !was_closed(),
+        "cannot write to standard output: it is closed (>/dev/null where nobody wants it)"
+    );
+    Ok(())
+}
+
 /// Whether standard output is a pipe that nobody reads any more: what is written next would fail.
 pub(crate) fn reader_is_gone() -> bool {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
     poll(&mut polled, Some(&Timespec::default())).is_ok()
         && polled[0].revents().contains(PollFlags::ERR)
-}
-
-/// Writes to standard output as long as somebody reads it, and forgets it after. `others` is whether
-/// something else is written, too: only then is a closed pipe no failure.
-pub(crate) fn write_while_read<S>(
-    stdout: &mut Option<S>,
-    others: bool,
-    write: impl FnOnce(&mut S) -> io::Result<()>,
-) -> anyhow::Result<()> {
-    let Some(sink) = stdout else { return Ok(()) };
-    match write(sink) {
-        Err(error) if has_no_reader(&error, others) => {
-            *stdout = None;
-            Ok(())
-        }
-        result => result.context("cannot write to standard output"),
-    }
-}
-
-/// Whether writing failed because nobody reads.
-fn has_no_reader(error: &io::Error, others: bool) -> bool {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => others,
-        // The user wants an end, and has been told.
-        io::ErrorKind::TimedOut => true,
-        _ => false,
-    }
 }
 
 /// Descriptor 1 itself. The standard library's stream takes `EBADF` for success.
@@ -147,7 +125,7 @@ impl Write for Descriptor {
             match rustix::io::write(&self.stdout, &bytes[..bytes.len().min(AT_ONCE)]) {
                 // Not blocking, and somebody else took the room.
                 Err(Errno::AGAIN) => {}
-                result => return Ok(result?),
+                result => return result.map_err(|error| ReaderGone::mark(error.into())),
             }
         }
     }

@@ -99,3 +99,9 @@ impl Terminal {
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }
+
+/// How many columns standard output has, where it is a terminal that says so.
+pub(super) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}

@@ -29,6 +29,16 @@ fn a_closed_standard_output_is_an_error_that_names_it() {
         &["demo", "--tcp-port", "0", "--udp-port", "0"],
         &["completions", "bash"],
         &["man"],
+        &["listen", "tcp://127.0.0.1:0"],
+        &["listen", "udp://127.0.0.1:0"],
+        &["listen", "tcp://127.0.0.1:0", "--service", "echo", "--events", "-"],
+        &["forward", "tcp://127.0.0.1:0", "tcp://127.0.0.1:1", "--events", "-"],
+        &["connect", "tcp://127.0.0.1:1"],
+        &["--help"],
+        &["help"],
+        &["help", "scan"],
+        &["lookup", "--help"],
+        &["--version"],
     ] {
         let run = Run::from(behind("exec \"$0\" \"$@\" >&-", args).output().unwrap());
         run.assert_code(4);
@@ -39,10 +49,50 @@ fn a_closed_standard_output_is_an_error_that_names_it() {
 
 #[test]
 fn a_full_disk_is_an_error_that_names_standard_output() {
-    for args in [&["scan", "127.88.11.1", "-p", "1-3"][..], &["lookup", "443"]] {
+    for args in [
+        &["scan", "127.88.11.1", "-p", "1-3"][..],
+        &["lookup", "443"],
+        &["--help"],
+        &["help"],
+        &["help", "scan"],
+        &["lookup", "--help"],
+        &["--version"],
+    ] {
         let run = Run::from(behind("exec \"$0\" \"$@\" >/dev/full", args).output().unwrap());
         run.assert_code(4);
         assert!(run.stderr.contains("cannot write to standard output: "), "{}", run.stderr);
+    }
+}
+
+/// One output that fails leaves the others whole: with their end, and how the scan ended.
+#[test]
+fn a_full_disk_is_one_outputs_matter() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (xml, csv) = (file("all.xml"), file("all.csv"));
+    let scan = ["scan", "127.88.11.2", "-p", "1-2000", "--show", "all", "--format", "jsonl"];
+    let outputs = ["-o", "/dev/full", "-o", &xml, "-o", &csv];
+    let run = Run::from(ports(&scan).args(outputs).output().unwrap());
+    run.assert_code(4);
+    assert!(run.stderr.contains("cannot write `/dev/full`: "), "{}", run.stderr);
+    assert_eq!(run.lines_of("summary").len(), 1);
+    assert!(std::fs::read_to_string(xml).unwrap().trim_end().ends_with("</nmaprun>"));
+    let rows = std::fs::read_to_string(csv).unwrap();
+    assert_eq!(rows.lines().count(), 1 + run.lines_of("port").len());
+
+    let table = file("services.txt");
+    let args = ["lookup", "1-2000", "-o", "/dev/full", "-o", &format!("table:{table}")];
+    Run::from(ports(&args).output().unwrap()).assert_code(4);
+    let table = std::fs::read_to_string(table).unwrap();
+    assert!(table.lines().count() > 1, "{table}");
+}
+
+#[test]
+fn help_that_is_not_read_to_its_end_is_no_error() {
+    for args in [&["--help"][..], &["help", "scan"], &["man"]] {
+        let script = "{ \"$0\" \"$@\"; echo \"ended with $?\" >&2; } | :";
+        let run = Run::from(behind(script, args).output().unwrap());
+        assert_eq!(run.stderr, "ended with 0\n", "{args:?}");
     }
 }
 

@@ -1,15 +1,12 @@
 //! `ports connect --reconnect`: what goes on, what is lost, and why it gives up.
 
 use std::io::Write;
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::driver::{DEADLINE, Ports, noise, read_exactly, read_to_end, run};
-use crate::kernel::row;
+use crate::driver::{Ports, noise, read_exactly, read_to_end, run};
+use crate::kernel::wait_until_it_queues;
 use crate::kinds;
 use crate::loopback::{accept, listener, refusing, reset};
 
@@ -119,26 +116,6 @@ fn pauses_keep_to_their_ceilings() {
         assert_eq!(told["attempt"], place as u64 + 1);
         let most = if place == 0 { 4 } else { 6 };
         assert!(told["delay_ms"].as_u64().unwrap() <= most, "{told}");
-    }
-}
-
-/// Waits until a part of what was written to the program waits in it: it is neither in the pipe, nor
-/// with the kernel.
-fn wait_until_it_queues(written: &AtomicU64, peer: &TcpStream) {
-    // In a pipe (pipe(7)), and read from it.
-    const ON_THE_WAY: u64 = 2 * 64 * 1024;
-    const QUEUED: u64 = 512 * 1024;
-    let (here, there) = (peer.local_addr().unwrap(), peer.peer_addr().unwrap());
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        // Before the others: bytes only go on.
-        let written = written.load(Ordering::Relaxed);
-        let with_kernel = row(there, here).sending + row(here, there).receiving;
-        if written > with_kernel + ON_THE_WAY + QUEUED {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{written} written, {with_kernel} with the kernel");
-        std::thread::yield_now();
     }
 }
 

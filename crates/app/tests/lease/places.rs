@@ -52,7 +52,7 @@ fn without_a_look_into_processes_the_label_is_told() {
         assert_eq!((&row["name"], &row["processes"]), (&"held".into(), &Value::Array(vec![])));
         assert_eq!(row["taken_by"], ports.child.id(), "{mount}");
         let refused = inside("lease --port $1 -- true");
-        let who = format!("held by a process (taken by process {}) of user", ports.child.id());
+        let who = format!("held by a process (taken by process {}) of root", ports.child.id());
         assert_eq!(refused.code, Some(125), "{mount}: {}", refused.stderr);
         assert!(refused.stderr.contains(&who), "{mount}: {}", refused.stderr);
         let other = inside("lease --range 3380-3389 -- printenv PORT");

@@ -2,6 +2,7 @@
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -22,6 +23,9 @@ fn leases_are_listed_with_who_holds_them() {
     let mut ports =
         Ports::start(&[&args[..], &["--", "sh", "-c", "echo $PORT; exec cat"]].concat());
     let port = port_of(&ports);
+    // The shell has become it.
+    ports.write(b"cat\n");
+    ports.stdout.until(b"cat\n");
     let rows = leases(port);
     assert_eq!(rows.len(), 2);
     let pid = ports.child.id();
@@ -99,4 +103,48 @@ fn a_free_port_is_a_bare_number_and_a_hint() {
     assert!(csv.starts_with("port,transports\n") && csv.ends_with(",tcp\n"), "{csv}");
     let none = run(&["free", "--range", "3340-3341", "--count", "3"]);
     assert_eq!(none.code, Some(4));
+}
+
+#[test]
+fn free_says_what_lease_says_of_the_kernels_own_range() {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let last: u16 = range.split_ascii_whitespace().last().unwrap().parse().unwrap();
+    let range = format!("{}-{last}", last - 20);
+    let free = run(&["free", "--range", &range]);
+    assert_eq!(free.code, Some(0), "{}", free.stderr);
+    let lease = run(&["lease", "--range", &range, "--", "true"]);
+    for text in [free.stderr, lease.stderr] {
+        assert!(text.contains("in the kernel's ephemeral range"), "{text}");
+    }
+}
+
+#[test]
+#[ignore = "needs root: setpriv, and a network namespace of its own"]
+fn privileged_ports_are_not_permitted() {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    let mut ports =
+        Ports::spawn(command.arg(env!("CARGO_BIN_EXE_ports")).args(["free", "--range", "1-100"]));
+    ports.end_input();
+    let ended = ports.end();
+    assert_eq!((ended.code, ended.stdout.len()), (Some(3), 0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("100 privileged (root may bind those)"), "{}", ended.stderr);
+}
+
+#[test]
+#[ignore = "needs root: a network namespace of its own"]
+fn no_leases_are_said_and_no_rows_written() {
+    for (format, out) in [
+        ("table", ""),
+        ("jsonl", ""),
+        ("csv", "port,transport,lease,name,uid,user,taken_by,since_ms,pids,process\n"),
+    ] {
+        let mut command = Command::new("unshare");
+        command.args(["--net", env!("CARGO_BIN_EXE_ports"), "leases", "--format", format]);
+        let mut ports = Ports::spawn(&mut command);
+        ports.end_input();
+        let ended = ports.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "note: no leases\n"));
+        assert_eq!(String::from_utf8(ended.stdout).unwrap(), out);
+    }
 }

@@ -56,6 +56,7 @@ fn what_makes_no_sense_is_usage() {
         (&["listen", "udp://[ff02::71]:0"], "?iface="),
         (&["listen", "udp://127.0.0.1:0?source=127.0.0.1"], "`source`"),
         (&["listen", ANY, "--service", "cat"], "cat"),
+        (&["listen", ANY, "--idle-timeout", "5"], "<TIME>': its unit is missing: write a number"),
         (&["listen", "127.0.0.1"], "no port"),
     ] {
         let ended = run(args);

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::process::{Command, Stdio};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::ANY;
@@ -62,7 +63,6 @@ fn pipe_events_are_those_of_a_service() {
 
 #[test]
 fn the_reader_of_events_may_leave() {
-    use std::process::{Command, Stdio};
     let mut child = Command::new(env!("CARGO_BIN_EXE_ports"))
         .args(["listen", ANY, "--service", "echo", "--events", "-"])
         .stdin(Stdio::null())
@@ -75,6 +75,58 @@ fn the_reader_of_events_may_leave() {
     let text = String::from_utf8(stderr.whole()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
     assert!(!text.contains("error"), "{text}");
+}
+
+/// A reader that stands still, and then SIGTERM: the clients are served, and the command ends.
+#[test]
+fn a_reader_of_events_that_stands_still_stops_nothing() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ports"))
+        .args(["listen", ANY, "--service", "echo", "--events", "-"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = child.stdout.take().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&stdout, 4096).unwrap();
+    let stderr = driver::Collected::of(child.stderr.take().unwrap(), "standard error");
+    let line = stderr.line("note: listening on tcp://", 0);
+    let address = line.parse().unwrap();
+    // Each has four lines: the pipe and the queue of lines before it are full after some.
+    for _ in 0..400 {
+        let mut peer = client(address);
+        peer.write_all(b"x").unwrap();
+        assert_eq!(driver::read_exactly(&mut peer, 1), b"x");
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let told = String::from_utf8(stderr.whole()).unwrap();
+    assert!(told.contains("cannot write events to standard output: nobody reads them"), "{told}");
+    drop(stdout);
+}
+
+/// A second one that is started by mistake fails, for the port is taken; the first one's log stays.
+#[test]
+fn a_log_is_emptied_only_by_a_command_that_begins() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    std::fs::write(path, "of an earlier run\n").unwrap();
+    let ports = Ports::start(&["listen", ANY, "--service", "echo", "--events", path]);
+    let endpoint = format!("tcp://{}", ports.listening(0));
+    while !std::fs::read_to_string(path).unwrap().ends_with("}\n") {
+        std::thread::yield_now();
+    }
+    let second = run(&["listen", &endpoint, "--service", "echo", "--events", path]);
+    assert_eq!(second.code, Some(4));
+    ports.signal(Signal::INT);
+    ports.end();
+    let text = std::fs::read_to_string(path).unwrap();
+    let kinds: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["type"].as_str().unwrap().into())
+        .collect();
+    // What the second one has to tell comes behind it.
+    assert_eq!(kinds, ["listening", "error", "stats", "stats"]);
 }
 
 #[test]

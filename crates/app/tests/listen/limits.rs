@@ -55,6 +55,23 @@ fn it_serves_sockets_that_were_passed() {
     assert!(ended.stderr.contains("cannot listen on fd:web: no such socket"), "{}", ended.stderr);
 }
 
+/// Whoever came to the other one would wait for ever.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_takes_one_socket_that_was_passed() {
+    let lease = ["lease", "--count", "2", "--fd", "--", env!("CARGO_BIN_EXE_ports"), "listen"];
+    let ended = run(&[&lease[..], &["fd:"]].concat());
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("fd: is 2 sockets, and a pipe takes one"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("listening on"), "{}", ended.stderr);
+    let ports = Ports::start(&[&lease[..], &["fd:", "--service", "echo"]].concat());
+    for number in 0..2 {
+        let mut peer = client(ports.listening(number));
+        peer.write_all(b"x").unwrap();
+        assert_eq!(read_exactly(&mut peer, 1), b"x");
+    }
+}
+
 /// What the program opens itself must not be taken for it.
 #[cfg(target_os = "linux")]
 #[test]

@@ -21,7 +21,7 @@ fn about(ports: &Ports, kind: &str, local: &str) -> Value {
 
 #[test]
 fn sockets_are_opened_and_closed() {
-    let ports = Ports::start(&["ls", "--tcp", "--watch", "--process", "--interval", "10ms"]);
+    let ports = Ports::start(&["ls", "--tcp", "--watch", "--process", "--interval", "50ms"]);
     let watching = ports.stdout.event("watching");
     assert!(watching["sockets"].is_u64() && watching["endings"].is_boolean(), "{watching}");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -87,9 +87,11 @@ fn a_connection_goes_on_in_time_wait_as_that_of_its_process() {
 
 #[test]
 fn only_those_that_were_asked_for() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // At an address that nobody else has: an ended connection may still be at that port elsewhere.
+    let listener = TcpListener::bind("127.0.78.5:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let ports = Ports::start(&["ls", "--watch", "--port", &port, "--interval", "10ms"]);
+    let at = ["--port", &port, "--address", "127.0.78.5"];
+    let ports = Ports::start(&[&["ls", "--watch"], &at[..], &["--interval", "50ms"]].concat());
     assert_eq!(ports.stdout.event("watching")["sockets"], 1);
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let other = TcpStream::connect(other.local_addr().unwrap()).unwrap();
@@ -117,6 +119,7 @@ fn metrics_count_sockets_and_what_the_kernel_dropped() {
     let answer = String::from_utf8(read_to_end(&mut client)).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     for line in [
+        "ports_machine_sockets Sockets of this machine (tcp, udp) that the filters let through.\n",
         "ports_machine_sockets{transport=\"tcp\",state=\"LISTEN\"} 1\n",
         "# TYPE ports_machine_tcp_segments_retransmitted counter\n",
         "\nports_machine_tcp_listen_overflows_total ",

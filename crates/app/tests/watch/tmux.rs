@@ -15,25 +15,19 @@ struct Tmux {
 impl Tmux {
     /// Runs a command in a shell, which says how it ended and stays.
     fn start(args: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = directory.path().join("tmux").to_str().unwrap().to_owned();
-        let tmux = Self { socket, _directory: directory };
         let program = env!("CARGO_BIN_EXE_ports");
         let script =
             format!("echo before; {program} {args}; echo ended with $?; stty -a; exec cat");
-        tmux.run(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            "100",
-            "-y",
-            "20",
-            "sh",
-            "-c",
-            &script,
-        ]);
+        Self::window(&["sh", "-c", &script])
+    }
+
+    /// A window of a command.
+    fn window(command: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("tmux").to_str().unwrap().to_owned();
+        let tmux = Self { socket, _directory: directory };
+        let session = ["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "20"];
+        tmux.run(&[&session[..], command].concat());
         tmux
     }
 
@@ -175,4 +169,51 @@ fn a_signal_gives_the_terminal_back() {
     tmux.shows("sockets");
     rustix::process::kill_process(tmux.pid(), rustix::process::Signal::TERM).unwrap();
     tmux.is_restored(143);
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn the_shell_comes_and_goes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // A shell that people type to, and so one with jobs.
+    let tmux = Tmux::window(&["env", "PS1=ask> ", "sh", "-i"]);
+    tmux.shows("ask>");
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_ports"), own("--tcp"));
+    tmux.keys(&[&line, "Enter"]);
+    tmux.shows(&address);
+    tmux.shows("q quit");
+    for _ in 0..2 {
+        tmux.keys(&["C-z"]);
+        let screen = tmux.shows("Stopped");
+        assert!(!screen.contains("q quit"), "{screen}");
+        assert_eq!(tmux.run(&["display", "-p", "#{alternate_on} #{cursor_flag}"]).trim(), "0 1");
+        tmux.keys(&["clear; fg; echo ended with $?", "Enter"]);
+        tmux.shows("q quit");
+        // It goes on: keys are heard, and the table is drawn.
+        tmux.keys(&["r"]);
+        tmux.shows("LOCALv");
+        tmux.keys(&["r"]);
+        tmux.shows("LOCAL^");
+        tmux.shows(&address);
+    }
+    tmux.keys(&["q"]);
+    tmux.shows("ended with 0");
+    assert_eq!(tmux.run(&["display", "-p", "#{alternate_on}"]).trim(), "0");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn where_nobody_could_let_it_go_on_it_is_not_stopped() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // The window is all there is of the session: the process group is orphaned.
+    let tmux = Tmux::start(&own("--tcp"));
+    tmux.shows(&address);
+    tmux.keys(&["C-z"]);
+    tmux.keys(&["r"]);
+    tmux.shows("LOCALv");
+    tmux.shows(&address);
+    tmux.keys(&["q"]);
+    tmux.is_restored(0);
 }

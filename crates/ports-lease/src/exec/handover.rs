@@ -45,8 +45,8 @@ impl BoundLease {
     /// does: as descriptors from 3 on, `LISTEN_FDS` of them, all listeners first. `LISTEN_PID` is
     /// this process, which keeps its number. `PORT` and so on are as of [`Lease::exec`].
     ///
-    /// `LISTEN_FDNAMES` has a name for each socket, `NAME-TRANSPORT-INDEX`: the lease's name as lists
-    /// show it, or `lease` if it has none, without colons; `tcp` or `udp`; and which of the ports it is,
+    /// `LISTEN_FDNAMES` has a name for each socket, `NAME-TRANSPORT-INDEX`: the first 48 bytes of the
+    /// lease's name as lists show it, or `lease` if it has none, without colons; `tcp` or `udp`; and which of the ports it is,
     /// from 1 as in `PORT1`. The sockets of one port at two addresses have one name.
     ///
     /// # Errors
@@ -88,7 +88,8 @@ impl BoundLease {
 
     fn name_of(&self, transport: Transport, port: Port) -> String {
         // A colon would separate names (sd_listen_fds(3)).
-        let name = lease_name::shown(self.lease.name().unwrap_or("lease")).replace(':', "_");
+        let name = lease_name::shown(self.lease.name().unwrap_or("lease"));
+        let name = lease_name::parts(&name).0.replace(':', "_");
         // It is one of the lease's.
         let index = port.number().saturating_sub(self.lease.number()) + 1;
         format!("{name}-{transport}-{index}")

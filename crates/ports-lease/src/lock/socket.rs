@@ -17,7 +17,7 @@ use crate::error::LeaseError;
 pub(crate) struct Locker {
     terms: Terms,
     /// A label, and the first lock that it speaks of, which has no name yet.
-    spare: Option<(OwnedFd, OwnedFd)>,
+    spare: Option<(Vec<OwnedFd>, OwnedFd)>,
 }
 
 impl Locker {
@@ -54,19 +54,23 @@ impl Locker {
         Ok(locks)
     }
 
-    /// A label, and the socket for the first lock that it speaks of.
-    fn label(&self) -> Result<(OwnedFd, OwnedFd), NotLocked> {
+    /// A label, with all sockets that its name takes, and the socket for the first lock that it speaks of.
+    fn label(&self) -> Result<(Vec<OwnedFd>, OwnedFd), NotLocked> {
         let unnamed = |source| failure("ports-lease", source);
-        let label = socket().map_err(unnamed)?;
         let first_lock = socket().map_err(unnamed)?;
         let inode = inode(&first_lock).map_err(unnamed)?;
-        let name = Label { inode, terms: self.terms.clone() }.abstract_name();
-        match take(&label, &name) {
-            Ok(true) => Ok((label, first_lock)),
-            // It has the inode of our socket in it.
-            Ok(false) => Err(failure(&name, io::ErrorKind::AddrInUse.into())),
-            Err(source) => Err(failure(&name, source)),
+        let label = Label { inode, terms: self.terms.clone() };
+        let mut sockets = Vec::new();
+        for name in label.more_names().into_iter().chain([label.abstract_name()]) {
+            let failed = |source| failure(&name, source);
+            let socket = socket().map_err(failed)?;
+            if !take(&socket, &name).map_err(failed)? {
+                // It has the inode of our socket in it.
+                return Err(failed(io::ErrorKind::AddrInUse.into()));
+            }
+            sockets.push(socket);
         }
+        Ok((sockets, first_lock))
     }
 }
 
@@ -79,7 +83,7 @@ fn failure(name: &str, source: io::Error) -> NotLocked {
 pub(crate) struct Locks {
     // In this order: a lock without its label would be taken for a stranger's.
     ports: PortLocks,
-    label: OwnedFd,
+    label: Vec<OwnedFd>,
 }
 
 impl Locks {
@@ -88,13 +92,13 @@ impl Locks {
     }
 
     pub(super) fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
-        self.ports.0.iter().chain([&self.label]).map(OwnedFd::try_clone).collect()
+        self.ports.0.iter().chain(&self.label).map(OwnedFd::try_clone).collect()
     }
 
     pub(super) fn into_descriptors(self) -> Vec<OwnedFd> {
         let Self { mut ports, label } = self;
         let mut descriptors = mem::take(&mut ports.0);
-        descriptors.push(label);
+        descriptors.extend(label);
         descriptors
     }
 }

@@ -5,16 +5,20 @@
 //! ports it has, which process took it, since when in milliseconds since 1970, and for whom. The
 //! label is there before the lock, so a lock without one is no lease. INODE and SINCE are in
 //! hexadecimal digits, to leave room for the name.
+//!
+//! What does not fit of NAME is in `ports-lease/more/INODE/INDEX/REST`, from index 1 on; these are there
+//! before the label.
 
 use ports_core::{Port, Transport};
 
 use crate::lock::Terms;
-use crate::lock::lease_name::shown;
+use crate::lock::lease_name::{parts, shown};
 use crate::protocols::Protocols;
 
 /// What all names begin with.
 pub(crate) const PREFIX: &[u8] = b"ports-lease/";
 const LABELS: &str = "of";
+const MORE: &str = "more";
 
 /// The name of a port's lock.
 pub(crate) fn lock(transport: Transport, port: u16) -> String {
@@ -33,7 +37,20 @@ impl Label {
     pub(crate) fn abstract_name(&self) -> String {
         let Self { inode, terms: Terms { protocols, count, pid, since_ms, name } } = self;
         let code = protocols.code();
+        let (name, _) = parts(name);
         format!("ports-lease/{LABELS}/{inode:x}/{code}/{count}/{pid}/{since_ms:x}/{name}")
+    }
+}
+
+impl Label {
+    /// The names that hold what does not fit of the lease's name.
+    pub(crate) fn more_names(&self) -> Vec<String> {
+        let (_, more) = parts(&self.terms.name);
+        let indexed = (1..).zip(more);
+        let inode = self.inode;
+        indexed
+            .map(|(index, text): (u8, _)| format!("ports-lease/{MORE}/{inode:x}/{index}/{text}"))
+            .collect()
     }
 }
 
@@ -41,7 +58,14 @@ impl Label {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     Lock(Transport, Port),
+    /// With as much of the name as fits.
     Label(Label),
+    /// A further part of the name of the label with this inode.
+    More {
+        inode: u64,
+        index: u8,
+        text: String,
+    },
 }
 
 /// Reads a name; none where it is not one of ours.
@@ -50,6 +74,14 @@ pub(crate) fn read(name: &[u8]) -> Option<Meaning> {
     let (kind, rest) = text.split_once('/')?;
     if kind == LABELS {
         return read_label(rest).map(Meaning::Label);
+    }
+    if kind == MORE {
+        let mut fields = rest.splitn(3, '/');
+        return Some(Meaning::More {
+            inode: u64::from_str_radix(fields.next()?, 16).ok()?,
+            index: fields.next()?.parse().ok()?,
+            text: shown(fields.next()?),
+        });
     }
     let transport = [Transport::Tcp, Transport::Udp].into_iter().find(|t| t.name() == kind)?;
     let port: Port = rest.parse().ok()?;
@@ -106,20 +138,29 @@ mod tests {
                 name: "x".repeat(LONGEST_NAME),
             },
         };
-        assert!(label.abstract_name().len() <= 107, "{}", label.abstract_name().len());
+        for name in label.more_names().into_iter().chain([label.abstract_name()]) {
+            assert!(name.len() <= 107, "{}", name.len());
+        }
     }
 
     proptest! {
         #[test]
         fn labels_are_read_back(
             inode in any::<u64>(), count in any::<u16>(), pid in any::<u32>(),
-            since_ms in any::<u64>(), name in ".{0,60}",
+            since_ms in any::<u64>(), name in ".{0,100}",
         ) {
             let protocols = Protocols::Both;
             let terms = Terms { protocols, count, pid, since_ms, name: shown(&name) };
-            let label = Label { inode, terms };
-            let read = read(label.abstract_name().as_bytes());
-            prop_assert_eq!(read, Some(Meaning::Label(label)));
+            let mut label = Label { inode, terms };
+            let read_label = read(label.abstract_name().as_bytes());
+            for (number, name) in (1..).zip(label.more_names()) {
+                let (_, more) = parts(&label.terms.name);
+                let text = more[usize::from(number) - 1].to_owned();
+                let expected = Meaning::More { inode, index: number, text };
+                prop_assert_eq!(read(name.as_bytes()), Some(expected));
+            }
+            label.terms.name = parts(&label.terms.name).0.to_owned();
+            prop_assert_eq!(read_label, Some(Meaning::Label(label)));
         }
 
         #[test]
@@ -127,6 +168,7 @@ mod tests {
             let _ = read(&bytes);
             let _ = read(&[PREFIX, bytes.as_slice()].concat());
             let _ = read(&[&b"ports-lease/of/"[..], bytes.as_slice()].concat());
+            let _ = read(&[&b"ports-lease/more/"[..], bytes.as_slice()].concat());
         }
     }
 }

@@ -39,7 +39,15 @@ fn look(
             }
         }
     }
-    Ok(Some(LeaseRecord { transport, port, uid: None, processes: Vec::new(), lease: label }))
+    Ok(Some(LeaseRecord {
+        transport,
+        port,
+        uid: None,
+        user: None,
+        processes: Vec::new(),
+        is_elsewhere: false,
+        lease: label,
+    }))
 }
 
 impl From<FileLabel> for LeaseLabel {

@@ -8,8 +8,10 @@ use super::named_socket::{self, NamedSocket};
 use super::{LeaseLabel, LeaseRecord};
 use crate::error::ListError;
 use crate::lock::Terms;
+use crate::lock::lease_name::shown;
 use crate::lock::socket_name::{self, Label, Meaning};
 use crate::process::holders_of;
+use crate::user::Passwd;
 
 /// Every lock.
 pub(super) fn all() -> Result<Vec<LeaseRecord>, ListError> {
@@ -74,6 +76,7 @@ struct Lock {
 fn locks(sockets: Vec<NamedSocket>) -> Vec<Lock> {
     let mut locks = Vec::new();
     let mut labels = HashMap::new();
+    let mut more = HashMap::new();
     for socket in sockets {
         match socket_name::read(&socket.name) {
             Some(Meaning::Lock(transport, port)) => {
@@ -84,13 +87,19 @@ fn locks(sockets: Vec<NamedSocket>) -> Vec<Lock> {
                 // Of another user, it is no label of that lock, whatever it says.
                 labels.insert((label.inode, socket.uid), label);
             }
+            Some(Meaning::More { inode, index, text }) => {
+                more.insert((inode, socket.uid, index), text);
+            }
             None => {}
         }
     }
     // A label names the lock of its first port; the others of its run follow from that.
     let mut runs = Vec::new();
     for lock in &mut locks {
-        if let Some(label) = labels.remove(&(lock.inode, lock.uid)) {
+        if let Some(mut label) = labels.remove(&(lock.inode, lock.uid)) {
+            let rest = (1..=u8::MAX).map_while(|index| more.remove(&(lock.inode, lock.uid, index)));
+            let name = rest.fold(label.terms.name, |name, part| name + &part);
+            label.terms.name = shown(&name);
             runs.push((lock.port, lock.uid, label.clone()));
             lock.label = Some(label);
         }
@@ -110,12 +119,18 @@ fn locks(sockets: Vec<NamedSocket>) -> Vec<Lock> {
 fn with_processes(locks: Vec<Lock>) -> Vec<LeaseRecord> {
     let inodes: HashSet<u64> = locks.iter().map(|lock| lock.inode).collect();
     let mut holders = holders_of(&inodes);
-    let record = |lock: Lock| LeaseRecord {
-        transport: lock.transport,
-        port: lock.port,
-        uid: lock.uid,
-        processes: holders.remove(&lock.inode).unwrap_or_default(),
-        lease: lock.label.map(LeaseLabel::from),
+    let passwd = Passwd::read();
+    let record = |lock: Lock| {
+        let (processes, is_elsewhere) = holders.take(lock.inode);
+        LeaseRecord {
+            transport: lock.transport,
+            port: lock.port,
+            uid: lock.uid,
+            user: lock.uid.and_then(|uid| passwd.name(uid)),
+            processes,
+            is_elsewhere,
+            lease: lock.label.map(LeaseLabel::from),
+        }
     };
     locks.into_iter().map(record).collect()
 }

@@ -51,7 +51,7 @@ impl Drop for Driver {
             let unacknowledged = link.unacknowledged();
             link.bury();
             link.lose_kept();
-            self.shared.lost(link.traffic().lost.bytes, unacknowledged);
+            self.shared.lost(link.traffic().lost, unacknowledged);
         }
         let Loss { messages, bytes } = self.shared.closed();
         if messages > 0 {
@@ -158,7 +158,7 @@ impl Driver {
         drop(inlet);
         let Loss { messages, bytes } = self.shared.disconnected(&link);
         let traffic = link.traffic();
-        self.shared.lost(traffic.lost.bytes, unacknowledged);
+        self.shared.lost(traffic.lost, unacknowledged);
         drop(link);
         recorder.close(reason.counted_as());
         let (bytes_in, bytes_out) = (traffic.bytes_in, traffic.bytes_out);

@@ -1,7 +1,7 @@
 //! What a client's handle and its task share.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub(super) enum Ending {
     Close { deadline: Option<Instant> },
     /// At once.
     Drop,
+    /// At once, and so that the server does not take the stream for whole if it is not.
+    CutOff,
     /// At once, and so that the server does not take the stream for whole.
     Abort,
 }
@@ -48,6 +50,7 @@ impl Ending {
                 link.close(Closing::Finish(reason));
             }
             Self::Drop => link.close(Closing::Abort(CloseReason::Local)),
+            Self::CutOff => link.cut_off(CloseReason::Local, true),
             Self::Abort => link.abort(CloseReason::Local),
         }
     }
@@ -56,7 +59,8 @@ impl Ending {
         match self {
             Self::Close { .. } => 0,
             Self::Drop => 1,
-            Self::Abort => 2,
+            Self::CutOff => 2,
+            Self::Abort => 3,
         }
     }
 }
@@ -83,12 +87,33 @@ struct Standing {
     ending: Option<Ending>,
     /// `finish` was called: the connection that stood then is the last one.
     finished: bool,
+    /// What the last connection lost, and since the end what had waited for another one.
+    unsent: Loss,
+    /// Bytes in and out over the connections that are over.
+    moved: (u64, u64),
 }
 
 impl Standing {
     /// Whether the present connection, or try, is the last one.
     fn is_final(&self) -> bool {
         self.ending.is_some() || self.finished
+    }
+
+    /// Bytes in and out, over all connections.
+    fn moved(&self) -> (u64, u64) {
+        let (mut bytes_in, mut bytes_out) = self.moved;
+        if let State::Connected(link) = &self.state {
+            let traffic = link.traffic();
+            bytes_in += traffic.bytes_in;
+            bytes_out += traffic.bytes_out;
+        }
+        (bytes_in, bytes_out)
+    }
+
+    /// Leaves a connection that is over, if there is one.
+    fn leave(&mut self, state: State) {
+        self.moved = self.moved();
+        self.state = state;
     }
 }
 
@@ -105,8 +130,9 @@ pub(crate) struct Shared {
     pub(super) stop: CancellationToken,
     /// Told whenever the client stands elsewhere.
     pub(super) moved: Notify,
-    unsent: AtomicUsize,
     unacknowledged: AtomicUsize,
+    /// Bytes that `recv` gave out.
+    given: AtomicU64,
     standing: Mutex<Standing>,
 }
 
@@ -126,14 +152,16 @@ impl Shared {
             keeps,
             stop: CancellationToken::new(),
             moved: Notify::new(),
-            unsent: AtomicUsize::new(0),
             unacknowledged: AtomicUsize::new(0),
             standing: Mutex::new(Standing {
                 state: State::Connecting,
                 held: Outbox::new(limits),
                 ending: None,
                 finished: false,
+                unsent: Loss::default(),
+                moved: (0, 0),
             }),
+            given: AtomicU64::new(0),
         }
     }
 
@@ -161,7 +189,7 @@ impl Shared {
     /// Whether it was the last one is decided at this moment: nobody ends its stream after it.
     pub(super) fn disconnected(&self, link: &Link) -> Loss {
         let mut standing = lock(&self.standing);
-        standing.state = State::Connecting;
+        standing.leave(State::Connecting);
         let mut waits = Loss::default();
         let is_final = standing.is_final();
         if !is_final {
@@ -178,17 +206,17 @@ impl Shared {
         waits
     }
 
-    /// Ends the client for good: its connection, or the one that is just being made.
-    pub(super) fn end(&self, ending: Ending) {
+    /// Ends the client for good: its connection, or the one that is just being made. The connection.
+    pub(super) fn end(&self, ending: Ending) -> Option<Arc<Link>> {
         let mut standing = lock(&self.standing);
         let holds = standing.ending.filter(|held| held.severity() > ending.severity());
         let ending = *standing.ending.insert(holds.unwrap_or(ending));
         let state = standing.state.clone();
         drop(standing);
         self.stop.cancel();
-        if let State::Connected(link) = state {
-            ending.apply(&link);
-        }
+        let State::Connected(link) = state else { return None };
+        ending.apply(&link);
+        Some(link)
     }
 
     /// The connection that stands, whose stream is to be ended; it is the last one from here on.
@@ -201,9 +229,9 @@ impl Shared {
     /// Nothing comes any more. What waited is lost.
     pub(super) fn closed(&self) -> Loss {
         let mut standing = lock(&self.standing);
-        standing.state = State::Closed;
+        standing.leave(State::Closed);
         let (loss, messages) = standing.held.clear();
-        self.unsent.fetch_add(loss.bytes, Ordering::AcqRel);
+        standing.unsent += loss;
         drop(standing);
         // Not under the lock: their owner's code may run.
         drop(messages);
@@ -241,9 +269,21 @@ impl Shared {
     }
 
     /// Notes what a connection lost, and what the kernel held for it at its end.
-    pub(super) fn lost(&self, unsent: usize, unacknowledged: usize) {
-        self.unsent.store(unsent, Ordering::Release);
+    pub(super) fn lost(&self, unsent: Loss, unacknowledged: usize) {
+        lock(&self.standing).unsent = unsent;
         self.unacknowledged.store(unacknowledged, Ordering::Release);
+    }
+
+    /// Notes that `recv` gives out so many bytes.
+    pub(super) fn give(&self, bytes: usize) {
+        self.given.fetch_add(bytes as u64, Ordering::AcqRel);
+    }
+
+    /// Bytes that were sent, and bytes that were received and not given out.
+    pub(super) fn sent_and_unread(&self) -> (u64, u64) {
+        let given = self.given.load(Ordering::Acquire);
+        let (bytes_in, bytes_out) = lock(&self.standing).moved();
+        (bytes_out, bytes_in.saturating_sub(given))
     }
 
     /// Bytes that the kernel holds, or held at the end of the last connection, and the server has
@@ -255,18 +295,19 @@ impl Shared {
         }
     }
 
-    /// Bytes accepted for sending that the last connection lost, or that still wait.
-    pub(super) fn unsent_bytes(&self) -> usize {
+    /// What was accepted for sending and the last connection lost, or still waits.
+    pub(super) fn unsent(&self) -> Loss {
         let standing = lock(&self.standing);
-        let mut bytes = standing.held.bytes();
+        let mut unsent = Loss { messages: standing.held.len(), bytes: standing.held.bytes() };
         match &standing.state {
             State::Connected(link) => {
                 let traffic = link.traffic();
-                bytes += traffic.lost.bytes + traffic.queued.bytes;
+                unsent += traffic.lost;
+                unsent += traffic.queued;
             }
-            State::Connecting | State::Closed => bytes += self.unsent.load(Ordering::Acquire),
+            State::Connecting | State::Closed => unsent += standing.unsent,
         }
-        bytes
+        unsent
     }
 
     pub(super) fn info(&self) -> SocketInfo {

@@ -58,6 +58,13 @@ macro_rules! about {
                 self.shared().client_info()
             }
 
+            /// How many bytes were accepted for the client that it has not acknowledged: those that
+            /// wait here, and those that the kernel holds, over TLS those of its records. Without
+            /// the latter where the system does not tell (elsewhere than on Linux).
+            pub fn outstanding_bytes(&self) -> usize {
+                self.shared().link.outstanding()
+            }
+
             /// Whether the client ended its stream, once reading has come to an end: not so where
             /// it ended because the server shuts down.
             pub fn peer_ended(&self) -> bool {

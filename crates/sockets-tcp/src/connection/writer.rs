@@ -70,8 +70,12 @@ impl ConnectionWriter {
     }
 
     /// Ends the connection at once by a reset: the peer learns that its stream is not whole. For a
-    /// handler that passes on what another source broke off. What is queued counts as dropped;
-    /// the close reason is [`CloseReason::HandlerFailed`](crate::CloseReason::HandlerFailed).
+    /// handler that passes on what another source broke off. What is queued counts as dropped.
+    ///
+    /// The close reason is what had failed on the connection itself, such as a reset by the client,
+    /// if anything had; [`CloseReason::Shutdown`](crate::CloseReason::Shutdown) where the handler
+    /// returns `Ok` after the server began to shut down; else
+    /// [`CloseReason::HandlerFailed`](crate::CloseReason::HandlerFailed).
     pub fn abort(&mut self) {
         self.shared.link.abort(CloseReason::HandlerFailed);
     }

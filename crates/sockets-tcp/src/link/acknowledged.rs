@@ -34,6 +34,14 @@ impl Sending {
 }
 
 impl Link {
+    /// How many bytes were accepted for the peer that it has not acknowledged: those that wait here,
+    /// and those that the kernel holds.
+    pub(crate) fn outstanding(&self) -> usize {
+        let mut sending = lock(&self.sending);
+        sending.settle();
+        sending.queued().bytes + sending.unacknowledged()
+    }
+
     /// Whether the peer has reset the connection instead of acknowledging what was sent last, which
     /// is noted then: a peer whose socket was closed already takes nothing any more, and says so in
     /// that way only (RFC 9293 section 3.10.7.1). Nobody else would notice: what was sent last is

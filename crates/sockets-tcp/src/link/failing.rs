@@ -15,6 +15,14 @@ impl Link {
         lock(&self.sending).failed
     }
 
+    /// As [`Link::note_failure`], where none was noted.
+    pub(super) fn note_write_failure(&self, error: &io::Error) {
+        let mut sending = self.locked();
+        if sending.failed.is_none() {
+            self.note_failure(&mut sending, error);
+        }
+    }
+
     pub(super) fn note_failure(&self, sending: &mut Locked<'_>, error: &io::Error) {
         sending.outbound.error(ErrorKind::Write);
         self.observer.write_failed(error);

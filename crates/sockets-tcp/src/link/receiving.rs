@@ -222,6 +222,12 @@ impl Link {
         }
         match stream.tcp().take_error() {
             Ok(None) => false,
+            // Nothing more was to be read: it is what was sent that did not get through.
+            Ok(Some(error)) | Err(error) if receiving.peer_ended => {
+                drop(receiving);
+                self.note_write_failure(&error);
+                true
+            }
             Ok(Some(error)) | Err(error) => {
                 self.note_read_failure(receiving, &error);
                 true

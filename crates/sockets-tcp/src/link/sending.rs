@@ -61,6 +61,8 @@ pub(super) struct Sending {
     pub(super) failed: Option<io::ErrorKind>,
     pub(super) end: End,
     pub(super) left_to_grace: bool,
+    /// The handler is done.
+    pub(super) is_served: bool,
     pub(super) turn: Option<Turn>,
     pub(super) outbox: Outbox,
     /// Who waits for room. Where anyone does, the outbox is not empty.
@@ -96,6 +98,7 @@ impl Sending {
             failed: None,
             end: End::Open,
             left_to_grace: false,
+            is_served: false,
             task: None,
             standstill: None,
             deadline: None,

@@ -9,14 +9,21 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream as StdStream};
 
 use ports_core::Transport;
+use socket2::SockRef;
 use stats::{Role, SocketStats};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::events::Publisher;
+use crate::client::ClientEvent;
+use crate::events::{Publisher, Received};
+use crate::failure::Operation;
 
 /// A link and its peer.
 fn pair() -> (Link, StdStream) {
+    pair_told_to(Publisher::new(16, false))
+}
+
+fn pair_told_to(events: Publisher<ClientEvent>) -> (Link, StdStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, remote) = listener.accept().unwrap();
@@ -26,7 +33,7 @@ fn pair() -> (Link, StdStream) {
     let link = Link::new(
         TcpStream::from_std(stream).unwrap(),
         tuple,
-        Observer::Client(Publisher::new(16, false)),
+        Observer::Client(events),
         QueueLimits { bytes: 1024, messages: 16 },
         recorder.split(),
         true,
@@ -69,6 +76,28 @@ async fn draining_reads_all_that_had_arrived_and_no_more() {
     assert_eq!(read(&link, 5000).await, [1; 990], "what came later is not served");
     assert_eq!(read(&link, 5000).await, [0; 0]);
     assert!(!link.peer_ended());
+}
+
+/// A peer that has ended its stream, and then is gone, is found out by what it does not take.
+#[tokio::test]
+async fn a_failure_behind_the_peers_end_is_one_of_writing() {
+    let publisher = Publisher::new(16, false);
+    let mut events = publisher.subscribe();
+    let (link, peer) = pair_told_to(publisher);
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read(&link, 10).await, [0; 0]);
+    assert!(link.peer_ended() && !link.has_failed());
+    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    while !link.has_failed() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(events.try_recv(), Ok(Received::Event(ClientEvent::HalfClosed)));
+    let Ok(Received::Event(ClientEvent::Error { failure })) = events.try_recv() else {
+        panic!("it is told");
+    };
+    assert_eq!(failure.operation(), Operation::Write);
+    assert_eq!(failure.kind(), Some(std::io::ErrorKind::BrokenPipe));
 }
 
 #[tokio::test]

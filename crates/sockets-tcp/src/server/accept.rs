@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -78,13 +79,12 @@ impl<H: Handler> Acceptor<H> {
     }
 
     async fn accept_all(&mut self) {
-        let (mut turn, mut shortage) = (0, None);
+        let (mut turn, mut shortage, mut told_full) = (0, None, false);
         loop {
             poll_fn(|context| self.poll_ready(context)).await;
             // The permit comes next: a connection that cannot be served stays in the backlog.
-            // The semaphore is never closed.
-            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
-            let mut permit = Some(permit);
+            let Some(place) = self.place(&mut told_full).await else { return };
+            let mut permit = Some(place);
             while let Some(held) = permit.take() {
                 turn = (turn + 1) % self.listeners.len();
                 let accepted = poll_fn(|context| match self.poll_accept(turn, context) {
@@ -116,6 +116,28 @@ impl<H: Handler> Acceptor<H> {
                 }
             }
         }
+    }
+
+    /// A place among the most clients there may be. Who waits for it is told of, once.
+    async fn place(&self, told: &mut bool) -> Option<OwnedSemaphorePermit> {
+        let mut place = pin!(Arc::clone(&self.permits).acquire_owned());
+        let waiting = poll_fn(|context| {
+            let mut polled = self.listeners.iter().map(|it| it.poll_waiting(context));
+            polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        });
+        // The semaphore is never closed.
+        tokio::select! {
+            biased;
+            place = &mut place => {
+                *told = false;
+                return place.ok();
+            }
+            () = waiting => {}
+        }
+        if !std::mem::replace(told, true) {
+            self.service.clients.publish_full();
+        }
+        place.await.ok()
     }
 
     /// Until someone may wait on any of the listeners.

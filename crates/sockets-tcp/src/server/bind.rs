@@ -162,6 +162,11 @@ impl Listener {
         self.socket.poll_ready(context)
     }
 
+    /// Until someone does wait to be accepted.
+    pub(super) fn poll_waiting(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_waiting(context)
+    }
+
     /// Claims first, so that two parts of this program never race for one port.
     fn bind_exact(address: SocketAddr, binding: &Binding) -> Result<Bound, BindError> {
         let claim = binding

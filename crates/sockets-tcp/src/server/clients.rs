@@ -135,6 +135,11 @@ impl Clients {
         lock(&self.table).stage == Stage::Draining
     }
 
+    /// Tells that somebody waits for a place.
+    pub(super) fn publish_full(&self) {
+        self.events.publish(ServerEvent::Full { max_connections: self.max_connections });
+    }
+
     /// Counts and tells a connection that was closed before it was served.
     pub(super) fn refused(&self, peer: SocketAddr, reason: Refusal) {
         self.count_refused(1);
@@ -205,6 +210,13 @@ impl Clients {
     pub(super) fn abort(&self) {
         let abort = Closing::Abort(CloseReason::Shutdown);
         self.enter(Stage::Aborted).iter().for_each(|link| link.close(abort));
+    }
+
+    /// See [`TcpServer::cut_off`](super::TcpServer::cut_off).
+    pub(super) fn cut_off(&self) {
+        for link in self.enter(Stage::Aborted) {
+            link.cut_off(CloseReason::Shutdown, false);
+        }
     }
 
     fn enter(&self, stage: Stage) -> Vec<Arc<Link>> {

@@ -118,6 +118,13 @@ pub enum ServerEvent {
         /// What failed.
         failure: Failure,
     },
+    /// As many clients as there may be are connected, and somebody waits to be accepted. Told once,
+    /// until a place was free and nobody waited for it.
+    Full {
+        /// The most clients there may be
+        /// ([`max_connections`](crate::TcpServerBuilder::max_connections)).
+        max_connections: usize,
+    },
     /// A connection was closed before it was served: its client sees a reset.
     Refused {
         /// Its address.

@@ -7,6 +7,8 @@ use std::task::ready;
 use std::task::{Context, Poll};
 
 #[cfg(unix)]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+#[cfg(unix)]
 use tokio::io::Interest;
 #[cfg(unix)]
 use tokio::io::unix::AsyncFd;
@@ -41,6 +43,21 @@ impl Listening {
         self.socket.poll_read_ready(context).map(drop)
     }
 
+    /// Until someone does wait.
+    pub(super) fn poll_waiting(&self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            // An error is told by the call that accepts.
+            let Ok(mut ready) = ready!(self.socket.poll_read_ready(context)) else {
+                return Poll::Pending;
+            };
+            let mut polled = [PollFd::new(self.socket.get_ref(), PollFlags::IN)];
+            if !matches!(poll(&mut polled, Some(&Timespec::default())), Ok(0)) {
+                return Poll::Ready(());
+            }
+            ready.clear_ready();
+        }
+    }
+
     pub(super) fn poll_accept(
         &self,
         context: &mut Context<'_>,
@@ -69,6 +86,11 @@ impl Listening {
 
     pub(super) fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    /// It is not known.
+    pub(super) fn poll_waiting(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     pub(super) fn poll_accept(

@@ -48,6 +48,8 @@ pub struct ClientInfo {
     pub queued_bytes: usize,
     /// Messages for it that were dropped.
     pub dropped_messages: usize,
+    /// How many bytes of them were not sent.
+    pub dropped_bytes: usize,
     /// What the kernel knows of the connection: round-trip time, retransmissions, what the peer
     /// acknowledged. `None` where it is over.
     #[cfg(target_os = "linux")]
@@ -71,6 +73,7 @@ impl ClientInfo {
             queued_messages: traffic.queued.messages,
             queued_bytes: traffic.queued.bytes,
             dropped_messages: traffic.lost.messages + traffic.dropped.messages,
+            dropped_bytes: traffic.lost.bytes + traffic.dropped.bytes,
             #[cfg(target_os = "linux")]
             tcp: link.tcp_info(),
         }

@@ -6,6 +6,7 @@ mod broadcast;
 mod broken;
 mod client;
 mod connecting;
+mod cutting;
 mod ends;
 mod failed;
 mod fairness;

@@ -214,6 +214,18 @@ fn threads_lose_nothing_and_snapshots_never_go_back() {
 }
 
 #[test]
+fn what_no_socket_had_counts_as_dropped() {
+    let stats = SocketStats::new();
+    let mut socket = stats.open(Transport::Tcp, Role::Client, Ends::default());
+    socket.dropped(1, 10);
+    stats.dropped(Transport::Tcp, Role::Client, 2, 5);
+    socket.close(CloseReason::Local);
+    let counters = stats.snapshot().counters(Transport::Tcp, Role::Client);
+    assert_eq!((counters.dropped_messages, counters.dropped_bytes), (3, 15));
+    assert_eq!((counters.opened, counters.active), (1, 0));
+}
+
+#[test]
 fn clones_are_one_and_others_are_not() {
     let stats = SocketStats::new();
     let _socket = stats.clone().open(Transport::Tcp, Role::Client, Ends::default());

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ports_core::{Port, PortRange, PortSet, Transport};
 
 use super::who::of_port;
-use super::{SnapshotError, SocketRow, State, SystemSockets, backend};
+use super::{NoProcess, SnapshotError, SocketRow, State, SystemSockets, backend};
 
 /// What is known of a port before it is bound: gathered by [`SystemSockets::bind_facts`], judged by
 /// [`findings`](Self::findings).
@@ -49,6 +49,8 @@ pub struct PortSocket {
     pub only_ipv6: Option<bool>,
     /// Number and name of each process that has it, and can be seen.
     pub processes: Vec<(u32, String)>,
+    /// Why no process can be seen, where none can.
+    pub no_process: Option<NoProcess>,
 }
 
 /// Something to know before a port is bound.
@@ -183,6 +185,7 @@ impl PortSocket {
             uid: row.uid(),
             only_ipv6: row.only_ipv6(),
             processes,
+            no_process: row.no_process(),
         })
     }
 }

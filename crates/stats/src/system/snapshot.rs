@@ -154,7 +154,8 @@ pub(super) struct Mark {
 #[non_exhaustive]
 pub struct Coverage {
     /// Some of it was read from `/proc/net`: without cookies, cgroups, details and bound TCP
-    /// sockets.
+    /// sockets. Without cookies a socket that nobody has any more is not known again, so that
+    /// [`SocketWatch`](super::SocketWatch) does not remember whose it was.
     pub from_proc: bool,
     /// Sockets came and went while the kernel told of them, each time that it was asked: some may
     /// be missing, or twice there.

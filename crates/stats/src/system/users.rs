@@ -34,6 +34,11 @@ impl UserNames {
         self.names.get(&uid).map(AsRef::as_ref)
     }
 
+    /// A user as a sentence calls him: `alice`, or `user 1000` where he has no name.
+    pub fn in_words(&self, uid: u32) -> String {
+        self.name(uid).map_or_else(|| format!("user {uid}"), str::to_owned)
+    }
+
     /// The uid of a name.
     pub fn uid(&self, name: &str) -> Option<u32> {
         self.names.iter().filter(|(_, known)| &***known == name).map(|(uid, _)| *uid).min()
@@ -54,6 +59,7 @@ mod tests {
         assert_eq!((names.name(0), names.name(7)), (Some("root"), None));
         assert_eq!(names.name(8), Some("b\u{fffd}"));
         assert_eq!((names.uid("root"), names.uid("toor")), (Some(0), None));
+        assert_eq!((names.in_words(0), names.in_words(7)), ("root".into(), "user 7".into()));
     }
 
     proptest! {

@@ -2,8 +2,8 @@
 //! the wish to stop.
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use stats::SocketStats;
@@ -23,6 +23,9 @@ pub(in crate::commands) const GRACE: Duration = Duration::from_secs(5);
 /// How many connects and disconnects `--stats` prints.
 const HISTORY: usize = 10;
 
+/// What the second signal does before anything is said.
+type Cut = Box<dyn FnOnce() + Send>;
+
 /// See the module's first lines.
 pub(in crate::commands) struct Session {
     pub(in crate::commands) terminal: Terminal,
@@ -31,6 +34,9 @@ pub(in crate::commands) struct Session {
     /// Cancelled by a signal, or when the events can no longer be written.
     pub(in crate::commands) stop: CancellationToken,
     log: EventLog,
+    cuts: Arc<Mutex<Vec<Cut>>>,
+    /// The second signal has come.
+    is_cut: Arc<AtomicBool>,
     prints_stats: bool,
     /// The statistics are printed, or being printed.
     printed: Arc<AtomicBool>,
@@ -49,13 +55,37 @@ impl Session {
         let (events, last_line) = (log.sender(), log.last_line());
         let (stats, printed) = (SocketStats::new(), Arc::<AtomicBool>::default());
         let (counted, already) = (stats.clone(), Arc::clone(&printed));
+        let cuts = Arc::<Mutex<Vec<Cut>>>::default();
+        let is_cut = Arc::<AtomicBool>::default();
+        let (cut, cutting) = (Arc::clone(&cuts), Arc::clone(&is_cut));
         signals.at_second(move || {
+            cutting.store(true, Relaxed);
+            // First of all, so that what it loses is counted.
+            let cuts = std::mem::take(&mut *cut.lock().unwrap_or_else(PoisonError::into_inner));
+            for cut in cuts {
+                cut();
+            }
             last_line.write_now(counted.snapshot());
             if prints_stats && !already.swap(true, Relaxed) {
                 print(&counted);
             }
         });
-        Ok(Self { terminal, stats, events, stop, log, prints_stats, printed })
+        Ok(Self { terminal, stats, events, stop, log, cuts, is_cut, prints_stats, printed })
+    }
+
+    /// What the second signal does before it ends the process: it resets connections that are not
+    /// done, as their sockets would end like those of one that is. It must not take long, nor wait
+    /// for a task.
+    pub(in crate::commands) fn at_second(&self, cut: impl FnOnce() + Send + 'static) {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(cut));
+    }
+
+    /// To be waited for before anything is said of the end: not over once the second signal has come,
+    /// as then that says it, and ends the process.
+    pub(in crate::commands) async fn unless_cut(&self) {
+        if self.is_cut.load(Relaxed) {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Whether anybody wants to know what happens to connections.
@@ -78,6 +108,7 @@ impl Session {
         result: anyhow::Result<()>,
         signals: &Signals,
     ) -> anyhow::Result<Exit> {
+        self.unless_cut().await;
         let Self { terminal, stats, events, log, prints_stats, printed, .. } = self;
         if let Err(error) = &result {
             let (operation, error) = ("run", format!("{error:#}"));

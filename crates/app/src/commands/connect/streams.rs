@@ -1,11 +1,18 @@
 //! Standard input and standard output, as bytes.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Stdin, Stdout, stdin, stdout};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use tokio::io::{AsyncReadExt, Stdin, stdin};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
+
+use crate::output::ReaderGone;
 
 /// How much is read at once for a stream.
 pub(in crate::commands) const STREAM_CHUNK: usize = 64 * 1024;
@@ -14,6 +21,9 @@ pub(in crate::commands) const STREAM_CHUNK: usize = 64 * 1024;
 /// over. A peer that is gone and one that only listens look the same from here, so input that keeps
 /// coming is still delivered, and a user who does not type is not waited for.
 pub(in crate::commands) const SILENCE_AFTER_PEER: Duration = Duration::from_millis(500);
+
+/// How long a thread waits at once for input on a non-blocking descriptor: nobody can break it off.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What standard input had.
 #[derive(Debug)]
@@ -53,10 +63,20 @@ impl InputReader {
             peer_ended.cancelled().await;
             tokio::time::sleep(SILENCE_AFTER_PEER).await;
         };
+        let read = async {
+            loop {
+                // A read that is given up keeps what it got for the next one.
+                match self.stdin.read(&mut self.buffer).await {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        spawn_blocking(|| wait(&io::stdin(), PollFlags::IN, Some(&LOOK))).await??;
+                    }
+                    read => return read,
+                }
+            }
+        };
         let read = tokio::select! {
             biased;
-            // A read that is given up keeps what it got for the next one.
-            read = self.stdin.read(&mut self.buffer) => read.context("cannot read standard input")?,
+            read = read => read.context("cannot read standard input")?,
             () = stop.cancelled() => return Ok(Input::Stopped),
             () = silence => return Ok(Input::Silent),
         };
@@ -68,16 +88,52 @@ impl InputReader {
 }
 
 /// Standard output, flushed at once.
-pub(in crate::commands) struct Output(Stdout);
+#[derive(Default)]
+pub(in crate::commands) struct Output {
+    /// One that was not waited for goes on.
+    writing: Option<JoinHandle<io::Result<()>>>,
+}
 
 impl Output {
     pub(in crate::commands) fn new() -> Self {
-        Self(stdout())
+        Self::default()
     }
 
     pub(in crate::commands) async fn write(&mut self, data: &[u8]) -> anyhow::Result<()> {
-        let cannot = "cannot write to standard output";
-        self.0.write_all(data).await.context(cannot)?;
-        self.0.flush().await.context(cannot)
+        self.settle().await?;
+        let data = data.to_vec();
+        self.writing = Some(spawn_blocking(move || write_all(&data)));
+        self.settle().await
+    }
+
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        if let Some(writing) = &mut self.writing {
+            let written = writing.await;
+            self.writing = None;
+            written?.map_err(ReaderGone::mark).context("cannot write to standard output")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_all(mut data: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout();
+    while !data.is_empty() {
+        match rustix::io::write(&stdout, data) {
+            Ok(written) => data = &data[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait(&stdout, PollFlags::OUT, None)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Waits for a stream that another process has made non-blocking: it is the same for all that were
+/// started from one terminal.
+fn wait(stream: &impl AsFd, wanted: PollFlags, most: Option<&Timespec>) -> io::Result<()> {
+    match poll(&mut [PollFd::new(stream, wanted)], most) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

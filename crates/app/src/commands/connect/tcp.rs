@@ -1,7 +1,7 @@
 //! A TCP conversation with standard input and output.
 
-use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use super::teller::{Teller, Unsaid};
 use super::verdict;
 use crate::args::ConnectArgs;
 use crate::commands::tls;
+use crate::output::EventLine;
 
 /// How long a connection must have stood for the pauses to begin small again: a server that accepts
 /// and hangs up is not asked ever faster.
@@ -53,13 +54,15 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         reconnect,
         session,
         peer_ended: CancellationToken::new(),
-        in_hand: Cell::new(0),
+        in_hand: Arc::default(),
     };
+    reset_at_second(&client, &talk.in_hand, args, session);
     let ended = tokio::select! {
+        biased;
         result = talk.both_ways(state) => Some(result),
         () = session.grace_over() => None,
     };
-    let in_hand = talk.in_hand.get();
+    let in_hand = Arc::clone(&talk.in_hand);
     let result = if let Some(result) = ended {
         client.close().await;
         result
@@ -72,9 +75,39 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         ))
     };
     let told = telling.await?;
+    session.unless_cut().await;
+    // No connection took it, so none counts it.
+    let in_hand = in_hand.swap(0, Relaxed);
+    if in_hand > 0 {
+        session.stats.dropped(Transport::Tcp, Role::Client, 1, in_hand);
+        let dropped = EventLine::Dropped { client: None, messages: 1, bytes: Some(in_hand) };
+        session.events.send(dropped).await;
+    }
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
-    let lost = counted.dropped_bytes + in_hand;
-    verdict::of(result, lost, told, endpoint, session.terminal)
+    verdict::of(result, counted.dropped_bytes, told, endpoint, session.terminal)
+}
+
+/// The second signal resets the connection unless the end of the stream is out.
+fn reset_at_second(
+    client: &Arc<TcpClient>,
+    in_hand: &Arc<AtomicU64>,
+    args: &ConnectArgs,
+    session: &Session,
+) {
+    let (client, in_hand) = (Arc::downgrade(client), Arc::clone(in_hand));
+    let (stats, terminal, endpoint) =
+        (session.stats.clone(), session.terminal, args.endpoint.clone());
+    session.at_second(move || {
+        if let Some(client) = client.upgrade() {
+            client.cut_off();
+        }
+        let in_hand = in_hand.swap(0, Relaxed);
+        stats.dropped(Transport::Tcp, Role::Client, u64::from(in_hand > 0), in_hand);
+        let lost = stats.snapshot().counters(Transport::Tcp, Role::Client).dropped_bytes;
+        if let Some(text) = verdict::loss_in_words(lost, &endpoint) {
+            terminal.warn(&text);
+        }
+    });
 }
 
 fn builder(args: &ConnectArgs, session: &Session) -> anyhow::Result<TcpClientBuilder> {
@@ -119,7 +152,7 @@ struct Talk<'a> {
     /// Cancelled once nothing more comes from the peer.
     peer_ended: CancellationToken,
     /// Bytes read from standard input that the client has not accepted.
-    in_hand: Cell<u64>,
+    in_hand: Arc<AtomicU64>,
 }
 
 impl Talk<'_> {
@@ -152,11 +185,11 @@ impl Talk<'_> {
             }
             match input.next(&self.peer_ended, &session.stop).await? {
                 Input::Chunk(chunk) => {
-                    self.in_hand.set(chunk.len() as u64);
+                    self.in_hand.store(chunk.len() as u64, Relaxed);
                     if !self.deliver(chunk, &mut state).await {
                         break;
                     }
-                    self.in_hand.set(0);
+                    self.in_hand.store(0, Relaxed);
                 }
                 Input::End => return self.finish(&mut state).await,
                 Input::Silent => {

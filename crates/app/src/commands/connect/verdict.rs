@@ -17,8 +17,7 @@ pub(super) fn of(
     endpoint: &Endpoint,
     terminal: Terminal,
 ) -> anyhow::Result<()> {
-    let lost =
-        (lost > 0).then(|| format!("at least {lost} bytes of input did not get to {endpoint}"));
+    let lost = loss_in_words(lost, endpoint);
     if let Err(error) = result {
         if let Some(lost) = lost {
             terminal.warn(&lost);
@@ -34,6 +33,11 @@ pub(super) fn of(
         (Some(text), None) | (None, Some(text)) => Err(anyhow::anyhow!(text)),
         (Some(why), Some(lost)) => Err(anyhow::anyhow!("{why}; {lost}")),
     }
+}
+
+/// What was lost. What the system had taken and the peer never read, nobody can count.
+pub(super) fn loss_in_words(lost: u64, endpoint: &Endpoint) -> Option<String> {
+    (lost > 0).then(|| format!("at least {lost} bytes of input did not get to {endpoint}"))
 }
 
 /// How the connection broke; `None` where it came to its end.

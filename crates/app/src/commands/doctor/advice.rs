@@ -3,7 +3,7 @@
 use std::io;
 
 use ports_core::Transport;
-use stats::system::{BindFacts, BindFinding, Blocks, PortSocket, State, UserNames};
+use stats::system::{BindFacts, BindFinding, Blocks, NoProcess, PortSocket, State, UserNames};
 
 use super::Attempt;
 use crate::commands::who::waiting_out;
@@ -96,9 +96,7 @@ pub(super) fn of(
 fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames) -> Advice {
     let who = holders(socket, users);
     let (kind, todo) = match (socket.processes.as_slice(), socket.state) {
-        ([], _) => {
-            ("held", Some("Run this as root, outside of containers, to see who it is".to_owned()))
-        }
+        ([], _) => ("held", Some(where_to_look(socket).to_owned())),
         // `kill` ends who waits for whoever comes, and this one has its peer.
         ([(pid, _), ..], State::Established) => ("held", Some(format!("End process {pid}"))),
         (_, State::Bound) => ("bound", Some(format!("End it: ports kill {port}/{transport}"))),
@@ -108,13 +106,28 @@ fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames)
     Advice { kind, blocks: Blocks::Always, what, todo }
 }
 
+/// Where a holder is seen that is not seen here.
+fn where_to_look(socket: &PortSocket) -> &'static str {
+    match socket.no_process {
+        Some(NoProcess::Elsewhere) => "Run this outside of this container to see who it is",
+        _ if rustix::process::geteuid().is_root() => {
+            "Run this as root with all capabilities, outside of containers, to see who it is"
+        }
+        _ => "Run this as root, outside of containers, to see who it is",
+    }
+}
+
 fn holders(socket: &PortSocket, users: &UserNames) -> String {
-    let user = socket.uid.map_or_else(
-        || "an unknown user".to_owned(),
-        |uid| users.name(uid).map_or_else(|| format!("user {uid}"), str::to_owned),
-    );
+    let user = socket.uid.map_or_else(|| "an unknown user".to_owned(), |uid| users.in_words(uid));
     match socket.processes.as_slice() {
-        [] => format!("a process of {user} that cannot be seen from here"),
+        // All of this PID namespace was looked into.
+        [] if socket.no_process == Some(NoProcess::Elsewhere) => {
+            format!(
+                "somebody of {user} who is not visible from this PID namespace: a process of \
+                 another one, or the kernel itself"
+            )
+        }
+        [] => format!("a process of {user} that may not be looked into from here"),
         [(pid, name)] => format!("{name} (process {pid}) of {user}"),
         [(pid, name), more @ ..] => {
             let more = counted(more.len(), "process", "processes");

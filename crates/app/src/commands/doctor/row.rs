@@ -134,7 +134,14 @@ impl Finding {
     /// A lease, or a name like one that another program has.
     pub(super) fn leased(record: &LeaseRecord) -> Self {
         let whom = record.processes.first().map_or_else(
-            || "a process that cannot be seen from here".to_owned(),
+            || {
+                let place = if record.is_elsewhere {
+                    "in another PID namespace"
+                } else {
+                    "that cannot be seen from here"
+                };
+                format!("a process {place}")
+            },
             |process| format!("{} (process {})", process.name, process.pid),
         );
         let name = record.lease.as_ref().and_then(|lease| lease.name.as_ref());

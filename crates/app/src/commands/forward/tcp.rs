@@ -1,21 +1,20 @@
 //! TCP: a connection to the target for each client.
 
 use std::io::ErrorKind;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{
-    ClientRecvError, Connection, ConnectionReader, ConnectionWriter, Handler, HandlerError,
-    Keepalive, TcpClient, TcpClientBuilder, TcpServer, TlsError, TlsFault,
+    Connection, Handler, HandlerError, Keepalive, TcpClient, TcpClientBuilder, TcpServer,
 };
 
+use super::ends::{Ends, Forwarding, IsOver};
+use super::ledger::Ledger;
+use super::streams::{Broken, Over, both_ways};
 use crate::args::ForwardArgs;
-use crate::commands::connect::session::Session;
-use crate::commands::listen::{events, services};
+use crate::commands::connect::session::{GRACE, Session};
 use crate::commands::tls;
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::output::Terminal;
 
 pub(super) async fn run(
     listeners: Vec<std::net::TcpListener>,
@@ -25,7 +24,8 @@ pub(super) async fn run(
     session: &Session,
 ) -> anyhow::Result<()> {
     let said = Said { terminal: session.terminal, last: Mutex::default() };
-    let forward = Forward { targets, events: session.events.clone(), said };
+    let ledger = Ledger::new(args.target.clone(), session);
+    let forward = Forward { targets, ledger: Arc::clone(&ledger), said };
     let mut builder = TcpServer::builder()
         .stats(session.stats.clone())
         .early_data_events(session.events.is_on())
@@ -36,13 +36,13 @@ pub(super) async fn run(
     if let Some(config) = tls {
         builder = builder.tls(config);
     }
-    let server = args.limits.apply(builder).start().await?;
-    let telling = session.tells().then(|| {
-        let (events, terminal) = (session.events.clone(), session.terminal);
-        tokio::spawn(events::tell_tcp(server.events(), events, terminal))
-    });
+    let server = Arc::new(args.limits.apply(builder).start().await?);
+    reset_at_second(&server, &ledger, session);
+    let telling = session.tells().then(|| tokio::spawn(Arc::clone(&ledger).tell(server.events())));
     session.stop.cancelled().await;
-    services::shut_down(&server, session.terminal).await;
+    let report = server.shutdown(GRACE).await;
+    session.unless_cut().await;
+    ledger.say(&report);
     drop(server);
     if let Some(telling) = telling {
         telling.await?;
@@ -50,10 +50,29 @@ pub(super) async fn run(
     Ok(())
 }
 
+/// The second signal resets both sides of each forwarding that is not over.
+fn reset_at_second(server: &Arc<TcpServer>, ledger: &Arc<Ledger>, session: &Session) {
+    let (server, ledger, terminal) =
+        (Arc::downgrade(server), Arc::downgrade(ledger), session.terminal);
+    session.at_second(move || {
+        let (Some(server), Some(ledger)) = (server.upgrade(), ledger.upgrade()) else { return };
+        // The targets first: a client's end is its forwarding's, which would count them itself.
+        let to_target = ledger.cut_all();
+        let report = server.cut_off();
+        let to_clients: usize = report.cut_off.iter().map(|cut| cut.unsent_bytes).sum();
+        if to_clients as u64 + to_target > 0 {
+            terminal.warn(&format!(
+                "stopped at once: {to_clients} bytes for clients and {to_target} for the target \
+                 not sent"
+            ));
+        }
+    });
+}
+
 /// Serves a client by a connection of its own to the target.
 struct Forward {
     targets: Targets,
-    events: EventSender,
+    ledger: Arc<Ledger>,
     said: Said,
 }
 
@@ -97,12 +116,15 @@ impl Targets {
 
 impl Handler for Forward {
     async fn handle(&self, connection: Connection) -> Result<(), HandlerError> {
-        let client = connection.id().number();
+        let client = (connection.id().number(), connection.peer_addr());
+        let stop = connection.shutdown_token().clone();
         let (mut reader, writer) = connection.into_split();
-        let mut ends = Ends { writer, target: None, is_client_gone: false, are_over: false };
+        let mut ends = Ends::open(writer, client, Arc::clone(&self.ledger));
         let result = match self.targets.0.clone().connect().await {
             Ok(target) => {
-                both_ways(&mut reader, &mut ends.writer, ends.target.insert(target)).await
+                let Forwarding { progress, target: slot, .. } = &*ends.forwarding;
+                let target = slot.get_or_init(|| target);
+                both_ways(&mut reader, &ends.writer, target, progress, &stop).await
             }
             Err(error) => {
                 let text = format!("{:#}", tls::with_advice(error));
@@ -112,117 +134,23 @@ impl Handler for Forward {
         };
         match result {
             Ok(over) => {
-                ends.are_over = over == Over::Whole;
-                ends.is_client_gone = true;
+                ends.is_over = match over {
+                    Over::Whole => IsOver::Yes,
+                    Over::Cut => IsOver::OfClient,
+                    Over::Quiet => IsOver::Quiet,
+                };
                 Ok(())
             }
             // The server tells of it.
             Err(Broken::OfClient(error)) => {
-                ends.is_client_gone = error.kind() == ErrorKind::ConnectionReset;
+                if error.kind() == ErrorKind::ConnectionReset {
+                    ends.is_over = IsOver::OfClient;
+                }
                 Err(error.into())
             }
             Err(Broken::OfTarget { operation, source }) => {
-                let error = source.to_string();
-                drop(ends);
-                self.events.send(EventLine::Error { client: Some(client), operation, error }).await;
+                ends.error = Some((operation, source.to_string()));
                 Err(source)
-            }
-        }
-    }
-}
-
-/// Both connections of a client. Where their streams are not over, whatever the reason, they end in
-/// resets: neither side must take what it got for the whole.
-struct Ends {
-    writer: ConnectionWriter,
-    target: Option<TcpClient>,
-    /// There is nobody to reset, or its stream is whole.
-    is_client_gone: bool,
-    are_over: bool,
-}
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        if self.are_over {
-            return;
-        }
-        if !self.is_client_gone {
-            self.writer.abort();
-        }
-        if let Some(target) = &self.target {
-            target.abort();
-        }
-    }
-}
-
-/// What ended a client's forwarding before its streams had ended.
-enum Broken {
-    OfClient(std::io::Error),
-    OfTarget { operation: &'static str, source: HandlerError },
-}
-
-impl Broken {
-    fn sending(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self::OfTarget { operation: "send", source: error.into() }
-    }
-}
-
-/// How a client's forwarding came to its end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Over {
-    /// Both streams ended.
-    Whole,
-    /// The target's stream ended; that of the client was cut by a shutdown.
-    Cut,
-}
-
-async fn both_ways(
-    reader: &mut ConnectionReader,
-    writer: &mut ConnectionWriter,
-    target: &TcpClient,
-) -> Result<Over, Broken> {
-    let is_answered = AtomicBool::new(false);
-    let up = async {
-        let over = to_target(reader, target).await?;
-        if over == Over::Cut && is_answered.load(Ordering::Relaxed) {
-            // The target may take what is under way, until the server's patience ends.
-            std::future::pending::<()>().await;
-        }
-        Ok(over)
-    };
-    let down = async {
-        to_client(writer, target).await?;
-        is_answered.store(true, Ordering::Relaxed);
-        Ok(())
-    };
-    // An error of one direction gives up the other.
-    tokio::try_join!(up, down).map(|(over, ())| over)
-}
-
-async fn to_target(reader: &mut ConnectionReader, target: &TcpClient) -> Result<Over, Broken> {
-    loop {
-        let chunk = reader.read_chunk().await.map_err(Broken::OfClient)?;
-        if chunk.is_empty() {
-            if !reader.peer_ended() {
-                return Ok(Over::Cut);
-            }
-            return target.finish().await.map(|()| Over::Whole).map_err(Broken::sending);
-        }
-        let message = Bytes::copy_from_slice(&chunk);
-        // Its buffer serves others while this client waits.
-        drop(chunk);
-        target.send(message).await.map_err(Broken::sending)?;
-    }
-}
-
-async fn to_client(writer: &mut ConnectionWriter, target: &TcpClient) -> Result<(), Broken> {
-    loop {
-        match target.recv().await {
-            Ok(Some(bytes)) => writer.write_all(&bytes).await.map_err(Broken::OfClient)?,
-            Ok(None) => return writer.finish().await.map_err(Broken::OfClient),
-            Err(error) => {
-                let (target, reason) = (target.target().to_string(), in_words(error));
-                return Err(Broken::sending(TargetBrokeOff { target, reason }));
             }
         }
     }
@@ -232,19 +160,3 @@ async fn to_client(writer: &mut ConnectionWriter, target: &TcpClient) -> Result<
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unreached(String);
-
-/// The target ended its stream by anything but an end.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection to {target} broke off: {reason}")]
-struct TargetBrokeOff {
-    target: String,
-    reason: String,
-}
-
-fn in_words(error: ClientRecvError) -> String {
-    let ClientRecvError::Broken { source, .. } = error else { return error.to_string() };
-    match TlsError::of_io(&source).map(TlsError::fault) {
-        Some(TlsFault::Alert(alert)) => format!("it ended the TLS session: {alert}"),
-        _ => source.to_string(),
-    }
-}

@@ -2,13 +2,13 @@
 //! never hit.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::stop::{Stop, Waited};
 use super::{Holders, Target};
 use crate::args::{EndSignal, KillArgs};
 use crate::exit::Exit;
@@ -29,6 +29,8 @@ pub(super) enum Outcome {
     Ended(Duration),
     /// It had to be killed.
     Killed(Duration),
+    /// This signal was sent last, and the user stopped the waiting before it ended.
+    Signalled(EndSignal),
     /// It may not be signalled.
     NotPermitted(io::Error),
     /// It was killed and is still there: it waits in the kernel.
@@ -45,6 +47,7 @@ impl Outcome {
             Self::LetGo => "let-go",
             Self::Ended(_) => "ended",
             Self::Killed(_) => "killed",
+            Self::Signalled(_) => "signalled",
             Self::NotPermitted(_) => "not-permitted",
             Self::StillThere => "still-there",
             Self::Failed(_) => "failed",
@@ -74,10 +77,13 @@ impl Outcome {
     }
 }
 
-/// Asks all of them to end, waits, and kills those that did not.
+/// Asks all of them to end, waits, and kills those that did not; tells each that was asked. Once the
+/// user wants to stop nobody is waited for any more, and nobody killed.
 pub(super) fn end_all(
     targets: Vec<Target>,
     args: &KillArgs,
+    stop: &Stop,
+    mut asked: impl FnMut(&Target),
 ) -> anyhow::Result<Vec<(Target, Outcome)>> {
     let opened: Vec<_> = targets.into_iter().map(|target| (open(target.pid), target)).collect();
     // From here on a descriptor is one process for ever; whether it is the holder is looked at now.
@@ -98,25 +104,44 @@ pub(super) fn end_all(
             }
         };
         match signal(&process, args.signal.into()) {
-            Ok(()) => waited_for.push((process, target)),
+            Ok(()) => {
+                asked(&target);
+                waited_for.push((process, target));
+            }
             Err(outcome) => ended.push((target, outcome)),
         }
     }
-    let deadline = started + args.timeout;
     for (process, target) in waited_for {
-        let outcome = if wait(&process, deadline)? {
-            if args.signal == EndSignal::Kill {
-                Outcome::Killed(started.elapsed())
-            } else {
-                Outcome::Ended(started.elapsed())
-            }
-        } else {
-            kill(&process, started)?
-        };
-        ended.push((target, outcome));
+        let outcome = outcome(&process, args, started, stop);
+        // What was done to the others is to be told all the same.
+        ended.push((target, outcome.unwrap_or_else(Outcome::Failed)));
     }
     ended.sort_by_key(|(target, _)| target.pid);
     Ok(ended)
+}
+
+/// What becomes of a process that was signalled when it all `started`.
+fn outcome(
+    process: &OwnedFd,
+    args: &KillArgs,
+    started: Instant,
+    stop: &Stop,
+) -> io::Result<Outcome> {
+    match stop.wait_for(process, args.timeout.saturating_sub(started.elapsed()))? {
+        Waited::Ended if args.signal == EndSignal::Kill => Ok(Outcome::Killed(started.elapsed())),
+        Waited::Ended => Ok(Outcome::Ended(started.elapsed())),
+        Waited::Stopped => Ok(Outcome::Signalled(args.signal)),
+        Waited::InVain => match signal(process, Signal::KILL) {
+            // It ended just now.
+            Err(Outcome::LetGo) => Ok(Outcome::Ended(started.elapsed())),
+            Err(outcome) => Ok(outcome),
+            Ok(()) => Ok(match stop.wait_for(process, AFTER_KILL)? {
+                Waited::Ended => Outcome::Killed(started.elapsed()),
+                Waited::InVain => Outcome::StillThere,
+                Waited::Stopped => Outcome::Signalled(EndSignal::Kill),
+            }),
+        },
+    }
 }
 
 /// `None` where there is no such process any more.
@@ -141,31 +166,6 @@ fn failed(error: Errno) -> Outcome {
     match error {
         Errno::PERM | Errno::ACCESS => Outcome::NotPermitted(error.into()),
         error => Outcome::Failed(error.into()),
-    }
-}
-
-fn kill(process: &OwnedFd, started: Instant) -> io::Result<Outcome> {
-    Ok(match signal(process, Signal::KILL) {
-        // It ended just now.
-        Err(Outcome::LetGo) => Outcome::Ended(started.elapsed()),
-        Err(outcome) => outcome,
-        Ok(()) if wait(process, Instant::now() + AFTER_KILL)? => Outcome::Killed(started.elapsed()),
-        Ok(()) => Outcome::StillThere,
-    })
-}
-
-/// Whether it has ended before the deadline: its descriptor is readable then (`pidfd_open(2)`).
-fn wait(process: &impl AsFd, deadline: Instant) -> io::Result<bool> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        // A time that the kernel's type cannot hold is as good as for ever.
-        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&left)) {
-            Ok(0) => return Ok(false),
-            Ok(_) => return Ok(true),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use stats::system::{NoProcess, ProcessDetails, UserNames};
+use stats::system::{NoProcess, ProcessDetails, UserNames, WorkloadKind};
 
 use super::sockets;
 use crate::args::HeldPort;
 
 /// The first process of the machine, or of the container.
 const INIT: u32 = 1;
+/// Whose children are what others left behind. What these start again by themselves is in a unit.
+const ADOPTERS: [&str; 6] = ["systemd", "init", "tini", "dumb-init", "docker-init", "catatonit"];
 
 /// A process that holds the port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,17 +20,21 @@ pub(super) struct Target {
     /// With the pid it names one process.
     pub(super) start_ticks: u64,
     pub(super) name: String,
+    /// Its name, or its number where it has none.
     pub(super) user: Option<String>,
+    /// The same in a sentence.
+    whose: Option<String>,
     pub(super) command: Vec<String>,
     /// Its sockets at the port: `tcp 127.0.0.1:80`.
     pub(super) sockets: Vec<String>,
     parent: Option<String>,
     workload: Option<String>,
+    is_supervised: bool,
     spared: Option<&'static str>,
 }
 
 impl Target {
-    fn new(name: &str, details: &ProcessDetails, spared: Option<&'static str>) -> Self {
+    fn new(name: &str, details: &ProcessDetails, users: &UserNames, family: &Family) -> Self {
         let uid = details.uid.map(|uid| uid.to_string());
         let parent = details.parents.first();
         Self {
@@ -36,11 +42,13 @@ impl Target {
             start_ticks: details.start_ticks,
             name: name.to_owned(),
             user: details.user.clone().or(uid),
+            whose: details.uid.map(|uid| users.in_words(uid)),
             command: details.command.clone(),
             sockets: Vec::new(),
             parent: parent.map(|parent| format!("{} {}", parent.name, parent.pid)),
             workload: details.workload().map(|workload| workload.to_string()),
-            spared,
+            is_supervised: family.is_supervised(details),
+            spared: family.why(details.pid),
         }
     }
 
@@ -52,7 +60,12 @@ impl Target {
         self.spared
     }
 
-    /// Who may start it again.
+    /// Whether there is somebody who may start it again by himself.
+    pub(super) const fn is_supervised(&self) -> bool {
+        self.is_supervised
+    }
+
+    /// Who started it, and may start it again.
     pub(super) fn supervisor(&self) -> Option<&str> {
         self.workload.as_deref().or(self.parent.as_deref())
     }
@@ -67,7 +80,7 @@ impl fmt::Display for Target {
             .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
             .collect();
         write!(f, "{name} (process {})", self.pid)?;
-        match &self.user {
+        match &self.whose {
             Some(user) => write!(f, " of {user}"),
             None => Ok(()),
         }
@@ -102,8 +115,7 @@ impl Holders {
                     // One that has ended meanwhile holds nothing.
                     let Some(details) = who.process(holding.process.pid()) else { continue };
                     let target = targets.entry(details.pid).or_insert_with(|| {
-                        let spared = family.why(details.pid);
-                        Target::new(holding.process.name(), details, spared)
+                        Target::new(holding.process.name(), details, &users, &family)
                     });
                     if !target.sockets.contains(&name) {
                         target.sockets.push(name.clone());
@@ -148,17 +160,33 @@ impl Holders {
     }
 }
 
+/// Makes sure that the numbers of processes mean here what they mean in `/proc`: where that shows another
+/// PID namespace, this process would signal a stranger.
+pub(super) fn check_numbering() -> anyhow::Result<()> {
+    let own = std::process::id().to_string();
+    let is_ours =
+        std::fs::read_link("/proc/self").is_ok_and(|number| number.as_os_str() == own.as_str());
+    anyhow::ensure!(
+        is_ours,
+        "cannot tell whom to end: /proc is not that of this PID namespace (mount -t proc proc /proc)"
+    );
+    Ok(())
+}
+
 /// This process and those that it comes from.
 struct Family {
     own: u32,
     ancestors: Vec<u32>,
+    workload: Option<String>,
 }
 
 fn own_family(users: &UserNames) -> anyhow::Result<Family> {
     let own = std::process::id();
     let details = ProcessDetails::of(own, users)?;
+    let workload = details.as_ref().and_then(ProcessDetails::workload);
+    let workload = workload.map(|workload| workload.to_string());
     let parents = details.map(|details| details.parents).unwrap_or_default();
-    Ok(Family { own, ancestors: parents.iter().map(|parent| parent.pid).collect() })
+    Ok(Family { own, ancestors: parents.iter().map(|parent| parent.pid).collect(), workload })
 }
 
 impl Family {
@@ -174,6 +202,21 @@ impl Family {
             None
         }
     }
+
+    /// Whether it is of a container or service that this process is not in, or was started by somebody
+    /// who is there still and is neither one whom this process comes from (the user's shell) nor one who
+    /// only adopts.
+    fn is_supervised(&self, details: &ProcessDetails) -> bool {
+        let is_kept_up = details.workload().is_some_and(|workload| {
+            let is_service = workload.id.ends_with(".service") || workload.id.ends_with(".socket");
+            (workload.kind != WorkloadKind::Unit || is_service)
+                && self.workload.as_ref() != Some(&workload.to_string())
+        });
+        is_kept_up
+            || details.parents.first().is_some_and(|parent| {
+                !self.ancestors.contains(&parent.pid) && !ADOPTERS.contains(&parent.name.as_str())
+            })
+    }
 }
 
 #[cfg(test)]
@@ -182,12 +225,34 @@ mod tests {
 
     #[test]
     fn relatives_are_spared() {
-        let family = Family { own: 7, ancestors: vec![5, 3, 1] };
+        let family = Family { own: 7, ancestors: vec![5, 3, 1], workload: None };
         for pid in [7, 5, 3, 1] {
             assert!(family.why(pid).is_some(), "{pid}");
         }
         assert_eq!(family.why(8), None);
         let us = own_family(&UserNames::default()).unwrap();
         assert!(us.why(std::os::unix::process::parent_id()).is_some());
+    }
+
+    #[test]
+    fn those_who_may_be_started_again_are_known() {
+        let users = UserNames::default();
+        let mut details = ProcessDetails::of(std::process::id(), &users).unwrap().unwrap();
+        let mut is_supervised = |parents: &[u32], cgroup: &str, own: Option<&str>| {
+            details.cgroup = Some(cgroup.to_owned());
+            details.parents.retain(|parent| parents.contains(&parent.pid));
+            let workload = own.map(str::to_owned);
+            Family { own: 7, ancestors: vec![5], workload }.is_supervised(&details)
+        };
+        let parent = std::os::unix::process::parent_id();
+        assert!(is_supervised(&[parent], "/", None), "by its parent");
+        // From here on it has none.
+        assert!(!is_supervised(&[], "/", None));
+        let docker = format!("/docker/{}", "ab".repeat(32));
+        assert!(is_supervised(&[], &docker, None), "in a container");
+        assert!(is_supervised(&[], "/system.slice/web.service", None), "in a service");
+        // As ours is, it is no sign: a user's session, or all within one container.
+        assert!(!is_supervised(&[], "/system.slice/ssh.service", Some("unit ssh.service")));
+        assert!(!is_supervised(&[], "/user.slice/session-3.scope", None));
     }
 }

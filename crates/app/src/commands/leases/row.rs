@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use ports_lease::{HolderProcess, LeaseRecord};
 use serde::Serialize;
-use stats::system::UserNames;
 
 use crate::output::{Cells, Row};
 
@@ -36,9 +35,9 @@ impl From<HolderProcess> for Process {
     }
 }
 
-impl LeaseRow {
-    pub(super) fn new(record: LeaseRecord, users: &UserNames) -> Self {
-        let LeaseRecord { transport, port, uid, processes, lease, .. } = record;
+impl From<LeaseRecord> for LeaseRow {
+    fn from(record: LeaseRecord) -> Self {
+        let LeaseRecord { transport, port, uid, user, processes, lease, .. } = record;
         let since = lease.as_ref().and_then(|lease| {
             let since = lease.since.duration_since(SystemTime::UNIX_EPOCH).ok()?;
             u64::try_from(since.as_millis()).ok()
@@ -48,13 +47,18 @@ impl LeaseRow {
             port: port.number(),
             lease: lease.is_some(),
             uid,
-            user: uid.and_then(|uid| users.name(uid)).map(str::to_owned),
+            user,
             taken_by: lease.as_ref().map(|lease| lease.taken_by),
             since_ms: since,
             name: lease.and_then(|lease| lease.name),
             processes: processes.into_iter().map(Process::from).collect(),
         }
     }
+}
+
+impl LeaseRow {
+    /// The column of the table that is cut where the terminal is too narrow for it.
+    pub(super) const NAME: usize = 1;
 
     fn pids(&self) -> String {
         self.processes.iter().map(|process| process.pid.to_string()).collect::<Vec<_>>().join(" ")

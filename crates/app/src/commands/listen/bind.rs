@@ -7,7 +7,7 @@ use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
 use socket2::{Domain, Protocol, Socket, Type};
 use sockets_tcp::TcpServerBuilder;
-use sockets_udp::{BindError, Interface, UdpSocket};
+use sockets_udp::{BindError, Interface, UdpSocket, UdpSocketBuilder};
 
 use super::memberships::Group;
 use crate::args::Place;
@@ -37,10 +37,33 @@ pub(crate) fn passed(places: &[Place]) -> anyhow::Result<Passed> {
     Ok([])
 }
 
+/// How many of the passed sockets a place names.
+#[cfg(target_os = "linux")]
+pub(super) fn named(place: &Place, passed: &Passed) -> usize {
+    passed.iter().filter(|socket| is_named(place, socket.name.as_deref())).count()
+}
+
+/// See [`Passed`].
+#[cfg(not(target_os = "linux"))]
+pub(super) fn named(_: &Place, _: &Passed) -> usize {
+    0
+}
+
+#[cfg(target_os = "linux")]
+fn is_named(place: &Place, name: Option<&str>) -> bool {
+    match place {
+        Place::Endpoint(_) => false,
+        Place::Inherited { name: None, .. } => true,
+        Place::Inherited { name: wanted, .. } => wanted.as_deref() == name,
+    }
+}
+
 /// The sockets, all open.
 pub(in crate::commands) struct Bound {
     pub(in crate::commands) tcp: Vec<TcpListener>,
     pub(in crate::commands) udp: Vec<UdpSocket>,
+    /// Whether each datagram of the UDP sockets is an event.
+    datagram_events: bool,
     /// Those of the UDP sockets that hear a group.
     pub(super) groups: Vec<Group>,
     /// Where they listen, with the kernel's ports.
@@ -90,14 +113,21 @@ impl ListenError {
     }
 }
 
-/// All of them or none; of a name, every address that this machine has.
+/// All of them or none; of a name, every address that this machine has. UDP sockets tell of each
+/// datagram by an event if `datagram_events`.
 pub(in crate::commands) async fn open(
     places: &[Place],
     passed: Passed,
+    datagram_events: bool,
     session: &Session,
 ) -> anyhow::Result<Bound> {
-    let mut bound =
-        Bound { tcp: Vec::new(), udp: Vec::new(), groups: Vec::new(), endpoints: Vec::new() };
+    let mut bound = Bound {
+        tcp: Vec::new(),
+        udp: Vec::new(),
+        datagram_events,
+        groups: Vec::new(),
+        endpoints: Vec::new(),
+    };
     bound.inherit(places, passed)?;
     for endpoint in places.iter().filter_map(Place::endpoint) {
         let mut elsewhere = None;
@@ -125,23 +155,19 @@ impl Bound {
     /// Takes in those of the passed sockets that the places name.
     #[cfg(target_os = "linux")]
     fn inherit(&mut self, places: &[Place], passed: Passed) -> anyhow::Result<()> {
-        let wanted = |place: &Place, name: &Option<String>| match place {
-            Place::Endpoint(_) => false,
-            Place::Inherited { name: None, .. } => true,
-            Place::Inherited { name: wanted, .. } => wanted == name,
-        };
         for place in places.iter().filter(|place| place.endpoint().is_none()) {
             let names = passed.iter().map(|socket| socket.name.as_deref().unwrap_or("unnamed"));
             let names = names.collect::<Vec<_>>().join(", ");
             anyhow::ensure!(
-                passed.iter().any(|socket| wanted(place, &socket.name)),
+                named(place, &passed) > 0,
                 "cannot listen on {place}: no such socket was passed to this process (LISTEN_FDS, \
                  LISTEN_PID; passed were: {})",
                 if names.is_empty() { "none" } else { &names }
             );
         }
         for socket in passed {
-            let Some(place) = places.iter().find(|place| wanted(place, &socket.name)) else {
+            let Some(place) = places.iter().find(|place| is_named(place, socket.name.as_deref()))
+            else {
                 continue;
             };
             socket.listener.set_nonblocking(true).context("a socket that was passed")?;
@@ -185,7 +211,10 @@ impl Bound {
         let scheme = endpoint.scheme();
         let asked = Endpoint::from((scheme, address)).with_options(endpoint.options().clone());
         let local = if scheme == Scheme::Udp {
-            let (socket, group) = udp(&asked, address, session)?;
+            let builder = UdpSocket::builder()
+                .stats(session.stats.clone())
+                .datagram_events(self.datagram_events);
+            let (socket, group) = udp(&asked, address, builder)?;
             let local = socket.local_addr();
             self.udp.push(socket);
             self.groups.extend(group);
@@ -222,9 +251,8 @@ fn tcp(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 fn udp(
     asked: &Endpoint,
     address: SocketAddr,
-    session: &Session,
+    builder: UdpSocketBuilder,
 ) -> Result<(UdpSocket, Option<Group>), ListenError> {
-    let builder = UdpSocket::builder().stats(session.stats.clone());
     let failed = |error| ListenError::of_udp(asked.clone(), error);
     if !address.ip().is_multicast() {
         return builder.bind(address).open().map(|socket| (socket, None)).map_err(failed);

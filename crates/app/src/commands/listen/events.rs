@@ -16,21 +16,39 @@ pub(in crate::commands) async fn tell_tcp(
     terminal: Terminal,
 ) {
     while let Some(received) = events.recv().await {
-        if let Received::Event(event) = &received
-            && terminal.is_verbose()
-            && let Some(text) = tcp_note(event)
-        {
-            terminal.note(&text);
-        }
-        if let Some(line) = tcp_line(received) {
-            log.send(line).await;
-        }
+        tell_one(received, &log, terminal).await;
     }
 }
 
-/// Writes a socket's events until its last.
-pub(in crate::commands) async fn tell_udp(mut events: sockets_udp::Events, log: EventSender) {
+/// One of them.
+pub(in crate::commands) async fn tell_one(
+    received: Received<ServerEvent>,
+    log: &EventSender,
+    terminal: Terminal,
+) {
+    if let Received::Event(event) = &received
+        && terminal.is_verbose()
+        && let Some(text) = tcp_note(event)
+    {
+        terminal.note(&text);
+    }
+    if let Some(line) = tcp_line(received) {
+        log.send(line).await;
+    }
+}
+
+/// Writes a socket's events until its last; with `-v`, what failed to standard error as well.
+pub(in crate::commands) async fn tell_udp(
+    mut events: sockets_udp::Events,
+    log: EventSender,
+    terminal: Terminal,
+) {
     while let Some(event) = events.recv().await {
+        if let Event::Error { text, .. } = &event
+            && terminal.is_verbose()
+        {
+            terminal.note(text);
+        }
         if let Some(line) = udp_line(&event) {
             log.send(line).await;
         }
@@ -47,6 +65,9 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
         }
         ServerEvent::Dropped { client, messages, bytes } => {
             format!("client {client}: {messages} messages dropped, {bytes} bytes")
+        }
+        ServerEvent::Full { max_connections } => {
+            format!("{max_connections} clients are connected, the most there may be: others wait")
         }
         ServerEvent::Refused { peer, reason } => format!("{peer} was refused: {reason}"),
         ServerEvent::HandshakeFailed { peer, failure } => {
@@ -99,6 +120,9 @@ fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
             operation: failure.operation().name(),
             error: failure.text().to_owned(),
         },
+        ServerEvent::Full { max_connections } => {
+            EventLine::Full { max_connections: max_connections as u64 }
+        }
         ServerEvent::Refused { peer, reason } => EventLine::Refused { peer, reason: reason.name() },
         ServerEvent::HandshakeFailed { peer, failure } => {
             EventLine::HandshakeFailed { peer, error: failure.text().to_owned() }
@@ -111,10 +135,10 @@ fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
 }
 
 fn udp_line(event: &Event) -> Option<EventLine> {
-    let error = |operation, kind: std::io::ErrorKind| EventLine::Error {
+    let error = |operation, text: &str| EventLine::Error {
         client: None,
         operation,
-        error: kind.to_string(),
+        error: text.to_owned(),
     };
     Some(match *event {
         Event::Received { len, source } => {
@@ -123,10 +147,12 @@ fn udp_line(event: &Event) -> Option<EventLine> {
         Event::Dropped { datagrams } => {
             EventLine::Dropped { client: None, messages: datagrams.into(), bytes: None }
         }
-        Event::PeerUnreachable { kind } | Event::Error { operation: Operation::Send, kind } => {
-            error("send", kind)
+        Event::AnswerDropped { len, .. } => {
+            EventLine::Dropped { client: None, messages: 1, bytes: Some(len as u64) }
         }
-        Event::Error { operation: Operation::Receive, kind } => error("receive", kind),
+        Event::PeerUnreachable { kind } => error("send", &kind.to_string()),
+        Event::Error { operation: Operation::Send, ref text, .. } => error("send", text),
+        Event::Error { operation: Operation::Receive, ref text, .. } => error("receive", text),
         Event::MembershipLost { group, .. } => EventLine::Error {
             client: None,
             operation: "receive",

@@ -1,6 +1,7 @@
 //! The TCP pipe: one connection; it to standard output, standard input to it.
 
 mod conversation;
+mod in_hand;
 mod wire;
 
 use std::future::poll_fn;

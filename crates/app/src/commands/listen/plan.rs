@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use ports_core::{Endpoint, Scheme};
 
+use super::bind::{self, Passed};
 use super::memberships;
 
 use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
@@ -11,10 +12,29 @@ use crate::commands::connect::resolve::senseless;
 use crate::commands::tls;
 use crate::exit::UsageError;
 
-pub(super) fn check(args: &ListenArgs) -> Result<(), UsageError> {
+pub(super) fn check(args: &ListenArgs, passed: &Passed) -> Result<(), UsageError> {
+    check_passed(args, passed)?;
     args.places.iter().filter_map(Place::endpoint).try_for_each(check_endpoint)?;
     check_schemes(args)?;
     check_service(args)
+}
+
+/// A pipe is for one peer. Two sockets were most likely passed to be served both, and whoever came to
+/// the other one would wait for ever: the starter holds it open.
+fn check_passed(args: &ListenArgs, passed: &Passed) -> Result<(), UsageError> {
+    if args.service != ServiceKind::Pipe {
+        return Ok(());
+    }
+    for place in &args.places {
+        let sockets = bind::named(place, passed);
+        if sockets > 1 {
+            return Err(UsageError(format!(
+                "{place} is {sockets} sockets, and a pipe takes one: name one (fd:NAME), or take \
+                 --service echo, discard or relay"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn check_service(args: &ListenArgs) -> Result<(), UsageError> {

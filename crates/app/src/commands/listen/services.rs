@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{Discard, Echo, Relay, TcpServer};
-use sockets_udp::UdpSocket;
+use sockets_udp::{Datagram, Service, UdpSocket};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::bind::Bound;
+use super::peers::Peers;
 use super::{events, relay_udp};
 use crate::args::{ListenArgs, ServiceKind, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
@@ -28,7 +30,8 @@ pub(super) async fn run(
     let server = if bound.tcp.is_empty() {
         None
     } else {
-        let server = start(bound.tcp, tls, args, &prefix, session).await?;
+        let server = Arc::new(start(bound.tcp, tls, args, &prefix, session).await?);
+        reset_at_second(&server, session);
         if session.tells() {
             let (events, terminal) = (session.events.clone(), session.terminal);
             telling.spawn(events::tell_tcp(server.events(), events, terminal));
@@ -37,10 +40,12 @@ pub(super) async fn run(
     };
     let sockets = bound.udp.clone();
     for socket in bound.udp {
-        if session.events.is_on() {
-            telling.spawn(events::tell_udp(socket.events(), session.events.clone()));
+        if session.tells() {
+            let (events, terminal) = (session.events.clone(), session.terminal);
+            telling.spawn(events::tell_udp(socket.events(), events, terminal));
         }
-        serving.spawn(serve(socket, args.service, prefix.clone(), session.stop.clone()));
+        let (stop, terminal) = (session.stop.clone(), session.terminal);
+        serving.spawn(serve(socket, args.service, prefix.clone(), stop, terminal));
     }
     // Only a failure ends a service before it is told to end.
     let mut result = tokio::select! {
@@ -49,7 +54,7 @@ pub(super) async fn run(
     };
     session.stop.cancel();
     if let Some(server) = &server {
-        shut_down(server, session.terminal).await;
+        shut_down(server, session).await;
     }
     let rest = tokio::time::timeout(GRACE, async {
         while let Some(ended) = serving.join_next().await {
@@ -108,24 +113,52 @@ async fn serve(
     socket: UdpSocket,
     service: ServiceKind,
     prefix: Bytes,
-    stop: tokio_util::sync::CancellationToken,
+    stop: CancellationToken,
+    terminal: Terminal,
 ) -> anyhow::Result<u64> {
     Ok(match service {
         ServiceKind::Echo => {
             let echo = sockets_udp::Echo::new().prefix(prefix);
-            socket.serve_until(echo, &stop).await?.failed
+            socket.serve_until(noted(echo, terminal), &stop).await?.failed
         }
-        ServiceKind::Relay => relay_udp::run(&socket, &prefix, &stop).await?,
+        ServiceKind::Relay => relay_udp::run(&socket, &prefix, &stop, terminal).await?,
         ServiceKind::Discard | ServiceKind::Pipe => {
-            socket.serve_until(sockets_udp::Discard, &stop).await?.failed
+            socket.serve_until(noted(sockets_udp::Discard, terminal), &stop).await?.failed
         }
     })
 }
 
-pub(in crate::commands) async fn shut_down(server: &TcpServer, terminal: Terminal) {
+/// The same service; with `-v` it is said who uses it.
+fn noted(mut service: impl Service, terminal: Terminal) -> impl FnMut(Datagram) -> Option<Bytes> {
+    let mut peers = terminal.is_verbose().then(|| Peers::new(terminal));
+    move |datagram| {
+        if let Some(peers) = &mut peers {
+            peers.heard(datagram.return_path());
+        }
+        service.answer(datagram)
+    }
+}
+
+/// The second signal resets the clients that are not done.
+fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
+    let (server, terminal) = (Arc::downgrade(server), session.terminal);
+    session.at_second(move || {
+        let Some(server) = server.upgrade() else { return };
+        let report = server.cut_off();
+        let unsent = report.cut_off.iter().map(|cut| cut.unsent_bytes).filter(|bytes| *bytes > 0);
+        let (clients, bytes) = unsent.fold((0, 0), |(n, sum), bytes| (n + 1, sum + bytes));
+        if clients > 0 {
+            terminal
+                .warn(&format!("stopped at once: {bytes} bytes for {clients} clients not sent"));
+        }
+    });
+}
+
+async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
+    session.unless_cut().await;
     for cut in &report.cut_off {
-        terminal.warn(&format!(
+        session.terminal.warn(&format!(
             "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
             cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));

@@ -12,6 +12,8 @@ const SHORT_NAME: usize = 15;
 #[derive(Clone, Debug)]
 pub(in crate::commands) struct Filter {
     query: Query,
+    /// Whether it is narrower than the transports.
+    is_narrow: bool,
     pids: Vec<u32>,
     names: Vec<String>,
     uids: Vec<u32>,
@@ -51,7 +53,16 @@ impl Filter {
         };
         let uids = args.user.iter().map(uid).collect::<Result<_, _>>()?;
         let names = args.process_name.iter().map(|name| short(name)).collect();
-        Ok(Self { query, pids: args.pid.clone(), names, uids })
+        let by_socket = args.listening || !args.state.is_empty();
+        let by_end = args.port.is_some() || args.address.is_some();
+        let by_process = !args.pid.is_empty() || !args.process_name.is_empty();
+        let is_narrow = by_socket || by_end || by_process || !args.user.is_empty();
+        Ok(Self { query, is_narrow, pids: args.pid.clone(), names, uids })
+    }
+
+    /// Whether there are sockets of its transports that it does not let through.
+    pub(super) const fn is_narrow(&self) -> bool {
+        self.is_narrow
     }
 
     /// What the kernel is asked.

@@ -6,29 +6,52 @@ mod counters;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use stats::system::{Protocol, Snapshot, State, SystemSockets};
 
 use self::counters::Counters;
 use super::Filter;
 
-/// Makes the text anew for each scrape.
+/// Makes the text, anew for each scrape that comes after the last was begun: those that wait
+/// meanwhile share one look. Blocks for as long as a look takes.
 pub(in crate::commands) fn text_of(filter: Filter) -> impl Fn() -> String + Send + Sync + 'static {
-    let sockets = Mutex::new(SystemSockets::new());
+    let last: Mutex<(SystemSockets, Option<Look>)> = Mutex::default();
     move || {
+        let asked = Instant::now();
+        let (sockets, last) = &mut *last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look) = last
+            && look.begun >= asked
+        {
+            return look.text.clone();
+        }
+        let begun = Instant::now();
         let query = filter.query().processes(filter.needs_processes());
-        let mut sockets = sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = sockets.snapshot(&query);
         let snapshot =
             snapshot.inspect_err(|error| tracing::warn!(%error, "no sockets for a scrape")).ok();
-        render(snapshot.as_ref(), &filter, &Counters::read())
+        let text = render(snapshot.as_ref(), &filter, &Counters::read());
+        last.insert(Look { begun, text }).text.clone()
     }
+}
+
+struct Look {
+    begun: Instant,
+    text: String,
 }
 
 fn render(snapshot: Option<&Snapshot>, filter: &Filter, counters: &Counters) -> String {
     let mut text = String::new();
     if let Some(snapshot) = snapshot {
-        text.push_str("# HELP ports_machine_sockets Sockets of this machine.\n");
+        let which = if filter.is_narrow() { " that the filters let through" } else { "" };
+        let wanted = Protocol::ALL.into_iter().filter(|protocol| filter.query().wants(*protocol));
+        let transports: Vec<&str> = wanted.map(Protocol::name).collect();
+        let transports = transports.join(", ");
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            text,
+            "# HELP ports_machine_sockets Sockets of this machine ({transports}){which}."
+        );
         text.push_str("# TYPE ports_machine_sockets gauge\n");
         let mut counts: BTreeMap<(Protocol, State), usize> = BTreeMap::new();
         for socket in snapshot.iter().filter(|socket| filter.keeps(socket)) {
@@ -40,7 +63,6 @@ fn render(snapshot: Option<&Snapshot>, filter: &Filter, counters: &Counters) -> 
                 // States of TCP only are left out where there are none: nobody expects them.
                 let count = counts.get(&(protocol, state)).copied().unwrap_or_default();
                 if count > 0 || protocol == Protocol::Tcp {
-                    // Writing to a String does not fail.
                     let _ = writeln!(
                         text,
                         "ports_machine_sockets{{transport=\"{protocol}\",state=\"{state}\"}} {count}"
@@ -68,6 +90,21 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_zero() {
         assert_eq!(render(None, &filter(), &Counters::default()), "# EOF\n");
+    }
+
+    #[test]
+    fn the_help_says_what_is_counted() {
+        let snapshot = Snapshot::from_proc_net(Protocol::Tcp, b"");
+        let help = |args: SocketFilterArgs| {
+            let filter = Filter::new(&args, &UserNames::default()).unwrap();
+            let text = render(Some(&snapshot), &filter, &Counters::default());
+            text.lines().next().unwrap().replace("# HELP ports_machine_sockets ", "")
+        };
+        assert_eq!(help(SocketFilterArgs::default()), "Sockets of this machine (tcp, udp).");
+        assert_eq!(
+            help(SocketFilterArgs { tcp: true, listening: true, ..SocketFilterArgs::default() }),
+            "Sockets of this machine (tcp) that the filters let through."
+        );
     }
 
     #[test]

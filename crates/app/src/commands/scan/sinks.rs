@@ -13,24 +13,22 @@ use scanner::{PortState, ScanEvent};
 use super::progress::Bar;
 use crate::args::{ScanArgs, ScanFormat, TargetArg};
 use crate::exit::UsageError;
-use crate::output::{self, StandardOutput, cannot_write, write_while_read};
+use crate::output::{self, Marked, Outputs, StandardOutput, cannot_write};
 
 /// All outputs of one command.
 pub(super) struct Sinks {
-    /// Gone once its reader is.
-    stdout: Option<Sink>,
-    files: Vec<(PathBuf, Sink)>,
+    outputs: Outputs<Sink>,
     /// What is in them is of an earlier scan.
     unemptied: Vec<(PathBuf, File)>,
     shown: Vec<PortState>,
-    /// On the same terminal, perhaps, as standard output.
-    bar: Bar,
 }
 
 struct Sink {
     report: Box<dyn Report + Send>,
     /// Whether it hears of what has no row, too.
     counts: bool,
+    /// On the same terminal, perhaps.
+    bar: Option<Bar>,
 }
 
 impl Sinks {
@@ -47,7 +45,7 @@ impl Sinks {
             let opened = output::open(&file.path)?;
             let again = opened.try_clone().with_context(|| cannot_write(&file.path))?;
             unemptied.push((file.path.clone(), again));
-            let writer = Box::new(BufWriter::new(opened));
+            let writer = Box::new(BufWriter::new(Marked(opened)));
             let format = file.format(args.output.format);
             files.push((file.path.clone(), sink(format, writer, |_| ("", ""))));
         }
@@ -55,8 +53,9 @@ impl Sinks {
             ScanFormat::Table => stdout.painted(),
             _ => stdout,
         };
-        let stdout = sink(args.output.format, Box::new(stdout), paint);
-        Ok(Self { stdout: Some(stdout), files, unemptied, shown, bar })
+        let mut stdout = sink(args.output.format, Box::new(stdout), paint);
+        stdout.bar = Some(bar);
+        Ok(Self { outputs: Outputs::new(stdout, files), unemptied, shown })
     }
 
     /// The scan can begin: empties the files.
@@ -67,7 +66,7 @@ impl Sinks {
         Ok(())
     }
 
-    /// Writes one event everywhere. A closed pipe is an error only where no file is left to write.
+    /// Writes one event everywhere. After an error the outputs that are left take more.
     pub(super) fn event(&mut self, mut event: ScanEvent) -> anyhow::Result<()> {
         let counted_only = match &mut event {
             ScanEvent::Started(info) => {
@@ -80,30 +79,18 @@ impl Sinks {
         // A verdict that has no row, and one that is held, leave the terminal as it is.
         let is_verdict = matches!(event, ScanEvent::Port(_));
         let silent =
-            is_verdict && self.stdout.as_ref().is_none_or(|sink| counted_only || sink.counts);
-        self.each(silent, |sink| {
-            if counted_only && !sink.counts { Ok(()) } else { sink.report.event(&event) }
+            is_verdict && self.outputs.stdout().is_none_or(|sink| counted_only || sink.counts);
+        self.outputs.each(false, |sink| {
+            if counted_only && !sink.counts {
+                return Ok(());
+            }
+            sink.write(silent, |report| report.event(&event))
         })
     }
 
     /// No scan follows.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
-        self.each(false, |sink| sink.report.end())
-    }
-
-    /// Has each output write; `silent` where that changes nothing on a terminal.
-    fn each(
-        &mut self,
-        silent: bool,
-        write: impl Fn(&mut Sink) -> io::Result<()>,
-    ) -> anyhow::Result<()> {
-        for (path, sink) in &mut self.files {
-            write(sink).with_context(|| cannot_write(path))?;
-        }
-        let Self { stdout, files, bar, .. } = self;
-        write_while_read(stdout, !files.is_empty(), |stdout| {
-            if silent { write(stdout) } else { bar.suspend(|| write(stdout)) }
-        })
+        self.outputs.each(false, |sink| sink.write(false, |report| report.end()))
     }
 }
 
@@ -124,7 +111,20 @@ impl Sink {
                 (Box::new(GrepableReport::new(writer, command).show(shown)), true)
             }
         };
-        Self { report, counts }
+        Self { report, counts, bar: None }
+    }
+
+    /// Has it write; `silent` where that changes nothing on a terminal.
+    fn write(
+        &mut self,
+        silent: bool,
+        write: impl FnOnce(&mut dyn Report) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let report = self.report.as_mut();
+        match &self.bar {
+            Some(bar) if !silent => bar.suspend(|| write(report)),
+            _ => write(report),
+        }
     }
 }
 

@@ -11,18 +11,16 @@ use sockets_raw::{
 
 use crate::args::{Format, SniffArgs};
 use crate::output::{
-    self, CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary,
-    StandardOutput, TablePackets, cannot_write, write_while_read,
+    self, CsvPackets, JsonlPackets, Marked, Outputs, PacketRow, PacketWriter, SniffStart,
+    SniffSummary, StandardOutput, TablePackets, cannot_write,
 };
 
 type Rows = Box<dyn PacketWriter>;
 
 /// All outputs of one command.
 pub(super) struct Sinks {
-    /// Gone once its reader is.
-    stdout: Option<Rows>,
-    files: Vec<(PathBuf, Rows)>,
-    capture: Option<(PathBuf, PcapWriter<BufWriter<File>>)>,
+    rows: Outputs<Rows>,
+    capture: Option<(PathBuf, PcapWriter<BufWriter<Marked<File>>>)>,
 }
 
 impl Sinks {
@@ -44,7 +42,7 @@ impl Sinks {
             }
         };
         let stdout = rows(args.output.format, stdout);
-        Ok(Self { stdout: Some(stdout), files, capture })
+        Ok(Self { rows: Outputs::new(stdout, files), capture })
     }
 
     pub(super) fn start(&mut self, start: &SniffStart<'_>) -> anyhow::Result<()> {
@@ -83,16 +81,11 @@ impl Sinks {
         }
     }
 
-    /// A closed pipe is an error only where no file is left to write.
     fn each(
         &mut self,
         mut write: impl FnMut(&mut dyn PacketWriter) -> io::Result<()>,
     ) -> anyhow::Result<()> {
-        for (path, rows) in &mut self.files {
-            write(rows.as_mut()).with_context(|| cannot_write(path))?;
-        }
-        let has_files = !self.files.is_empty() || self.capture.is_some();
-        write_while_read(&mut self.stdout, has_files, |rows| write(rows.as_mut()))
+        self.rows.each(self.capture.is_some(), |rows| write(rows.as_mut()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use stats::system::{Snapshot, SocketEventKind, SocketWatch};
+use stats::system::{Snapshot, SocketEvent, SocketEventKind, SocketWatch};
 use tokio::sync::mpsc::Sender;
 
 use super::meter::Meter;
@@ -78,7 +78,9 @@ fn look(
     let snapshot =
         snapshot.ok_or_else(|| anyhow::anyhow!("the sockets were read and are not there"))?;
     let elapsed = before.replace(snapshot.taken_at()).map(|before| snapshot.taken_at() - before);
-    let traffic = meter.measure(&snapshot, filter);
+    let is_opening = |event: &&SocketEvent| event.kind == SocketEventKind::Opened;
+    let new = found.events.iter().filter(is_opening).filter_map(|event| event.socket.cookie);
+    let traffic = meter.measure(&snapshot, filter, &new.collect());
     let (mut opened, mut closed) = (0_u32, 0_u32);
     for event in found.events.iter().filter(|event| filter.keeps_record(&event.socket)) {
         match event.kind {

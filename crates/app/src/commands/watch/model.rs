@@ -62,6 +62,8 @@ pub(super) struct Model {
     /// How far a page moves; what was drawn last.
     page: usize,
     is_over: bool,
+    /// Whether the user wants the shell back for a while.
+    is_to_suspend: bool,
     failure: Option<anyhow::Error>,
 }
 
@@ -83,6 +85,7 @@ impl Model {
             filter,
             page: 1,
             is_over: false,
+            is_to_suspend: false,
             failure: None,
         }
     }
@@ -103,6 +106,11 @@ impl Model {
     /// Whether the screen is to be left.
     pub(super) const fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// Whether the screen is to be left for a while; asked once.
+    pub(super) const fn take_suspension(&mut self) -> bool {
+        std::mem::replace(&mut self.is_to_suspend, false)
     }
 
     /// Why it was left, where that was not the user's wish.

@@ -9,6 +9,10 @@ use super::Cells;
 const MAX_HELD: usize = 10_000;
 /// Between two columns.
 const GAP: &str = "  ";
+/// A column is not cut below this width: what is left would say nothing.
+const LEAST: usize = 8;
+/// At the end of what is cut.
+const CUT: char = '\u{2026}';
 
 /// Writes rows under a header; without rows, nothing, unless the header is wanted always.
 pub(super) struct Table<W> {
@@ -18,6 +22,14 @@ pub(super) struct Table<W> {
     /// Known once the header is written.
     widths: Option<Vec<usize>>,
     is_always_headed: bool,
+    fit: Option<Fit>,
+}
+
+/// The width that a table is to have, and the column that is cut for it.
+#[derive(Clone, Copy, Debug)]
+struct Fit {
+    width: usize,
+    column: usize,
 }
 
 impl<W: Write> Table<W> {
@@ -28,7 +40,13 @@ impl<W: Write> Table<W> {
             held: Vec::new(),
             widths: None,
             is_always_headed: false,
+            fit: None,
         }
+    }
+
+    /// Cuts what stands in a column, counted from 0, as far as lines would be longer than `width`.
+    pub(super) const fn fit(&mut self, width: usize, column: usize) {
+        self.fit = Some(Fit { width, column });
     }
 
     pub(super) const fn always_headed(&mut self) {
@@ -36,8 +54,9 @@ impl<W: Write> Table<W> {
     }
 
     pub(super) fn row(&mut self, cells: Cells) -> io::Result<()> {
+        let cut = self.cut_column();
         if let Some(widths) = &self.widths {
-            return line(&mut self.writer, widths, cells.iter());
+            return line(&mut self.writer, widths, cut, cells.iter());
         }
         self.held.push(cells);
         if self.held.len() < MAX_HELD { Ok(()) } else { self.write_held() }
@@ -57,12 +76,25 @@ impl<W: Write> Table<W> {
                 *widest = width(text).max(*widest);
             }
         }
-        line(&mut self.writer, &widths, self.headings.iter().copied())?;
+        if let Some(Fit { width, column }) = self.fit {
+            let all: usize = widths.iter().map(|column| column + GAP.len()).sum();
+            let over = all.saturating_sub(GAP.len()).saturating_sub(width);
+            let least = widths[column].min(LEAST);
+            widths[column] = widths[column].saturating_sub(over).max(least);
+        }
+        let cut = self.cut_column();
+        line(&mut self.writer, &widths, cut, self.headings.iter().copied())?;
         for row in std::mem::take(&mut self.held) {
-            line(&mut self.writer, &widths, row.iter())?;
+            line(&mut self.writer, &widths, cut, row.iter())?;
         }
         self.widths = Some(widths);
         Ok(())
+    }
+}
+
+impl<W> Table<W> {
+    fn cut_column(&self) -> Option<usize> {
+        self.fit.map(|fit| fit.column)
     }
 }
 
@@ -70,19 +102,21 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// One line without spaces at its end. What comes from elsewhere, such as the name of a process, may
+/// One line without spaces at its end; a cell of the column `cut` is not wider than that. What comes from elsewhere, such as the name of a process, may
 /// hold characters that steer a terminal; they are shown as U+FFFD.
 fn line<'a>(
     writer: &mut impl Write,
     widths: &[usize],
+    cut: Option<usize>,
     cells: impl Iterator<Item = &'a str>,
 ) -> io::Result<()> {
     let mut text = String::new();
-    for (cell, width) in cells.zip(widths) {
+    for (column, (cell, width)) in cells.zip(widths).enumerate() {
         let end = text.chars().count() + width;
-        text.extend(
-            cell.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }),
-        );
+        let is_cut = cut == Some(column) && self::width(cell) > *width;
+        let shown = if is_cut { width.saturating_sub(1) } else { usize::MAX };
+        let shown = cell.chars().take(shown).chain(is_cut.then_some(CUT));
+        text.extend(shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }));
         text.extend(std::iter::repeat_n(' ', end.saturating_sub(text.chars().count())));
         text.push_str(GAP);
     }
@@ -108,6 +142,28 @@ mod tests {
         table.row(cells(["\x1b[2Jé", "x"])).unwrap();
         table.finish().unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "A      B\n\u{fffd}[2Jé  x\n");
+    }
+
+    #[test]
+    fn a_column_is_cut_for_a_narrow_terminal() {
+        let written = |width: usize| {
+            let mut out = Vec::new();
+            let mut table = Table::new(&mut out, &["NAME", "B"]);
+            table.fit(width, 0);
+            table.row(cells(["a-name-of-21-letters-", "right"])).unwrap();
+            table.row(cells(["short", "x"])).unwrap();
+            table.finish().unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let whole =
+            "NAME                   B\na-name-of-21-letters-  right\nshort                  x\n";
+        assert_eq!(written(28), whole);
+        assert_eq!(
+            written(20),
+            "NAME           B\na-name-of-21\u{2026}  right\nshort          x\n"
+        );
+        // Not to nothing, however narrow it is.
+        assert_eq!(written(1), "NAME      B\na-name-\u{2026}  right\nshort     x\n");
     }
 
     #[test]

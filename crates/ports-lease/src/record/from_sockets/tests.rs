@@ -36,6 +36,36 @@ fn a_lock_has_the_label_of_its_inode() {
 }
 
 #[test]
+fn a_long_name_is_put_together() {
+    let name = "a long name that does not fit in one address ".repeat(4);
+    let more = |inode: u64, uid| {
+        let terms = Terms {
+            protocols: Protocols::Tcp,
+            count: 1,
+            pid: 7,
+            since_ms: 1000,
+            name: name.clone(),
+        };
+        let names = Label { inode, terms }.more_names();
+        names.into_iter().rev().map(move |name| NamedSocket {
+            inode: inode + 2_000_000,
+            name: name.into_bytes(),
+            uid: Some(uid),
+        })
+    };
+    let mut sockets: Vec<_> = more(1, 0).collect();
+    assert_eq!(sockets.len(), 2);
+    sockets.push(lock(Transport::Tcp, 20000, 1, 0));
+    sockets.push(label(1, Protocols::Tcp, 1, &name, 0));
+    // Of another user, they are no parts of it.
+    sockets.extend(more(2, 1001));
+    sockets.push(lock(Transport::Tcp, 20001, 2, 0));
+    sockets.push(label(2, Protocols::Tcp, 1, &name, 0));
+    let begin = name[..48].to_owned();
+    assert_eq!(named(sockets), [(20000, Some(name)), (20001, Some(begin))]);
+}
+
+#[test]
 fn a_run_has_the_label_of_its_first_lock() {
     let sockets = vec![
         label(1, Protocols::Both, 2, "run", 0),

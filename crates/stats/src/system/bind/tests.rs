@@ -10,6 +10,7 @@ fn socket(local: &str, state: State) -> PortSocket {
         uid: Some(0),
         only_ipv6: None,
         processes: Vec::new(),
+        no_process: Some(NoProcess::Elsewhere),
     }
 }
 

@@ -1,11 +1,10 @@
 //! The one connection of a pipe, from its first byte to its end.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,12 +12,13 @@ use ports_core::{FiveTuple, Transport};
 use socket2::SockRef;
 use sockets_tcp::{CloseReason, TlsError, TlsFault};
 use stats::{Inbound, Outbound, Role};
-use tokio::io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::CLIENT;
-use super::wire::Wire;
+use super::in_hand::InHand;
+use super::wire::{Wire, read_now, write};
 use crate::args::LimitArgs;
 use crate::commands::connect::session::{GRACE, Session};
 use crate::commands::connect::streams::{Input, InputReader, Output, STREAM_CHUNK};
@@ -42,8 +42,7 @@ pub(super) struct Conversation<'a> {
     last_activity: Cell<Instant>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
-    /// Bytes read from standard input that the kernel has not taken.
-    in_hand: Cell<usize>,
+    in_hand: Arc<InHand>,
     /// The first error of the connection, in either direction.
     broken: RefCell<Option<io::Error>>,
 }
@@ -66,7 +65,7 @@ impl<'a> Conversation<'a> {
             last_activity: Cell::new(Instant::now()),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
-            in_hand: Cell::new(0),
+            in_hand: Arc::default(),
             broken: RefCell::new(None),
         }
     }
@@ -82,6 +81,7 @@ impl<'a> Conversation<'a> {
         // Small messages go out at once; refused only on a connection that is gone, which reading
         // tells.
         let _ = stream.tcp().set_nodelay(true);
+        self.in_hand.reset_at_second(stream.tcp(), peer, self.session);
 
         let (reader, writer) = split(&mut stream);
         let outcome = tokio::select! {
@@ -99,15 +99,16 @@ impl<'a> Conversation<'a> {
             self.fail("write", error).await;
         }
         let reason = self.reason(&outcome, stream.is_tls());
-        if self.in_hand.get() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
+        if self.unsent() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
             // What lost bytes must not look like a proper end. It fails on a socket that is gone.
             let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
         } else if self.session.stop.is_cancelled() && reason == CloseReason::Shutdown {
             self.wait_for_end(&mut stream).await;
         }
+        self.in_hand.let_go();
         drop(stream);
-        if self.in_hand.get() > 0 {
-            let lost = self.in_hand.get() as u64;
+        if self.unsent() > 0 {
+            let lost = self.unsent() as u64;
             recorder.dropped(1, lost);
             let dropped =
                 EventLine::Dropped { client: Some(CLIENT), messages: 1, bytes: Some(lost) };
@@ -125,8 +126,13 @@ impl<'a> Conversation<'a> {
         self.verdict(outcome)
     }
 
+    /// Bytes read from standard input that the kernel has not taken.
+    fn unsent(&self) -> usize {
+        self.in_hand.for_peer.load(Relaxed)
+    }
+
     fn verdict(self, outcome: anyhow::Result<Ended>) -> anyhow::Result<()> {
-        let (peer, lost) = (self.peer, self.in_hand.get());
+        let (peer, lost) = (self.peer, self.unsent());
         let ended = outcome?;
         if let Some(error) = self.broken.into_inner() {
             // Not as the source: a broken pipe would pass for that of standard output.
@@ -204,7 +210,9 @@ impl<'a> Conversation<'a> {
                     self.bytes_in.set(self.bytes_in.get() + len as u64);
                     self.last_activity.set(Instant::now());
                     events.send(EventLine::Data { client: Some(CLIENT), peer: None, len }).await;
+                    self.in_hand.of_peer.store(len, Relaxed);
                     output.write(&buffer[..len]).await?;
+                    self.in_hand.of_peer.store(0, Relaxed);
                 }
                 Err(error) => {
                     self.fail("read", error).await;
@@ -225,14 +233,14 @@ impl<'a> Conversation<'a> {
         loop {
             match input.next(&self.peer_ended, &self.session.stop).await? {
                 Input::Chunk(chunk) => {
-                    self.in_hand.set(chunk.len());
+                    self.in_hand.for_peer.store(chunk.len(), Relaxed);
                     let mut rest = &chunk[..];
                     while !rest.is_empty() {
                         match write(&mut writer, rest).await {
                             Ok(written) => {
                                 rest = &rest[written..];
                                 outbound.sent(written);
-                                self.in_hand.set(rest.len());
+                                self.in_hand.for_peer.store(rest.len(), Relaxed);
                                 self.bytes_out.set(self.bytes_out.get() + written as u64);
                                 self.last_activity.set(Instant::now());
                             }
@@ -290,30 +298,6 @@ impl<'a> Conversation<'a> {
         let to_the_end = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
         let _ = tokio::time::timeout(LINGER, to_the_end).await;
     }
-}
-
-/// What is there; `None` where nothing is. Not bounded by the task's share of time, whose end would
-/// look like nothing.
-async fn read_now(
-    reader: &mut ReadHalf<&mut Wire>,
-    buffer: &mut [u8],
-) -> Option<io::Result<usize>> {
-    let mut buffer = ReadBuf::new(buffer);
-    let once = poll_fn(|context| {
-        Poll::Ready(match Pin::new(&mut *reader).poll_read(context, &mut buffer) {
-            Poll::Pending => None,
-            Poll::Ready(result) => Some(result),
-        })
-    });
-    let result = tokio::task::unconstrained(once).await?;
-    Some(result.map(|()| buffer.filled().len()))
-}
-
-/// As far as the kernel takes it, also over TLS.
-async fn write(writer: &mut WriteHalf<&mut Wire>, data: &[u8]) -> io::Result<usize> {
-    let written = writer.write(data).await?;
-    writer.flush().await?;
-    Ok(written)
 }
 
 /// What an error of a connection with TLS means: the peer refused, or TLS broke (bytes that are none

@@ -1,5 +1,6 @@
 //! The stream of a pipe: TCP, or TLS over it.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{Keepalive, TcpServerBuilder, TlsError};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -134,4 +135,28 @@ impl AsyncWrite for Wire {
             Self::Tls(tls) => Pin::new(tls).poll_shutdown(context),
         }
     }
+}
+
+/// What is there; `None` where nothing is. Not bounded by the task's share of time, whose end would
+/// look like nothing.
+pub(super) async fn read_now(
+    reader: &mut ReadHalf<&mut Wire>,
+    buffer: &mut [u8],
+) -> Option<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(buffer);
+    let once = poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut *reader).poll_read(context, &mut buffer) {
+            Poll::Pending => None,
+            Poll::Ready(result) => Some(result),
+        })
+    });
+    let result = tokio::task::unconstrained(once).await?;
+    Some(result.map(|()| buffer.filled().len()))
+}
+
+/// As far as the kernel takes it, also over TLS.
+pub(super) async fn write(writer: &mut WriteHalf<&mut Wire>, data: &[u8]) -> io::Result<usize> {
+    let written = writer.write(data).await?;
+    writer.flush().await?;
+    Ok(written)
 }

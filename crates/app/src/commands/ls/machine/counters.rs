@@ -105,7 +105,10 @@ impl Counters {
             for place in *places {
                 let Some(value) = place.value(&self.0) else { continue };
                 if std::mem::take(&mut is_first) {
-                    let _ = writeln!(text, "# HELP ports_machine_{name} {help}.");
+                    let _ = writeln!(
+                        text,
+                        "# HELP ports_machine_{name} {help} (of all sockets, whatever the filters)."
+                    );
                     let _ = writeln!(text, "# TYPE ports_machine_{name} counter");
                 }
                 let labels = place.family.map(|family| format!("{{family=\"{family}\"}}"));
@@ -169,11 +172,11 @@ mod tests {
         assert_eq!(
             text,
             "# HELP ports_machine_tcp_listen_overflows Connections dropped because the queue of a \
-             listening socket was full.\n\
+             listening socket was full (of all sockets, whatever the filters).\n\
              # TYPE ports_machine_tcp_listen_overflows counter\n\
              ports_machine_tcp_listen_overflows_total 22\n\
              # HELP ports_machine_tcp_listen_drops Connections that a listening socket dropped, for \
-             whatever reason.\n\
+             whatever reason (of all sockets, whatever the filters).\n\
              # TYPE ports_machine_tcp_listen_drops counter\n\
              ports_machine_tcp_listen_drops_total 333\n"
         );

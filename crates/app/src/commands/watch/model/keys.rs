@@ -18,6 +18,7 @@ pub(in super::super) const HELP: &[(&str, &str)] = &[
     ("r", "the other way round"),
     ("p", "pause, go on"),
     ("?", "this help"),
+    ("Ctrl-Z", "back to the shell; `fg` goes on"),
     ("q, Ctrl-C", "quit"),
 ];
 
@@ -29,6 +30,10 @@ impl Model {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         if control && matches!(key.code, KeyCode::Char('c' | 'd')) {
             self.is_over = true;
+            return;
+        }
+        if control && key.code == KeyCode::Char('z') {
+            self.is_to_suspend = true;
             return;
         }
         match self.mode {

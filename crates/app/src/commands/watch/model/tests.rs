@@ -140,3 +140,14 @@ fn ends() {
     model.update(Event::Failed(anyhow::anyhow!("gone")));
     assert!(model.into_failure().is_some());
 }
+
+#[test]
+fn the_shell_is_wished_for_once() {
+    let mut model = model();
+    typed(&mut model, "/z");
+    assert!(!model.take_suspension());
+    model.update(Event::Key(KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL)));
+    assert!(!model.is_over() && model.search == "z");
+    assert!(model.take_suspension());
+    assert!(!model.take_suspension());
+}

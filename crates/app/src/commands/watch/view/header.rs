@@ -23,7 +23,7 @@ pub(super) fn states(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         frame.render_widget(Paragraph::new("looking at the sockets..."), area);
         return;
     };
-    let mut spans = vec![Span::styled(format!("{} sockets", model.sockets()), bold())];
+    let mut spans = vec![Span::styled(counted(model.sockets(), "socket", "sockets"), bold())];
     for (state, count) in &model.states {
         spans.push(Span::raw(format!("  {state} {count}")));
     }

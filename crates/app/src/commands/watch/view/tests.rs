@@ -40,7 +40,22 @@ fn before_the_first_look_and_in_search() {
     typed(&mut model, "p");
     insta::assert_snapshot!("paused", drawn(&mut model, 60, 9));
     typed(&mut model, "?");
-    insta::assert_snapshot!("help", drawn(&mut model, 60, 12));
+    insta::assert_snapshot!("help", drawn(&mut model, 60, 13));
+}
+
+#[test]
+fn one_is_no_plural() {
+    use stats::system::{Protocol, Snapshot};
+
+    use super::super::look::Look;
+    use super::super::model::Event;
+    use super::super::model::tests::TABLE;
+
+    let one: Vec<&str> = TABLE.lines().take(2).collect();
+    let snapshot = Snapshot::from_proc_net(Protocol::Tcp, one.join("\n").as_bytes());
+    let mut model = model();
+    model.update(Event::Looked(Box::new(Look { snapshot, rates: None })));
+    assert!(drawn(&mut model, 60, 9).contains("1 socket  LISTEN 1"));
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! Both ends of a client's forwarding: how they are closed, and what that loses.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use ports_core::Transport;
+use sockets_tcp::{ConnectionWriter, TcpClient};
+use stats::{Role, SocketStats};
+use tokio::sync::Mutex;
+
+use super::ledger::{Account, Ledger, Loss};
+use super::streams::Progress;
+
+/// A client's forwarding, as far as others than its task have to do with it.
+#[derive(Debug, Default)]
+pub(super) struct Forwarding {
+    pub(super) progress: Progress,
+    /// Not before it is connected.
+    pub(super) target: OnceLock<TcpClient>,
+    /// What is lost on the way to the target is counted.
+    is_counted: AtomicBool,
+}
+
+/// What the way to the target lost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cut {
+    pub(super) to_target: Loss,
+    pub(super) unacknowledged: usize,
+    /// Bytes of the target that nobody took.
+    unread: u64,
+}
+
+impl Forwarding {
+    /// Resets the connection to the target; counts, the first time, what that loses.
+    pub(super) fn cut(&self, stats: &SocketStats) -> Cut {
+        let Some(target) = self.target.get() else { return Cut::default() };
+        let report = target.abort();
+        if self.is_counted.swap(true, Relaxed) {
+            return Cut { unread: report.unread_bytes, ..Cut::default() };
+        }
+        // Whatever came for it and was not sent; what was never accepted by its queue, nobody else
+        // counts.
+        let bytes = self.progress.up().saturating_sub(report.sent_bytes);
+        let in_hand = bytes.saturating_sub(report.unsent_bytes as u64);
+        let one = u64::from(in_hand > 0);
+        stats.dropped(Transport::Tcp, Role::Client, one, in_hand);
+        Cut {
+            to_target: Loss { messages: report.unsent_messages as u64 + one, bytes },
+            unacknowledged: report.unacknowledged_bytes,
+            unread: report.unread_bytes,
+        }
+    }
+}
+
+/// Both connections of a client. Where their streams are not over, whatever the reason, they end in
+/// resets: neither side must take what it got for the whole.
+pub(super) struct Ends {
+    pub(super) writer: Mutex<ConnectionWriter>,
+    pub(super) forwarding: Arc<Forwarding>,
+    pub(super) is_over: IsOver,
+    /// What failed at the target, and how.
+    pub(super) error: Option<(&'static str, String)>,
+    client: u64,
+    peer: SocketAddr,
+    ledger: Arc<Ledger>,
+}
+
+/// Who is to be reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IsOver {
+    /// Both.
+    No,
+    /// Both, though nothing moved between them.
+    Quiet,
+    /// The target: the client is gone, or its stream is whole.
+    OfClient,
+    /// Nobody.
+    Yes,
+}
+
+impl Ends {
+    pub(super) fn open(
+        writer: ConnectionWriter,
+        (client, peer): (u64, SocketAddr),
+        ledger: Arc<Ledger>,
+    ) -> Self {
+        let forwarding = ledger.open(client);
+        let (is_over, error) = (IsOver::No, None);
+        Self { writer: writer.into(), forwarding, is_over, error, client, peer, ledger }
+    }
+
+    /// What of the target's bytes the client did not get and the server does not tell.
+    fn untold(&mut self, unread: u64) -> u64 {
+        let info = self.writer.get_mut().info();
+        let came = self.forwarding.progress.down() + unread;
+        let told = (info.dropped_bytes + info.queued_bytes) as u64;
+        came.saturating_sub(info.bytes_out + told)
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let mut account = Account::new(self.peer, self.is_over == IsOver::Quiet);
+        account.error = self.error.take();
+        if self.is_over != IsOver::Yes {
+            if self.is_over != IsOver::OfClient {
+                self.writer.get_mut().abort();
+            }
+            let stats = self.ledger.stats().clone();
+            let cut = self.forwarding.cut(&stats);
+            let untold = self.untold(cut.unread);
+            let one = u64::from(untold > 0);
+            stats.dropped(Transport::Tcp, Role::Server, one, untold);
+            account.to_client = Loss { messages: one, bytes: untold };
+            account.to_target = cut.to_target;
+            account.unacknowledged = cut.unacknowledged;
+        }
+        self.ledger.close(self.client, account);
+    }
+}

@@ -1,0 +1,245 @@
+//! What each client's forwarding gave up: told before its last event, and when the command ends.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use ports_core::Endpoint;
+use sockets_tcp::{Events, Received, ServerEvent, ShutdownReport};
+use stats::SocketStats;
+use tokio_util::sync::CancellationToken;
+
+use super::ends::Forwarding;
+use crate::commands::connect::session::Session;
+use crate::commands::listen::events;
+use crate::output::{EventLine, EventSender, Terminal};
+
+/// What was taken over and not passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Loss {
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+}
+
+/// A client's forwarding that is over.
+#[derive(Debug)]
+pub(super) struct Account {
+    peer: SocketAddr,
+    is_quiet: bool,
+    pub(super) error: Option<(&'static str, String)>,
+    pub(super) to_target: Loss,
+    /// Bytes that the target's kernel had not acknowledged when it was reset.
+    pub(super) unacknowledged: usize,
+    /// Beyond what the server tells.
+    pub(super) to_client: Loss,
+}
+
+impl Account {
+    /// `is_quiet`: it was reset with nothing moving in it.
+    pub(super) fn new(peer: SocketAddr, is_quiet: bool) -> Self {
+        let none = Loss::default();
+        Self { peer, is_quiet, error: None, to_target: none, unacknowledged: 0, to_client: none }
+    }
+}
+
+/// See the module's first line.
+pub(super) struct Ledger {
+    target: Endpoint,
+    stats: SocketStats,
+    events: EventSender,
+    terminal: Terminal,
+    tells: bool,
+    stop: CancellationToken,
+    books: Mutex<Books>,
+}
+
+/// No longer than there are clients at once.
+#[derive(Default)]
+struct Books {
+    live: HashMap<u64, Weak<Forwarding>>,
+    /// Over, and their last event is still to come.
+    untold: BTreeMap<u64, Account>,
+    /// What those lost that ended since the command is to stop.
+    at_stop: BTreeMap<u64, Balance>,
+}
+
+/// What the closing note says of a client.
+#[derive(Debug)]
+struct Balance {
+    peer: SocketAddr,
+    /// Where the server cut it off, why.
+    reason: Option<&'static str>,
+    is_quiet: bool,
+    to_client: (u64, usize),
+    to_target: (u64, usize),
+}
+
+impl Ledger {
+    pub(super) fn new(target: Endpoint, session: &Session) -> Arc<Self> {
+        Arc::new(Self {
+            target,
+            stats: session.stats.clone(),
+            events: session.events.clone(),
+            terminal: session.terminal,
+            tells: session.tells(),
+            stop: session.stop.clone(),
+            books: Mutex::default(),
+        })
+    }
+
+    pub(super) fn stats(&self) -> &SocketStats {
+        &self.stats
+    }
+
+    /// A forwarding begins.
+    pub(super) fn open(&self, client: u64) -> Arc<Forwarding> {
+        let forwarding = Arc::<Forwarding>::default();
+        self.books().live.insert(client, Arc::downgrade(&forwarding));
+        forwarding
+    }
+
+    /// It is over. Its client's last event comes after this.
+    pub(super) fn close(&self, client: u64, account: Account) {
+        let mut books = self.books();
+        books.live.remove(&client);
+        if self.stop.is_cancelled() {
+            let balance = Balance {
+                peer: account.peer,
+                reason: None,
+                is_quiet: account.is_quiet,
+                to_client: (account.to_client.bytes, 0),
+                to_target: (account.to_target.bytes, account.unacknowledged),
+            };
+            books.at_stop.insert(client, balance);
+        }
+        if self.tells {
+            books.untold.insert(client, account);
+        }
+    }
+
+    /// Resets all connections to the target at once; says how many bytes for it are lost.
+    pub(super) fn cut_all(&self) -> u64 {
+        let live: Vec<_> = self.books().live.values().filter_map(Weak::upgrade).collect();
+        live.iter().map(|forwarding| forwarding.cut(&self.stats).to_target.bytes).sum()
+    }
+
+    /// Tells the server's events until the last one, and in their order what it does not know of.
+    pub(super) async fn tell(self: Arc<Self>, mut events: Events<ServerEvent>) {
+        while let Some(received) = events.recv().await {
+            let due: BTreeMap<_, _> = match &received {
+                Received::Event(ServerEvent::Disconnected { client, .. }) => {
+                    let account = self.books().untold.remove(&client.number());
+                    account.map(|account| (client.number(), account)).into_iter().collect()
+                }
+                // Their last events may be among the missed ones.
+                Received::Lagged(_) => std::mem::take(&mut self.books().untold),
+                Received::Event(_) => BTreeMap::new(),
+            };
+            self.tell_all(due).await;
+            events::tell_one(received, &self.events, self.terminal).await;
+        }
+        let rest = std::mem::take(&mut self.books().untold);
+        self.tell_all(rest).await;
+    }
+
+    async fn tell_all(&self, accounts: BTreeMap<u64, Account>) {
+        for (client, account) in accounts {
+            let Account { error, to_target, to_client, .. } = account;
+            if let Some((operation, error)) = error {
+                self.note(&format!("client {client}: {operation}: {error}"));
+                let client = Some(client);
+                self.events.send(EventLine::Error { client, operation, error }).await;
+            }
+            let Loss { messages, bytes } = to_client;
+            if messages > 0 {
+                self.note(&format!("client {client}: {messages} messages dropped, {bytes} bytes"));
+                let (client, bytes) = (Some(client), Some(bytes));
+                self.events.send(EventLine::Dropped { client, messages, bytes }).await;
+            }
+            let Loss { messages, bytes } = to_target;
+            if messages > 0 {
+                let target = &self.target;
+                self.note(&format!(
+                    "client {client}: {messages} messages for {target} dropped, {bytes} bytes"
+                ));
+                let line = EventLine::DroppedForTarget { client, to: "target", messages, bytes };
+                self.events.send(line).await;
+            }
+        }
+    }
+
+    fn note(&self, text: &str) {
+        if self.terminal.is_verbose() {
+            self.terminal.note(text);
+        }
+    }
+
+    /// What the end cut off, in both directions.
+    pub(super) fn say(&self, report: &ShutdownReport) {
+        let mut balances = std::mem::take(&mut self.books().at_stop);
+        for cut in &report.cut_off {
+            let balance = balances.entry(cut.client.number()).or_insert(Balance {
+                peer: cut.peer,
+                reason: None,
+                is_quiet: false,
+                to_client: (0, 0),
+                to_target: (0, 0),
+            });
+            balance.reason = Some(cut.reason.name());
+            balance.to_client.0 += cut.unsent_bytes as u64;
+            balance.to_client.1 += cut.unacknowledged_bytes;
+        }
+        for (client, balance) in balances {
+            if balance.is_worth_a_word() {
+                self.terminal.warn(&balance.in_words(client, &self.target));
+            }
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Balance {
+    fn is_worth_a_word(&self) -> bool {
+        let lost_nothing = (self.to_client, self.to_target) == ((0, 0), (0, 0));
+        !lost_nothing || self.reason.is_some() && !self.is_quiet
+    }
+
+    fn in_words(&self, client: u64, target: &Endpoint) -> String {
+        let reason = self.reason.map_or(String::new(), |reason| format!(" ({reason})"));
+        let in_words = |(unsent, held)| format!("{unsent} bytes not sent, {held} not acknowledged");
+        format!(
+            "client {client} ({}) was cut off{reason}: for it {}; for {target} {}",
+            self.peer,
+            in_words(self.to_client),
+            in_words(self.to_target)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_note_tells_both_directions() {
+        let balance = Balance {
+            peer: "127.0.0.1:50000".parse().unwrap(),
+            reason: Some("shutdown"),
+            is_quiet: false,
+            to_client: (1, 2),
+            to_target: (3, 4),
+        };
+        let target = "tcp://127.0.0.1:9".parse().unwrap();
+        assert_eq!(
+            balance.in_words(7, &target),
+            "client 7 (127.0.0.1:50000) was cut off (shutdown): for it 1 bytes not sent, 2 not \
+             acknowledged; for tcp://127.0.0.1:9 3 bytes not sent, 4 not acknowledged"
+        );
+        assert!(balance.is_worth_a_word());
+        let idle = Balance { to_client: (0, 0), to_target: (0, 0), is_quiet: true, ..balance };
+        assert!(!idle.is_worth_a_word(), "it lost nothing");
+    }
+}

@@ -1,0 +1,170 @@
+//! The two streams of a client's forwarding, from their first byte to their ends.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use sockets_tcp::{
+    ClientRecvError, ConnectionReader, ConnectionWriter, HandlerError, TcpClient, TlsError,
+    TlsFault,
+};
+use tokio::sync::Mutex;
+use tokio::task::unconstrained;
+use tokio_util::sync::CancellationToken;
+
+use super::quiet::{self, Look};
+
+/// What came so far, from either side.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    up: AtomicU64,
+    down: AtomicU64,
+    is_asked: AtomicBool,
+}
+
+impl Progress {
+    /// Bytes that came from the client.
+    pub(super) fn up(&self) -> u64 {
+        self.up.load(Relaxed)
+    }
+
+    /// Bytes that came from the target.
+    pub(super) fn down(&self) -> u64 {
+        self.down.load(Relaxed)
+    }
+
+    fn note_up(&self, bytes: usize) {
+        self.up.fetch_add(bytes as u64, Relaxed);
+        self.is_asked.store(true, Relaxed);
+    }
+
+    fn note_down(&self, bytes: usize) {
+        self.down.fetch_add(bytes as u64, Relaxed);
+        self.is_asked.store(false, Relaxed);
+    }
+
+    fn look(&self, writer: &Mutex<ConnectionWriter>, target: &TcpClient) -> Look {
+        // A writer that is in use is at work on something.
+        let for_client = writer.try_lock().map_or(1, |writer| writer.outstanding_bytes());
+        Look {
+            up: self.up(),
+            down: self.down(),
+            is_asked: self.is_asked.load(Relaxed),
+            outstanding: for_client + target.outstanding_bytes(),
+        }
+    }
+}
+
+/// How a client's forwarding came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Both streams ended.
+    Whole,
+    /// The target's stream ended; that of the client was cut by a shutdown.
+    Cut,
+    /// Neither stream ended, and a shutdown found nothing moving in them.
+    Quiet,
+}
+
+/// What ended a client's forwarding before its streams had ended.
+pub(super) enum Broken {
+    OfClient(io::Error),
+    OfTarget { operation: &'static str, source: HandlerError },
+}
+
+impl Broken {
+    fn sending(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::OfTarget { operation: "send", source: error.into() }
+    }
+}
+
+pub(super) async fn both_ways(
+    reader: &mut ConnectionReader,
+    writer: &Mutex<ConnectionWriter>,
+    target: &TcpClient,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<Over, Broken> {
+    let is_answered = AtomicBool::new(false);
+    let up = async {
+        let over = to_target(reader, target, progress).await?;
+        if over == Over::Cut && is_answered.load(Relaxed) {
+            // The target may take what is under way.
+            std::future::pending::<()>().await;
+        }
+        Ok(over)
+    };
+    let down = async {
+        to_client(writer, target, progress).await?;
+        is_answered.store(true, Relaxed);
+        Ok(())
+    };
+    tokio::select! {
+        biased;
+        // An error of one direction gives up the other.
+        over = async { tokio::try_join!(up, down) } => over.map(|(over, ())| over),
+        () = quiet::after(stop, || progress.look(writer, target)) => {
+            Ok(if is_answered.load(Relaxed) { Over::Cut } else { Over::Quiet })
+        }
+    }
+}
+
+async fn to_target(
+    reader: &mut ConnectionReader,
+    target: &TcpClient,
+    progress: &Progress,
+) -> Result<Over, Broken> {
+    loop {
+        let chunk = reader.read_chunk().await.map_err(Broken::OfClient)?;
+        if chunk.is_empty() {
+            if !reader.peer_ended() {
+                return Ok(Over::Cut);
+            }
+            return target.finish().await.map(|()| Over::Whole).map_err(Broken::sending);
+        }
+        progress.note_up(chunk.len());
+        let message = Bytes::copy_from_slice(&chunk);
+        // Its buffer serves others while this client waits.
+        drop(chunk);
+        target.send(message).await.map_err(Broken::sending)?;
+    }
+}
+
+async fn to_client(
+    writer: &Mutex<ConnectionWriter>,
+    target: &TcpClient,
+    progress: &Progress,
+) -> Result<(), Broken> {
+    loop {
+        match target.recv().await {
+            Ok(Some(bytes)) => {
+                progress.note_down(bytes.len());
+                // Receiving takes its share of the task's time: what was received is at once with
+                // the writer.
+                let write = unconstrained(async { writer.lock().await.write_all(&bytes).await });
+                write.await.map_err(Broken::OfClient)?;
+            }
+            Ok(None) => return writer.lock().await.finish().await.map_err(Broken::OfClient),
+            Err(error) => {
+                let (target, reason) = (target.target().to_string(), in_words(error));
+                return Err(Broken::sending(TargetBrokeOff { target, reason }));
+            }
+        }
+    }
+}
+
+/// The target ended its stream by anything but an end.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection to {target} broke off: {reason}")]
+struct TargetBrokeOff {
+    target: String,
+    reason: String,
+}
+
+fn in_words(error: ClientRecvError) -> String {
+    let ClientRecvError::Broken { source, .. } = error else { return error.to_string() };
+    match TlsError::of_io(&source).map(TlsError::fault) {
+        Some(TlsFault::Alert(alert)) => format!("it ended the TLS session: {alert}"),
+        _ => source.to_string(),
+    }
+}

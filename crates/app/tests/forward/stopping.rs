@@ -1,0 +1,213 @@
+//! How a forwarding stops: who is waited for, what is lost, who is reset.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::driver::{Ended, client, noise, read_exactly, read_to_end};
+use crate::loopback::{accept, listener};
+use crate::{forward, read_to_reset};
+
+/// Writes until nothing more is taken.
+fn fill(stream: &mut TcpStream) {
+    // Long enough for the forwarding to take what it is going to take; less would only prove less.
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let chunk = noise(1 << 20);
+    let mut sent = 0;
+    while let Ok(written) = stream.write(&chunk) {
+        sent += written;
+        assert!(sent < 256 << 20, "nothing holds it back");
+    }
+}
+
+fn lines(ended: &Ended) -> Vec<Value> {
+    let text = std::str::from_utf8(&ended.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The bytes of all `dropped` lines, of those for the target or of the others.
+fn dropped(lines: &[Value], for_target: bool) -> u64 {
+    let those = lines.iter().filter(|line| line["type"] == "dropped");
+    let those = those.filter(|line| (line["to"] == "target") == for_target);
+    those.map(|line| line["bytes"].as_u64().unwrap()).sum()
+}
+
+/// The counters of one role in the last line.
+fn counters<'a>(lines: &'a [Value], role: &str) -> &'a Value {
+    let groups = lines.last().unwrap()["groups"].as_array().unwrap();
+    &groups.iter().find(|group| group["role"] == role).unwrap()["counters"]
+}
+
+#[test]
+fn an_idle_client_is_not_waited_for() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    // One that never said a word, and one whose question is answered.
+    let mut silent = client(ports.forwarding(0));
+    let mut its_target = accept(&listener);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    here.write_all(b"question").unwrap();
+    assert_eq!(read_exactly(&mut there, 8), b"question");
+    there.write_all(b"answer").unwrap();
+    assert_eq!(read_exactly(&mut here, 6), b"answer");
+    ports.signal(Signal::INT);
+    for stream in [&mut silent, &mut its_target, &mut here, &mut there] {
+        assert_eq!(read_to_reset(stream), b"");
+    }
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(130));
+    // At the end of the grace it would be said.
+    assert!(!ended.stderr.contains("cut off"), "{}", ended.stderr);
+    let lines = lines(&ended);
+    let gone: Vec<_> = lines.iter().filter(|line| line["type"] == "disconnected").collect();
+    assert_eq!(gone.len(), 2);
+    assert!(gone.iter().all(|line| line["reason"] == "shutdown"), "{gone:?}");
+    assert_eq!((dropped(&lines, true), dropped(&lines, false)), (0, 0));
+}
+
+#[test]
+fn a_transfer_that_moves_is_waited_for() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    here.write_all(b"more").unwrap();
+    ports.stdout.event("data");
+    assert_eq!(read_exactly(&mut there, 4), b"more");
+    ports.signal(Signal::INT);
+    // For longer than an idle one has.
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(1200) {
+        there.write_all(b"x").unwrap();
+        assert_eq!(read_exactly(&mut here, 1), b"x");
+    }
+    drop(there);
+    assert_eq!(read_to_end(&mut here), b"");
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(130));
+    assert!(!ended.stderr.contains("cut off"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_lost_on_the_way_to_the_target_is_told() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    fill(&mut here);
+    ports.signal(Signal::TERM);
+    let ended = ports.end();
+    read_to_reset(&mut there);
+    assert_eq!(ended.code, Some(143));
+    let lines = lines(&ended);
+    let lost = dropped(&lines, true);
+    let (of_clients, of_targets) = (counters(&lines, "server"), counters(&lines, "client"));
+    let came = of_clients["bytes_received"].as_u64().unwrap();
+    assert_eq!(came, of_targets["bytes_sent"].as_u64().unwrap() + lost);
+    assert_eq!(of_targets["dropped_bytes"], lost);
+    assert!(lost > 0);
+    let note =
+        format!("for it 0 bytes not sent, 0 not acknowledged; for {target} {lost} bytes not");
+    assert!(ended.stderr.contains(&note), "{lost}: {}", ended.stderr);
+}
+
+#[test]
+fn what_is_lost_on_the_way_to_the_client_is_told() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    fill(&mut there);
+    ports.signal(Signal::TERM);
+    let ended = ports.end();
+    read_to_reset(&mut here);
+    let lines = lines(&ended);
+    let lost = dropped(&lines, false);
+    let (of_clients, of_targets) = (counters(&lines, "server"), counters(&lines, "client"));
+    let came = of_targets["bytes_received"].as_u64().unwrap();
+    assert_eq!(came, of_clients["bytes_sent"].as_u64().unwrap() + lost);
+    assert_eq!(of_clients["dropped_bytes"], lost);
+    assert!(lost > 0);
+    let note = format!("for it {lost} bytes not sent");
+    assert!(ended.stderr.contains(&note), "{lost}: {}", ended.stderr);
+}
+
+#[test]
+fn the_second_signal_resets_both_sides() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (listener, target) = listener();
+        let mut ports = forward(&target, &["--events", "-"]);
+        let mut here = client(ports.forwarding(0));
+        let mut there = accept(&listener);
+        // All of it is read here, and the end: without a reset both streams would look whole.
+        here.write_all(&noise(1000)).unwrap();
+        here.shutdown(Shutdown::Write).unwrap();
+        ports.stdout.event("half-closed");
+        fill(&mut there);
+        while ports.child.try_wait().unwrap().is_none() {
+            ports.signal(signal);
+            std::thread::yield_now();
+        }
+        read_to_reset(&mut here);
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(code));
+        assert!(ended.stderr.contains("stopped at once: "), "{}", ended.stderr);
+        assert_eq!(lines(&ended).last().unwrap()["type"], "stats");
+        drop(there);
+    }
+}
+
+#[test]
+fn the_second_signal_resets_a_target_that_does_not_read() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (listener, target) = listener();
+        let mut ports = forward(&target, &[]);
+        let mut here = client(ports.forwarding(0));
+        let mut there = accept(&listener);
+        fill(&mut here);
+        while ports.child.try_wait().unwrap().is_none() {
+            ports.signal(signal);
+            std::thread::yield_now();
+        }
+        read_to_reset(&mut there);
+        let ended = ports.end();
+        assert!(ended.stderr.contains("for the target not sent"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_client_is_told_of_from_its_beginning_to_its_end() {
+    // The target is gone before the client is: nothing of it may be told before `connected`, nor
+    // after `disconnected`.
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let there = accept(&listener);
+    fill(&mut here);
+    crate::loopback::reset(there);
+    ports.stdout.event("disconnected");
+    drop(here);
+    drop(listener);
+    for _ in 0..8 {
+        let mut here = client(ports.forwarding(0));
+        read_to_reset(&mut here);
+    }
+    ports.signal(Signal::INT);
+    let ended = ports.end();
+    let lines = lines(&ended);
+    for number in 1..=9 {
+        let of_it: Vec<_> = lines.iter().filter(|line| line["client"] == number).collect();
+        let kinds: Vec<_> = of_it.iter().map(|line| line["type"].as_str().unwrap()).collect();
+        assert_eq!(kinds.first(), Some(&"connected"), "{kinds:?}");
+        assert_eq!(kinds.last(), Some(&"disconnected"), "{kinds:?}");
+        assert_eq!(kinds.iter().filter(|kind| **kind == "error").count(), 1, "{kinds:?}");
+        if number == 1 {
+            assert!(kinds.contains(&"dropped"), "{kinds:?}");
+        }
+    }
+    assert!(dropped(&lines, true) > 0);
+}

@@ -1,0 +1,66 @@
+//! The second signal: what is not done ends in a reset, never in what looks like its proper end.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::ANY;
+use crate::driver::{Ports, client, noise};
+use crate::kernel::wait_until_it_is_stuck;
+
+fn signal_until_it_ends(ports: &mut Ports, signal: Signal) {
+    while ports.child.try_wait().unwrap().is_none() {
+        ports.signal(signal);
+        std::thread::yield_now();
+    }
+}
+
+/// Reads to the end, which is a reset.
+fn read_to_reset(stream: &mut TcpStream) {
+    let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_client_of_a_relay_that_did_not_get_all_is_reset() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let relay = ["listen", ANY, "--service", "relay", "--slow", "drop-oldest"];
+        let mut ports = Ports::start(&[&relay[..], &["--events", "-"]].concat());
+        let mut silent = client(ports.listening(0));
+        ports.stdout.event("connected");
+        // The relay reads all of it, so that nothing unread makes the kernel reset anybody.
+        let mut talker = client(ports.listening(0));
+        let chunk = noise(1 << 20);
+        let lost = br#""type":"dropped","client":1"#;
+        while !ports
+            .stdout
+            .wait(|bytes, _| Some(bytes.windows(lost.len()).any(|window| window == lost)))
+        {
+            talker.write_all(&chunk).unwrap();
+        }
+        drop(talker);
+        signal_until_it_ends(&mut ports, signal);
+        read_to_reset(&mut silent);
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(code));
+        let said = "bytes for 1 clients not sent";
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn the_peer_of_a_pipe_that_did_not_get_all_is_reset() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut ports = Ports::start(&["listen", ANY, "--stats"]);
+        let mut peer = client(ports.listening(0));
+        let (_feeding, written) = ports.feed_counted(noise(24 << 20));
+        wait_until_it_is_stuck(&written, &peer);
+        signal_until_it_ends(&mut ports, signal);
+        read_to_reset(&mut peer);
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(code));
+        assert!(ended.stderr.contains("bytes of input did not get to 127.0.0.1:"), "{ended:?}");
+        assert!(ended.stderr.contains("Drops: 1 message, "), "{ended:?}");
+    }
+}
