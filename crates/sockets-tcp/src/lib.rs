@@ -12,7 +12,8 @@
 //! - [`TcpClient`] connects to the first of its server's addresses that answers (happy eyeballs),
 //!   and with [`Reconnect`] connects again: exponential back-off, full jitter, a limit. What is
 //!   queued meanwhile is kept or dropped, as [`QueuePolicy`] says. After a deliberate close nothing
-//!   reconnects.
+//!   reconnects. What it [receives](TcpClient::recv) comes to an end only where the server's stream
+//!   did: one that was cut, and the seam between two connections, are errors.
 //! - [`Framed`] turns the bytes of either into frames: [`Lines`], [`LengthPrefixed`], or any codec
 //!   of `tokio-util`. It is a `Stream` and a `Sink` of them.
 //! - With the feature `tls` both speak TLS, by rustls. What is wrong with a certificate or a session
@@ -52,7 +53,7 @@
 //! client.send(Bytes::from_static(b"hello\n")).await?;
 //! client.finish().await?;
 //! let mut answer = Vec::new();
-//! while let Some(bytes) = client.recv().await {
+//! while let Some(bytes) = client.recv().await? {
 //!     answer.extend_from_slice(&bytes);
 //! }
 //! assert_eq!(answer, b"Echo: hello\n");
@@ -79,7 +80,7 @@
 //! let mut events = server.events();
 //!
 //! let client = TcpClient::builder(server.local_addr()).connect().await?;
-//! assert_eq!(client.recv().await.as_deref(), Some(&b"you are client 1\n"[..]));
+//! assert_eq!(client.recv().await?.as_deref(), Some(&b"you are client 1\n"[..]));
 //! client.close().await;
 //!
 //! while let Some(received) = events.recv().await {
@@ -118,12 +119,12 @@ mod tls;
 pub use backoff::{Backoff, Reconnect, Retry};
 pub use chunk::Chunk;
 pub use client::{
-    ClientEvent, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target, TargetError,
-    TcpClient, TcpClientBuilder,
+    ClientEvent, ClientRecvError, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target,
+    TargetError, TcpClient, TcpClientBuilder,
 };
 pub use close_reason::CloseReason;
 pub use connection::{Connection, ConnectionReader, ConnectionWriter};
-pub use events::{Events, Received};
+pub use events::{Events, NoEvent, Received};
 pub use failure::{Failure, Operation};
 pub use framing::{
     FrameError, FrameSink, FrameSource, Framed, LengthPrefixed, LineEnding, Lines, Prefix,

@@ -77,6 +77,7 @@ impl TcpServerBuilder<Discard> {
                     idle: None,
                     first_byte: None,
                     linger: Self::DEFAULT_LINGER,
+                    gives_up: true,
                     acknowledged: false,
                     resets_unfinished: true,
                 },
@@ -197,7 +198,8 @@ impl<H: Handler> TcpServerBuilder<H> {
 
     /// After a connection has come to its end: how long its last bytes may stand still (unless
     /// the server is shutting down: then its grace is what counts), and how long the client's own
-    /// end is waited for; what comes meanwhile is counted and thrown away.
+    /// end is waited for; what comes meanwhile is counted and thrown away. After a connection has
+    /// failed: how long its handler may go on without reading anything.
     /// The connection counts against the most clients until then. Default:
     /// [`DEFAULT_LINGER`](TcpServerBuilder::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {

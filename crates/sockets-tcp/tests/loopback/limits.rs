@@ -314,7 +314,7 @@ async fn a_relay_waits_for_nobody_under_the_policies_that_drop() {
             for listener in &mut listeners {
                 assert_eq!(read_exactly(listener, MESSAGE).await, [9; MESSAGE]);
             }
-            while let Some(received) = events.try_recv() {
+            while let Ok(received) = events.try_recv() {
                 match received.event().unwrap() {
                     ServerEvent::Dropped { client, .. } => {
                         assert_eq!(client, stalled);
