@@ -48,6 +48,9 @@ impl UdpSocketBuilder {
     pub const DEFAULT_MULTICAST_TTL: u8 = 1;
     /// How many events are kept for a slow subscriber.
     pub const DEFAULT_EVENT_CAPACITY: usize = 1024;
+    /// How many may be, at most: each takes about 100 bytes, all of them from the first subscription
+    /// on.
+    pub const MAX_EVENT_CAPACITY: usize = 1 << 16;
 
     pub(crate) fn new() -> Self {
         Self {
@@ -80,7 +83,12 @@ impl UdpSocketBuilder {
     }
 
     /// A socket that is bound already, instead of [`bind`](Self::bind). It is made non-blocking;
-    /// [`reuse_address`](Self::reuse_address) comes too late for it, the other settings apply.
+    /// [`reuse_address`](Self::reuse_address) comes too late for it, the other settings apply from now
+    /// on. What has come before is as the socket was then: of a group that another socket joined, or
+    /// without the address it was sent to; and what did not fit into its buffer is gone.
+    ///
+    /// One that is connected receives from its peer only, and is the only kind that the kernel tells
+    /// when nobody listens there ([`Event::PeerUnreachable`](crate::Event::PeerUnreachable)).
     pub fn socket(mut self, socket: std::net::UdpSocket) -> Self {
         self.socket = Some(socket);
         self
@@ -127,7 +135,8 @@ impl UdpSocketBuilder {
         self
     }
 
-    /// Whether this machine gets its own multicast, too. Default: yes.
+    /// Whether this machine gets its own multicast, too. Default: yes. What is sent by the loopback
+    /// interface comes back whatever this says.
     pub const fn multicast_loop(mut self, on: bool) -> Self {
         self.multicast_loop = on;
         self
@@ -178,8 +187,9 @@ impl UdpSocketBuilder {
         self
     }
 
-    /// How many events are kept for a slow subscriber, at least 1; the channel rounds up to a power
-    /// of two. Default: [`Self::DEFAULT_EVENT_CAPACITY`].
+    /// How many events are kept for a slow subscriber, at least 1 and at most
+    /// [`Self::MAX_EVENT_CAPACITY`]; the channel rounds up to a power of two. Default:
+    /// [`Self::DEFAULT_EVENT_CAPACITY`].
     pub const fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;
         self
@@ -217,12 +227,29 @@ impl UdpSocketBuilder {
             return Err(BindError::NoRuntime { address });
         }
         let registry = self.registry.as_ref().map(|registry| (registry, self.owner.clone()));
+        let link = self
+            .multicast_interface
+            .index()
+            .map_err(|source| BindError::MulticastInterface { address, source })?;
         let bound = match self.socket.take() {
-            Some(socket) => bind::take_over(socket.into(), registry)?,
-            None => bind::bind(address, self.reuse_address, registry)?,
+            Some(socket) => {
+                let bound = bind::take_over(socket.into(), registry)?;
+                self.set_options(&bound.socket, bound.local, bound.family, link)?;
+                bound
+            }
+            None => bind::bind(address, registry, &|socket, family| {
+                if self.reuse_address {
+                    socket.set_reuse_address(true).map_err(|source| BindError::Option {
+                        address,
+                        option: "SO_REUSEADDR",
+                        source,
+                    })?;
+                }
+                self.set_options(socket, address, family, link)
+            })?,
         };
         let BoundSocket { socket, claim, local, family } = bound;
-        let multicast_source = self.set_options(&socket, local, family)?;
+        let multicast_source = MulticastSource::of(local, &self.multicast_interface, link);
         let option = |option| move |source| BindError::Option { address: local, option, source };
         let receive_buffer = socket.recv_buffer_size().map_err(option("SO_RCVBUF"))?;
         let send_buffer = socket.send_buffer_size().map_err(option("SO_SNDBUF"))?;
@@ -253,7 +280,8 @@ impl UdpSocketBuilder {
         socket: &Socket,
         address: SocketAddr,
         family: Family,
-    ) -> Result<Option<MulticastSource>, BindError> {
+        interface: u32,
+    ) -> Result<(), BindError> {
         let set = |option, result: io::Result<()>| {
             result.map_err(|source| BindError::Option { address, option, source })
         };
@@ -271,10 +299,6 @@ impl UdpSocketBuilder {
             crate::mtu::forbid_fragments(socket, family)
                 .or_else(|(option, source)| set(option, Err(source)))?;
         }
-        let interface = self
-            .multicast_interface
-            .index()
-            .map_err(|source| BindError::MulticastInterface { address, source })?;
         let hops = u32::from(self.multicast_ttl);
         if family != Family::V6 {
             // Without this Linux hands every socket on the port what any socket of the machine
@@ -299,6 +323,6 @@ impl UdpSocketBuilder {
                 set("IPV6_MULTICAST_IF", socket.set_multicast_if_v6(interface))?;
             }
         }
-        Ok(MulticastSource::of(address, &self.multicast_interface, interface))
+        Ok(())
     }
 }

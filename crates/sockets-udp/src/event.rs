@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::broadcast;
+
+use crate::builder::UdpSocketBuilder;
 
 /// Something that happened on a socket.
 ///
@@ -87,6 +89,9 @@ pub enum Event {
     },
     /// An ICMP message said that an earlier datagram did not arrive. The peer's error: the socket
     /// goes on.
+    ///
+    /// Only on a socket that was [handed in](crate::UdpSocketBuilder::socket) connected, so that its
+    /// peer is the one: the kernel tells no other socket of such messages (udp(7)).
     PeerUnreachable {
         /// What the message said, such as [`io::ErrorKind::ConnectionRefused`] for a closed port.
         kind: io::ErrorKind,
@@ -195,21 +200,29 @@ pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
 /// The sending side, held by the socket.
 #[derive(Debug)]
 pub(crate) struct EventSource {
-    sender: broadcast::Sender<Event>,
+    /// Made for the first subscriber: its memory is there at once, and most sockets have none.
+    sender: OnceLock<broadcast::Sender<Event>>,
+    capacity: usize,
     /// Kept beside the channel's own count, which takes a lock to read: with no subscriber an
     /// event costs one load.
     subscribers: Arc<AtomicUsize>,
     /// Whether each datagram is an event.
     tells_datagrams: bool,
     kernel_drops: AtomicU64,
+    /// How many of them are in the log.
+    logged_drops: AtomicU64,
 }
 
 impl EventSource {
     pub(crate) fn new(capacity: usize, tells_datagrams: bool) -> Self {
-        // A channel of tokio's holds at least one value and at most `usize::MAX / 2`.
-        let sender = broadcast::Sender::new(capacity.clamp(1, usize::MAX / 4));
-        let kernel_drops = AtomicU64::new(0);
-        Self { sender, subscribers: Arc::default(), tells_datagrams, kernel_drops }
+        Self {
+            sender: OnceLock::new(),
+            capacity: capacity.clamp(1, UdpSocketBuilder::MAX_EVENT_CAPACITY),
+            subscribers: Arc::default(),
+            tells_datagrams,
+            kernel_drops: AtomicU64::new(0),
+            logged_drops: AtomicU64::new(0),
+        }
     }
 
     /// Whether anybody listens to what becomes of each datagram.
@@ -229,9 +242,11 @@ impl EventSource {
     }
 
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
-        if self.has_subscribers() {
+        if self.has_subscribers()
+            && let Some(sender) = self.sender.get()
+        {
             // No receiver left is no error: the last one may be going just now.
-            let _ = self.sender.send(event());
+            let _ = sender.send(event());
         }
     }
 
@@ -243,13 +258,28 @@ impl EventSource {
         self.kernel_drops.load(Ordering::Relaxed)
     }
 
+    /// Logs what was counted since the last time. Not while the socket is held: whoever writes the
+    /// log takes their time.
+    pub(crate) fn log_kernel_drops(&self) {
+        let (now, before) = (self.kernel_drops(), self.logged_drops.load(Ordering::Relaxed));
+        if now == before {
+            return;
+        }
+        let before = self.logged_drops.fetch_max(now, Ordering::Relaxed);
+        if let Some(datagrams @ 1..) = now.checked_sub(before) {
+            tracing::debug!(datagrams, "the kernel dropped datagrams of a udp socket");
+        }
+    }
+
     /// `first` is what the subscriber sees before anything else; `ended` that nothing follows.
     pub(crate) fn subscribe(&self, first: Event) -> Events {
         let ended = first == Event::Closed;
+        let sender = self.sender.get_or_init(|| broadcast::Sender::new(self.capacity));
+        let receiver = sender.subscribe();
         self.subscribers.fetch_add(1, Ordering::Relaxed);
         Events {
             first: Some(first),
-            receiver: self.sender.subscribe(),
+            receiver,
             subscribers: Arc::clone(&self.subscribers),
             missed: 0,
             ended,

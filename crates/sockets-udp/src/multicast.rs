@@ -10,7 +10,7 @@ use stats::ErrorKind;
 
 use crate::event::Event;
 use crate::interface::{Interface, InterfaceError};
-use crate::membership::{JoinError, Joined, LeaveError, Membership, MembershipReport};
+use crate::membership::{JoinError, Joined, LeaveError, Membership};
 use crate::multicast_route;
 use crate::open_socket::OpenSocket;
 use crate::send::Family;
@@ -68,54 +68,12 @@ impl UdpSocket {
 
     /// The groups joined, in the order they were; none once closed. A membership stays in this
     /// list when its interface goes away, until [`refresh_memberships`](Self::refresh_memberships)
-    /// looks.
+    /// looks, and while that cannot join it again.
     pub fn memberships(&self) -> Vec<Membership> {
         match &*self.open() {
             Some(open) => open.joined().iter().map(|joined| joined.membership).collect(),
             None => Vec::new(),
         }
-    }
-
-    /// Looks whether the interfaces of the memberships are still there. An interface that goes away
-    /// takes them with it, and the kernel tells the socket nothing: it only hears no more. Where
-    /// there is an interface now by the name or the address that the group was joined on, or for
-    /// [`Interface::Default`] one that the routes lead to, it is joined there again; else it is given
-    /// up, and [`Event::MembershipLost`] says so.
-    ///
-    /// An interface that is only down keeps its memberships, and so does one that the routes no longer
-    /// lead to. A membership whose index is 0, because the kernel did not tell where it put it, is left
-    /// alone.
-    pub fn refresh_memberships(&self) -> MembershipReport {
-        let mut report = MembershipReport::default();
-        let open = self.open();
-        let Some(open) = &*open else { return report };
-        open.joined().retain_mut(|joined| {
-            let old = joined.membership;
-            if old.interface == 0 || Interface::Index(old.interface).index().is_ok() {
-                return true;
-            }
-            // The kernel keeps an entry for the interface that is gone, and refuses it twice.
-            let _ = leave_group(open, Membership { source: None, ..old });
-            let Membership { group, source, interface } = old;
-            let rejoined = joined_on(group, &joined.named).ok().and_then(|interface| {
-                let new = Membership { interface, ..old };
-                join_group(open, new).ok().map(|()| new)
-            });
-            if let Some(new) = rejoined {
-                self.inner.events.emit(|| Event::Left { group, source, interface });
-                let interface = new.interface;
-                self.inner.events.emit(|| Event::Joined { group, source, interface });
-                joined.membership = new;
-                report.rejoined.push(new);
-                return true;
-            }
-            tracing::warn!(%group, interface, "the interface of a multicast group is gone");
-            open.account.error(ErrorKind::Multicast);
-            self.inner.events.emit(|| Event::MembershipLost { group, source, interface });
-            report.lost.push(old);
-            false
-        });
-        report
     }
 
     fn join_reported(
@@ -124,11 +82,14 @@ impl UdpSocket {
         source: Option<IpAddr>,
         interface: &Interface,
     ) -> Result<(), JoinError> {
+        let closed = || JoinError::Closed { group, interface: interface.clone() };
+        if self.is_closed() {
+            return Err(closed());
+        }
+        let checked = self.check_join(group, source, interface);
         let open = self.open();
-        let Some(open) = &*open else {
-            return Err(JoinError::Closed { group, interface: interface.clone() });
-        };
-        let result = self.join_open(open, group, source, interface);
+        let Some(open) = &*open else { return Err(closed()) };
+        let result = checked.and_then(|membership| join_open(open, membership, interface));
         match &result {
             Ok(index) => {
                 self.inner.events.emit(|| Event::Joined { group, source, interface: *index });
@@ -144,11 +105,21 @@ impl UdpSocket {
         source: Option<IpAddr>,
         interface: &Interface,
     ) -> Result<(), LeaveError> {
+        let named = || interface.clone();
+        let closed = || LeaveError::Closed { group, interface: named() };
+        if self.is_closed() {
+            return Err(closed());
+        }
+        let index = interface.index().map_err(|source| LeaveError::Interface {
+            group,
+            interface: named(),
+            source,
+        });
         let open = self.open();
-        let Some(open) = &*open else {
-            return Err(LeaveError::Closed { group, interface: interface.clone() });
-        };
-        let result = leave_open(open, group, source, interface);
+        let Some(open) = &*open else { return Err(closed()) };
+        let result = index.and_then(|interface| {
+            leave_open(open, Membership { group, source, interface }, &named())
+        });
         match &result {
             Ok(index) => {
                 self.inner.events.emit(|| Event::Left { group, source, interface: *index });
@@ -158,13 +129,13 @@ impl UdpSocket {
         result.map(drop)
     }
 
-    fn join_open(
+    /// The membership that is asked for, found before the socket is held.
+    fn check_join(
         &self,
-        open: &OpenSocket,
         group: IpAddr,
         source: Option<IpAddr>,
         interface: &Interface,
-    ) -> Result<u32, JoinError> {
+    ) -> Result<Membership, JoinError> {
         let (local, family) = (self.inner.local, self.inner.family);
         let named = || interface.clone();
         if !group.is_multicast() {
@@ -188,35 +159,12 @@ impl UdpSocket {
             interface: named(),
             source,
         })?;
-        let membership = Membership { group, source, interface: index };
-        let mut joined = open.joined();
-        // The kernel would turn a membership for every source into one for this source only.
-        let taken = joined.iter().map(|joined| joined.membership).any(|other| {
-            (other.group, other.interface) == (group, index)
-                && (other.source == source || other.source.is_none() || source.is_none())
-        });
-        if taken {
-            return Err(JoinError::AlreadyJoined { group, interface: named() });
-        }
-        match join_group(open, membership) {
-            Ok(()) => {
-                joined.push(Joined { membership, named: interface.clone() });
-                Ok(index)
-            }
-            // Joined by whoever opened the socket; of a source the kernel says so otherwise.
-            Err(error)
-                if is(&error, Errno::EADDRINUSE)
-                    || source.is_some() && is(&error, Errno::EADDRNOTAVAIL) =>
-            {
-                Err(JoinError::AlreadyJoined { group, interface: named() })
-            }
-            Err(source) => Err(JoinError::Io { group, interface: named(), source }),
-        }
+        Ok(Membership { group, source, interface: index })
     }
 }
 
 impl OpenSocket {
-    fn joined(&self) -> MutexGuard<'_, Vec<Joined>> {
+    pub(crate) fn joined(&self) -> MutexGuard<'_, Vec<Joined>> {
         self.memberships.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -224,7 +172,7 @@ impl OpenSocket {
 /// The index of the interface to join a group on. For [`Interface::Default`] that is the one which the
 /// kernel would choose, by its index, so that it is known where the group is joined; 0, and with it the
 /// choice, is left to the kernel where it does not tell.
-fn joined_on(group: IpAddr, interface: &Interface) -> Result<u32, InterfaceError> {
+pub(crate) fn joined_on(group: IpAddr, interface: &Interface) -> Result<u32, InterfaceError> {
     match interface {
         Interface::Default => Ok(multicast_route::interface_of(group).unwrap_or(0)),
         named => named.index(),
@@ -240,7 +188,7 @@ fn can_send(source: IpAddr, group: IpAddr) -> bool {
         && !broadcast
 }
 
-fn join_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
+pub(crate) fn join_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     let socket = SockRef::from(&open.socket);
     let Membership { group, source, interface } = membership;
     match (group, source) {
@@ -252,7 +200,7 @@ fn join_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     }
 }
 
-fn leave_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
+pub(crate) fn leave_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     let socket = SockRef::from(&open.socket);
     let Membership { group, source, interface } = membership;
     match (group, source) {
@@ -264,32 +212,72 @@ fn leave_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     }
 }
 
+/// Joins, and keeps the membership; the index it was joined on.
+fn join_open(
+    open: &OpenSocket,
+    membership: Membership,
+    named: &Interface,
+) -> Result<u32, JoinError> {
+    let Membership { group, source, interface: index } = membership;
+    let mut joined = open.joined();
+    // The kernel would turn a membership for every source into one for this source only.
+    let taken = joined.iter().filter(|joined| !joined.lapsed).any(|joined| {
+        let other = joined.membership;
+        (other.group, other.interface) == (group, index)
+            && (other.source == source || other.source.is_none() || source.is_none())
+    });
+    if taken {
+        return Err(JoinError::AlreadyJoined { group, interface: named.clone() });
+    }
+    join_group(open, membership).map_err(|error| join_error(error, membership, named))?;
+    // What was to be tried again is done by this.
+    joined.retain(|other| {
+        let same = (other.membership.group, other.membership.source) == (group, source);
+        !(other.lapsed && same && other.named == *named)
+    });
+    joined.push(Joined { membership, named: named.clone(), lapsed: false });
+    Ok(index)
+}
+
+/// Why the kernel did not join a group.
+pub(crate) fn join_error(error: io::Error, membership: Membership, named: &Interface) -> JoinError {
+    let Membership { group, source, .. } = membership;
+    let interface = named.clone();
+    // Joined by whoever opened the socket; of a source the kernel says so otherwise.
+    let joined =
+        is(&error, Errno::EADDRINUSE) || source.is_some() && is(&error, Errno::EADDRNOTAVAIL);
+    if joined {
+        JoinError::AlreadyJoined { group, interface }
+    } else {
+        JoinError::Io { group, interface, source: error }
+    }
+}
+
+/// Leaves, and forgets the membership; the index it was joined on.
 fn leave_open(
     open: &OpenSocket,
-    group: IpAddr,
-    source: Option<IpAddr>,
+    wanted: Membership,
     interface: &Interface,
 ) -> Result<u32, LeaveError> {
     let named = || interface.clone();
-    let index = interface.index().map_err(|source| LeaveError::Interface {
-        group,
-        interface: named(),
-        source,
-    })?;
+    let group = wanted.group;
     let mut joined = open.joined();
     let is_meant = |joined: &Joined| {
         let membership = joined.membership;
         let there = match interface {
+            named if joined.lapsed => joined.named == *named,
             Interface::Default => joined.named == Interface::Default,
-            _ => membership.interface == index,
+            _ => membership.interface == wanted.interface,
         };
-        there && (membership.group, membership.source) == (group, source)
+        there && (membership.group, membership.source) == (group, wanted.source)
     };
     let Some(position) = joined.iter().position(is_meant) else {
         return Err(LeaveError::NotJoined { group, interface: named() });
     };
-    let membership = joined[position].membership;
-    match leave_group(open, membership) {
+    let Joined { membership, lapsed, .. } = &joined[position];
+    let (membership, lapsed) = (*membership, *lapsed);
+    let result = if lapsed { Ok(()) } else { leave_group(open, membership) };
+    match result {
         Ok(()) => {
             joined.remove(position);
             Ok(membership.interface)
@@ -303,6 +291,6 @@ fn leave_open(
     }
 }
 
-fn is(error: &io::Error, errno: Errno) -> bool {
+pub(crate) fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno as i32)
 }

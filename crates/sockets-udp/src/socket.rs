@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use ports_core::{PortClaim, SocketInfo, SocketState, Transport};
 use stats::SocketStats;
+use tokio::task::coop;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
@@ -31,8 +32,9 @@ pub struct UdpSocket {
 }
 
 pub(crate) struct Inner {
-    /// `None` once closed. A reader holds the lock for one non-blocking system call and never across
-    /// an await, so that `close` waits no longer than that, and no event comes after the last.
+    /// `None` once closed. A reader holds the lock for a few non-blocking system calls on this very
+    /// socket, and never across an await, a look-up or a log line, so that `close` waits no longer
+    /// than that, and no event comes after the last.
     open: RwLock<Option<OpenSocket>>,
     pub(crate) local: SocketAddr,
     pub(crate) family: Family,
@@ -128,6 +130,7 @@ impl UdpSocket {
         if let Some(open) = &*self.open() {
             open.refresh_drops(&self.inner.events);
         }
+        self.inner.events.log_kernel_drops();
         self.inner.events.kernel_drops()
     }
 
@@ -223,9 +226,7 @@ impl UdpSocket {
         mut attempt: impl FnMut(&OpenSocket) -> io::Result<Poll<T>>,
     ) -> Result<T, Stopped> {
         // A task whose attempts always succeed lets the others run, too.
-        for _ in 0..cost.units {
-            tokio::task::coop::consume_budget().await;
-        }
+        cost.pay().await;
         // Most sockets are ready: nothing is made ready to wait before it is known that one is not.
         if let Poll::Ready(value) = self.try_once(&mut attempt)? {
             return Ok(value);
@@ -245,7 +246,13 @@ impl UdpSocket {
                     Poll::Pending => {}
                 }
             }
-            woken.await;
+            // Without budget the runtime was not asked, and where nothing schedules the task, as in
+            // `block_on`, the waiters are woken at once: only giving way for certain ends the turn.
+            if coop::has_budget_remaining() {
+                woken.await;
+            } else {
+                coop::consume_budget().await;
+            }
         }
     }
 
@@ -262,11 +269,19 @@ impl UdpSocket {
 
 impl Cost {
     pub(crate) const ONE: Self = Self::of(0);
+    /// Paid for by the caller, or to be.
+    pub(crate) const PAID: Self = Self { units: 0 };
 
     /// What so many datagrams cost: a turn at most, since one call is not parted.
     pub(crate) const fn of(datagrams: usize) -> Self {
         let units = 1 + datagrams / DATAGRAMS_PER_UNIT;
         Self { units: if units < UNITS_PER_TURN { units } else { UNITS_PER_TURN } }
+    }
+
+    pub(crate) async fn pay(self) {
+        for _ in 0..self.units {
+            coop::consume_budget().await;
+        }
     }
 }
 
@@ -275,6 +290,7 @@ impl Inner {
         let Some(open) = open else { return false };
         open.refresh_drops(&self.events);
         open.close();
+        self.events.log_kernel_drops();
         tracing::debug!(local = %self.local, "udp socket closed");
         self.events.emit(|| Event::Closed);
         self.readable.wake();

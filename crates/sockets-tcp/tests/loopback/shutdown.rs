@@ -9,7 +9,9 @@ use sockets_tcp::{
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{HANG, peer, read_exactly, read_to_end, rest, server, small_peer, wait};
+use crate::support::{
+    HANG, peer, read_exactly, read_to_end, reset, rest, server, small_peer, wait,
+};
 
 fn is_connected(event: &ServerEvent) -> Option<()> {
     matches!(event, ServerEvent::Connected { .. }).then_some(())
@@ -48,6 +50,47 @@ async fn input_under_way_is_served_or_told() {
     assert_eq!((report.drained, report.cut_off.len()), (1, 0));
     let totals = server.stats().snapshot().totals();
     assert_eq!(totals.bytes_sent, echoed.len() as u64);
+}
+
+/// Nothing has read the end when the server begins to drain.
+#[tokio::test]
+async fn an_end_that_comes_with_the_shutdown_is_told() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    peer.write_all(b"hello").await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 5).await, b"hello");
+    // From here to the beginning of the shutdown no other task has a turn.
+    drop(peer);
+    let report = server.shutdown(HANG).await;
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0));
+    let told = rest(&mut events).await;
+    let ends = told.iter().filter(|event| matches!(event, ServerEvent::HalfClosed { .. }));
+    assert_eq!(ends.count(), 1, "{told:?}");
+    let reason = told.iter().find_map(crate::support::disconnected);
+    assert_eq!(reason, Some(CloseReason::PeerClosed), "{told:?}");
+}
+
+/// Nothing has read the reset when the server begins to drain. A grace that is waited for to its end
+/// would make it a client that is cut off by the shutdown.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_reset_that_comes_with_the_shutdown_is_waited_for_by_nobody() {
+    let server = server(Discard).start().await.unwrap();
+    let mut events = server.events();
+    let peer = small_peer(server.local_addr()).await;
+    wait(&mut events, is_connected).await;
+    let message = Bytes::from(vec![7; 64 << 10]);
+    assert_eq!(server.broadcast(message).await.queued, 1);
+    while server.clients()[0].queued_bytes > 0 {
+        tokio::task::yield_now().await;
+    }
+    // From here to the beginning of the shutdown no other task has a turn.
+    reset(peer);
+    let report = server.shutdown(HANG).await;
+    let [cut] = report.cut_off[..] else { panic!("{report:?}") };
+    assert_eq!((cut.reason, cut.unsent_bytes), (CloseReason::Reset, 0), "{cut:?}");
+    assert!(cut.unacknowledged_bytes > 0, "{cut:?}");
 }
 
 #[tokio::test]
@@ -155,7 +198,7 @@ async fn dropping_the_server_ends_everything() {
     wait(&mut events, is_connected).await;
     let stats = server.stats().clone();
     drop(server);
-    assert_eq!(read_to_end(&mut peer).await.unwrap(), b"");
+    read_to_end(&mut peer).await.expect_err("its handler was not done");
     let events = rest(&mut events).await;
     assert_eq!(events.last(), Some(&ServerEvent::Closed));
     assert_eq!(stats.snapshot().totals().active, 0);
@@ -177,7 +220,7 @@ fn a_server_whose_runtime_is_gone_is_shut_down_all_the_same() {
     assert_eq!((report.drained, report.cut_off.len()), (0, 0), "it ended before");
     assert!(server.clients().is_empty());
     peer.set_nonblocking(false).unwrap();
-    assert_eq!(std::io::Read::read(&mut peer, &mut [0; 1]).unwrap(), 0);
+    std::io::Read::read(&mut peer, &mut [0; 1]).expect_err("its handler was not done");
     let events = still.block_on(rest(&mut events));
     assert_eq!(events.last(), Some(&ServerEvent::Closed));
 }

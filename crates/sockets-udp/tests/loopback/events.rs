@@ -94,6 +94,13 @@ async fn a_subscription_begins_with_the_state_of_the_socket() {
 }
 
 #[tokio::test]
+async fn room_for_any_number_of_events_may_be_asked_for() {
+    let socket = on(V4).event_capacity(usize::MAX).open().unwrap();
+    let mut events = socket.events();
+    assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
+}
+
+#[tokio::test]
 async fn dropping_the_last_handle_ends_the_events() {
     let socket = open(V4);
     let mut events = socket.events();
@@ -131,7 +138,7 @@ async fn what_the_kernel_drops_is_counted() {
     assert_eq!(received + there.kernel_drops(), FLOOD + 1);
     let counted = stats.snapshot().totals();
     assert_eq!(
-        (counted.messages_received, counted.dropped_messages),
+        (counted.messages_received, counted.dropped_received),
         (received, there.kernel_drops())
     );
 

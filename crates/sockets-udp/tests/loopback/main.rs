@@ -13,6 +13,7 @@ mod multicast;
 mod peer_errors;
 mod service;
 mod truncation;
+mod turns;
 mod unicast;
 
 use std::future::{Future, poll_fn};

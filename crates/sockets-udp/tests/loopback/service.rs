@@ -187,3 +187,30 @@ async fn a_service_told_to_stop_answers_what_has_arrived_and_leaves_the_socket_o
     client.send_to(b"for you", server.local_addr()).await.unwrap();
     assert_eq!(server.recv().await.unwrap().data, "for you");
 }
+
+/// Polled once with any budget and dropped then: what was taken has been answered.
+#[tokio::test]
+async fn a_service_dropped_where_the_runtime_wants_its_turn_has_answered_what_it_took() {
+    for waiting in [1, 20] {
+        // More than tokio's budget of one turn, which it does not name.
+        for spent in 0..140 {
+            let (server, client) = (open(V4), open(V4));
+            for _ in 0..waiting {
+                client.send_to(b"?", server.local_addr()).await.unwrap();
+            }
+            tokio::task::yield_now().await;
+            for _ in 0..spent {
+                tokio::task::coop::consume_budget().await;
+            }
+            {
+                let mut serving = std::pin::pin!(server.serve(Echo::new()));
+                crate::assert_waits(serving.as_mut()).await;
+            }
+            let mut accounted = 0;
+            while server.try_recv().unwrap().is_some() || client.try_recv().unwrap().is_some() {
+                accounted += 1;
+            }
+            assert_eq!(accounted, waiting, "after {spent} of the budget");
+        }
+    }
+}

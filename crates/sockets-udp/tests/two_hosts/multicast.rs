@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use sockets_udp::{Event, Interface, Membership, Outgoing, UdpSocket};
+use sockets_udp::{Event, Interface, JoinError, Membership, Outgoing, UdpSocket};
 
 use crate::hosts::{Host, Hosts, add_address, ip, with_hosts};
 
@@ -88,7 +88,7 @@ fn an_interface_named_by_its_address_is_where_multicast_comes_from() {
                 let from = if bound == any { named } else { bound };
                 here.send_to(b"alone", target).await.unwrap();
                 assert!(here.send_many(&[Outgoing::new(b"many", target)]).await.is_complete());
-                here.send_bulk(target, b"bulkbulk", 4).await.unwrap();
+                assert!(here.send_bulk(target, b"bulkbulk", 4).await.is_complete());
                 for text in ["alone", "many", "bulk", "bulk"] {
                     let datagram = there.recv().await.unwrap();
                     assert_eq!(datagram.data, text);
@@ -179,6 +179,61 @@ fn an_interface_that_went_away_is_told_and_joined_again_when_it_is_back() {
                 let error = here.send_to(b"nobody", target).await.unwrap_err();
                 assert!(matches!(error, sockets_udp::SendError::Unreachable { .. }), "{error:?}");
             }
+        }
+    });
+}
+
+/// The kernel's bound on groups stands for whatever may keep it from joining.
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn an_interface_that_is_back_and_cannot_be_joined_yet_is_tried_again() {
+    let groups_allowed = |number: &str| {
+        std::fs::write("/proc/sys/net/ipv4/igmp_max_memberships", number).unwrap();
+    };
+    with_hosts(async move |hosts| {
+        hosts.connect(1);
+        let there = hosts.on(Host::There, || receiver(GROUP_V4));
+        there.join(GROUP_V4, &link()).unwrap();
+        let old = there.memberships()[0];
+        let mut events = there.events();
+        assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
+
+        ip(&["link", "del", "link1"]);
+        hosts.connect(1);
+        hosts.enter(Host::There);
+        groups_allowed("0");
+        for _ in 0..2 {
+            let report = there.refresh_memberships();
+            assert!(report.rejoined.is_empty() && report.lost.is_empty(), "{report:?}");
+            let [(membership, error)] = &report.failed[..] else { panic!("{report:?}") };
+            assert_eq!(*membership, old);
+            assert!(matches!(error, JoinError::Io { .. }), "{error:?}");
+            assert_eq!(there.memberships(), [old]);
+        }
+        groups_allowed("20");
+        let report = there.refresh_memberships();
+        let new = Membership { interface: link().index().unwrap(), ..old };
+        assert_eq!((&report.rejoined[..], report.failed.len()), (&[new][..], 0));
+        assert_eq!(there.memberships(), [new]);
+        let Membership { group, source, interface } = old;
+        assert_eq!(events.recv().await, Some(Event::Left { group, source, interface }));
+
+        // What is to be tried again can be left, and joined by hand.
+        for leave in [true, false] {
+            hosts.enter(Host::There);
+            ip(&["link", "del", "link1"]);
+            hosts.connect(1);
+            hosts.enter(Host::There);
+            groups_allowed("0");
+            assert_eq!(there.refresh_memberships().failed.len(), 1);
+            groups_allowed("20");
+            if leave {
+                there.leave(GROUP_V4, &link()).unwrap();
+                assert_eq!(there.memberships(), []);
+            }
+            there.join(GROUP_V4, &link()).unwrap();
+            assert_eq!(there.memberships().len(), 1);
+            assert!(there.refresh_memberships().failed.is_empty());
         }
     });
 }

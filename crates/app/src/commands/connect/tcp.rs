@@ -63,8 +63,9 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         () = session.grace_over() => None,
     };
     let in_hand = Arc::clone(&talk.in_hand);
+    let mut waiting = 0;
     let result = if let Some(result) = ended {
-        client.close().await;
+        waiting = client.close().await.unacknowledged_bytes as u64;
         result
     } else {
         // Closing in order would take its own time once more.
@@ -84,7 +85,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         session.events.send(dropped).await;
     }
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
-    verdict::of(result, counted.dropped_bytes, told, endpoint, session.terminal)
+    verdict::of(result, counted.dropped_bytes, waiting, told, endpoint, session.terminal)
 }
 
 /// The second signal resets the connection unless the end of the stream is out.
@@ -162,8 +163,14 @@ impl Talk<'_> {
 
     async fn receive(&self) -> anyhow::Result<()> {
         let mut output = Output::new();
-        while let Some(bytes) = self.client.recv().await {
-            output.write(&bytes).await?;
+        loop {
+            match self.client.recv().await {
+                Ok(Some(bytes)) => output.write(&bytes).await?,
+                Ok(None) => break,
+                Err(error) if error.is_final() => break,
+                // The events tell how it ended; where it connects again, more follows.
+                Err(error) => tracing::debug!(%error, "a stream ended"),
+            }
         }
         self.peer_ended.cancel();
         Ok(())

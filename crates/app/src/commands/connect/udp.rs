@@ -178,8 +178,7 @@ impl Exchange<'_> {
         if let Some(from) = way.from {
             datagram = datagram.from(from);
         }
-        let report = self.socket.send_many(&[datagram]).await;
-        report.failed.into_iter().next().map_or(Ok(()), |failed| Err(failed.error))
+        self.socket.send(&datagram).await
     }
 
     /// What the target says; from a group or a broadcast, whoever answers.
