@@ -1,13 +1,14 @@
 //! What is lost is counted once, and told alike by the message, the events and the statistics.
 
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::driver::{Ports, noise};
 use crate::kernel::wait_until_it_queues;
-use crate::loopback::{accept, listener, reset};
+use crate::loopback::{accept, listener, reset, udp};
 
 /// The number before `words`.
 fn number_before(text: &str, words: &str) -> u64 {
@@ -67,4 +68,29 @@ fn the_second_signal_resets_what_is_not_sent() {
         assert_eq!(ended.code, Some(code));
         assert!(number_before(&ended.stderr, " bytes of input did not get to") > 512 * 1024);
     }
+}
+
+/// It is not to say that its output takes nothing, which is not so.
+#[test]
+fn a_target_that_goes_on_sending_does_not_keep_it_from_its_end() {
+    let server = udp();
+    let endpoint = format!("udp://{}", server.local_addr().unwrap());
+    let mut ports = Ports::start(&["connect", &endpoint]);
+    ports.write(b"hello");
+    let (_, client) = server.recv_from(&mut [0; 16]).unwrap();
+    let test = Arc::new(());
+    let is_running = Arc::downgrade(&test);
+    let flood = std::thread::spawn(move || {
+        while is_running.strong_count() > 0 {
+            // Nobody is there any more after its end.
+            let _ = server.send_to(b"x", client);
+        }
+    });
+    ports.stdout.until(b"xxx");
+    ports.signal(Signal::INT);
+    let ended = ports.end();
+    drop(test);
+    flood.join().unwrap();
+    assert_eq!(ended.code, Some(130));
+    assert!(!ended.stderr.contains("takes nothing"), "{}", ended.stderr);
 }
