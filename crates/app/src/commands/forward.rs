@@ -3,6 +3,7 @@
 mod ends;
 mod ledger;
 mod quiet;
+mod said;
 mod sessions;
 mod streams;
 mod tcp;

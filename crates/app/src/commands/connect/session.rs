@@ -1,7 +1,7 @@
 //! What `ports listen` and `ports connect` have in common from begin to end: events, statistics,
 //! the wish to stop.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::ReportArgs;
 use crate::exit::{Exit, report};
-use crate::output::{EventLine, EventLog, EventSender, Terminal};
+use crate::output::{EventLine, EventLog, EventSender, StandardError, Terminal};
 use crate::signals::Signals;
 
 /// When a stop that takes time is explained.
@@ -133,6 +133,6 @@ fn print(stats: &SocketStats) {
     let mut text = stats.snapshot().to_string();
     // Writing to a string does not fail.
     let _ = stats.print_history(HISTORY, &mut text);
-    // Where standard error is closed there is nobody left to tell.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    // It never fails.
+    let _ = StandardError.write_all(text.as_bytes());
 }
