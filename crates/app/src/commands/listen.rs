@@ -68,12 +68,17 @@ async fn serve_bound(
     args: &ListenArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
-    if args.service != ServiceKind::Pipe {
-        return services::run(bound, tls, args, session).await;
-    }
-    let Bound { tcp, mut udp, .. } = bound;
-    match udp.pop() {
-        Some(socket) => pipe_udp::run(socket, udp, session).await,
-        None => pipe::run(tcp, tls, &args.limits, session).await,
-    }
+    let kind = match args.service {
+        ServiceKind::Pipe => {
+            let Bound { tcp, mut udp, .. } = bound;
+            return match udp.pop() {
+                Some(socket) => pipe_udp::run(socket, udp, session).await,
+                None => pipe::run(tcp, tls, &args.limits, session).await,
+            };
+        }
+        ServiceKind::Echo => services::Kind::Echo,
+        ServiceKind::Discard => services::Kind::Discard,
+        ServiceKind::Relay => services::Kind::Relay,
+    };
+    services::run(kind, bound, tls, args, session).await
 }

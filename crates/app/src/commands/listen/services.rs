@@ -10,12 +10,21 @@ use tokio::task::JoinSet;
 
 use super::bind::Bound;
 use super::{events, relay_udp};
-use crate::args::{ListenArgs, ServiceKind, SlowArg};
+use crate::args::{ListenArgs, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
+
+/// What is served until the command is stopped.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Echo,
+    Discard,
+    Relay,
+}
 
 /// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
 /// endpoint is on its own.
 pub(super) async fn run(
+    kind: Kind,
     bound: Bound,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
@@ -27,7 +36,7 @@ pub(super) async fn run(
     let server = if bound.tcp.is_empty() {
         None
     } else {
-        let server = Arc::new(start(bound.tcp, tls, args, &prefix, session).await?);
+        let server = Arc::new(start(kind, bound.tcp, tls, args, &prefix, session).await?);
         reset_at_second(&server, session);
         if session.tells() {
             let (events, terminal) = (session.events.clone(), session.terminal);
@@ -40,7 +49,7 @@ pub(super) async fn run(
         if session.events.is_on() {
             telling.spawn(events::tell_udp(socket.events(), session.events.clone()));
         }
-        serving.spawn(serve(socket, args.service, prefix.clone(), session.stop.clone()));
+        serving.spawn(serve(socket, kind, prefix.clone(), session.stop.clone()));
     }
     // Only a failure ends a service before it is told to end.
     let mut result = tokio::select! {
@@ -77,6 +86,7 @@ pub(super) async fn run(
 }
 
 async fn start(
+    kind: Kind,
     listeners: Vec<std::net::TcpListener>,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
@@ -95,10 +105,10 @@ async fn start(
     if let Some(SlowArg(policy)) = args.slow {
         builder = builder.slow_policy(policy);
     }
-    let started = match args.service {
-        ServiceKind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
-        ServiceKind::Relay => builder.handler(Relay::new().prefix(prefix.clone())).start().await,
-        ServiceKind::Discard | ServiceKind::Pipe => builder.handler(Discard).start().await,
+    let started = match kind {
+        Kind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
+        Kind::Relay => builder.handler(Relay::new().prefix(prefix.clone())).start().await,
+        Kind::Discard => builder.handler(Discard).start().await,
     };
     Ok(started?)
 }
@@ -106,19 +116,17 @@ async fn start(
 /// Ends when told to; says how many datagrams could not be sent.
 async fn serve(
     socket: UdpSocket,
-    service: ServiceKind,
+    kind: Kind,
     prefix: Bytes,
     stop: tokio_util::sync::CancellationToken,
 ) -> anyhow::Result<u64> {
-    Ok(match service {
-        ServiceKind::Echo => {
+    Ok(match kind {
+        Kind::Echo => {
             let echo = sockets_udp::Echo::new().prefix(prefix);
             socket.serve_until(echo, &stop).await?.failed
         }
-        ServiceKind::Relay => relay_udp::run(&socket, &prefix, &stop).await?,
-        ServiceKind::Discard | ServiceKind::Pipe => {
-            socket.serve_until(sockets_udp::Discard, &stop).await?.failed
-        }
+        Kind::Relay => relay_udp::run(&socket, &prefix, &stop).await?,
+        Kind::Discard => socket.serve_until(sockets_udp::Discard, &stop).await?.failed,
     })
 }
 
