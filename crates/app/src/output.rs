@@ -1,6 +1,5 @@
 //! Standard output, standard error and files.
 
-#[cfg(target_os = "linux")]
 mod counted;
 mod csv_error;
 mod events;
@@ -14,7 +13,6 @@ mod standard_error;
 mod standard_output;
 mod terminal;
 
-#[cfg(target_os = "linux")]
 pub(crate) use counted::counted;
 pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};

@@ -34,7 +34,10 @@ pub(crate) async fn run(
     if args.service == ServiceKind::Pipe {
         check_standard_output()?;
     }
-    let session = Session::open(&args.report, terminal, signals)?;
+    let mut session = Session::open(&args.report, terminal, signals)?;
+    if args.places.iter().any(|place| place.scheme() == Scheme::Udp) {
+        session.look_for_kernel_drops();
+    }
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
+use super::kernel_drops::KernelDrops;
 use crate::args::ReportArgs;
 use crate::exit::{Exit, report};
 use crate::output::{EventLine, EventLog, EventSender, StandardError, Terminal};
@@ -37,6 +38,7 @@ pub(in crate::commands) struct Session {
     cuts: Arc<Mutex<Vec<Cut>>>,
     /// The second signal has come.
     is_cut: Arc<AtomicBool>,
+    kernel_drops: KernelDrops,
     prints_stats: bool,
     /// The statistics are printed, or being printed.
     printed: Arc<AtomicBool>,
@@ -70,7 +72,24 @@ impl Session {
                 print(&counted);
             }
         });
-        Ok(Self { terminal, stats, events, stop, log, cuts, is_cut, prints_stats, printed })
+        let kernel_drops = KernelDrops::new(terminal);
+        Ok(Self {
+            terminal,
+            stats,
+            events,
+            stop,
+            log,
+            cuts,
+            is_cut,
+            kernel_drops,
+            prints_stats,
+            printed,
+        })
+    }
+
+    /// For what receives datagrams: the user is told of those that the kernel drops.
+    pub(in crate::commands) fn look_for_kernel_drops(&mut self) {
+        self.kernel_drops.look(&self.stats);
     }
 
     /// What the second signal does before it ends the process: it resets connections that are not
@@ -109,13 +128,15 @@ impl Session {
         signals: &Signals,
     ) -> anyhow::Result<Exit> {
         self.unless_cut().await;
-        let Self { terminal, stats, events, log, prints_stats, printed, .. } = self;
+        let Self { terminal, stats, events, log, kernel_drops, prints_stats, printed, .. } = self;
         if let Err(error) = &result {
             let (operation, error) = ("run", format!("{error:#}"));
             events.send(EventLine::Error { client: None, operation, error }).await;
         }
         drop(events);
-        let written = log.finish(stats.snapshot()).await;
+        let last = stats.snapshot();
+        kernel_drops.end(&last);
+        let written = log.finish(last).await;
         if prints_stats && !printed.swap(true, Relaxed) {
             print(&stats);
         }
