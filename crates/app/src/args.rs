@@ -4,7 +4,6 @@ mod demo;
 mod diff;
 #[cfg(target_os = "linux")]
 mod doctor;
-#[cfg(target_os = "linux")]
 mod duration;
 mod forward;
 #[cfg(target_os = "linux")]
