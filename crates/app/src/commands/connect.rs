@@ -7,7 +7,7 @@ pub(in crate::commands) mod streams;
 mod tcp;
 mod teller;
 mod udp;
-mod verdict;
+pub(super) mod verdict;
 
 use ports_core::Scheme;
 

@@ -69,9 +69,13 @@ pub(super) fn open(path: &Path) -> anyhow::Result<File> {
     opened.with_context(|| cannot_write(path))
 }
 
-/// Takes out what is in a regular file.
-pub(super) fn empty_if_regular(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
+/// Takes out what is in a regular file; whether it was one.
+pub(super) fn empty_if_regular(file: &File) -> io::Result<bool> {
+    let regular = file.metadata()?.is_file();
+    if regular {
+        file.set_len(0)?;
+    }
+    Ok(regular)
 }
 
 /// Of a regular file. What goes to `/dev/null` twice harms nobody.

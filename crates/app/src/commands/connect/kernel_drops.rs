@@ -64,5 +64,5 @@ impl KernelDrops {
 
 fn dropped(snapshot: &Snapshot) -> u64 {
     let datagrams = snapshot.groups.iter().filter(|group| group.transport == Transport::Udp);
-    datagrams.map(|group| group.counters.dropped_messages).sum()
+    datagrams.map(|group| group.counters.dropped_received).sum()
 }

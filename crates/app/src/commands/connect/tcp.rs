@@ -63,8 +63,9 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         () = session.grace_over() => None,
     };
     let in_hand = Arc::clone(&talk.in_hand);
+    let mut waiting = 0;
     let result = if let Some(result) = ended {
-        client.close().await;
+        waiting = client.close().await.unacknowledged_bytes as u64;
         result
     } else {
         // Closing in order would take its own time once more.
@@ -84,7 +85,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         session.events.send(dropped).await;
     }
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
-    verdict::of(result, counted.dropped_bytes, told, endpoint, session.terminal)
+    verdict::of(result, counted.dropped_bytes, waiting, told, endpoint, session.terminal)
 }
 
 /// The second signal resets the connection unless the end of the stream is out.

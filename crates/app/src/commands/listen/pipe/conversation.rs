@@ -18,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::CLIENT;
 use super::in_hand::InHand;
-use super::wire::{Wire, read_now, write};
+use super::wire::{LastBytes, Wire, read_now, write};
 use crate::args::LimitArgs;
 use crate::commands::connect::session::{GRACE, Session};
 use crate::commands::connect::streams::{Input, InputReader, Output, STREAM_CHUNK};
+use crate::commands::connect::verdict::unacknowledged;
 use crate::output::EventLine;
 
 /// How much of what has arrived by the wish to stop is still written out: as much as the kernel
@@ -42,6 +43,8 @@ pub(super) struct Conversation<'a> {
     last_activity: Cell<Instant>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
+    /// Of these, what the peer had not acknowledged when it was waited for no longer.
+    unacknowledged: Cell<u64>,
     in_hand: Arc<InHand>,
     /// The first error of the connection, in either direction.
     broken: RefCell<Option<io::Error>>,
@@ -65,6 +68,7 @@ impl<'a> Conversation<'a> {
             last_activity: Cell::new(Instant::now()),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
+            unacknowledged: Cell::new(0),
             in_hand: Arc::default(),
             broken: RefCell::new(None),
         }
@@ -92,11 +96,12 @@ impl<'a> Conversation<'a> {
             () = self.silent(limits.first_byte_timeout) => Ok(Ended::Silent),
             () = self.session.grace_over() => Ok(Ended::CutOff),
         };
-        if matches!(outcome, Ok(Ended::Done))
-            && self.broken.borrow().is_none()
-            && let Some(error) = stream.last_bytes(self.bytes_out.get(), LINGER).await
-        {
-            self.fail("write", error).await;
+        if matches!(outcome, Ok(Ended::Done)) && self.broken.borrow().is_none() {
+            match stream.last_bytes(self.bytes_out.get(), LINGER).await {
+                LastBytes::Taken => {}
+                LastBytes::Reset(error) => self.fail("write", error).await,
+                LastBytes::Waiting(bytes) => self.unacknowledged.set(bytes),
+            }
         }
         let reason = self.reason(&outcome, stream.is_tls());
         if self.unsent() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
@@ -141,6 +146,7 @@ impl<'a> Conversation<'a> {
             );
         }
         anyhow::ensure!(lost == 0, "{lost} bytes of input did not get to {peer}");
+        unacknowledged(self.unacknowledged.get(), peer)?;
         match ended {
             Ended::Done => Ok(()),
             Ended::Idle => {

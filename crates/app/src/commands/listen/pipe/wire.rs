@@ -69,29 +69,48 @@ impl Wire {
     }
 }
 
+/// What became of the last bytes.
+pub(super) enum LastBytes {
+    /// The peer acknowledged them, or nobody can tell.
+    Taken,
+    /// The peer reset the connection instead, because its socket was closed already: no other call
+    /// would notice.
+    Reset(io::Error),
+    /// The peer has not acknowledged so many.
+    Waiting(u64),
+}
+
 /// How the end was taken.
 impl Wire {
-    /// Waits until the peer has acknowledged all `sent` bytes and the end; the error where it reset
-    /// the connection instead, because its socket was closed already: no other call would notice.
-    /// As `sockets_tcp` does it for its clients; nothing is waited for over TLS.
+    /// Waits until the peer has acknowledged all `sent` bytes and the end. As `sockets_tcp` does it
+    /// for its clients; nothing is waited for over TLS.
     #[cfg(target_os = "linux")]
-    pub(super) async fn last_bytes(&self, sent: u64, patience: Duration) -> Option<io::Error> {
-        let Self::Plain(tcp) = self else { return None };
-        let unacknowledged = || sockets_sys::tcp_info(tcp).is_ok_and(|info| info.unacked > 0);
+    pub(super) async fn last_bytes(&self, sent: u64, patience: Duration) -> LastBytes {
+        let Self::Plain(tcp) = self else { return LastBytes::Taken };
+        let mut reset = None;
         let waiting = async {
-            while unacknowledged() {
+            while sockets_sys::unacknowledged_bytes(tcp).is_ok_and(|held| held > 0) {
+                reset = tcp.take_error().ok().flatten();
+                if reset.is_some() {
+                    return;
+                }
                 tokio::time::sleep(LOOK).await;
             }
         };
         let _ = tokio::time::timeout(patience, waiting).await;
-        let acked = sockets_sys::tcp_info(tcp).ok()?.bytes_acked?;
-        if acked < sent { tcp.take_error().ok()? } else { None }
+        // Older kernels do not tell.
+        let acked = sockets_sys::tcp_info(tcp).ok().and_then(|info| info.bytes_acked);
+        match (sent.saturating_sub(acked.unwrap_or(sent)), reset) {
+            (0, _) => LastBytes::Taken,
+            (_, Some(error)) => LastBytes::Reset(error),
+            (waiting, None) => LastBytes::Waiting(waiting),
+        }
     }
 
     /// Elsewhere it is not known.
     #[cfg(not(target_os = "linux"))]
-    pub(super) async fn last_bytes(&self, _: u64, _: Duration) -> Option<io::Error> {
-        None
+    pub(super) async fn last_bytes(&self, _: u64, _: Duration) -> LastBytes {
+        LastBytes::Taken
     }
 }
 
