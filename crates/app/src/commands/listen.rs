@@ -75,10 +75,11 @@ async fn serve_bound(
     let kind = match args.service {
         ServiceKind::Pipe => {
             let Bound { tcp, mut udp, .. } = bound;
-            return match udp.pop() {
-                Some(socket) => pipe_udp::run(socket, udp, session).await,
-                None => pipe::run(tcp, tls, &args.limits, session).await,
-            };
+            if let Some(socket) = udp.pop() {
+                return pipe_udp::run(socket, udp, session).await;
+            }
+            let tcp = tcp.into_iter().map(|listener| listener.socket).collect();
+            return pipe::run(tcp, tls, &args.limits, session).await;
         }
         ServiceKind::Echo => services::Kind::Echo,
         ServiceKind::Discard => services::Kind::Discard,

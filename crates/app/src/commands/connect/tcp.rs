@@ -163,8 +163,14 @@ impl Talk<'_> {
 
     async fn receive(&self) -> anyhow::Result<()> {
         let mut output = Output::new();
-        while let Some(bytes) = self.client.recv().await {
-            output.write(&bytes).await?;
+        loop {
+            match self.client.recv().await {
+                Ok(Some(bytes)) => output.write(&bytes).await?,
+                Ok(None) => break,
+                Err(error) if error.is_final() => break,
+                // The events tell how it ended; where it connects again, more follows.
+                Err(error) => tracing::debug!(%error, "a stream ended"),
+            }
         }
         self.peer_ended.cancel();
         Ok(())
