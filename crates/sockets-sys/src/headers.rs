@@ -125,14 +125,15 @@ impl Headers {
         })
     }
 
-    /// `recvmmsg` into the slots.
+    /// `recvmmsg` into the slots, without waiting.
     pub(crate) fn receive<'a>(
         &mut self,
         fd: BorrowedFd<'_>,
-        flags: c_int,
         slots: impl Iterator<Item = Slot<'a>>,
     ) -> io::Result<usize> {
         let count = self.point_at(slots.map(Pointers::from));
+        // With MSG_TRUNC the length told is the datagram's, not what fitted.
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
         repeat_interrupted(|| {
             // SAFETY: as in `send`, and the borrows are exclusive; the kernel writes at most the
             // sizes given.

@@ -1,13 +1,11 @@
 //! A batch of buffers to receive into in one system call (`recvmmsg`).
 
-use std::ffi::c_int;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
-use rustix::net::sockopt::{socket_domain, socket_type};
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::SocketType;
 
 use crate::address::Name;
 use crate::control::{Control, ReceivedControl};
@@ -104,7 +102,7 @@ impl ReceiveBatch {
     /// of (`MSG_TRUNC` in tcp(7)). Descriptors that a peer sends along over a UNIX socket are closed.
     pub fn receive(&mut self, fd: impl AsFd) -> io::Result<usize> {
         self.received = 0;
-        let flags = receive_flags(&fd)?;
+        refuse_streams(&fd)?;
         // `max(1)`: the chunks of an arena of empty buffers.
         let mut chunks = self.arena.chunks_mut(self.buffer_size.max(1));
         let slots = self.names.iter_mut().zip(&mut self.controls).map(|(name, control)| Slot {
@@ -112,7 +110,7 @@ impl ReceiveBatch {
             name,
             control,
         });
-        match self.headers.receive(fd.as_fd(), flags, slots) {
+        match self.headers.receive(fd.as_fd(), slots) {
             Ok(count) => self.received = count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
@@ -162,20 +160,13 @@ impl ReceiveBatch {
     }
 }
 
-/// How to receive whole packets without waiting; `InvalidInput` for a stream.
-///
 /// Asked each time: a descriptor's number says nothing of the socket it was a call ago.
-pub(crate) fn receive_flags(fd: impl AsFd) -> io::Result<c_int> {
-    if socket_type(&fd)? == SocketType::STREAM {
+pub(crate) fn refuse_streams(fd: impl AsFd) -> io::Result<()> {
+    if rustix::net::sockopt::socket_type(fd)? == SocketType::STREAM {
         let reason = "a stream socket has no packets to receive";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    // With MSG_TRUNC the length told is the datagram's, not what fitted.
-    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
-    // Descriptors come over UNIX sockets only, and a packet socket refuses the flag
-    // (`packet_recvmsg` in net/packet/af_packet.c).
-    let is_unix = socket_domain(&fd)? == AddressFamily::UNIX;
-    Ok(if is_unix { flags | libc::MSG_CMSG_CLOEXEC } else { flags })
+    Ok(())
 }
 
 impl std::fmt::Debug for ReceiveBatch {

@@ -7,7 +7,7 @@ use std::ptr;
 
 use crate::address::Name;
 use crate::control::{Control, ReceivedControl};
-use crate::receive_batch::{Source, receive_flags};
+use crate::receive_batch::{Source, refuse_streams};
 
 /// What [`receive_message`] received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct ReceivedMessage {
 /// What the kernel says: `WouldBlock` where there is nothing now. `InvalidInput` for a stream socket,
 /// from which nothing is taken, as of [`ReceiveBatch::receive`](crate::ReceiveBatch::receive).
 pub fn receive_message(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<ReceivedMessage> {
-    let flags = receive_flags(&fd)?;
+    refuse_streams(&fd)?;
     let mut name = Name::EMPTY;
     let mut control = Control::EMPTY;
     let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -42,6 +42,8 @@ pub fn receive_message(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<ReceivedM
     header.msg_namelen = Name::SIZE as u32;
     header.msg_control = ptr::from_mut(&mut control).cast();
     header.msg_controllen = Control::SIZE as _;
+    // With MSG_TRUNC the length told is the datagram's, not what fitted.
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
     let length = loop {
         // SAFETY: the header points at a vector, a name and control data that live in this frame
         // and at the caller's buffer, borrowed exclusively; the kernel writes at most the sizes
