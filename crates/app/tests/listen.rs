@@ -11,6 +11,8 @@ mod errors;
 mod events;
 #[path = "driver/kernel.rs"]
 mod kernel;
+#[path = "listen/kernel_drops.rs"]
+mod kernel_drops;
 #[path = "listen/limits.rs"]
 mod limits;
 #[path = "driver/loopback.rs"]

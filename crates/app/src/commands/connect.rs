@@ -1,5 +1,6 @@
 //! `ports connect`: standard input to a peer, and what comes back to standard output.
 
+mod kernel_drops;
 pub(in crate::commands) mod resolve;
 pub(in crate::commands) mod session;
 pub(in crate::commands) mod streams;
@@ -25,9 +26,12 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     check(&args)?;
     check_standard_output()?;
-    let session = Session::open(&args.report, terminal, signals)?;
+    let mut session = Session::open(&args.report, terminal, signals)?;
     let result = match args.endpoint.scheme() {
-        Scheme::Udp => udp::run(&args, &session).await,
+        Scheme::Udp => {
+            session.look_for_kernel_drops();
+            udp::run(&args, &session).await
+        }
         _ => tcp::run(&args, &session).await,
     };
     session.end(result, signals).await

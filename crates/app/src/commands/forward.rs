@@ -3,6 +3,7 @@
 mod ends;
 mod ledger;
 mod quiet;
+mod said;
 mod session;
 mod sessions;
 mod streams;
@@ -31,7 +32,10 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
-    let session = Session::open(&args.report, terminal, signals)?;
+    let mut session = Session::open(&args.report, terminal, signals)?;
+    if args.target.scheme() == Scheme::Udp {
+        session.look_for_kernel_drops();
+    }
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }

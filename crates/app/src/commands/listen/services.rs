@@ -12,13 +12,22 @@ use tokio_util::sync::CancellationToken;
 use super::bind::{Bound, Listener};
 use super::peers::Peers;
 use super::{events, relay_udp};
-use crate::args::{ListenArgs, ServiceKind, SlowArg};
+use crate::args::{ListenArgs, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
 use crate::output::Terminal;
+
+/// What is served until the command is stopped.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Echo,
+    Discard,
+    Relay,
+}
 
 /// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
 /// endpoint is on its own.
 pub(super) async fn run(
+    kind: Kind,
     bound: Bound,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
@@ -30,7 +39,7 @@ pub(super) async fn run(
     let server = if bound.tcp.is_empty() {
         None
     } else {
-        let server = Arc::new(start(bound.tcp, tls, args, &prefix, session).await?);
+        let server = Arc::new(start(kind, bound.tcp, tls, args, &prefix, session).await?);
         reset_at_second(&server, session);
         if session.tells() {
             let (events, terminal) = (session.events.clone(), session.terminal);
@@ -45,7 +54,7 @@ pub(super) async fn run(
             telling.spawn(events::tell_udp(socket.events(), events, terminal));
         }
         let (stop, terminal) = (session.stop.clone(), session.terminal);
-        serving.spawn(serve(socket, args.service, prefix.clone(), stop, terminal));
+        serving.spawn(serve(socket, kind, prefix.clone(), stop, terminal));
     }
     // Only a failure ends a service before it is told to end.
     let mut result = tokio::select! {
@@ -82,6 +91,7 @@ pub(super) async fn run(
 }
 
 async fn start(
+    kind: Kind,
     listeners: Vec<Listener>,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
@@ -101,10 +111,10 @@ async fn start(
     if let Some(SlowArg(policy)) = args.slow {
         builder = builder.slow_policy(policy);
     }
-    let started = match args.service {
-        ServiceKind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
-        ServiceKind::Relay => builder.handler(Relay::new().prefix(prefix.clone())).start().await,
-        ServiceKind::Discard | ServiceKind::Pipe => builder.handler(Discard).start().await,
+    let started = match kind {
+        Kind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
+        Kind::Relay => builder.handler(Relay::new().prefix(prefix.clone())).start().await,
+        Kind::Discard => builder.handler(Discard).start().await,
     };
     Ok(started?)
 }
@@ -112,18 +122,18 @@ async fn start(
 /// Ends when told to; says how many datagrams could not be sent.
 async fn serve(
     socket: UdpSocket,
-    service: ServiceKind,
+    kind: Kind,
     prefix: Bytes,
     stop: CancellationToken,
     terminal: Terminal,
 ) -> anyhow::Result<u64> {
-    Ok(match service {
-        ServiceKind::Echo => {
+    Ok(match kind {
+        Kind::Echo => {
             let echo = sockets_udp::Echo::new().prefix(prefix);
             socket.serve_until(noted(echo, terminal), &stop).await?.failed
         }
-        ServiceKind::Relay => relay_udp::run(&socket, &prefix, &stop, terminal).await?,
-        ServiceKind::Discard | ServiceKind::Pipe => {
+        Kind::Relay => relay_udp::run(&socket, &prefix, &stop, terminal).await?,
+        Kind::Discard => {
             socket.serve_until(noted(sockets_udp::Discard, terminal), &stop).await?.failed
         }
     })
