@@ -15,6 +15,8 @@ mod losses;
 mod non_blocking;
 #[path = "connect/reconnect.rs"]
 mod reconnect;
+#[path = "driver/unread.rs"]
+mod unread;
 
 use std::io::Write;
 use std::net::Shutdown;

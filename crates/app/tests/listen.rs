@@ -9,6 +9,8 @@ mod driver;
 mod errors;
 #[path = "listen/events.rs"]
 mod events;
+#[path = "listen/idle.rs"]
+mod idle;
 #[path = "driver/kernel.rs"]
 mod kernel;
 #[path = "listen/limits.rs"]
@@ -19,13 +21,17 @@ mod loopback;
 mod reasons;
 #[path = "listen/second_signal.rs"]
 mod second_signal;
+#[path = "listen/shortage.rs"]
+mod shortage;
+#[path = "driver/unread.rs"]
+mod unread;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use datagrams::receive;
 use driver::{Ports, client, noise, read_exactly, read_to_end};
-use loopback::{reset, udp};
+use loopback::{narrow_client, reset, udp};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -111,6 +117,21 @@ fn pipe_says_that_its_peer_went_without_the_last_bytes() {
         assert_eq!(ended.code, Some(4), "{}", ended.stderr);
         assert!(ended.stderr.contains("broke"), "{}", ended.stderr);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pipe_says_that_its_peer_did_not_acknowledge_all() {
+    let mut ports = Ports::start(&["listen", ANY]);
+    let peer = narrow_client(ports.listening(0));
+    // The peer's stream is over, and nobody reads what comes.
+    peer.shutdown(Shutdown::Write).unwrap();
+    // The kernel takes all of it.
+    ports.feed(noise(1 << 20)).join().unwrap().unwrap();
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(ended.stderr.contains("bytes not acknowledged"), "{}", ended.stderr);
+    drop(peer);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! `ports connect`: standard input to a peer, and what comes back to standard output.
 
+mod in_hand;
+pub(in crate::commands) mod losses;
 pub(in crate::commands) mod resolve;
 pub(in crate::commands) mod session;
+pub(in crate::commands) mod stillness;
 pub(in crate::commands) mod streams;
 mod tcp;
 mod teller;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ports_core::Endpoint;
 use sockets_tcp::{CloseReason, TlsFault};
 
+use super::losses::Lost;
 use super::teller::{GaveUp, Told};
 use crate::commands::tls::{End, advice};
 use crate::output::Terminal;
@@ -12,12 +13,12 @@ use crate::output::Terminal;
 /// The end of the command: `result` where that is a failure of this end, else what was told.
 pub(super) fn of(
     result: anyhow::Result<()>,
-    lost: u64,
+    lost: Lost,
     told: Told,
     endpoint: &Endpoint,
     terminal: Terminal,
 ) -> anyhow::Result<()> {
-    let lost = loss_in_words(lost, endpoint);
+    let lost = lost.in_words(endpoint);
     if let Err(error) = result {
         if let Some(lost) = lost {
             terminal.warn(&lost);
@@ -33,11 +34,6 @@ pub(super) fn of(
         (Some(text), None) | (None, Some(text)) => Err(anyhow::anyhow!(text)),
         (Some(why), Some(lost)) => Err(anyhow::anyhow!("{why}; {lost}")),
     }
-}
-
-/// What was lost. What the system had taken and the peer never read, nobody can count.
-pub(super) fn loss_in_words(lost: u64, endpoint: &Endpoint) -> Option<String> {
-    (lost > 0).then(|| format!("at least {lost} bytes of input did not get to {endpoint}"))
 }
 
 /// How the connection broke; `None` where it came to its end.

@@ -15,10 +15,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How often it is looked whether the peer has acknowledged the end.
-#[cfg(target_os = "linux")]
-const LOOK: Duration = Duration::from_millis(10);
-
 /// See the module's first line.
 pub(super) enum Wire {
     Plain(TcpStream),
@@ -66,32 +62,6 @@ impl Wire {
     /// Whether the end of the stream is proven by TLS, and anything else is an error.
     pub(super) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
-    }
-}
-
-/// How the end was taken.
-impl Wire {
-    /// Waits until the peer has acknowledged all `sent` bytes and the end; the error where it reset
-    /// the connection instead, because its socket was closed already: no other call would notice.
-    /// As `sockets_tcp` does it for its clients; nothing is waited for over TLS.
-    #[cfg(target_os = "linux")]
-    pub(super) async fn last_bytes(&self, sent: u64, patience: Duration) -> Option<io::Error> {
-        let Self::Plain(tcp) = self else { return None };
-        let unacknowledged = || sockets_sys::tcp_info(tcp).is_ok_and(|info| info.unacked > 0);
-        let waiting = async {
-            while unacknowledged() {
-                tokio::time::sleep(LOOK).await;
-            }
-        };
-        let _ = tokio::time::timeout(patience, waiting).await;
-        let acked = sockets_sys::tcp_info(tcp).ok()?.bytes_acked?;
-        if acked < sent { tcp.take_error().ok()? } else { None }
-    }
-
-    /// Elsewhere it is not known.
-    #[cfg(not(target_os = "linux"))]
-    pub(super) async fn last_bytes(&self, _: u64, _: Duration) -> Option<io::Error> {
-        None
     }
 }
 
