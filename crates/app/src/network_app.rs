@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ports_core::{Port, PortRange, PortRegistry};
 use scanner::{PortReport, scan_range};
 use sockets_tcp::{ShutdownReport, TcpClient, TcpServer};
-use sockets_udp::{RecvError, ServeReport, UdpSocket};
+use sockets_udp::{ServeError, ServeReport, UdpSocket};
 use stats::{Snapshot, SocketStats};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -35,7 +35,7 @@ pub(crate) struct NetworkApplication {
 
 struct UdpService {
     socket: UdpSocket,
-    task: JoinHandle<Result<ServeReport, RecvError>>,
+    task: JoinHandle<Result<ServeReport, ServeError>>,
 }
 
 /// A service that is up, perhaps not where it was wanted.

@@ -15,6 +15,8 @@ mod losses;
 mod non_blocking;
 #[path = "connect/reconnect.rs"]
 mod reconnect;
+#[path = "driver/stalled.rs"]
+mod stalled;
 #[path = "driver/unread.rs"]
 mod unread;
 
@@ -226,4 +228,13 @@ fn what_makes_no_sense_is_usage() {
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
         assert!(ended.stderr.contains(said), "{args:?}: {}", ended.stderr);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_ends_and_takes_nothing_more_has_not_got_everything() {
+    let listener = stalled::listener();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    let ports = Ports::start(&["connect", &endpoint]);
+    stalled::is_not_taken_for_delivered(ports, accept(&listener));
 }

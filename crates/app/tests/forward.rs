@@ -1,6 +1,8 @@
 //! The real binary: `ports forward`, and `--metrics`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "forward/clients.rs"]
+mod clients;
 #[path = "forward/datagrams.rs"]
 mod datagrams;
 #[path = "driver/ports.rs"]

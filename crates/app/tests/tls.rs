@@ -7,6 +7,8 @@ mod certificates;
 mod driver;
 #[path = "tls/forwarded.rs"]
 mod forwarded;
+#[path = "tls/gone.rs"]
+mod gone;
 #[path = "tls/passed.rs"]
 mod passed;
 #[path = "tls/refused.rs"]

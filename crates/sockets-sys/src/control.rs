@@ -1,8 +1,10 @@
 //! Control messages of received datagrams (cmsg(3)). Read byte by byte: total.
 
+use std::ffi::c_int;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::time::{Duration, SystemTime};
 
 /// What the kernel tells of a received datagram beside its bytes and its source; each part only
@@ -41,6 +43,33 @@ impl Control {
     /// that a peer can make long (`udp_recvmsg` in net/ipv4/udp.c).
     pub(crate) const SIZE: usize = 256;
     pub(crate) const EMPTY: Self = Self([0; Self::SIZE]);
+
+    /// Closes the descriptors that came in the first `size` bytes: a peer over a UNIX socket may send
+    /// some unasked (unix(7), `SCM_RIGHTS`), and nobody here takes them.
+    ///
+    /// # Safety
+    ///
+    /// The bytes are as the kernel wrote them for a message that was just received, and this is
+    /// called once for it: the descriptors have no other owner.
+    pub(crate) unsafe fn close_descriptors(&self, size: usize) {
+        let mut rest = self.0.get(..size).unwrap_or_default();
+        while let Some(message) = split_message(rest) {
+            if message.level == libc::SOL_SOCKET
+                && matches!(message.kind, libc::SCM_RIGHTS | SCM_PIDFD)
+            {
+                for number in message.data.chunks_exact(mem::size_of::<c_int>()) {
+                    let Some(number) = number.first_chunk() else { continue };
+                    let number = c_int::from_ne_bytes(*number);
+                    if number >= 0 {
+                        // SAFETY: the kernel made it for the receiver of this message, which is
+                        // the caller, and has told nobody else of it.
+                        drop(unsafe { OwnedFd::from_raw_fd(number) });
+                    }
+                }
+            }
+            rest = message.rest;
+        }
+    }
 
     /// The kernel's timestamp, and the rest of what the first `size` bytes say.
     pub(crate) fn read(&self, size: usize) -> (Option<SystemTime>, ReceivedControl) {
@@ -95,6 +124,9 @@ impl ReceivedControl {
     }
 }
 
+/// The sender as a descriptor, where `SO_PASSPIDFD` is on (linux/socket.h, Linux 6.5).
+const SCM_PIDFD: c_int = 4;
+
 const V4_INTERFACE: usize = mem::offset_of!(libc::in_pktinfo, ipi_ifindex);
 const V4_LOCAL: usize = mem::offset_of!(libc::in_pktinfo, ipi_spec_dst);
 const V4_DESTINATION: usize = mem::offset_of!(libc::in_pktinfo, ipi_addr);
@@ -144,85 +176,4 @@ fn read_timespec(data: &[u8]) -> Option<SystemTime> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// One message as the kernel lays it out.
-    fn message(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; (HEADER + data.len()).next_multiple_of(mem::size_of::<Word>())];
-        bytes[..mem::size_of::<Word>()].copy_from_slice(&(HEADER + data.len()).to_ne_bytes());
-        bytes[LEVEL..LEVEL + 4].copy_from_slice(&level.to_ne_bytes());
-        bytes[TYPE..TYPE + 4].copy_from_slice(&kind.to_ne_bytes());
-        bytes[HEADER..HEADER + data.len()].copy_from_slice(data);
-        bytes
-    }
-
-    fn read(messages: &[Vec<u8>]) -> ReceivedControl {
-        let bytes = messages.concat();
-        let mut control = Control::EMPTY;
-        control.0[..bytes.len()].copy_from_slice(&bytes);
-        control.read(bytes.len()).1
-    }
-
-    #[test]
-    fn all_that_a_dual_stack_socket_is_told_fits_and_is_read() {
-        let v4 = message(
-            libc::IPPROTO_IP,
-            libc::IP_PKTINFO,
-            &[&3_u32.to_ne_bytes()[..], &[10, 0, 0, 1], &[10, 0, 0, 255]].concat(),
-        );
-        let mapped = Ipv4Addr::new(10, 0, 0, 255).to_ipv6_mapped().octets();
-        let v6 = message(
-            libc::IPPROTO_IPV6,
-            libc::IPV6_PKTINFO,
-            &[&mapped[..], &3_u32.to_ne_bytes()].concat(),
-        );
-        let drops = message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &7_u32.to_ne_bytes());
-        let segments = message(libc::SOL_UDP, libc::UDP_GRO, &1200_i32.to_ne_bytes());
-        let stamp = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &[1; 16]);
-        let told = read(&[drops, v4, v6, segments, stamp]);
-        assert_eq!(told.destination, Some(Ipv4Addr::new(10, 0, 0, 255).into()));
-        assert_eq!(told.local, Some(Ipv4Addr::new(10, 0, 0, 1).into()));
-        assert_eq!((told.interface, told.kernel_drops), (3, Some(7)));
-        assert_eq!(told.segment_size, NonZeroU16::new(1200));
-    }
-
-    #[test]
-    fn an_ipv6_group_is_a_destination_but_nobodys_address() {
-        let to = |address: &str| {
-            let address: Ipv6Addr = address.parse().unwrap();
-            let data = [&address.octets()[..], &2_u32.to_ne_bytes()].concat();
-            let told = read(&[message(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &data)]);
-            assert_eq!((told.destination, told.interface), (Some(address.into()), 2));
-            told.local
-        };
-        assert_eq!(to("ff02::1"), None);
-        assert_eq!(to("fe80::1"), Some("fe80::1".parse().unwrap()));
-    }
-
-    #[test]
-    fn what_is_too_short_says_nothing() {
-        let told = read(&[
-            message(libc::IPPROTO_IP, libc::IP_PKTINFO, &[1; 11]),
-            message(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &[1; 19]),
-            message(libc::SOL_UDP, libc::UDP_GRO, &[1; 3]),
-            message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &[1; 3]),
-        ]);
-        assert_eq!(told, ReceivedControl::default());
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_panic(
-            bytes in prop::array::uniform32(any::<u8>()), size in 0_usize..400,
-        ) {
-            let mut control = Control::EMPTY;
-            control.0[..32].copy_from_slice(&bytes);
-            let _ = control.read(size);
-            // A true header, so that the walk goes on to what follows.
-            control.0[..mem::size_of::<Word>()].copy_from_slice(&17_usize.to_ne_bytes());
-            let _ = control.read(size);
-        }
-    }
-}
+pub(crate) mod tests;

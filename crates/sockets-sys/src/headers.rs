@@ -133,7 +133,7 @@ impl Headers {
     ) -> io::Result<usize> {
         let count = self.point_at(slots.map(Pointers::from));
         // With MSG_TRUNC the length told is the datagram's, not what fitted.
-        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
         repeat_interrupted(|| {
             // SAFETY: as in `send`, and the borrows are exclusive; the kernel writes at most the
             // sizes given.

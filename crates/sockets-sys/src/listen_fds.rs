@@ -6,6 +6,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::FIRST_PASSED_DESCRIPTOR;
+use crate::startup::was_passed;
 
 /// Whether they were taken already: an owned descriptor has one owner.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -43,6 +44,15 @@ pub enum InheritError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A descriptor that `LISTEN_FDS` counts was not open when this process began, or is closed in
+    /// programs that it starts: this process has opened it, or somebody in it has taken it.
+    #[error(
+        "descriptor {fd}, which LISTEN_FDS counts, was not passed, or belongs to somebody here"
+    )]
+    NotPassed {
+        /// The descriptor.
+        fd: RawFd,
+    },
 }
 
 /// Takes the descriptors that the starter of this process passed to it: 3 and following, as many as
@@ -50,8 +60,10 @@ pub enum InheritError {
 /// set. They can be taken once; where this fails, none is taken.
 ///
 /// The variables stay as they are: to unset them is not safe while other threads run. Programs that
-/// this one starts see a `LISTEN_PID` that is not theirs. Call this early: where the process closed
-/// such a descriptor and opened another thing under its number, that is what it takes.
+/// this one starts see a `LISTEN_PID` that is not theirs.
+///
+/// Taken is what was open before `main`, and is not close-on-exec: the first that this crate has noted
+/// then, the second what everything is that Rust opens, and what was taken before.
 ///
 /// # Errors
 ///
@@ -77,15 +89,18 @@ fn take(announced: Announced) -> Result<Vec<Inherited>, InheritError> {
     // All are looked at before one is owned: what is owned is closed when it is dropped.
     for fd in (FIRST_PASSED_DESCRIPTOR..).take(announced.names.len()) {
         // SAFETY: the call takes numbers only, and fails on one that is not open.
-        let status = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-        if status != 0 {
-            return Err(InheritError::NotOpen { fd, source: io::Error::last_os_error() });
+        match unsafe { libc::fcntl(fd, libc::F_GETFD) } {
+            -1 => return Err(InheritError::NotOpen { fd, source: io::Error::last_os_error() }),
+            0 if was_passed(fd) => {}
+            _ => return Err(InheritError::NotPassed { fd }),
         }
     }
     let owned = (FIRST_PASSED_DESCRIPTOR..).zip(announced.names).map(|(fd, name)| {
-        // SAFETY: it is open, as the loop above found. It was passed to this process by the
-        // protocol of sd_listen_fds(3), which nothing else of this process takes from, and `TAKEN`
-        // lets this be reached once: it has no other owner.
+        // SAFETY: the call takes numbers only.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        // SAFETY: it was open before `main`, and is not close-on-exec, as the loop above found: so it
+        // is not what Rust has opened since, nor what another taker of such descriptors has marked as
+        // its own, and `TAKEN` lets this be reached once: it has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         Inherited { fd, name }
     });
@@ -152,5 +167,40 @@ mod tests {
         assert_eq!(parse("42", "-1", None).unwrap_err(), "cannot read LISTEN_FDS=\"-1\"");
         assert_eq!(parse("x", "1", None).unwrap_err(), "cannot read LISTEN_PID=\"x\"");
         assert!(parse("42", "70000", None).is_err());
+    }
+
+    /// Set for the copy of a test that something is passed to, or nothing.
+    const ASKED: &str = "PORTS_TEST_LISTEN_FDS";
+
+    #[test]
+    #[expect(clippy::exit, reason = "the answer of the copy is its exit code")]
+    fn what_this_process_opened_itself_is_not_taken() {
+        let name = "listen_fds::tests::what_this_process_opened_itself_is_not_taken";
+        let announced = || Announced { names: vec![None] };
+        if let Some(mode) = env::var_os(ASKED) {
+            // It has number 3 where nothing was passed.
+            let own = std::fs::File::open("/dev/null").unwrap();
+            let answer = match (mode.to_str(), take(announced())) {
+                (Some("nothing"), Err(InheritError::NotPassed { fd: 3 })) => 7,
+                // Whoever has it now marks it as taken.
+                (Some("passed"), Ok(_taken)) => match take(announced()) {
+                    Err(InheritError::NotPassed { fd: 3 }) => 7,
+                    _ => 9,
+                },
+                _ => 8,
+            };
+            drop(own);
+            std::process::exit(answer);
+        }
+        for (mode, third) in [("nothing", "3<&-"), ("passed", "3</dev/null")] {
+            let status = std::process::Command::new("sh")
+                .args(["-c", &format!("exec \"$0\" \"$@\" {third}")])
+                .arg(env::current_exe().unwrap())
+                .args(["--exact", name, "--nocapture"])
+                .env(ASKED, mode)
+                .status()
+                .unwrap();
+            assert_eq!(status.code(), Some(7), "{mode}");
+        }
     }
 }

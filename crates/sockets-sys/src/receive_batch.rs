@@ -99,14 +99,10 @@ impl ReceiveBatch {
     /// What the kernel says when it gave none; `WouldBlock` is not an error here. A packet socket
     /// says `ENETDOWN` once after its interface went down. `InvalidInput` for a stream socket, from
     /// which nothing is taken: it has no packets, and would throw away what their true length is asked
-    /// of (`MSG_TRUNC` in tcp(7)).
+    /// of (`MSG_TRUNC` in tcp(7)). Descriptors that a peer sends along over a UNIX socket are closed.
     pub fn receive(&mut self, fd: impl AsFd) -> io::Result<usize> {
         self.received = 0;
-        // Asked each time: a descriptor's number says nothing of the socket it was a call ago.
-        if rustix::net::sockopt::socket_type(&fd)? == SocketType::STREAM {
-            let reason = "a stream socket has no packets to receive";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-        }
+        refuse_streams(&fd)?;
         // `max(1)`: the chunks of an arena of empty buffers.
         let mut chunks = self.arena.chunks_mut(self.buffer_size.max(1));
         let slots = self.names.iter_mut().zip(&mut self.controls).map(|(name, control)| Slot {
@@ -122,6 +118,8 @@ impl ReceiveBatch {
         self.told.clear();
         self.told.extend((0..self.received).map(|index| {
             let filled = self.headers.filled(index);
+            // SAFETY: the kernel has just written it, for this packet.
+            unsafe { self.controls[index].close_descriptors(filled.control_size) };
             let (timestamp, mut control) = self.controls[index].read(filled.control_size);
             control.truncated = filled.control_truncated;
             (timestamp, control)
@@ -160,6 +158,15 @@ impl ReceiveBatch {
             }
         })
     }
+}
+
+/// Asked each time: a descriptor's number says nothing of the socket it was a call ago.
+pub(crate) fn refuse_streams(fd: impl AsFd) -> io::Result<()> {
+    if rustix::net::sockopt::socket_type(fd)? == SocketType::STREAM {
+        let reason = "a stream socket has no packets to receive";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for ReceiveBatch {

@@ -2,12 +2,17 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+
+use crate::FIRST_PASSED_DESCRIPTOR;
 
 /// A bit for each standard stream that was closed, by number.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
+/// The first number from [`FIRST_PASSED_DESCRIPTOR`] on that was not open.
+static END_OF_PASSED: AtomicI32 = AtomicI32::new(FIRST_PASSED_DESCRIPTOR);
 /// A bit for each signal that was blocked, by number less 1.
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 /// A bit for each of [`CHANGED`] that was ignored, by its place there.
@@ -15,6 +20,9 @@ static IGNORED: AtomicU8 = AtomicU8::new(0);
 
 /// What the runtime ignores, and what [`outlive_file_size_limit`](crate::outlive_file_size_limit) handles.
 const CHANGED: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
+/// Numbers from this on are not passed by position: `LISTEN_FDS` is taken up to 16 bits.
+const END_OF_PASSABLE: RawFd = FIRST_PASSED_DESCRIPTOR + u16::MAX as RawFd;
 
 /// Signals of Linux: 1 to 64.
 const LAST_SIGNAL: libc::c_int = 64;
@@ -25,6 +33,12 @@ const LAST_SIGNAL: libc::c_int = 64;
 /// nobody is told. This is looked up before that.
 pub fn standard_output_was_closed() -> bool {
     CLOSED.load(Ordering::Relaxed) & (1 << libc::STDOUT_FILENO) != 0
+}
+
+/// Whether a descriptor that can be passed by position was open before `main`, and so were those before
+/// it: its starter passed it, or at least nothing written in Rust has opened it.
+pub(crate) fn was_passed(fd: RawFd) -> bool {
+    (FIRST_PASSED_DESCRIPTOR..END_OF_PASSED.load(Ordering::Relaxed)).contains(&fd)
 }
 
 /// Lets the program that this process becomes by `command` start as this process did, in what Rust's
@@ -75,6 +89,13 @@ extern "C" fn look() {
         }
     }
     CLOSED.store(closed, Ordering::Relaxed);
+    let mut end = FIRST_PASSED_DESCRIPTOR;
+    // What has a flag, which is close-on-exec, was opened by the loader or by a library.
+    // SAFETY: as above.
+    while end < END_OF_PASSABLE && unsafe { libc::fcntl(end, libc::F_GETFD) } == 0 {
+        end += 1;
+    }
+    END_OF_PASSED.store(end, Ordering::Relaxed);
 
     let mut ignored = 0;
     for (place, signal) in (0..).zip(CHANGED) {

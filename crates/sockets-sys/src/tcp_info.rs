@@ -9,43 +9,55 @@ use std::time::Duration;
 const ROOM: usize = 512;
 
 /// What the kernel knows of one TCP connection: `struct tcp_info` of linux/tcp.h, in the parts that
-/// tell how the path and the peer do.
+/// tell how the path and the peer do, under the kernel's names.
 ///
 /// The structure has grown with the kernel. A field that the running kernel does not have is
 /// `None`; those without an `Option` are there since Linux 2.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TcpInfo {
-    /// The smoothed round-trip time. Zero before it was measured once.
-    pub rtt: Duration,
-    /// How much the round-trip time varies (mean deviation).
-    pub rttvar: Duration,
-    /// The shortest round-trip time seen of late.
-    pub min_rtt: Option<Duration>,
-    /// Segments sent again, over the life of the connection.
-    pub retransmits: u32,
     /// Timeouts in a row without an acknowledgement: above 0 the peer, or the path, is silent now.
-    pub timeouts: u8,
+    pub retransmits: u8,
     /// Window probes in a row without an answer: the peer has closed its window, or is gone.
     pub probes: u8,
+    /// The retransmission timeout.
+    pub rto: Duration,
+    /// The largest segment sent, in bytes.
+    pub snd_mss: u32,
     /// Segments that are sent and not acknowledged; of a listening socket: connections that wait to
     /// be accepted.
     pub unacked: u32,
     /// Of those, the segments taken for lost.
     pub lost: u32,
+    /// How long ago data was last sent.
+    pub last_data_sent: Duration,
+    /// How long ago data last came.
+    pub last_data_recv: Duration,
+    /// How long ago the peer last acknowledged anything.
+    pub last_ack_recv: Duration,
+    /// The smoothed round-trip time. Zero before it was measured once.
+    pub rtt: Duration,
+    /// How much the round-trip time varies (mean deviation).
+    pub rttvar: Duration,
     /// The congestion window in segments.
-    pub congestion_window: u32,
-    /// The largest segment sent, in bytes.
-    pub segment_size: u32,
-    /// Since when the peer has acknowledged nothing, counted from its last acknowledgement.
-    pub last_ack: Duration,
+    pub snd_cwnd: u32,
+    /// Segments sent again, over the life of the connection.
+    pub total_retrans: u32,
     /// Bytes that the peer has acknowledged (Linux 4.1). The connection's beginning, on the side
     /// that connected, and its end count as one each: they have sequence numbers, too.
     pub bytes_acked: Option<u64>,
     /// Bytes received in order (Linux 4.1).
     pub bytes_received: Option<u64>,
     /// Bytes that the kernel holds and has not sent once (Linux 4.6).
-    pub unsent_bytes: Option<u32>,
+    pub notsent_bytes: Option<u32>,
+    /// The shortest round-trip time seen of late (Linux 4.6).
+    pub min_rtt: Option<Duration>,
+    /// The rate at which data was delivered, in bytes per second (Linux 4.9).
+    pub delivery_rate: Option<u64>,
+    /// Bytes sent, with those sent again (Linux 4.19).
+    pub bytes_sent: Option<u64>,
+    /// Bytes sent again (Linux 4.19).
+    pub bytes_retrans: Option<u64>,
 }
 
 /// Asks the kernel what it knows of a TCP connection: `getsockopt(TCP_INFO)`.
@@ -72,38 +84,53 @@ pub fn tcp_info(fd: impl AsFd) -> io::Result<TcpInfo> {
         return Err(io::Error::last_os_error());
     }
     let given = bytes.get(..size as usize).unwrap_or(&bytes);
-    parse(given).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    TcpInfo::parse(given).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// The fields by their offsets in linux/tcp.h; `None` where even the oldest ones are not whole.
-fn parse(given: &[u8]) -> Option<TcpInfo> {
-    let byte = |at: usize| given.get(at).copied();
-    let word = |at: usize| given.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
-    let long = |at: usize| given.get(at..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes));
-    let micros = |value: u32| Duration::from_micros(value.into());
-    Some(TcpInfo {
-        timeouts: byte(2)?,
-        probes: byte(3)?,
-        segment_size: word(16)?,
-        unacked: word(24)?,
-        lost: word(32)?,
-        last_ack: Duration::from_millis(word(56)?.into()),
-        rtt: micros(word(68)?),
-        rttvar: micros(word(72)?),
-        congestion_window: word(80)?,
-        retransmits: word(100)?,
-        bytes_acked: long(120),
-        bytes_received: long(128),
-        unsent_bytes: word(144),
-        // All ones where it was not measured yet.
-        min_rtt: word(148).filter(|value| *value != u32::MAX).map(micros),
-    })
+impl TcpInfo {
+    /// Reads `struct tcp_info` of whatever length, as `getsockopt` and `sock_diag(7)` give it; `None`
+    /// where even the fields of Linux 2.6 are not whole. Total: any bytes, no panic.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let byte = |at: usize| bytes.get(at).copied();
+        let word =
+            |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+        let long =
+            |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes));
+        let micros = |value: u32| Duration::from_micros(value.into());
+        let millis = |value: u32| Duration::from_millis(value.into());
+        // By their offsets in linux/tcp.h.
+        Some(Self {
+            retransmits: byte(2)?,
+            probes: byte(3)?,
+            rto: micros(word(8)?),
+            snd_mss: word(16)?,
+            unacked: word(24)?,
+            lost: word(32)?,
+            last_data_sent: millis(word(44)?),
+            last_data_recv: millis(word(52)?),
+            last_ack_recv: millis(word(56)?),
+            rtt: micros(word(68)?),
+            rttvar: micros(word(72)?),
+            snd_cwnd: word(80)?,
+            total_retrans: word(100)?,
+            bytes_acked: long(120),
+            bytes_received: long(128),
+            notsent_bytes: word(144),
+            // All ones where it was not measured yet.
+            min_rtt: word(148).filter(|value| *value != u32::MAX).map(micros),
+            delivery_rate: long(160),
+            bytes_sent: long(200),
+            bytes_retrans: long(208),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -120,8 +147,8 @@ mod tests {
         let info = tcp_info(&here).unwrap();
         assert_eq!(info.bytes_acked, Some(1001), "and the SYN");
         assert_eq!(info.bytes_received, Some(1));
-        assert_eq!((info.unacked, info.unsent_bytes), (0, Some(0)));
-        assert!(info.rtt > Duration::ZERO && info.segment_size > 0, "{info:?}");
+        assert_eq!((info.unacked, info.notsent_bytes), (0, Some(0)));
+        assert!(info.rtt > Duration::ZERO && info.snd_mss > 0, "{info:?}");
         assert_eq!(tcp_info(&there).unwrap().bytes_received, Some(1000));
     }
 
@@ -131,14 +158,38 @@ mod tests {
         assert!(tcp_info(&socket).is_err());
     }
 
+    /// Each word of the structure is its own offset, so that a wrong one is seen.
+    fn numbered() -> Vec<u8> {
+        (0_u32..62).flat_map(|word| (word * 4).to_ne_bytes()).collect()
+    }
+
+    #[test]
+    fn fields_are_where_the_kernel_has_them() {
+        let info = TcpInfo::parse(&numbered()).unwrap();
+        assert_eq!((info.rto, info.rtt), (Duration::from_micros(8), Duration::from_micros(68)));
+        assert_eq!((info.total_retrans, info.notsent_bytes), (100, Some(144)));
+        assert_eq!(info.min_rtt, Some(Duration::from_micros(148)));
+        let long = |at: u64| {
+            if cfg!(target_endian = "little") { (at + 4) << 32 | at } else { at << 32 | (at + 4) }
+        };
+        assert_eq!(info.bytes_acked, Some(long(120)));
+        assert_eq!(info.bytes_retrans, Some(long(208)));
+    }
+
     #[test]
     fn an_older_kernel_gives_less_and_a_stump_is_no_answer() {
-        let bytes: Vec<u8> = (0..=255).collect();
-        let whole = parse(&bytes).unwrap();
-        assert!(whole.bytes_acked.is_some() && whole.min_rtt.is_some());
-        let old = parse(&bytes[..104]).unwrap();
-        assert_eq!((old.bytes_acked, old.unsent_bytes, old.min_rtt), (None, None, None));
+        let whole = TcpInfo::parse(&numbered()).unwrap();
+        // Linux 3.x ended behind `tcpi_total_retrans`.
+        let old = TcpInfo::parse(&numbered()[..104]).unwrap();
+        assert_eq!((old.bytes_acked, old.notsent_bytes, old.min_rtt), (None, None, None));
         assert_eq!(old.rtt, whole.rtt);
-        assert_eq!(parse(&bytes[..103]), None);
+        assert_eq!(TcpInfo::parse(&numbered()[..103]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(TcpInfo::parse(&bytes).is_some(), bytes.len() >= 104);
+        }
     }
 }

@@ -262,7 +262,7 @@ async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
             return None;
         }
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience.linger);
-        let is_asked_for = patience.acknowledged && link.is_plain() && Instant::now() < deadline;
+        let is_asked_for = patience.acknowledged && Instant::now() < deadline;
         if aborted_by.is_some() || !(link.is_left_to_grace() || is_asked_for) {
             return aborted_by;
         }

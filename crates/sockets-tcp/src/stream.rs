@@ -50,9 +50,14 @@ impl Stream {
         }
     }
 
-    /// Whether it is TCP as it is.
-    pub(crate) const fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain(_))
+    /// Of the last `held` bytes that the kernel was given: how many are of data, or came before it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn up_to_data(&self, held: usize) -> usize {
+        match self {
+            Self::Plain(_) => held,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.up_to_data(held),
+        }
     }
 
     /// The version of TLS, where it is spoken.
@@ -115,13 +120,14 @@ impl Stream {
 
     /// Whether the peer's end of the stream is the next thing to read. Of TLS it is not known before it
     /// is read.
-    pub(crate) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> io::Result<bool> {
         match self {
-            Self::Plain(tcp) => {
-                matches!(SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]), Ok(0))
-            }
+            Self::Plain(tcp) => match SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+                result => result.map(|read| read == 0),
+            },
             #[cfg(feature = "tls")]
-            Self::Tls(_) => false,
+            Self::Tls(_) => Ok(false),
         }
     }
 

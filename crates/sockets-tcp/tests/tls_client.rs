@@ -2,6 +2,8 @@
 #![cfg(feature = "tls")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+#[path = "tls_client/last_bytes.rs"]
+mod last_bytes;
 #[path = "tls_client/refused.rs"]
 mod refused;
 

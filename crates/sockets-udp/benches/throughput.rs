@@ -5,6 +5,8 @@
 //! - `stream`: one thread sends as fast as it can, another receives as fast as it can; what is
 //!   measured is the bytes received, and what the kernel dropped is shown.
 //! - `fan-out`: one payload to 100 peers; only the sending is measured.
+//! - `echo`: a burst of questions that waits, answered one by one and by `serve`, of which only the
+//!   answering is measured.
 //!
 //! Each way is run in turn with the plain one, many times, so that whatever else the machine does
 //! falls on both. A line shows the medians, and the median of the pairs' ratios (above 1: faster
@@ -13,11 +15,13 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops where it fails")]
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sockets_udp::{RecvBatch, UdpSocket};
+use sockets_udp::{Datagram, RecvBatch, UdpSocket};
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 type Plain = std::net::UdpSocket;
 
@@ -137,7 +141,7 @@ async fn send_burst(way: Way, here: &UdpSocket, target: SocketAddr, data: &[u8])
             assert!(here.send_to_each(&[target; BURST], &data[..PAYLOAD]).await.is_complete());
         }
         Way::Segmented | Way::SegmentedAndJoined => {
-            let report = here.send_bulk(target, data, PAYLOAD).await.unwrap();
+            let report = here.send_bulk(target, data, PAYLOAD).await;
             assert_eq!(report.segmented, BURST);
         }
     }
@@ -244,6 +248,50 @@ fn fan_out(peers: &[Plain], mut send: impl FnMut()) -> f64 {
     sent as f64 / spent.as_secs_f64() / 1e3
 }
 
+/// Only answering counts. The task that serves says when a round is answered, and goes on until it has
+/// to wait.
+fn echo<F: Future<Output = ()> + Send + 'static>(
+    questions: usize,
+    serve: impl FnOnce(UdpSocket, Arc<Notify>, usize) -> F,
+) -> f64 {
+    let runtime = runtime();
+    let server = runtime.block_on(async { open(false) });
+    let client = plain();
+    client.connect(server.local_addr()).unwrap();
+    let answered_all = Arc::new(Notify::new());
+    runtime.spawn(serve(server, Arc::clone(&answered_all), questions));
+    let (started, mut spent, mut answered) = (Instant::now(), Duration::ZERO, 0);
+    while started.elapsed() < LONG.length {
+        for _ in 0..questions {
+            client.send(&[7; 100]).unwrap();
+        }
+        let begin = Instant::now();
+        runtime.block_on(answered_all.notified());
+        spent += begin.elapsed();
+        (0..questions).for_each(|_| assert_eq!(client.recv(&mut [0; 200]).unwrap(), 100));
+        answered += questions;
+    }
+    answered as f64 / spent.as_secs_f64() / 1e3
+}
+
+async fn answer_each(socket: UdpSocket, answered_all: Arc<Notify>, questions: usize) {
+    for number in 1.. {
+        let question = socket.recv().await.unwrap();
+        (number % questions == 0).then(|| answered_all.notify_one());
+        socket.send_back(&question.data, &question.return_path()).await.unwrap();
+    }
+}
+
+async fn serve(socket: UdpSocket, answered_all: Arc<Notify>, questions: usize) {
+    let mut number = 0;
+    let answer = |question: Datagram| {
+        number += 1;
+        (number % questions == 0).then(|| answered_all.notify_one());
+        Some(question.data)
+    };
+    socket.serve(answer).await.unwrap();
+}
+
 fn main() {
     // `cargo test --benches` asks for nothing to be measured.
     if std::env::args().any(|argument| argument == "--test") {
@@ -264,6 +312,10 @@ fn main() {
         ("stream: send_bulk, recv_many with gro", Way::SegmentedAndJoined),
     ] {
         compare(LONG, name, "MiB/s", plain_stream(), stream(way));
+    }
+
+    for (name, questions) in [("echo: 1", 1), ("echo: 4", 4), ("echo: 64", 64)] {
+        compare(LONG, name, "k/s  ", || echo(questions, answer_each), || echo(questions, serve));
     }
 
     let peers: Vec<_> = (0..PEERS).map(|_| plain()).collect();

@@ -64,6 +64,14 @@ impl Account {
         }
     }
 
+    /// Counts a datagram that was to be sent and was given up.
+    pub(crate) fn unsent(&self, bytes: usize) {
+        if let Some(lanes) = &self.0 {
+            let mut outbound = lanes.outbound.lock().unwrap_or_else(PoisonError::into_inner);
+            outbound.dropped(1, bytes as u64);
+        }
+    }
+
     pub(crate) fn error(&self, kind: ErrorKind) {
         if let Some(lanes) = &self.0 {
             lanes.recorder.error(kind);

@@ -4,9 +4,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 
+use bytes::Bytes;
 use sockets_sys::{ReceiveBatch, ReceivedControl, Source};
 
 use crate::arrival::{Arrival, canonical};
+use crate::datagram::Datagram;
 use crate::segments::Segments;
 
 /// Buffers for [`recv_many`](crate::UdpSocket::recv_many): a fixed number of a fixed size, and the
@@ -52,6 +54,17 @@ impl BorrowedDatagram<'_> {
     /// Whether the end of the datagram did not fit into the buffer and is lost.
     pub const fn is_truncated(&self) -> bool {
         self.data.len() < self.length
+    }
+
+    /// A copy of it, as far as the buffer had room.
+    pub fn to_datagram(&self) -> Datagram {
+        Datagram {
+            data: Bytes::copy_from_slice(self.data),
+            source: self.source,
+            destination: self.destination,
+            local: self.local,
+            interface: self.interface,
+        }
     }
 }
 
@@ -173,6 +186,8 @@ fn sender(source: &Source) -> SocketAddr {
 mod tests {
     use std::num::NonZeroU16;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOTHING: Told = Told { destination: None, local: None, interface: 0 };
@@ -185,6 +200,28 @@ mod tests {
             .map(|datagram| (datagram.data, datagram.length, datagram.is_truncated()))
             .collect();
         assert_eq!(seen, [(&b"0123"[..], 4, false), (b"45", 4, true), (b"", 2, true)]);
+    }
+
+    proptest! {
+        /// As if the bytes that came had been parted first, and cut then.
+        #[test]
+        fn of_any_piece_cut_anywhere(length in 0_usize..70_000, size: u16, kept in 0_usize..70_000) {
+            let segments = Segments::new(length, NonZeroU16::new(size));
+            let bytes: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            let kept = &bytes[..kept.min(length)];
+            let source = SocketAddr::from(([127, 0, 0, 1], 9));
+            let stride = if size == 0 { length.max(1) } else { size.into() };
+            let mut at = 0;
+            for datagram in datagrams(kept, segments, source, NOTHING) {
+                let whole = stride.min(length - at);
+                let left = kept.get(at..).unwrap_or_default();
+                prop_assert_eq!(datagram.data, &left[..left.len().min(whole)]);
+                prop_assert_eq!(datagram.length, whole);
+                prop_assert_eq!(datagram.is_truncated(), at + whole > kept.len());
+                at += whole;
+            }
+            prop_assert_eq!(at, length);
+        }
     }
 
     #[test]

@@ -116,24 +116,27 @@ pub(crate) struct BoundSocket {
     pub(crate) family: Family,
 }
 
+/// Sets what a socket is to be like, before it is bound: from then on it receives.
+pub(crate) type Prepare<'a> = &'a dyn Fn(&Socket, Family) -> Result<(), BindError>;
+
 /// Opens a socket at `address`. With a registry an exact port is claimed before it is bound, and
 /// a port the kernel chose is adopted after.
 pub(crate) fn bind(
     address: SocketAddr,
-    reuse_address: bool,
     registry: Option<(&PortRegistry, Owner)>,
+    prepare: Prepare<'_>,
 ) -> Result<BoundSocket, BindError> {
     let Some((registry, owner)) = registry else {
-        return describe(new_socket(address, reuse_address)?, None, address);
+        return describe(new_socket(address, prepare)?, None, address);
     };
     if address.port() != 0 {
-        return bind_claimed(address, reuse_address, registry, owner);
+        return bind_claimed(address, registry, owner, prepare);
     }
     // Sockets whose port is claimed elsewhere stay open for the while, so that the kernel chooses
     // another port each time.
     let mut refused = Vec::new();
     loop {
-        let mut bound = describe(new_socket(address, reuse_address)?, None, address)?;
+        let mut bound = describe(new_socket(address, prepare)?, None, address)?;
         match adopt(&bound, registry, owner.clone()) {
             Ok(claim) => {
                 bound.claim = Some(claim);
@@ -163,9 +166,9 @@ pub(crate) fn take_over(
 
 fn bind_claimed(
     address: SocketAddr,
-    reuse_address: bool,
     registry: &PortRegistry,
     owner: Owner,
+    prepare: Prepare<'_>,
 ) -> Result<BoundSocket, BindError> {
     let port = address.port();
     // A mark may be stale: the bind below says what is true now.
@@ -175,7 +178,7 @@ fn bind_claimed(
         .owner(owner)
         .ignore_foreign();
     let claim = registry.claim(&request).map_err(|source| BindError::Claim { address, source })?;
-    match new_socket(address, reuse_address) {
+    match new_socket(address, prepare) {
         Ok(socket) => {
             registry.clear_foreign(Transport::Udp, address, port);
             describe(socket, Some(claim), address)
@@ -204,7 +207,7 @@ fn adopt(
     registry.adopt(Transport::Udp, address, bound.local.port(), owner)
 }
 
-fn new_socket(address: SocketAddr, reuse_address: bool) -> Result<Socket, BindError> {
+fn new_socket(address: SocketAddr, prepare: Prepare<'_>) -> Result<Socket, BindError> {
     let create = |source| BindError::Io { address, operation: "create a socket for", source };
     let option = |option| move |source| BindError::Option { address, option, source };
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))
@@ -213,9 +216,7 @@ fn new_socket(address: SocketAddr, reuse_address: bool) -> Result<Socket, BindEr
         // Not left to the system's default: `[::]` means both families here, everywhere.
         socket.set_only_v6(false).map_err(option("IPV6_V6ONLY"))?;
     }
-    if reuse_address {
-        socket.set_reuse_address(true).map_err(option("SO_REUSEADDR"))?;
-    }
+    prepare(&socket, family_of(address, false))?;
     socket.bind(&address.into()).map_err(|source| BindError::bind(address, source))?;
     Ok(socket)
 }
@@ -230,18 +231,18 @@ fn describe(
     let local = socket.local_addr().map_err(failed)?.as_socket().ok_or_else(|| {
         failed(io::Error::new(io::ErrorKind::InvalidInput, "not an internet socket"))
     })?;
-    let family = match local {
+    let only_v6 = local.is_ipv6() && socket.only_v6().map_err(failed)?;
+    Ok(BoundSocket { socket, claim, local, family: family_of(local, only_v6) })
+}
+
+fn family_of(address: SocketAddr, only_v6: bool) -> Family {
+    match address {
         SocketAddr::V4(_) => Family::V4,
         SocketAddr::V6(v6) => {
             let speaks_v4 = v6.ip().is_unspecified() || v6.ip().to_ipv4_mapped().is_some();
-            if speaks_v4 && !socket.only_v6().map_err(failed)? {
-                Family::DualStack
-            } else {
-                Family::V6
-            }
+            if speaks_v4 && !only_v6 { Family::DualStack } else { Family::V6 }
         }
-    };
-    Ok(BoundSocket { socket, claim, local, family })
+    }
 }
 
 #[cfg(test)]
@@ -249,6 +250,28 @@ mod tests {
     use nix::errno::Errno;
 
     use super::*;
+
+    /// Bound, it would receive at once what it is not yet told to refuse, and cannot yet describe.
+    #[test]
+    fn a_socket_is_prepared_before_it_is_bound() {
+        let registry = PortRegistry::new();
+        for (address, family) in
+            [("127.0.0.1:0", Family::V4), ("[::1]:0", Family::V6), ("[::]:0", Family::DualStack)]
+        {
+            for registry in [None, Some((&registry, Owner::from("test")))] {
+                let prepared = std::cell::Cell::new(0);
+                let bound = bind(address.parse().unwrap(), registry, &|socket, of| {
+                    let local = socket.local_addr().unwrap().as_socket().unwrap();
+                    assert_eq!((local.port(), of), (0, family));
+                    prepared.set(prepared.get() + 1);
+                    Ok(())
+                })
+                .unwrap();
+                assert_ne!(bound.local.port(), 0);
+                assert_eq!((bound.family, prepared.get()), (family, 1));
+            }
+        }
+    }
 
     #[test]
     fn the_kernels_refusals_get_names() {

@@ -13,6 +13,7 @@ use crate::socket::UdpSocket;
 /// What became of a broadcast on one network.
 #[derive(Debug)]
 #[non_exhaustive]
+#[must_use = "it may hold an error"]
 pub struct InterfaceBroadcast {
     /// The name of the interface.
     pub interface: String,
@@ -26,6 +27,22 @@ pub struct InterfaceBroadcast {
     pub target: SocketAddrV4,
     /// Whether the kernel took it.
     pub result: Result<(), SendError>,
+}
+
+/// What became of a broadcast, on each network it was for.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+#[must_use = "it may hold errors"]
+pub struct BroadcastReport {
+    /// The networks, in the kernel's order; none where there was none to send on.
+    pub networks: Vec<InterfaceBroadcast>,
+}
+
+impl BroadcastReport {
+    /// Whether the kernel took it on each of the networks.
+    pub fn is_complete(&self) -> bool {
+        self.networks.iter().all(|network| network.result.is_ok())
+    }
 }
 
 /// Why a broadcast was not tried.
@@ -118,7 +135,7 @@ impl UdpSocket {
         data: &[u8],
         port: u16,
         interface: &Interface,
-    ) -> Result<Vec<InterfaceBroadcast>, BroadcastError> {
+    ) -> Result<BroadcastReport, BroadcastError> {
         if *interface == Interface::Default {
             return self.broadcast_everywhere(data, port).await;
         }
@@ -138,7 +155,7 @@ impl UdpSocket {
     }
 
     /// As [`broadcast_on`](Self::broadcast_on), on every interface that is up and can broadcast;
-    /// loopback cannot. Where there is none, the list is empty.
+    /// loopback cannot. Where there is none, the report has none.
     ///
     /// # Errors
     ///
@@ -151,7 +168,7 @@ impl UdpSocket {
         &self,
         data: &[u8],
         port: u16,
-    ) -> Result<Vec<InterfaceBroadcast>, BroadcastError> {
+    ) -> Result<BroadcastReport, BroadcastError> {
         let networks = networks(port)?.into_iter().filter(|network| network.can_broadcast);
         Ok(self.broadcast_to_networks(data, port, networks.collect()).await)
     }
@@ -161,8 +178,8 @@ impl UdpSocket {
         data: &[u8],
         port: u16,
         networks: Vec<Network>,
-    ) -> Vec<InterfaceBroadcast> {
-        let mut results = Vec::with_capacity(networks.len());
+    ) -> BroadcastReport {
+        let mut report = BroadcastReport::default();
         for Network { interface, index, address, broadcast, .. } in networks {
             let target = SocketAddrV4::new(broadcast.unwrap_or(Ipv4Addr::BROADCAST), port);
             let mut outgoing = Outgoing::new(data, target.into()).broadcast().interface(index);
@@ -170,10 +187,11 @@ impl UdpSocket {
             if self.inner.local.ip().is_unspecified() {
                 outgoing = outgoing.from(address.into());
             }
-            let result = self.send_reported(&outgoing, None).await;
-            results.push(InterfaceBroadcast { interface, index, address, target, result });
+            let result = self.send(&outgoing).await;
+            let result = InterfaceBroadcast { interface, index, address, target, result };
+            report.networks.push(result);
         }
-        results
+        report
     }
 }
 

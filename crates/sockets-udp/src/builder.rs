@@ -9,6 +9,7 @@ use stats::{ErrorKind, Role, SocketStats};
 
 use crate::bind::{self, BindError, BoundSocket};
 use crate::interface::Interface;
+use crate::multicast_source::{self, MulticastSource};
 use crate::send::Family;
 use crate::socket::{Opening, UdpSocket};
 
@@ -32,6 +33,7 @@ pub struct UdpSocketBuilder {
     receive_buffer: Option<usize>,
     send_buffer: Option<usize>,
     event_capacity: usize,
+    datagram_events: bool,
     gro: bool,
     dont_fragment: bool,
 }
@@ -46,6 +48,9 @@ impl UdpSocketBuilder {
     pub const DEFAULT_MULTICAST_TTL: u8 = 1;
     /// How many events are kept for a slow subscriber.
     pub const DEFAULT_EVENT_CAPACITY: usize = 1024;
+    /// How many may be, at most: each takes about 100 bytes, all of them from the first subscription
+    /// on.
+    pub const MAX_EVENT_CAPACITY: usize = 1 << 16;
 
     pub(crate) fn new() -> Self {
         Self {
@@ -62,6 +67,7 @@ impl UdpSocketBuilder {
             receive_buffer: None,
             send_buffer: None,
             event_capacity: Self::DEFAULT_EVENT_CAPACITY,
+            datagram_events: true,
             gro: false,
             dont_fragment: false,
         }
@@ -77,7 +83,12 @@ impl UdpSocketBuilder {
     }
 
     /// A socket that is bound already, instead of [`bind`](Self::bind). It is made non-blocking;
-    /// [`reuse_address`](Self::reuse_address) comes too late for it, the other settings apply.
+    /// [`reuse_address`](Self::reuse_address) comes too late for it, the other settings apply from now
+    /// on. What has come before is as the socket was then: of a group that another socket joined, or
+    /// without the address it was sent to; and what did not fit into its buffer is gone.
+    ///
+    /// One that is connected receives from its peer only, and is the only kind that the kernel tells
+    /// when nobody listens there ([`Event::PeerUnreachable`](crate::Event::PeerUnreachable)).
     pub fn socket(mut self, socket: std::net::UdpSocket) -> Self {
         self.socket = Some(socket);
         self
@@ -124,13 +135,18 @@ impl UdpSocketBuilder {
         self
     }
 
-    /// Whether this machine gets its own multicast, too. Default: yes.
+    /// Whether this machine gets its own multicast, too. Default: yes. What is sent by the loopback
+    /// interface comes back whatever this says.
     pub const fn multicast_loop(mut self, on: bool) -> Self {
         self.multicast_loop = on;
         self
     }
 
     /// The interface that multicast is sent from. Default: the one the routes choose.
+    ///
+    /// Given as an address, that is also where multicast of its family comes from (`IP_MULTICAST_IF`
+    /// in ip(7); for IPv6, packet info with each datagram). An address that the socket is bound to, or
+    /// that a datagram is sent [from](crate::Outgoing::from), goes before it.
     pub fn multicast_interface(mut self, interface: Interface) -> Self {
         self.multicast_interface = interface;
         self
@@ -171,10 +187,18 @@ impl UdpSocketBuilder {
         self
     }
 
-    /// How many events are kept for a slow subscriber, at least 1; the channel rounds up to a power
-    /// of two. Default: [`Self::DEFAULT_EVENT_CAPACITY`].
+    /// How many events are kept for a slow subscriber, at least 1 and at most
+    /// [`Self::MAX_EVENT_CAPACITY`]; the channel rounds up to a power of two. Default:
+    /// [`Self::DEFAULT_EVENT_CAPACITY`].
     pub const fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;
+        self
+    }
+
+    /// Whether each datagram is an event (`Received`, `Truncated`, `Sent`). Without them, what is rare
+    /// reaches a subscriber however much comes and goes. Default: yes.
+    pub const fn datagram_events(mut self, on: bool) -> Self {
+        self.datagram_events = on;
         self
     }
 
@@ -203,12 +227,29 @@ impl UdpSocketBuilder {
             return Err(BindError::NoRuntime { address });
         }
         let registry = self.registry.as_ref().map(|registry| (registry, self.owner.clone()));
+        let link = self
+            .multicast_interface
+            .index()
+            .map_err(|source| BindError::MulticastInterface { address, source })?;
         let bound = match self.socket.take() {
-            Some(socket) => bind::take_over(socket.into(), registry)?,
-            None => bind::bind(address, self.reuse_address, registry)?,
+            Some(socket) => {
+                let bound = bind::take_over(socket.into(), registry)?;
+                self.set_options(&bound.socket, bound.local, bound.family, link)?;
+                bound
+            }
+            None => bind::bind(address, registry, &|socket, family| {
+                if self.reuse_address {
+                    socket.set_reuse_address(true).map_err(|source| BindError::Option {
+                        address,
+                        option: "SO_REUSEADDR",
+                        source,
+                    })?;
+                }
+                self.set_options(socket, address, family, link)
+            })?,
         };
         let BoundSocket { socket, claim, local, family } = bound;
-        self.set_options(&socket, local, family)?;
+        let multicast_source = MulticastSource::of(local, &self.multicast_interface, link);
         let option = |option| move |source| BindError::Option { address: local, option, source };
         let receive_buffer = socket.recv_buffer_size().map_err(option("SO_RCVBUF"))?;
         let send_buffer = socket.send_buffer_size().map_err(option("SO_SNDBUF"))?;
@@ -229,6 +270,8 @@ impl UdpSocketBuilder {
             send_buffer,
             gro,
             event_capacity: self.event_capacity,
+            datagram_events: self.datagram_events,
+            multicast_source,
         }))
     }
 
@@ -237,6 +280,7 @@ impl UdpSocketBuilder {
         socket: &Socket,
         address: SocketAddr,
         family: Family,
+        interface: u32,
     ) -> Result<(), BindError> {
         let set = |option, result: io::Result<()>| {
             result.map_err(|source| BindError::Option { address, option, source })
@@ -255,10 +299,6 @@ impl UdpSocketBuilder {
             crate::mtu::forbid_fragments(socket, family)
                 .or_else(|(option, source)| set(option, Err(source)))?;
         }
-        let interface = self
-            .multicast_interface
-            .index()
-            .map_err(|source| BindError::MulticastInterface { address, source })?;
         let hops = u32::from(self.multicast_ttl);
         if family != Family::V6 {
             // Without this Linux hands every socket on the port what any socket of the machine
@@ -267,9 +307,10 @@ impl UdpSocketBuilder {
             set("IP_MULTICAST_TTL", socket.set_multicast_ttl_v4(hops))?;
             set("IP_MULTICAST_LOOP", socket.set_multicast_loop_v4(self.multicast_loop))?;
             if interface != 0 {
-                let any = &Ipv4Addr::UNSPECIFIED;
+                let from = multicast_source::address_v4(&self.multicast_interface);
+                let any = Ipv4Addr::UNSPECIFIED;
                 let result = rustix::net::sockopt::set_ip_multicast_if_with_ifindex(
-                    socket, any, any, interface,
+                    socket, &any, &from, interface,
                 );
                 set("IP_MULTICAST_IF", result.map_err(io::Error::from))?;
             }

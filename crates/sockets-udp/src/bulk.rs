@@ -14,9 +14,10 @@ use crate::socket::{Cost, Stopped, UdpSocket};
 /// the other tasks of the thread are not held up for long.
 const CUT_MESSAGES_PER_CALL: usize = 8;
 
-/// What was sent of a bulk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What was sent of a bulk, from the first byte on.
+#[derive(Debug, Default)]
 #[non_exhaustive]
+#[must_use = "it may hold an error"]
 pub struct BulkReport {
     /// How many datagrams the kernel took.
     pub datagrams: usize,
@@ -24,18 +25,15 @@ pub struct BulkReport {
     pub bytes: usize,
     /// How many of the datagrams the kernel cut itself (`UDP_SEGMENT`).
     pub segmented: usize,
+    /// Why the datagram after those was not sent; the rest was not tried. `None` where all were.
+    pub failed: Option<SendError>,
 }
 
-/// A bulk that was not sent to its end.
-#[derive(Debug, thiserror::Error)]
-#[error("sent only {} bytes, in {} datagrams, of a bulk", sent.bytes, sent.datagrams)]
-#[non_exhaustive]
-pub struct BulkError {
-    /// What was sent, from the first byte on.
-    pub sent: BulkReport,
-    /// Why the datagram after that was not.
-    #[source]
-    pub source: SendError,
+impl BulkReport {
+    /// Whether all was sent.
+    pub const fn is_complete(&self) -> bool {
+        self.failed.is_none()
+    }
 }
 
 /// A bulk on its way.
@@ -87,9 +85,8 @@ impl UdpSocket {
     ///
     /// UDP has no flow control: a receiver that is slower loses what its buffer does not hold.
     ///
-    /// # Errors
-    ///
-    /// [`BulkError`] says how much was sent before the datagram that failed. The rest is not tried.
+    /// The report says how much was sent, and why not the rest: after a datagram that failed no other
+    /// is tried.
     ///
     /// # Panics
     ///
@@ -104,15 +101,15 @@ impl UdpSocket {
         target: SocketAddr,
         data: &[u8],
         segment_size: usize,
-    ) -> Result<BulkReport, BulkError> {
+    ) -> BulkReport {
         assert!(segment_size > 0, "datagrams of no bytes never come to an end");
         // A longer one fails below, by its length.
         let longest = u16::try_from(segment_size.min(data.len())).unwrap_or(u16::MAX);
-        let Some(size) = NonZeroU16::new(longest) else { return Ok(BulkReport::default()) };
+        let Some(size) = NonZeroU16::new(longest) else { return BulkReport::default() };
         let mut bulk = Bulk { data, size, sent: BulkReport::default() };
         let first = &data[..segment_size.min(data.len())];
         let result = self.send_bulk_inner(&mut bulk, Outgoing::new(first, target)).await;
-        result.map(|()| bulk.sent).map_err(|source| BulkError { sent: bulk.sent, source })
+        BulkReport { failed: result.err(), ..bulk.sent }
     }
 
     /// Whether the kernel cuts bulk into datagrams on this socket.
@@ -161,7 +158,7 @@ impl UdpSocket {
                 cut = refusal == Refusal::None && failures < SEND_ATTEMPTS;
             }
             let Some(alone) = bulk.messages(template, 1).next() else { break };
-            self.send_reported(&Outgoing::new(alone.data, target), unclear).await?;
+            self.send_reported(&Outgoing::new(alone.data, target), unclear, Cost::ONE).await?;
             bulk.note([alone].into_iter());
             if std::mem::replace(&mut refusal, Refusal::None) == Refusal::Always
                 && self.inner.segmentation.refuse()

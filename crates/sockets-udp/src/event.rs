@@ -2,12 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::broadcast;
 
+use crate::builder::UdpSocketBuilder;
+
 /// Something that happened on a socket.
+///
+/// [`Event::Received`], [`Event::Truncated`] and [`Event::Sent`] are of each datagram, and can be left
+/// out by [`datagram_events`](crate::UdpSocketBuilder::datagram_events).
 ///
 /// Events carry lengths and addresses, never data: the data goes to
 /// [`recv`](crate::UdpSocket::recv).
@@ -47,7 +52,7 @@ pub enum Event {
         group: IpAddr,
         /// The one source it was joined for; `None` for every source.
         source: Option<IpAddr>,
-        /// The index of the interface; 0 where the kernel chose.
+        /// The index of the interface; 0 where the kernel chose and did not tell.
         interface: u32,
     },
     /// The socket left a multicast group.
@@ -56,7 +61,7 @@ pub enum Event {
         group: IpAddr,
         /// The one source it was joined for; `None` for every source.
         source: Option<IpAddr>,
-        /// The index of the interface; 0 where the kernel chose.
+        /// The index of the interface; 0 where the kernel chose and did not tell.
         interface: u32,
     },
     /// The interface of a membership is gone, and the group with it; found by
@@ -84,6 +89,9 @@ pub enum Event {
     },
     /// An ICMP message said that an earlier datagram did not arrive. The peer's error: the socket
     /// goes on.
+    ///
+    /// Only on a socket that was [handed in](crate::UdpSocketBuilder::socket) connected, so that its
+    /// peer is the one: the kernel tells no other socket of such messages (udp(7)).
     PeerUnreachable {
         /// What the message said, such as [`io::ErrorKind::ConnectionRefused`] for a closed port.
         kind: io::ErrorKind,
@@ -94,6 +102,17 @@ pub enum Event {
         operation: Operation,
         /// Why it failed.
         kind: io::ErrorKind,
+        /// The error in words, with its causes: of a datagram that was too long its size and the
+        /// limit.
+        text: String,
+    },
+    /// A [`Service`](crate::Service) gave up an answer that could not be sent; comes after its
+    /// [`Event::Error`].
+    AnswerDropped {
+        /// Its length in bytes of payload.
+        len: usize,
+        /// Who does not get it.
+        target: SocketAddr,
     },
     /// The socket is closed and its port is free. The last event.
     Closed,
@@ -167,32 +186,67 @@ impl Drop for Events {
     }
 }
 
+/// An error and its causes, in one line.
+pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 /// The sending side, held by the socket.
 #[derive(Debug)]
 pub(crate) struct EventSource {
-    sender: broadcast::Sender<Event>,
+    /// Made for the first subscriber: its memory is there at once, and most sockets have none.
+    sender: OnceLock<broadcast::Sender<Event>>,
+    capacity: usize,
     /// Kept beside the channel's own count, which takes a lock to read: with no subscriber an
     /// event costs one load.
     subscribers: Arc<AtomicUsize>,
+    /// Whether each datagram is an event.
+    tells_datagrams: bool,
     kernel_drops: AtomicU64,
+    /// How many of them are in the log.
+    logged_drops: AtomicU64,
 }
 
 impl EventSource {
-    pub(crate) fn new(capacity: usize) -> Self {
-        // A channel of tokio's holds at least one value and at most `usize::MAX / 2`.
-        let sender = broadcast::Sender::new(capacity.clamp(1, usize::MAX / 4));
-        Self { sender, subscribers: Arc::default(), kernel_drops: AtomicU64::new(0) }
+    pub(crate) fn new(capacity: usize, tells_datagrams: bool) -> Self {
+        Self {
+            sender: OnceLock::new(),
+            capacity: capacity.clamp(1, UdpSocketBuilder::MAX_EVENT_CAPACITY),
+            subscribers: Arc::default(),
+            tells_datagrams,
+            kernel_drops: AtomicU64::new(0),
+            logged_drops: AtomicU64::new(0),
+        }
     }
 
-    /// Whether anybody listens.
-    pub(crate) fn are_wanted(&self) -> bool {
+    /// Whether anybody listens to what becomes of each datagram.
+    pub(crate) fn datagrams_are_wanted(&self) -> bool {
+        self.tells_datagrams && self.has_subscribers()
+    }
+
+    fn has_subscribers(&self) -> bool {
         self.subscribers.load(Ordering::Relaxed) > 0
     }
 
+    /// Tells of one datagram, where that is wanted.
+    pub(crate) fn emit_datagram(&self, event: impl FnOnce() -> Event) {
+        if self.tells_datagrams {
+            self.emit(event);
+        }
+    }
+
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
-        if self.are_wanted() {
+        if self.has_subscribers()
+            && let Some(sender) = self.sender.get()
+        {
             // No receiver left is no error: the last one may be going just now.
-            let _ = self.sender.send(event());
+            let _ = sender.send(event());
         }
     }
 
@@ -204,13 +258,28 @@ impl EventSource {
         self.kernel_drops.load(Ordering::Relaxed)
     }
 
+    /// Logs what was counted since the last time. Not while the socket is held: whoever writes the
+    /// log takes their time.
+    pub(crate) fn log_kernel_drops(&self) {
+        let (now, before) = (self.kernel_drops(), self.logged_drops.load(Ordering::Relaxed));
+        if now == before {
+            return;
+        }
+        let before = self.logged_drops.fetch_max(now, Ordering::Relaxed);
+        if let Some(datagrams @ 1..) = now.checked_sub(before) {
+            tracing::debug!(datagrams, "the kernel dropped datagrams of a udp socket");
+        }
+    }
+
     /// `first` is what the subscriber sees before anything else; `ended` that nothing follows.
     pub(crate) fn subscribe(&self, first: Event) -> Events {
         let ended = first == Event::Closed;
+        let sender = self.sender.get_or_init(|| broadcast::Sender::new(self.capacity));
+        let receiver = sender.subscribe();
         self.subscribers.fetch_add(1, Ordering::Relaxed);
         Events {
             first: Some(first),
-            receiver: self.sender.subscribe(),
+            receiver,
             subscribers: Arc::clone(&self.subscribers),
             missed: 0,
             ended,

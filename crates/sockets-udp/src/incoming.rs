@@ -25,7 +25,8 @@ const RECEIVE_ATTEMPTS: usize = 64;
 /// What one `recvmsg` at a time needs.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    buffer: Box<[u8]>,
+    /// Empty before the first datagram is received into it: not every socket needs it.
+    buffer: Vec<u8>,
     /// Several datagrams may come as one (`UDP_GRO`).
     joined: bool,
     /// The datagrams of `buffer` that nobody has had yet: what came, and where they begin.
@@ -35,13 +36,8 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(joined: bool) -> Self {
-        Self {
-            buffer: vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice(),
-            joined,
-            rest: None,
-            drops_seen: 0,
-        }
+    pub(crate) const fn new(joined: bool) -> Self {
+        Self { buffer: Vec::new(), joined, rest: None, drops_seen: 0 }
     }
 }
 
@@ -114,7 +110,7 @@ impl OpenSocket {
             self.note_drops(batch.kernel_drops(), drops_seen, events);
         }
         self.account.received_all(batch.iter().map(|datagram| datagram.length));
-        if events.are_wanted() {
+        if events.datagrams_are_wanted() {
             for datagram in batch.iter() {
                 let (room, source) = (datagram.data.len(), datagram.source);
                 tell_arrival(datagram.length, source, room, events);
@@ -155,6 +151,9 @@ impl OpenSocket {
         let (whole, start) = if let Some(rest) = rest.take() {
             rest
         } else {
+            if buffer.is_empty() {
+                *buffer = vec![0; RECEIVE_BUFFER_BYTES];
+            }
             let Poll::Ready(arrival) = self.take(ask, buffer, events)? else {
                 return Ok(Poll::Pending);
             };
@@ -223,7 +222,6 @@ impl OpenSocket {
             return;
         }
         *drops_seen = counter;
-        tracing::warn!(datagrams, "the kernel dropped datagrams of a udp socket");
         self.account.dropped(datagrams);
         events.count_kernel_drops(datagrams);
         events.emit(|| Event::Dropped { datagrams });
@@ -236,8 +234,8 @@ impl OpenSocket {
 }
 
 fn tell_arrival(length: usize, source: SocketAddr, room: usize, events: &EventSource) {
-    events.emit(|| Event::Received { len: length, source });
+    events.emit_datagram(|| Event::Received { len: length, source });
     if let Some(lost) = length.checked_sub(room).filter(|lost| *lost > 0) {
-        events.emit(|| Event::Truncated { lost, source });
+        events.emit_datagram(|| Event::Truncated { lost, source });
     }
 }

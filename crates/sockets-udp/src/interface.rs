@@ -3,10 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
-use nix::net::if_::{if_indextoname, if_nametoindex};
+use nix::net::if_::if_nametoindex;
 use nix::sys::socket::SockaddrStorage;
 
 /// A network interface, named in one of the ways people name it.
@@ -99,8 +101,29 @@ pub enum InterfaceError {
 }
 
 fn check_index(index: u32) -> nix::Result<u32> {
-    // nix 0.31 takes the null pointer that stands for an error for a name, an empty one.
-    if if_indextoname(index)?.is_empty() { Err(Errno::ENXIO) } else { Ok(index) }
+    // Any socket will do (netdevice(7)). Not by if_indextoname(3): it opens one, too, and nix 0.31
+    // tells none of its errors.
+    let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    let socket = UnixDatagram::unbound().map_err(errno)?;
+    if exists(&socket, index).map_err(errno)? { Ok(index) } else { Err(Errno::ENODEV) }
+}
+
+/// Whether there is an interface with this index where the socket lives; takes no descriptor.
+pub(crate) fn exists(socket: &impl AsFd, index: u32) -> io::Result<bool> {
+    match name(socket, index) {
+        Ok(_) => Ok(true),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENODEV | Errno::ENXIO) => Ok(false),
+            // Of a name that is no text.
+            Some(Errno::EILSEQ) => Ok(true),
+            _ => Err(error),
+        },
+    }
+}
+
+/// The name of the interface with this index (`SIOCGIFNAME`, netdevice(7)).
+pub(crate) fn name(socket: &impl AsFd, index: u32) -> io::Result<String> {
+    Ok(rustix::net::netdevice::index_to_name(socket, index)?)
 }
 
 fn index_of_address(wanted: IpAddr) -> nix::Result<u32> {

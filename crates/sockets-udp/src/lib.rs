@@ -42,7 +42,8 @@
 //! let here = UdpSocket::builder().bind("127.0.0.1:0".parse()?).open()?;
 //! let there = UdpSocket::builder().bind("127.0.0.1:0".parse()?).gro(true).open()?;
 //!
-//! let sent = here.send_bulk(there.local_addr(), &[7; 10_000], 1200).await?;
+//! let sent = here.send_bulk(there.local_addr(), &[7; 10_000], 1200).await;
+//! assert!(sent.is_complete());
 //! assert_eq!((sent.datagrams, sent.bytes), (9, 10_000));
 //!
 //! let mut batch = RecvBatch::new(16, RecvBatch::WHOLE);
@@ -111,8 +112,12 @@ mod many;
 mod membership;
 mod mtu;
 mod multicast;
+mod multicast_route;
+mod multicast_source;
 mod open_socket;
 mod outgoing;
+mod path;
+mod rejoin;
 mod return_path;
 mod segmentation;
 mod segments;
@@ -124,9 +129,9 @@ mod waiters;
 
 pub use batch::{BorrowedDatagram, RecvBatch};
 pub use bind::BindError;
-pub use broadcast::{BroadcastError, InterfaceBroadcast};
+pub use broadcast::{BroadcastError, BroadcastReport, InterfaceBroadcast};
 pub use builder::UdpSocketBuilder;
-pub use bulk::{BulkError, BulkReport};
+pub use bulk::BulkReport;
 pub use datagram::{Datagram, Received, RecvError};
 pub use event::{Event, Events, Operation};
 pub use interface::{Interface, InterfaceError};
@@ -134,5 +139,5 @@ pub use membership::{JoinError, LeaveError, Membership, MembershipReport};
 pub use return_path::ReturnPath;
 pub use segmentation::SegmentationOffload;
 pub use send::{FailedSend, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Outgoing, SendError, SendReport};
-pub use service::{DRAIN_LIMIT, Discard, Echo, ServeReport, Service};
+pub use service::{DRAIN_GRACE, DRAIN_LIMIT, Discard, Echo, ServeError, ServeReport, Service};
 pub use socket::UdpSocket;

@@ -10,6 +10,7 @@ use crate::datagram::RecvError;
 use crate::incoming::Ask;
 use crate::open_socket::{Blame, OpenSocket, blame};
 use crate::outgoing::{MESSAGES_PER_CALL, Message};
+use crate::path::Path;
 use crate::send::{FailedSend, Outgoing, SendError, SendReport};
 use crate::socket::{Cost, Stopped, UdpSocket};
 
@@ -53,7 +54,9 @@ impl UdpSocket {
     /// Not cancel safe: if it is dropped before it is ready, an unknown number was sent, from the
     /// first on; the statistics and the events have them.
     pub async fn send_many(&self, datagrams: &[Outgoing<'_>]) -> SendReport {
-        self.send_each(datagrams.len(), |index| datagrams[index]).await
+        let mut report = SendReport::default();
+        self.send_each(datagrams.len(), |index| datagrams[index], Cost::of, &mut report).await;
+        report
     }
 
     /// Sends one payload to each of the peers, in few system calls and without copying it. One that
@@ -63,23 +66,28 @@ impl UdpSocket {
     ///
     /// Not cancel safe, as [`send_many`](Self::send_many).
     pub async fn send_to_each(&self, peers: &[SocketAddr], data: &[u8]) -> SendReport {
-        self.send_each(peers.len(), |index| Outgoing::new(data, peers[index])).await
+        let mut report = SendReport::default();
+        let outgoing = |index: usize| Outgoing::new(data, peers[index]);
+        self.send_each(peers.len(), outgoing, Cost::of, &mut report).await;
+        report
     }
 
-    async fn send_each<'a>(
+    /// Sends `count` datagrams; what the report has is done, also where this is dropped.
+    pub(crate) async fn send_each<'a>(
         &self,
         count: usize,
         outgoing: impl Fn(usize) -> Outgoing<'a>,
-    ) -> SendReport {
-        let mut report = SendReport::default();
+        cost: impl Fn(usize) -> Cost,
+        report: &mut SendReport,
+    ) {
         let mut next = 0;
         while next < count {
             let run = (next..count)
                 .take(MESSAGES_PER_CALL)
                 .map_while(|index| self.check(&outgoing(index)).ok());
             let mut unclear = None;
-            let cost = Cost::of(MESSAGES_PER_CALL.min(count - next));
-            match self.send_run(cost, run).await {
+            let most = MESSAGES_PER_CALL.min(count - next);
+            match self.send_run(cost(most), run).await {
                 Ok(taken) => {
                     next += taken;
                     report.sent += taken;
@@ -91,13 +99,12 @@ impl UdpSocket {
                 // Of the first datagram, or of one before: it is sent by itself to learn which.
                 Err(Stopped::Failed(error)) => unclear = self.note_earlier(&error),
             }
-            match self.send_reported(&outgoing(next), unclear).await {
+            match self.send_reported(&outgoing(next), unclear, cost(1)).await {
                 Ok(()) => report.sent += 1,
                 Err(error) => report.failed.push(FailedSend { index: next, error }),
             }
             next += 1;
         }
-        report
     }
 
     /// Gives the first messages to the kernel, in one call, when it has room; how many it took.
@@ -145,15 +152,20 @@ impl UdpSocket {
         if outgoing.is_broadcast() && !inner.broadcast {
             return Err(SendError::BroadcastNotEnabled { target });
         }
-        Ok(Message { data: outgoing.data, target, kernel_target, control: outgoing.control() })
+        let mut control = outgoing.control();
+        if let Some(source) = inner.multicast_source {
+            source.complete(&mut control, target);
+        }
+        Ok(Message { data: outgoing.data, target, kernel_target, control })
     }
 
     pub(crate) async fn send_reported(
         &self,
         outgoing: &Outgoing<'_>,
         unclear: Option<io::ErrorKind>,
+        cost: Cost,
     ) -> Result<(), SendError> {
-        let result = self.send_unreported(outgoing, unclear).await;
+        let result = self.send_unreported(outgoing, unclear, cost).await;
         if let Err(error) = &result {
             self.report_send_error(error);
         }
@@ -164,6 +176,7 @@ impl UdpSocket {
         &self,
         outgoing: &Outgoing<'_>,
         mut unclear: Option<io::ErrorKind>,
+        cost: Cost,
     ) -> Result<(), SendError> {
         let inner = &*self.inner;
         let target = outgoing.target;
@@ -171,7 +184,7 @@ impl UdpSocket {
             Err(_) if self.is_closed() => return Err(SendError::Closed { target }),
             checked => checked?,
         };
-        self.drive(Cost::ONE, &inner.writable, TokioSocket::poll_send_ready, |open| {
+        self.drive(cost, &inner.writable, TokioSocket::poll_send_ready, |open| {
             open.send(&message, &mut unclear, &inner.events)
         })
         .await
@@ -181,12 +194,13 @@ impl UdpSocket {
         })
     }
 
-    /// The error of a message that the kernel refused.
+    /// The error of a message that the kernel refused. What it takes other sockets to find out is
+    /// found out after this one is let go.
     pub(crate) fn send_error(&self, source: io::Error, message: &Message<'_>) -> SendError {
-        let error = SendError::from_kernel(source, message, self.inner.broadcast);
-        match &*self.open() {
-            Some(open) => error.explained(&open.socket, message),
-            None => error,
-        }
+        let inner = &*self.inner;
+        SendError::from_kernel(source, message).explained(message, inner.broadcast, || {
+            let open = self.open();
+            Path::of(&open.as_ref()?.socket, message, inner.local)
+        })
     }
 }

@@ -12,25 +12,31 @@ pub struct Membership {
     pub group: IpAddr,
     /// The one source it was joined for; `None` for every source.
     pub source: Option<IpAddr>,
-    /// The index of the interface; 0 where the kernel chose.
+    /// The index of the interface; 0 where the kernel chose and did not tell.
     pub interface: u32,
 }
 
 /// A membership, and the interface as it was named: an interface that comes back has another index.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) membership: Membership,
     pub(crate) named: Interface,
+    /// The kernel has none of it: its interface went away, and joining on the one that came back
+    /// failed.
+    pub(crate) lapsed: bool,
 }
 
-/// What became of memberships whose interface was gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What became of memberships whose interface was gone. Those that are not in it are as they were.
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct MembershipReport {
     /// Joined again, since there is an interface of that name or address now; with its index.
     pub rejoined: Vec<Membership>,
     /// Gone; with the index that the interface had.
     pub lost: Vec<Membership>,
+    /// Kept, and tried again the next time: whether the interface is there could not be found out, or
+    /// it is there and joining failed. With the index that the interface had.
+    pub failed: Vec<(Membership, JoinError)>,
 }
 
 /// Why a group was not joined.

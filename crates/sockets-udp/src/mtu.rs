@@ -1,11 +1,12 @@
 //! How long a datagram a path takes.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 
+use crate::path::Path;
 use crate::send::Family;
 
 /// An IPv4 header without options (RFC 791), and UDP's (RFC 768).
@@ -13,21 +14,17 @@ const HEADERS_V4: usize = 20 + 8;
 /// An IPv6 header (RFC 8200), and UDP's.
 const HEADERS_V6: usize = 40 + 8;
 
-/// The longest payload that goes to `target` unfragmented, by the route's MTU and what the kernel has
+/// The longest payload that goes this way unfragmented, by the route's MTU and what the kernel has
 /// learned of the path. `None` where the kernel does not say, or for a group: the interface it goes
 /// by is the socket's own.
 ///
 /// Asked of a socket that is connected for the purpose, which sends nothing (ip(7), `IP_MTU`).
-pub(crate) fn payload_limit(target: SocketAddr) -> Option<usize> {
+pub(crate) fn payload_limit(path: &Path) -> Option<usize> {
+    let target = path.target();
     if target.ip().is_multicast() {
         return None;
     }
-    let target = SocketAddr::new(target.ip().to_canonical(), target.port());
-    let any: IpAddr = match target {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let probe = UdpSocket::bind((any, 0)).ok()?;
+    let probe = path.probe()?;
     probe.set_broadcast(true).ok()?;
     probe.connect(target).ok()?;
     let (mtu, headers) = match target {
@@ -68,17 +65,29 @@ pub(crate) fn forbids_fragments(socket: &impl AsFd, kernel_target: SocketAddr) -
 
 #[cfg(test)]
 mod tests {
+    use sockets_sys::SendControl;
+
+    use crate::outgoing::Message;
+
     use super::*;
 
     #[test]
     fn the_limit_is_the_mtu_less_the_headers() {
         let mtu = std::fs::read_to_string("/sys/class/net/lo/mtu").unwrap();
         let mtu: usize = mtu.trim().parse().unwrap();
-        let v4 = payload_limit("127.0.0.1:9".parse().unwrap()).unwrap();
-        let v6 = payload_limit("[::1]:9".parse().unwrap()).unwrap();
+        let socket = std::net::UdpSocket::bind("[::]:0").unwrap();
+        let local = socket.local_addr().unwrap();
+        let payload_limit = |target: &str| {
+            let target = target.parse().unwrap();
+            let control = SendControl::default();
+            let message = Message { data: b"", target, kernel_target: target, control };
+            payload_limit(&Path::of(&socket, &message, local).unwrap())
+        };
+        let v4 = payload_limit("127.0.0.1:9").unwrap();
+        let v6 = payload_limit("[::1]:9").unwrap();
         // IPv4's packets end at 65,535 bytes, whatever the link takes.
         assert_eq!((v4 + HEADERS_V4, v6 + HEADERS_V6), (mtu.min(65_535), mtu));
-        assert_eq!(payload_limit("[::ffff:127.0.0.1]:9".parse().unwrap()), Some(v4));
-        assert_eq!(payload_limit("239.255.0.1:9".parse().unwrap()), None);
+        assert_eq!(payload_limit("[::ffff:127.0.0.1]:9"), Some(v4));
+        assert_eq!(payload_limit("239.255.0.1:9"), None);
     }
 }

@@ -9,8 +9,9 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 use stats::ErrorKind;
 
 use crate::event::Event;
-use crate::interface::Interface;
-use crate::membership::{JoinError, Joined, LeaveError, Membership, MembershipReport};
+use crate::interface::{Interface, InterfaceError};
+use crate::membership::{JoinError, Joined, LeaveError, Membership};
+use crate::multicast_route;
 use crate::open_socket::OpenSocket;
 use crate::send::Family;
 use crate::socket::UdpSocket;
@@ -67,52 +68,12 @@ impl UdpSocket {
 
     /// The groups joined, in the order they were; none once closed. A membership stays in this
     /// list when its interface goes away, until [`refresh_memberships`](Self::refresh_memberships)
-    /// looks.
+    /// looks, and while that cannot join it again.
     pub fn memberships(&self) -> Vec<Membership> {
         match &*self.open() {
             Some(open) => open.joined().iter().map(|joined| joined.membership).collect(),
             None => Vec::new(),
         }
-    }
-
-    /// Looks whether the interfaces of the memberships are still there. An interface that goes away
-    /// takes them with it, and the kernel tells the socket nothing: it only hears no more. Where
-    /// there is an interface now by the name or the address that the group was joined on, it is
-    /// joined there again; else it is given up, and [`Event::MembershipLost`] says so.
-    ///
-    /// A membership on [`Interface::Default`] is left alone: where the kernel put it is not known. An
-    /// interface that is only down keeps its memberships.
-    pub fn refresh_memberships(&self) -> MembershipReport {
-        let mut report = MembershipReport::default();
-        let open = self.open();
-        let Some(open) = &*open else { return report };
-        open.joined().retain_mut(|joined| {
-            let old = joined.membership;
-            if old.interface == 0 || Interface::Index(old.interface).index().is_ok() {
-                return true;
-            }
-            // The kernel keeps an entry for the interface that is gone, and refuses it twice.
-            let _ = leave_group(open, Membership { source: None, ..old });
-            let Membership { group, source, interface } = old;
-            let rejoined = joined.named.index().ok().and_then(|interface| {
-                let new = Membership { interface, ..old };
-                join_group(open, new).ok().map(|()| new)
-            });
-            if let Some(new) = rejoined {
-                self.inner.events.emit(|| Event::Left { group, source, interface });
-                let interface = new.interface;
-                self.inner.events.emit(|| Event::Joined { group, source, interface });
-                joined.membership = new;
-                report.rejoined.push(new);
-                return true;
-            }
-            tracing::warn!(%group, interface, "the interface of a multicast group is gone");
-            open.account.error(ErrorKind::Multicast);
-            self.inner.events.emit(|| Event::MembershipLost { group, source, interface });
-            report.lost.push(old);
-            false
-        });
-        report
     }
 
     fn join_reported(
@@ -121,11 +82,14 @@ impl UdpSocket {
         source: Option<IpAddr>,
         interface: &Interface,
     ) -> Result<(), JoinError> {
+        let closed = || JoinError::Closed { group, interface: interface.clone() };
+        if self.is_closed() {
+            return Err(closed());
+        }
+        let checked = self.check_join(group, source, interface);
         let open = self.open();
-        let Some(open) = &*open else {
-            return Err(JoinError::Closed { group, interface: interface.clone() });
-        };
-        let result = self.join_open(open, group, source, interface);
+        let Some(open) = &*open else { return Err(closed()) };
+        let result = checked.and_then(|membership| join_open(open, membership, interface));
         match &result {
             Ok(index) => {
                 self.inner.events.emit(|| Event::Joined { group, source, interface: *index });
@@ -141,11 +105,21 @@ impl UdpSocket {
         source: Option<IpAddr>,
         interface: &Interface,
     ) -> Result<(), LeaveError> {
+        let named = || interface.clone();
+        let closed = || LeaveError::Closed { group, interface: named() };
+        if self.is_closed() {
+            return Err(closed());
+        }
+        let index = interface.index().map_err(|source| LeaveError::Interface {
+            group,
+            interface: named(),
+            source,
+        });
         let open = self.open();
-        let Some(open) = &*open else {
-            return Err(LeaveError::Closed { group, interface: interface.clone() });
-        };
-        let result = leave_open(open, group, source, interface);
+        let Some(open) = &*open else { return Err(closed()) };
+        let result = index.and_then(|interface| {
+            leave_open(open, Membership { group, source, interface }, &named())
+        });
         match &result {
             Ok(index) => {
                 self.inner.events.emit(|| Event::Left { group, source, interface: *index });
@@ -155,13 +129,13 @@ impl UdpSocket {
         result.map(drop)
     }
 
-    fn join_open(
+    /// The membership that is asked for, found before the socket is held.
+    fn check_join(
         &self,
-        open: &OpenSocket,
         group: IpAddr,
         source: Option<IpAddr>,
         interface: &Interface,
-    ) -> Result<u32, JoinError> {
+    ) -> Result<Membership, JoinError> {
         let (local, family) = (self.inner.local, self.inner.family);
         let named = || interface.clone();
         if !group.is_multicast() {
@@ -180,41 +154,28 @@ impl UdpSocket {
         if !local.ip().is_unspecified() && local.ip().to_canonical() != group {
             return Err(JoinError::BoundElsewhere { group, interface: named(), local });
         }
-        let index = interface.index().map_err(|source| JoinError::Interface {
+        let index = joined_on(group, interface).map_err(|source| JoinError::Interface {
             group,
             interface: named(),
             source,
         })?;
-        let membership = Membership { group, source, interface: index };
-        let mut joined = open.joined();
-        // The kernel would turn a membership for every source into one for this source only.
-        let taken = joined.iter().map(|joined| joined.membership).any(|other| {
-            (other.group, other.interface) == (group, index)
-                && (other.source == source || other.source.is_none() || source.is_none())
-        });
-        if taken {
-            return Err(JoinError::AlreadyJoined { group, interface: named() });
-        }
-        match join_group(open, membership) {
-            Ok(()) => {
-                joined.push(Joined { membership, named: interface.clone() });
-                Ok(index)
-            }
-            // Joined by whoever opened the socket; of a source the kernel says so otherwise.
-            Err(error)
-                if is(&error, Errno::EADDRINUSE)
-                    || source.is_some() && is(&error, Errno::EADDRNOTAVAIL) =>
-            {
-                Err(JoinError::AlreadyJoined { group, interface: named() })
-            }
-            Err(source) => Err(JoinError::Io { group, interface: named(), source }),
-        }
+        Ok(Membership { group, source, interface: index })
     }
 }
 
 impl OpenSocket {
-    fn joined(&self) -> MutexGuard<'_, Vec<Joined>> {
+    pub(crate) fn joined(&self) -> MutexGuard<'_, Vec<Joined>> {
         self.memberships.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The index of the interface to join a group on. For [`Interface::Default`] that is the one which the
+/// kernel would choose, by its index, so that it is known where the group is joined; 0, and with it the
+/// choice, is left to the kernel where it does not tell.
+pub(crate) fn joined_on(group: IpAddr, interface: &Interface) -> Result<u32, InterfaceError> {
+    match interface {
+        Interface::Default => Ok(multicast_route::interface_of(group).unwrap_or(0)),
+        named => named.index(),
     }
 }
 
@@ -227,7 +188,7 @@ fn can_send(source: IpAddr, group: IpAddr) -> bool {
         && !broadcast
 }
 
-fn join_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
+pub(crate) fn join_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     let socket = SockRef::from(&open.socket);
     let Membership { group, source, interface } = membership;
     match (group, source) {
@@ -239,7 +200,7 @@ fn join_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     }
 }
 
-fn leave_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
+pub(crate) fn leave_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     let socket = SockRef::from(&open.socket);
     let Membership { group, source, interface } = membership;
     match (group, source) {
@@ -251,27 +212,75 @@ fn leave_group(open: &OpenSocket, membership: Membership) -> io::Result<()> {
     }
 }
 
+/// Joins, and keeps the membership; the index it was joined on.
+fn join_open(
+    open: &OpenSocket,
+    membership: Membership,
+    named: &Interface,
+) -> Result<u32, JoinError> {
+    let Membership { group, source, interface: index } = membership;
+    let mut joined = open.joined();
+    // The kernel would turn a membership for every source into one for this source only.
+    let taken = joined.iter().filter(|joined| !joined.lapsed).any(|joined| {
+        let other = joined.membership;
+        (other.group, other.interface) == (group, index)
+            && (other.source == source || other.source.is_none() || source.is_none())
+    });
+    if taken {
+        return Err(JoinError::AlreadyJoined { group, interface: named.clone() });
+    }
+    join_group(open, membership).map_err(|error| join_error(error, membership, named))?;
+    // What was to be tried again is done by this.
+    joined.retain(|other| {
+        let same = (other.membership.group, other.membership.source) == (group, source);
+        !(other.lapsed && same && other.named == *named)
+    });
+    joined.push(Joined { membership, named: named.clone(), lapsed: false });
+    Ok(index)
+}
+
+/// Why the kernel did not join a group.
+pub(crate) fn join_error(error: io::Error, membership: Membership, named: &Interface) -> JoinError {
+    let Membership { group, source, .. } = membership;
+    let interface = named.clone();
+    // Joined by whoever opened the socket; of a source the kernel says so otherwise.
+    let joined =
+        is(&error, Errno::EADDRINUSE) || source.is_some() && is(&error, Errno::EADDRNOTAVAIL);
+    if joined {
+        JoinError::AlreadyJoined { group, interface }
+    } else {
+        JoinError::Io { group, interface, source: error }
+    }
+}
+
+/// Leaves, and forgets the membership; the index it was joined on.
 fn leave_open(
     open: &OpenSocket,
-    group: IpAddr,
-    source: Option<IpAddr>,
+    wanted: Membership,
     interface: &Interface,
 ) -> Result<u32, LeaveError> {
     let named = || interface.clone();
-    let index = interface.index().map_err(|source| LeaveError::Interface {
-        group,
-        interface: named(),
-        source,
-    })?;
-    let membership = Membership { group, source, interface: index };
+    let group = wanted.group;
     let mut joined = open.joined();
-    let Some(position) = joined.iter().position(|joined| joined.membership == membership) else {
+    let is_meant = |joined: &Joined| {
+        let membership = joined.membership;
+        let there = match interface {
+            named if joined.lapsed => joined.named == *named,
+            Interface::Default => joined.named == Interface::Default,
+            _ => membership.interface == wanted.interface,
+        };
+        there && (membership.group, membership.source) == (group, wanted.source)
+    };
+    let Some(position) = joined.iter().position(is_meant) else {
         return Err(LeaveError::NotJoined { group, interface: named() });
     };
-    match leave_group(open, membership) {
+    let Joined { membership, lapsed, .. } = &joined[position];
+    let (membership, lapsed) = (*membership, *lapsed);
+    let result = if lapsed { Ok(()) } else { leave_group(open, membership) };
+    match result {
         Ok(()) => {
             joined.remove(position);
-            Ok(index)
+            Ok(membership.interface)
         }
         // The interface went away and came back, and the kernel forgot.
         Err(error) if is(&error, Errno::EADDRNOTAVAIL) || is(&error, Errno::ENODEV) => {
@@ -282,6 +291,6 @@ fn leave_open(
     }
 }
 
-fn is(error: &io::Error, errno: Errno) -> bool {
+pub(crate) fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno as i32)
 }

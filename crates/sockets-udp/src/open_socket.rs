@@ -33,6 +33,17 @@ impl OpenSocket {
         account.close(CloseReason::Local);
     }
 
+    /// Looks for an error of an earlier datagram; whether there was one.
+    pub(crate) fn check_peer(&self, events: &EventSource) -> bool {
+        let found = self.socket.take_error().ok().flatten();
+        // No call is under way that it could be of.
+        let of_peer = found.filter(|error| matches!(blame(error), Blame::Peer | Blame::Unclear));
+        if let Some(error) = &of_peer {
+            self.note_peer_error(error.kind(), events);
+        }
+        of_peer.is_some()
+    }
+
     pub(crate) fn note_peer_error(&self, kind: io::ErrorKind, events: &EventSource) {
         tracing::debug!(%kind, "a datagram of a udp socket did not arrive");
         self.account.error(ErrorKind::Unreachable);

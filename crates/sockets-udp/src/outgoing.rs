@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 
+use socket2::SockRef;
 use sockets_sys::{BatchSender, Destination, OutgoingMessage, SendControl};
 use tokio::io::Interest;
 
@@ -107,9 +108,9 @@ impl OpenSocket {
         events: &EventSource,
     ) -> io::Result<Poll<usize>> {
         let outgoing = messages.clone().map(Message::outgoing);
-        let result = self.senders.with(|sender| {
-            self.socket.try_io(Interest::WRITABLE, || sender.send(&self.socket, outgoing))
-        });
+        let result = self
+            .senders
+            .with(|sender| self.ask_for_room(|| sender.send(&self.socket, outgoing.clone())));
         match result {
             Ok(taken) => {
                 self.account.sent_all(
@@ -118,7 +119,7 @@ impl OpenSocket {
                         .take(taken)
                         .flat_map(|message| message.segments().ranges().map(|range| range.len())),
                 );
-                if events.are_wanted() {
+                if events.datagrams_are_wanted() {
                     messages.take(taken).for_each(|message| tell_sent(&message, events));
                 }
                 Ok(Poll::Ready(taken))
@@ -130,14 +131,24 @@ impl OpenSocket {
 
     fn try_send(&self, message: &Message<'_>) -> io::Result<()> {
         if message.control == SendControl::default() {
-            return self.socket.try_send_to(message.data, message.kernel_target).map(drop);
+            let (socket, target) = (SockRef::from(&self.socket), message.kernel_target.into());
+            return self.ask_for_room(|| socket.send_to(message.data, &target)).map(drop);
         }
         let outgoing = message.outgoing();
         self.senders
-            .with(|sender| {
-                self.socket.try_io(Interest::WRITABLE, || sender.send(&self.socket, [outgoing]))
-            })
+            .with(|sender| self.ask_for_room(|| sender.send(&self.socket, [outgoing])))
             .map(drop)
+    }
+
+    /// Asks the kernel, whatever the runtime has seen: of a new socket it has seen nothing yet, and
+    /// what is to be sent would wait though there is room.
+    fn ask_for_room<T>(&self, mut send: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let mut asked = false;
+        let result = self.socket.try_io(Interest::WRITABLE, || {
+            asked = true;
+            send()
+        });
+        if asked { result } else { send() }
     }
 
     fn note_sent(&self, message: &Message<'_>, events: &EventSource) {
@@ -148,6 +159,6 @@ impl OpenSocket {
 
 fn tell_sent(message: &Message<'_>, events: &EventSource) {
     for range in message.segments().ranges() {
-        events.emit(|| Event::Sent { len: range.len(), target: message.target });
+        events.emit_datagram(|| Event::Sent { len: range.len(), target: message.target });
     }
 }

@@ -93,7 +93,7 @@ impl UdpSocket {
     ///
     /// Cancel safe, as [`send_to`](Self::send_to).
     pub async fn send_back(&self, data: &[u8], path: &ReturnPath) -> Result<(), SendError> {
-        self.send_reported(&path.answer(data), None).await
+        self.send(&path.answer(data)).await
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::AsFd;
 
 use sockets_sys::SendControl;
 
 use crate::mtu;
 use crate::outgoing::Message;
+use crate::path::Path;
 
 /// The longest payload of a datagram over IPv4: 65,535 less 20 bytes of IP header (RFC 791) and 8
 /// of UDP header (RFC 768).
@@ -131,8 +131,8 @@ pub enum SendError {
         target: SocketAddr,
         /// The length asked for, in bytes.
         size: usize,
-        /// The longest payload that goes there unfragmented, in bytes: the MTU less the headers.
-        /// `None` where it is not known.
+        /// The longest payload that goes there unfragmented, in bytes, from the same address and by
+        /// the same interface: the MTU less the headers. `None` where it is not known.
         limit: Option<usize>,
         /// Whether the socket forbids fragments (the DF bit): by
         /// [`dont_fragment`](crate::UdpSocketBuilder::dont_fragment), or the system's setting.
@@ -183,8 +183,12 @@ pub enum SendError {
         #[source]
         source: io::Error,
     },
-    /// This machine may not send that: a firewall rule or a missing privilege.
-    #[error("cannot send to udp {target}: forbidden on this machine, such as by a firewall rule")]
+    /// This machine may not send that: a firewall rule, a route that prohibits it, or a missing
+    /// privilege.
+    #[error(
+        "cannot send to udp {target}: forbidden on this machine, such as by a firewall rule or a \
+         `prohibit` route"
+    )]
     Forbidden {
         /// Where it should have gone.
         target: SocketAddr,
@@ -207,7 +211,7 @@ pub enum SendError {
 
 impl SendError {
     /// The error of a message that failed with `source`.
-    pub(crate) fn from_kernel(source: io::Error, message: &Message<'_>, broadcast: bool) -> Self {
+    pub(crate) fn from_kernel(source: io::Error, message: &Message<'_>) -> Self {
         use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable, PermissionDenied};
         use nix::errno::Errno;
         let (size, target) = (message.data.len(), message.target);
@@ -217,8 +221,6 @@ impl SendError {
             }
             // The interface to send from is gone.
             Some(Errno::ENODEV | Errno::ENXIO) => Self::Unreachable { target, source },
-            // ip(7): EACCES is a broadcast without SO_BROADCAST; EPERM is a firewall's.
-            Some(Errno::EACCES) if !broadcast => Self::BroadcastNotEnabled { target },
             _ => match source.kind() {
                 HostUnreachable | NetworkUnreachable | NetworkDown => {
                     Self::Unreachable { target, source }
@@ -229,17 +231,36 @@ impl SendError {
         }
     }
 
-    /// The same, with what this machine knows of the cause: the path's MTU, or that the address to
-    /// send from is not here, for which kernels have several names.
-    pub(crate) fn explained(self, socket: &impl AsFd, message: &Message<'_>) -> Self {
+    /// The same, with what this machine knows of the cause: the path's MTU, that it is a broadcast
+    /// which this socket may not send, or that the address to send from is not here, for which kernels
+    /// have several names. `path` is asked for where it matters.
+    pub(crate) fn explained(
+        self,
+        message: &Message<'_>,
+        may_broadcast: bool,
+        path: impl FnOnce() -> Option<Path>,
+    ) -> Self {
         match (self, message.control.source) {
-            (Self::ExceedsMtu { target, size, source, .. }, _) => Self::ExceedsMtu {
-                target,
-                size,
-                limit: mtu::payload_limit(target).filter(|limit| *limit < size),
-                dont_fragment: mtu::forbids_fragments(socket, message.kernel_target),
-                source,
-            },
+            (Self::ExceedsMtu { target, size, source, .. }, _) => {
+                let path = path();
+                let limit = path.as_ref().and_then(mtu::payload_limit);
+                Self::ExceedsMtu {
+                    target,
+                    size,
+                    limit: limit.filter(|limit| *limit < size),
+                    dont_fragment: path.is_some_and(|path| path.forbids_fragments),
+                    source,
+                }
+            }
+            // ip(7): EPERM is a firewall's; EACCES a broadcast without SO_BROADCAST, or a route that
+            // forbids it.
+            (Self::Forbidden { target, source }, _)
+                if !may_broadcast
+                    && source.raw_os_error() == Some(nix::errno::Errno::EACCES as i32)
+                    && path().is_some_and(|path| path.is_broadcast()) =>
+            {
+                Self::BroadcastNotEnabled { target }
+            }
             (
                 Self::Io { target, source, .. } | Self::Unreachable { target, source },
                 Some(from),

@@ -8,12 +8,14 @@ use std::task::{Context, Poll};
 
 use ports_core::{PortClaim, SocketInfo, SocketState, Transport};
 use stats::SocketStats;
+use tokio::task::coop;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
 use crate::builder::UdpSocketBuilder;
 use crate::event::{Event, EventSource, Events};
 use crate::incoming::Receiver;
+use crate::multicast_source::MulticastSource;
 use crate::open_socket::OpenSocket;
 use crate::outgoing::Senders;
 use crate::segmentation::Segmentation;
@@ -30,12 +32,14 @@ pub struct UdpSocket {
 }
 
 pub(crate) struct Inner {
-    /// `None` once closed. A reader holds the lock for one non-blocking system call and never across
-    /// an await, so that `close` waits no longer than that, and no event comes after the last.
+    /// `None` once closed. A reader holds the lock for a few non-blocking system calls on this very
+    /// socket, and never across an await, a look-up or a log line, so that `close` waits no longer
+    /// than that, and no event comes after the last.
     open: RwLock<Option<OpenSocket>>,
     pub(crate) local: SocketAddr,
     pub(crate) family: Family,
     pub(crate) broadcast: bool,
+    pub(crate) multicast_source: Option<MulticastSource>,
     receive_buffer: usize,
     send_buffer: usize,
     pub(crate) gro: bool,
@@ -58,6 +62,8 @@ pub(crate) struct Opening {
     pub(crate) send_buffer: usize,
     pub(crate) gro: bool,
     pub(crate) event_capacity: usize,
+    pub(crate) datagram_events: bool,
+    pub(crate) multicast_source: Option<MulticastSource>,
 }
 
 /// The budget that tokio lets a task use up before the others get their turn.
@@ -124,7 +130,19 @@ impl UdpSocket {
         if let Some(open) = &*self.open() {
             open.refresh_drops(&self.inner.events);
         }
+        self.inner.events.log_kernel_drops();
         self.inner.events.kernel_drops()
+    }
+
+    /// Asks the kernel now whether an ICMP message says that an earlier datagram did not arrive; if so,
+    /// it is [`Event::PeerUnreachable`]. Without this it is seen by the next call that sends or receives
+    /// something: who waits for a datagram does not wake up for it. Only a connected socket is told
+    /// (udp(7), `SO_ERROR` in socket(7)).
+    pub fn check_peer(&self) -> bool {
+        match &*self.open() {
+            Some(open) => open.check_peer(&self.inner.events),
+            None => false,
+        }
     }
 
     /// A subscription to what happens from now on; it begins with [`Event::Bound`], or on a
@@ -180,13 +198,14 @@ impl UdpSocket {
                 local: opening.local,
                 family: opening.family,
                 broadcast: opening.broadcast,
+                multicast_source: opening.multicast_source,
                 receive_buffer: opening.receive_buffer,
                 send_buffer: opening.send_buffer,
                 gro: opening.gro,
                 segmentation,
                 readable: Waiters::default(),
                 writable: Waiters::default(),
-                events: EventSource::new(opening.event_capacity),
+                events: EventSource::new(opening.event_capacity, opening.datagram_events),
                 closed: CancellationToken::new(),
             }),
         }
@@ -207,9 +226,7 @@ impl UdpSocket {
         mut attempt: impl FnMut(&OpenSocket) -> io::Result<Poll<T>>,
     ) -> Result<T, Stopped> {
         // A task whose attempts always succeed lets the others run, too.
-        for _ in 0..cost.units {
-            tokio::task::coop::consume_budget().await;
-        }
+        cost.pay().await;
         // Most sockets are ready: nothing is made ready to wait before it is known that one is not.
         if let Poll::Ready(value) = self.try_once(&mut attempt)? {
             return Ok(value);
@@ -229,7 +246,13 @@ impl UdpSocket {
                     Poll::Pending => {}
                 }
             }
-            woken.await;
+            // Without budget the runtime was not asked, and where nothing schedules the task, as in
+            // `block_on`, the waiters are woken at once: only giving way for certain ends the turn.
+            if coop::has_budget_remaining() {
+                woken.await;
+            } else {
+                coop::consume_budget().await;
+            }
         }
     }
 
@@ -246,11 +269,19 @@ impl UdpSocket {
 
 impl Cost {
     pub(crate) const ONE: Self = Self::of(0);
+    /// Paid for by the caller, or to be.
+    pub(crate) const PAID: Self = Self { units: 0 };
 
     /// What so many datagrams cost: a turn at most, since one call is not parted.
     pub(crate) const fn of(datagrams: usize) -> Self {
         let units = 1 + datagrams / DATAGRAMS_PER_UNIT;
         Self { units: if units < UNITS_PER_TURN { units } else { UNITS_PER_TURN } }
+    }
+
+    pub(crate) async fn pay(self) {
+        for _ in 0..self.units {
+            coop::consume_budget().await;
+        }
     }
 }
 
@@ -259,6 +290,7 @@ impl Inner {
         let Some(open) = open else { return false };
         open.refresh_drops(&self.events);
         open.close();
+        self.events.log_kernel_drops();
         tracing::debug!(local = %self.local, "udp socket closed");
         self.events.emit(|| Event::Closed);
         self.readable.wake();

@@ -7,7 +7,7 @@ use stats::ErrorKind;
 use tokio::net::UdpSocket as TokioSocket;
 
 use crate::datagram::{Datagram, Received, RecvError};
-use crate::event::{Event, Operation};
+use crate::event::{Event, Operation, in_words};
 use crate::incoming::Ask;
 use crate::open_socket::OpenSocket;
 use crate::send::{Outgoing, SendError};
@@ -18,7 +18,8 @@ impl UdpSocket {
     /// knows. Waits while the kernel's send buffer is full.
     ///
     /// An ICMP error about an earlier datagram is not this one's: it becomes
-    /// [`Event::PeerUnreachable`], and this datagram is sent all the same.
+    /// [`Event::PeerUnreachable`], and this datagram is sent all the same. The kernel tells of them
+    /// only a socket that was [handed in](crate::UdpSocketBuilder::socket) connected.
     ///
     /// # Errors
     ///
@@ -28,13 +29,26 @@ impl UdpSocket {
     ///
     /// Cancel safe: if it is dropped before it is ready, nothing was sent.
     pub async fn send_to(&self, data: &[u8], target: SocketAddr) -> Result<(), SendError> {
-        self.send_reported(&Outgoing::new(data, target), None).await
+        self.send(&Outgoing::new(data, target)).await
+    }
+
+    /// Sends one datagram as [`Outgoing`] says: from an address, by an interface.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_from`](Self::send_from).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`send_to`](Self::send_to).
+    pub async fn send(&self, datagram: &Outgoing<'_>) -> Result<(), SendError> {
+        self.send_reported(datagram, None, Cost::ONE).await
     }
 
     /// Sends one datagram from an address of this machine, whatever the routes would choose: an
     /// answer should come from where the question went to, [`Datagram::local`]. The port is the
     /// socket's own. A link-local address is known by its link only: give the target a zone, or name
-    /// the interface by [`Outgoing::interface`](crate::Outgoing::interface).
+    /// the interface by [`Outgoing::interface`] and [`send`](Self::send) that.
     ///
     /// # Errors
     ///
@@ -50,7 +64,7 @@ impl UdpSocket {
         target: SocketAddr,
         from: IpAddr,
     ) -> Result<(), SendError> {
-        self.send_reported(&Outgoing::new(data, target).from(from), None).await
+        self.send(&Outgoing::new(data, target).from(from)).await
     }
 
     /// Sends one datagram to every machine on the link: IPv4's limited broadcast, 255.255.255.255
@@ -80,7 +94,7 @@ impl UdpSocket {
     ///
     /// Cancel safe, as [`send_to`](Self::send_to).
     pub async fn broadcast_to(&self, data: &[u8], target: SocketAddrV4) -> Result<(), SendError> {
-        self.send_reported(&Outgoing::new(data, target.into()).broadcast(), None).await
+        self.send(&Outgoing::new(data, target.into()).broadcast()).await
     }
 
     /// Receives one datagram, whole. Waits until there is one.
@@ -135,6 +149,7 @@ impl UdpSocket {
             None => Err(Stopped::Closed),
         };
         drop(open);
+        self.inner.events.log_kernel_drops();
         match result {
             Ok(Poll::Ready(value)) => Ok(Some(value)),
             Ok(Poll::Pending) => Ok(None),
@@ -152,9 +167,10 @@ impl UdpSocket {
             self.share_rest(open);
             result
         };
-        self.drive(cost, &self.inner.readable, TokioSocket::poll_recv_ready, attempt)
-            .await
-            .map_err(|stopped| self.receive_error(stopped))
+        let result =
+            self.drive(cost, &self.inner.readable, TokioSocket::poll_recv_ready, attempt).await;
+        self.inner.events.log_kernel_drops();
+        result.map_err(|stopped| self.receive_error(stopped))
     }
 
     /// Wakes who waits for a datagram that came along with another: the kernel does not.
@@ -171,9 +187,12 @@ impl UdpSocket {
             Stopped::Failed(source) => source,
         };
         if let Some(open) = &*self.open() {
-            let kind = source.kind();
             open.account.error(ErrorKind::Read);
-            self.inner.events.emit(|| Event::Error { operation: Operation::Receive, kind });
+            self.inner.events.emit(|| Event::Error {
+                operation: Operation::Receive,
+                kind: source.kind(),
+                text: source.to_string(),
+            });
         }
         RecvError::Io { local, source }
     }
@@ -181,9 +200,12 @@ impl UdpSocket {
     /// Counts and tells an error that the caller gets.
     pub(crate) fn report_send_error(&self, error: &SendError) {
         if let Some(open) = &*self.open() {
-            let kind = error.kind();
             open.account.error(ErrorKind::Write);
-            self.inner.events.emit(|| Event::Error { operation: Operation::Send, kind });
+            self.inner.events.emit(|| Event::Error {
+                operation: Operation::Send,
+                kind: error.kind(),
+                text: in_words(error),
+            });
         }
     }
 }

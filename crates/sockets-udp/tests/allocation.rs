@@ -40,7 +40,7 @@ fn batches_allocate_nothing_for_a_datagram() {
                 let report = here.send_to_each(&targets, &payload[..100]).await;
                 assert_eq!(report.sent, DATAGRAMS);
                 assert_eq!(receive(&there, &mut batch).await, payload.len());
-                let report = here.send_bulk(target, &payload, 100).await.unwrap();
+                let report = here.send_bulk(target, &payload, 100).await;
                 assert_eq!(report.datagrams, DATAGRAMS);
                 assert_eq!(receive(&there, &mut batch).await, payload.len());
             });
@@ -50,4 +50,21 @@ fn batches_allocate_nothing_for_a_datagram() {
         let measured = measure(exchange);
         assert_eq!(measured.count_total, 0, "gro {gro}: {measured:?}");
     }
+}
+
+/// Neither events that nobody reads, nor a buffer that nothing is received into.
+#[test]
+fn a_socket_takes_the_memory_of_what_is_used() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let _context = runtime.enter();
+    let stats = SocketStats::new();
+    // The first one makes what all of them share.
+    let target = open(&stats, false).local_addr();
+    let mut kept = Vec::with_capacity(1);
+    let measured = measure(|| {
+        let socket = open(&stats, false);
+        runtime.block_on(async { socket.send_to(b"x", target).await.unwrap() });
+        kept.push(socket);
+    });
+    assert!(measured.bytes_current < 4 * 1024, "{measured:?}");
 }

@@ -74,7 +74,7 @@ impl Block {
         sums.messages_received += read(&self.inbound.messages);
         sums.bytes_sent += read(&self.outbound.bytes);
         sums.messages_sent += read(&self.outbound.messages);
-        sums.dropped_messages += read(&self.inbound.dropped_messages);
+        sums.dropped_received += read(&self.inbound.dropped_messages);
         sums.dropped_messages += read(&self.outbound.dropped_messages);
         sums.dropped_bytes += read(&self.outbound.dropped_bytes);
     }

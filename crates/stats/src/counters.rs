@@ -22,8 +22,11 @@ pub struct Counters {
     pub messages_received: u64,
     /// Writes that took data, or datagrams out.
     pub messages_sent: u64,
-    /// Messages accepted for sending and then given up, and those that the kernel dropped before
-    /// they were read.
+    /// Messages that came in and that the kernel dropped before they were read. It does not tell their
+    /// bytes.
+    #[serde(default)]
+    pub dropped_received: u64,
+    /// Messages accepted for sending and then given up.
     pub dropped_messages: u64,
     /// Bytes accepted for sending and then given up.
     pub dropped_bytes: u64,
@@ -62,12 +65,12 @@ impl Counters {
         Ok(delta)
     }
 
-    fn monotonic(&self) -> [(&'static str, u64); 8] {
+    fn monotonic(&self) -> [(&'static str, u64); 9] {
         let mut copy = *self;
         copy.monotonic_mut().map(|(name, value)| (name, *value))
     }
 
-    fn monotonic_mut(&mut self) -> [(&'static str, &mut u64); 8] {
+    fn monotonic_mut(&mut self) -> [(&'static str, &mut u64); 9] {
         [
             ("opened", &mut self.opened),
             ("closed", &mut self.closed),
@@ -75,6 +78,7 @@ impl Counters {
             ("bytes_sent", &mut self.bytes_sent),
             ("messages_received", &mut self.messages_received),
             ("messages_sent", &mut self.messages_sent),
+            ("dropped_received", &mut self.dropped_received),
             ("dropped_messages", &mut self.dropped_messages),
             ("dropped_bytes", &mut self.dropped_bytes),
         ]

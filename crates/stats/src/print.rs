@@ -22,7 +22,7 @@ use crate::snapshot::Snapshot;
 /// Messages Received: 3
 /// Messages Sent: 1
 /// Errors: 2 (accept 1, read 1)
-/// Drops: 0 messages, 0 B
+/// Drops: 0 messages, 0 B; 2 messages before they were read
 /// TCP Connect Time (client): 1 measured, p50 81 us, p90 81 us, p99 81 us, max 81 us
 /// ```
 impl fmt::Display for Snapshot {
@@ -51,7 +51,12 @@ impl fmt::Display for Snapshot {
         writeln!(f, "{}", if totals.errors.total() > 0 { ")" } else { "" })?;
         let plural = if totals.dropped_messages == 1 { "" } else { "s" };
         write!(f, "Drops: {} message{plural}, ", totals.dropped_messages)?;
-        writeln!(f, "{}", Bytes(totals.dropped_bytes))?;
+        write!(f, "{}", Bytes(totals.dropped_bytes))?;
+        match totals.dropped_received {
+            0 => writeln!(f)?,
+            1 => writeln!(f, "; 1 message before it was read")?,
+            more => writeln!(f, "; {more} messages before they were read")?,
+        }
         for group in &self.groups {
             let name = upper(group.transport);
             times(f, format_args!("{name} Connect Time ({})", group.role), &group.connect_time)?;

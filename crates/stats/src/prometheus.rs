@@ -84,8 +84,11 @@ const COUNTERS: [CounterFamily; 6] = [
     CounterFamily {
         name: "dropped_messages",
         unit: None,
-        help: "Messages accepted for sending and given up",
-        series: &[(OUT, |counters| counters.dropped_messages)],
+        help: "Messages dropped by the kernel before they were read, or accepted for sending and given up",
+        series: &[
+            (IN, |counters| counters.dropped_received),
+            (OUT, |counters| counters.dropped_messages),
+        ],
     },
     CounterFamily {
         name: "dropped",

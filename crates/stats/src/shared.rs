@@ -154,8 +154,10 @@ impl Shared {
                 duration: read(&group.duration),
             });
         }
+        // Under the lock, too: of two snapshots the later one has no counter below the earlier one's.
+        let history_overwritten = self.history.overwritten();
         drop(state);
-        Snapshot { taken, elapsed, groups, history_overwritten: self.history.overwritten() }
+        Snapshot { taken, elapsed, groups, history_overwritten }
     }
 }
 

@@ -5,7 +5,8 @@
 //!   raw and UNIX sockets, with their processes, cgroups and `TCP_INFO` where these are asked for.
 //! - [`SystemSockets::who`]: who holds a port, and why that runs.
 //! - [`SystemSockets::bind_facts`]: why a port cannot be bound.
-//! - [`Snapshot::changes_since`], [`SocketWatch`], [`Endings`]: what happens to the sockets.
+//! - [`SystemSockets::snapshot_after`], [`Snapshot::changes_since`], [`SocketWatch`], [`Endings`]: what
+//!   happens to the sockets.
 //!
 //! Sockets come from the kernel by netlink (`sock_diag(7)`), or from `/proc/net` where that is not
 //! to be had; the processes come from `/proc/PID/fd`. Everybody may see all sockets of their network

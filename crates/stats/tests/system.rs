@@ -11,7 +11,7 @@ use std::time::Duration;
 use ports_core::{Port, PortSet, Transport};
 use socket2::{Domain, Socket, Type};
 use stats::system::{
-    BindFinding, NoProcess, Protocol, Query, Snapshot, SocketRow, Source, State, StateSet,
+    BindFinding, Blocks, NoProcess, Protocol, Query, Snapshot, SocketRow, Source, State, StateSet,
     SystemSockets,
 };
 
@@ -212,12 +212,12 @@ fn a_second_snapshot_sees_what_came_and_went() {
     assert_eq!(of(&seen, &first), [first.as_raw_fd() as u32]);
     assert!(seen.coverage().processes.unwrap().read > 0);
 
-    // Nothing new: nothing is read. (Other tests of this process may open sockets meanwhile, so
-    // that is asked of one port.)
+    // Nothing new: what was read is remembered, but for processes that are new. (Other tests of this
+    // process may open sockets meanwhile, so that is asked of one port.)
     let alone = query.clone().local_ports(port(first.local_addr().unwrap()));
     let seen = sockets.snapshot(&alone).unwrap();
     assert_eq!(of(&seen, &first), [first.as_raw_fd() as u32]);
-    assert_eq!(seen.coverage().processes.unwrap().read, 0);
+    assert!(seen.coverage().processes.unwrap().remembered > 0);
 
     // The descriptor of a closed one is another's at once.
     let local = second.local_addr().unwrap();
@@ -267,4 +267,46 @@ fn a_bound_port_without_a_listener_has_its_holder_where_the_kernel_tells() {
         assert_eq!(held.state, State::Bound);
         assert_eq!(held.processes.first().map(|(pid, _)| *pid), Some(std::process::id()));
     }
+}
+
+#[test]
+fn who_does_not_listen_may_share_the_port_where_all_set_reuse() {
+    let bind = |kind, to: SocketAddr, listens: bool| {
+        let socket = Socket::new(Domain::IPV4, kind, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&to.into())?;
+        if listens {
+            socket.listen(1)?;
+        }
+        std::io::Result::Ok(socket)
+    };
+    let any = "127.0.0.1:0".parse().unwrap();
+    for (kind, transport, listens, blocks) in [
+        (Type::DGRAM, Transport::Udp, false, Blocks::UnlessAllReuse),
+        (Type::STREAM, Transport::Tcp, false, Blocks::UnlessAllReuse),
+        (Type::STREAM, Transport::Tcp, true, Blocks::Always),
+    ] {
+        let first = bind(kind, any, listens).unwrap();
+        let address = first.local_addr().unwrap().as_socket().unwrap();
+        assert_eq!(bind(kind, address, false).is_ok(), blocks != Blocks::Always, "{kind:?}");
+        // A kernel before 6.8 does not tell of what is only bound.
+        let facts = SystemSockets::new().bind_facts(transport, address).unwrap();
+        let held = facts.findings().into_iter().find(|it| matches!(it, BindFinding::Held(_)));
+        assert!(held.iter().all(|held| held.blocks() == blocks), "{held:?}");
+        assert!(held.is_some() || (transport == Transport::Tcp && !listens));
+    }
+}
+
+#[test]
+fn a_udp_socket_with_a_peer_is_a_holder_for_who_and_for_bind() {
+    let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let here = UdpSocket::bind("127.0.0.1:0").unwrap();
+    here.connect(there.local_addr().unwrap()).unwrap();
+    let address = here.local_addr().unwrap();
+    let mut sockets = SystemSockets::new();
+    let who = sockets.who(Transport::Udp, Port::new(address.port())).unwrap();
+    assert!(who.holders().any(|row| row.local_addr() == Some(address)));
+    assert_eq!(who.connections().count(), 0);
+    let findings = sockets.bind_facts(Transport::Udp, address).unwrap().findings();
+    assert!(matches!(&findings[0], BindFinding::Held(held) if held.local == address));
 }

@@ -3,9 +3,11 @@
 mod ends;
 mod ledger;
 mod quiet;
+mod session;
 mod sessions;
 mod streams;
 mod tcp;
+mod telling;
 mod udp;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -40,7 +42,8 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
     let speaks_tls = args.listen.scheme() == Scheme::Tls;
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     let targets = Targets::new(args, session)?;
-    let opening = bind::open(std::slice::from_ref(&args.listen), passed, session);
+    // What each client sends is told in order with its coming and going, not by the socket.
+    let opening = bind::open(std::slice::from_ref(&args.listen), passed, false, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let Bound { tcp, udp, endpoints, .. } = bound?;
     for endpoint in endpoints {

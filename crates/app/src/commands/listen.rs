@@ -3,6 +3,7 @@
 pub(crate) mod bind;
 pub(in crate::commands) mod events;
 mod memberships;
+mod peers;
 mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;
@@ -44,7 +45,7 @@ async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::
         Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.places.iter().any(|place| place.scheme() == Scheme::Tls);
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
-    let opening = bind::open(&args.places, passed, session);
+    let opening = bind::open(&args.places, passed, session.events.is_on(), session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let mut bound = bound?;
     for endpoint in &bound.endpoints {

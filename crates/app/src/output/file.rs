@@ -22,12 +22,16 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<File> {
 
 /// Takes out what is in a file. A pipe or a terminal is left as it is.
 pub(crate) fn empty(file: &File, path: &Path) -> anyhow::Result<()> {
-    empty_if_regular(file).with_context(|| cannot_write(path))
+    empty_if_regular(file).map(drop).with_context(|| cannot_write(path))
 }
 
-/// As [`empty`], of a file whose name the caller tells.
-pub(super) fn empty_if_regular(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
+/// As [`empty`], of a file whose name the caller tells; whether it was one that can be emptied.
+pub(super) fn empty_if_regular(file: &File) -> io::Result<bool> {
+    let regular = file.metadata()?.is_file();
+    if regular {
+        file.set_len(0)?;
+    }
+    Ok(regular)
 }
 
 /// For the context of an error.

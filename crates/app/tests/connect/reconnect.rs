@@ -150,3 +150,16 @@ fn what_a_reset_costs_is_told_to_the_byte_and_the_rest_is_kept() {
     let lost = format!("at least {dropped} bytes of input did not get to {endpoint}");
     assert_eq!((ended.code == Some(4), ended.stderr.contains(&lost)), (dropped > 0, dropped > 0));
 }
+
+/// The log of an earlier run goes, and this run's first error stays.
+#[test]
+fn a_first_try_that_fails_is_in_the_events() {
+    let (_refusing, address) = refusing();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    std::fs::write(path, "of an earlier run\n").unwrap();
+    let tries = ["--reconnect-tries", "1", "--reconnect-base", "1ms"];
+    let args = ["connect", &address.to_string(), "--reconnect", "--events", path];
+    assert_eq!(run(&[&args[..], &tries].concat()).code, Some(4));
+    assert_eq!(kinds(path), ["error", "reconnecting", "error", "gave-up", "error", "stats"]);
+}

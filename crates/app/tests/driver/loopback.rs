@@ -54,21 +54,3 @@ pub(crate) fn udp_of(address: &str, port: u16) -> UdpSocket {
     client.set_read_timeout(Some(DEADLINE)).unwrap();
     client
 }
-
-/// The least that is asked for: the kernel takes some kilobytes.
-const NARROW: usize = 4096;
-
-/// A connection whose kernel takes next to nothing that is not read.
-pub(crate) fn narrow_client(address: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(NARROW).unwrap();
-    socket.connect(&address.into()).unwrap();
-    with_deadline(socket.into())
-}
-
-/// As [`listener`], whose connections take next to nothing that is not read.
-pub(crate) fn narrow_listener() -> (TcpListener, String) {
-    let (listener, endpoint) = listener();
-    SockRef::from(&listener).set_recv_buffer_size(NARROW).unwrap();
-    (listener, endpoint)
-}

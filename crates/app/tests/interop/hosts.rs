@@ -53,6 +53,46 @@ fn a_group_is_heard_on_the_other_host_also_of_one_sender_only() {
     }
 }
 
+/// Another address of the same link, which the kernel would not choose.
+const SECOND: [&str; 2] = ["10.77.0.7", "fd77::7"];
+
+#[test]
+#[ignore = "needs root: makes two hosts with a link between them"]
+fn an_interface_given_as_an_address_is_sent_from_by_it_unless_a_source_is_given() {
+    let lab = Lab::new();
+    ip(&lab.here, &["addr", "add", &format!("{}/20", SECOND[0]), "dev", "veth0"]);
+    ip(&lab.here, &["addr", "add", &format!("{}/64", SECOND[1]), "dev", "veth0", "nodad"]);
+    let groups = ["239.1.2.5:5005", "[ff15::79]:5006"];
+    for (family, group) in groups.into_iter().enumerate() {
+        let (first, second) = (HERE[family], SECOND[family]);
+        let by_second = format!("udp://{group}?iface={second}");
+        let with_source = format!("{by_second}&source={first}");
+        for (source, client) in [
+            (second, &["connect", &by_second][..]),
+            (first, &["connect", &format!("udp://{group}?iface={first}")]),
+            (first, &["connect", &by_second, "--source", first]),
+            (first, &["connect", &with_source]),
+        ] {
+            // It hears this one sender only.
+            let endpoint = format!("udp://{group}?iface=veth0&source={source}");
+            let listener = ports(&lab.there, &["listen", &endpoint, "--service", "echo"]);
+            listener.stderr.until(b"listening on ");
+            let mut client = ports(&lab.here, client);
+            let answers = client.stdout.clone();
+            say_until(&mut client, b"to the group", || _ = answers.until(b"to the group"));
+            client.end_input();
+            assert_eq!(client.end().code, Some(0));
+        }
+    }
+    let echo = ports(&lab.there, &["-v", "listen", "udp://0.0.0.0:5007", "--service", "echo"]);
+    echo.stderr.until(b"listening on ");
+    let target = format!("udp://255.255.255.255:5007?iface={}", SECOND[0]);
+    let mut client = ports(&lab.here, &["connect", &target]);
+    say_until(&mut client, b"who is there?", || {
+        echo.stderr.until(format!("udp peer {}:", SECOND[0]).as_bytes());
+    });
+}
+
 #[test]
 #[ignore = "needs root: makes two hosts with a link between them"]
 fn a_broadcast_gets_there_and_the_answer_back() {

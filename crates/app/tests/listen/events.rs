@@ -113,6 +113,9 @@ fn a_log_is_emptied_only_by_a_command_that_begins() {
     std::fs::write(path, "of an earlier run\n").unwrap();
     let ports = Ports::start(&["listen", ANY, "--service", "echo", "--events", path]);
     let endpoint = format!("tcp://{}", ports.listening(0));
+    while !std::fs::read_to_string(path).unwrap().ends_with("}\n") {
+        std::thread::yield_now();
+    }
     let second = run(&["listen", &endpoint, "--service", "echo", "--events", path]);
     assert_eq!(second.code, Some(4));
     ports.signal(Signal::INT);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::ANY;
 use crate::driver::{Collected, Ports, client, noise};
-use crate::loopback::narrow_client;
+use crate::stalled;
 
 /// Lets pass what another pipe takes for an idle time.
 fn one_idle_time() {
@@ -52,12 +52,12 @@ fn a_pipe_whose_own_output_waits_is_not_idle() {
 #[test]
 fn an_idle_peer_that_did_not_acknowledge_all_is_a_failure() {
     let mut ports = Ports::start(&["listen", ANY, "--idle-timeout", "50ms"]);
-    let peer = narrow_client(ports.listening(0));
+    let peer = stalled::client(ports.listening(0));
     // The kernel takes all of it, and the peer's next to nothing.
     ports.write(&noise(1 << 20));
     let ended = ports.end();
     assert_eq!(ended.code, Some(4), "{}", ended.stderr);
     assert!(ended.stderr.contains("nothing moved for the idle timeout"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("bytes not acknowledged"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("has not acknowledged"), "{}", ended.stderr);
     drop(peer);
 }

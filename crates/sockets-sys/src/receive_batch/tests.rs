@@ -143,3 +143,19 @@ fn a_stream_is_refused_and_left_alone() {
     there.read_exact(&mut byte).unwrap();
     assert_eq!(byte, *b"x");
 }
+
+#[test]
+fn descriptors_in_packets_are_closed() {
+    let (here, there) = pair();
+    let mut ends = [(); 3].map(|()| crate::control::tests::send_descriptors(&here));
+    let mut batch = ReceiveBatch::new(4, 4);
+    assert_eq!(batch.receive(&there).unwrap(), 3);
+    for end in &mut ends {
+        assert!(crate::control::tests::is_closed(end));
+    }
+    // Nothing is closed twice.
+    send(&here, Destination::Connected, &[b"x"]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(batch.receive(&there).unwrap(), 1);
+    socket.local_addr().unwrap();
+}

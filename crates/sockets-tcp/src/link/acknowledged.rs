@@ -3,7 +3,6 @@
 use super::Link;
 use super::sending::Sending;
 use crate::events::lock;
-use crate::stream::Stream;
 
 impl Sending {
     /// How many bytes the peer took. Where the kernel does not say what was acknowledged: how many
@@ -19,21 +18,30 @@ impl Sending {
         self.bytes_out
     }
 
-    /// How many bytes the kernel holds that the peer has not acknowledged, over TLS those of its
-    /// records; 0 where the kernel does not say.
+    /// How many bytes up to the last one of data the kernel holds that the peer has not acknowledged,
+    /// over TLS those of its records; 0 where the kernel does not say.
+    ///
+    /// What TLS says behind the data is left out: a peer that has ended its session may have closed
+    /// its socket, and then resets the connection for the end that answers its own. Nothing is lost
+    /// by that.
     pub(super) fn unacknowledged(&self) -> usize {
         #[cfg(target_os = "linux")]
         if let Some(stream) = &self.stream
             && let Ok(held) = sockets_sys::unacknowledged_bytes(stream.tcp())
         {
-            // The end of the stream counts as one.
-            return held.saturating_sub(usize::from(self.end == super::sending::End::Sent));
+            let without_end = held.saturating_sub(usize::from(self.end_is_held));
+            return stream.up_to_data(without_end);
         }
         0
     }
 }
 
 impl Link {
+    /// See [`Sending::unacknowledged`].
+    pub(crate) fn unacknowledged(&self) -> usize {
+        lock(&self.sending).unacknowledged()
+    }
+
     /// How many bytes were accepted for the peer that it has not acknowledged: those that wait here,
     /// and those that the kernel holds.
     pub(crate) fn outstanding(&self) -> usize {
@@ -46,23 +54,13 @@ impl Link {
     /// that way only (RFC 9293 section 3.10.7.1). Nobody else would notice: what was sent last is
     /// followed by no other call.
     ///
-    /// Acknowledged is not read: what its kernel still held when the peer went is lost unseen. Over
-    /// TLS it is never so: there a peer may close its socket behind its own end, and then resets the
-    /// connection for the end that answers it.
+    /// Acknowledged is not read: what its kernel still held when the peer went is lost unseen.
     pub(crate) fn note_late_reset(&self) -> bool {
         let mut sending = lock(&self.sending);
         let Some(stream) = sending.stream.clone() else { return false };
-        if !stream.is_plain() {
-            return false;
-        }
         if let (None, Ok(Some(error))) = (sending.failed, stream.tcp().take_error()) {
             self.note_failure(&mut sending, &error);
         }
         sending.failed.is_some()
-    }
-
-    /// Whether there is no TLS over it.
-    pub(crate) fn is_plain(&self) -> bool {
-        lock(&self.sending).stream.as_deref().is_some_and(Stream::is_plain)
     }
 }

@@ -33,7 +33,8 @@ impl Link {
             }
             let nothing_queued = sending.outbox.is_empty() || allowed == 0;
             if nothing_queued {
-                if sending.end == End::Due && sending.is_idle() {
+                // Behind all data, so that it is known which of the two a peer resets.
+                if sending.end == End::Due && sending.is_idle() && !stream.has_unsent() {
                     stream.begin_end();
                 }
                 // What the stream itself still holds: in the turn of a `write_all`, that writes it.
@@ -82,7 +83,7 @@ impl Link {
         sending.end = End::Sent;
         if let Some(stream) = &sending.stream {
             // It fails only where the peer is gone, and then there is none to tell.
-            let _ = stream.end();
+            sending.end_is_held = stream.end().is_ok();
         }
         self.progress.notify_waiters();
     }

@@ -117,8 +117,20 @@ impl Link {
                 }
                 if room == 0 {
                     receiving.phase = Phase::Ended;
-                    // Nothing came behind it but the end, perhaps: then it is whole.
-                    receiving.peer_ended = stream.is_at_end();
+                    // Nothing came behind it but the end, perhaps: then it is whole. Or a reset,
+                    // which the kernel tells once.
+                    match stream.is_at_end() {
+                        Ok(true) => {
+                            receiving.peer_ended = true;
+                            drop(guard);
+                            self.observer.half_closed();
+                        }
+                        Ok(false) => {}
+                        Err(error) => {
+                            self.note_read_failure(guard, &error);
+                            return Poll::Ready(Err(error));
+                        }
+                    }
                     return Poll::Ready(Ok(0));
                 }
                 read

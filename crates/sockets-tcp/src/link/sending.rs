@@ -74,6 +74,8 @@ pub(super) struct Sending {
     pub(super) dropped: Loss,
     /// What is known of a peer that is behind; of use while something waits for it.
     pub(super) standstill: Option<Standstill>,
+    /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
+    pub(super) end_is_held: bool,
 }
 
 impl Sending {
@@ -93,6 +95,7 @@ impl Sending {
             closing: None,
             failed: None,
             end: End::Open,
+            end_is_held: false,
             left_to_grace: false,
             is_served: false,
             task: None,
@@ -297,11 +300,6 @@ impl Link {
     /// Whether no more is taken.
     pub(crate) fn is_closing(&self) -> bool {
         lock(&self.sending).error().is_some()
-    }
-
-    /// See [`Sending::unacknowledged`].
-    pub(crate) fn unacknowledged(&self) -> usize {
-        lock(&self.sending).unacknowledged()
     }
 
     /// Why sending failed, if it did.

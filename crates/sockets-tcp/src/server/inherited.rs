@@ -38,7 +38,7 @@ pub enum InheritError {
 /// none. They can be taken once in the life of a process. The variables are not unset: that is not
 /// safe while other threads run, and they do not concern a process with another number.
 ///
-/// Call it early in `main`: what stands under those numbers is taken for what was passed.
+/// Only what was open before `main` is taken, and not what this process has opened under those numbers.
 ///
 /// # Errors
 ///

@@ -30,6 +30,9 @@ struct Session {
     tls: Connection,
     /// Data that was taken, and whose records are not all with the kernel.
     in_flight: usize,
+    /// How many bytes the kernel was given behind the last record of data; `None` before there was
+    /// any data.
+    behind_data: Option<usize>,
     /// The end of the sending direction is said.
     closed: bool,
     /// The peer's stream has ended, one way or the other: every read tells how.
@@ -42,8 +45,15 @@ struct Session {
 
 impl TlsStream {
     pub(super) fn new(tcp: TcpStream, tls: Connection) -> Self {
-        let mut session =
-            Session { tls, in_flight: 0, closed: false, ended: false, alert: None, left: None };
+        let mut session = Session {
+            tls,
+            in_flight: 0,
+            behind_data: None,
+            closed: false,
+            ended: false,
+            alert: None,
+            left: None,
+        };
         // Data may have come with the last of the handshake. What is wrong with it, a read tells:
         // rustls repeats its errors.
         let _ = session.note_state();
@@ -112,16 +122,25 @@ impl TlsStream {
         session.flush(&self.tcp)?;
         // rustls takes no more than its own bound: 64 KiB.
         let taken = session.tls.writer().write_vectored(pieces)?;
+        session.in_flight = taken;
         match session.flush(&self.tcp) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.in_flight = taken,
-            Err(error) => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                session.in_flight = 0;
+                Err(error)
+            }
+            _ => Ok(taken),
         }
-        Ok(taken)
     }
 
     pub(crate) fn in_flight(&self) -> usize {
         lock(&self.session).in_flight
+    }
+
+    /// See [`Stream::up_to_data`](crate::stream::Stream::up_to_data). What goes out together with the
+    /// last record of data counts as data.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn up_to_data(&self, held: usize) -> usize {
+        lock(&self.session).behind_data.map_or(0, |behind| held.saturating_sub(behind))
     }
 
     pub(crate) fn has_unsent(&self) -> bool {
@@ -207,9 +226,16 @@ impl Session {
     }
 
     fn flush(&mut self, tcp: &TcpStream) -> io::Result<()> {
+        if self.in_flight > 0 {
+            self.behind_data = Some(0);
+        }
         while self.tls.wants_write() {
-            if self.tls.write_tls(&mut Polled(tcp))? == 0 {
+            let written = self.tls.write_tls(&mut Polled(tcp))?;
+            if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
+            }
+            if let (0, Some(behind)) = (self.in_flight, &mut self.behind_data) {
+                *behind += written;
             }
         }
         self.in_flight = 0;

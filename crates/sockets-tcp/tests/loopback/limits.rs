@@ -216,7 +216,7 @@ async fn the_kernels_word_on_a_connection_is_in_its_info() {
     assert_eq!(tcp.bytes_received, Some(5001));
     assert!(tcp.bytes_acked.unwrap() >= 5000, "{tcp:?}");
     assert!(tcp.rtt > Duration::ZERO, "{tcp:?}");
-    assert_eq!(tcp.retransmits, 0);
+    assert_eq!(tcp.total_retrans, 0);
 }
 
 /// A peer whose window is closed for good takes nothing, however much the kernel holds for it.

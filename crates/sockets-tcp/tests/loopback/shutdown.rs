@@ -9,7 +9,9 @@ use sockets_tcp::{
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{HANG, peer, read_exactly, read_to_end, rest, server, small_peer, wait};
+use crate::support::{
+    HANG, peer, read_exactly, read_to_end, reset, rest, server, small_peer, wait,
+};
 
 fn is_connected(event: &ServerEvent) -> Option<()> {
     matches!(event, ServerEvent::Connected { .. }).then_some(())
@@ -48,6 +50,47 @@ async fn input_under_way_is_served_or_told() {
     assert_eq!((report.drained, report.cut_off.len()), (1, 0));
     let totals = server.stats().snapshot().totals();
     assert_eq!(totals.bytes_sent, echoed.len() as u64);
+}
+
+/// Nothing has read the end when the server begins to drain.
+#[tokio::test]
+async fn an_end_that_comes_with_the_shutdown_is_told() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    peer.write_all(b"hello").await.unwrap();
+    assert_eq!(read_exactly(&mut peer, 5).await, b"hello");
+    // From here to the beginning of the shutdown no other task has a turn.
+    drop(peer);
+    let report = server.shutdown(HANG).await;
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0));
+    let told = rest(&mut events).await;
+    let ends = told.iter().filter(|event| matches!(event, ServerEvent::HalfClosed { .. }));
+    assert_eq!(ends.count(), 1, "{told:?}");
+    let reason = told.iter().find_map(crate::support::disconnected);
+    assert_eq!(reason, Some(CloseReason::PeerClosed), "{told:?}");
+}
+
+/// Nothing has read the reset when the server begins to drain. A grace that is waited for to its end
+/// would make it a client that is cut off by the shutdown.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_reset_that_comes_with_the_shutdown_is_waited_for_by_nobody() {
+    let server = server(Discard).start().await.unwrap();
+    let mut events = server.events();
+    let peer = small_peer(server.local_addr()).await;
+    wait(&mut events, is_connected).await;
+    let message = Bytes::from(vec![7; 64 << 10]);
+    assert_eq!(server.broadcast(message).await.queued, 1);
+    while server.clients()[0].queued_bytes > 0 {
+        tokio::task::yield_now().await;
+    }
+    // From here to the beginning of the shutdown no other task has a turn.
+    reset(peer);
+    let report = server.shutdown(HANG).await;
+    let [cut] = report.cut_off[..] else { panic!("{report:?}") };
+    assert_eq!((cut.reason, cut.unsent_bytes), (CloseReason::Reset, 0), "{cut:?}");
+    assert!(cut.unacknowledged_bytes > 0, "{cut:?}");
 }
 
 #[tokio::test]

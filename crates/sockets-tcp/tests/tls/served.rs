@@ -25,6 +25,24 @@ async fn echo_returns_every_byte_and_both_ends_are_proper() {
     assert_eq!(totals.errors.total(), 0);
 }
 
+/// As browsers go: their kernel resets the connection for the server's end that answers theirs.
+#[tokio::test]
+async fn a_client_that_closes_behind_its_own_end_has_failed_in_nothing() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    for _ in 0..20 {
+        let mut peer = peer(server.local_addr()).await;
+        peer.write_all(b"hello").await.unwrap();
+        assert_eq!(read_exactly(&mut peer, 5).await, b"hello");
+        peer.shutdown().await.unwrap();
+        drop(peer);
+        assert_eq!(wait(&mut events, disconnected).await, CloseReason::PeerClosed);
+    }
+    assert_eq!(server.stats().snapshot().totals().errors.total(), 0);
+    let report = server.shutdown(HANG).await;
+    assert!(report.cut_off.is_empty(), "{report:?}");
+}
+
 #[tokio::test]
 async fn the_servers_end_leaves_the_other_direction_open() {
     let handler = handler_fn(|mut connection: Connection| async move {

@@ -68,17 +68,14 @@ fn the_kernels_refusals_get_names() {
     let target = "127.255.255.255:7".parse().unwrap();
     let message =
         Message { data: &[0; 10], target, kernel_target: target, control: SendControl::default() };
-    let named = |errno: Errno, broadcast| {
-        SendError::from_kernel(errno.into(), &message, broadcast).to_string()
-    };
-    assert!(named(Errno::EACCES, false).contains("`.broadcast(true)`"));
-    assert!(named(Errno::EACCES, true).contains("forbidden"));
-    assert!(named(Errno::EPERM, false).contains("forbidden"));
-    assert!(named(Errno::EMSGSIZE, false).contains("10 bytes"));
-    assert!(named(Errno::ENETUNREACH, false).contains("no way there"));
-    assert!(named(Errno::ENODEV, false).contains("no way there"));
-    assert!(named(Errno::ENOBUFS, false).contains("127.255.255.255:7"));
-    assert!(named(Errno::EINVAL, false).ends_with("127.255.255.255:7"));
+    let named = |errno: Errno| SendError::from_kernel(errno.into(), &message).to_string();
+    assert!(named(Errno::EACCES).contains("forbidden"));
+    assert!(named(Errno::EPERM).contains("forbidden"));
+    assert!(named(Errno::EMSGSIZE).contains("10 bytes"));
+    assert!(named(Errno::ENETUNREACH).contains("no way there"));
+    assert!(named(Errno::ENODEV).contains("no way there"));
+    assert!(named(Errno::ENOBUFS).contains("127.255.255.255:7"));
+    assert!(named(Errno::EINVAL).ends_with("127.255.255.255:7"));
 }
 
 #[test]
@@ -91,11 +88,36 @@ fn an_address_that_is_not_here_is_named_whatever_the_kernel_says() {
             let source = Some(from.parse().unwrap());
             let control = SendControl { source, ..SendControl::default() };
             let message = Message { data: b"x", target, kernel_target: target, control };
-            let error = SendError::from_kernel(errno.into(), &message, false);
-            let text = error.explained(&socket, &message).to_string();
+            let error = SendError::from_kernel(errno.into(), &message);
+            let path = || Path::of(&socket, &message, socket.local_addr().unwrap());
+            let text = error.explained(&message, false, path).to_string();
             let named = "from 192.0.2.1: not an address of this machine";
             assert_eq!(text.ends_with(named), !here, "{text}");
         }
+    }
+}
+
+#[test]
+fn only_a_broadcast_asks_for_the_leave_to_broadcast() {
+    use nix::errno::Errno;
+    let socket = std::net::UdpSocket::bind("[::]:0").unwrap();
+    let local = socket.local_addr().unwrap();
+    for (target, errno, may_broadcast, is_broadcast) in [
+        ("127.255.255.255:7", Errno::EACCES, false, true),
+        ("[::ffff:127.255.255.255]:7", Errno::EACCES, false, true),
+        ("127.255.255.255:7", Errno::EACCES, true, false),
+        ("127.255.255.255:7", Errno::EPERM, false, false),
+        ("127.0.0.1:7", Errno::EACCES, false, false),
+        ("[::1]:7", Errno::EACCES, false, false),
+    ] {
+        let target = target.parse().unwrap();
+        let control = SendControl::default();
+        let message = Message { data: b"x", target, kernel_target: target, control };
+        let error = SendError::from_kernel(errno.into(), &message);
+        let error = error.explained(&message, may_broadcast, || Path::of(&socket, &message, local));
+        let named = matches!(error, SendError::BroadcastNotEnabled { .. });
+        assert_eq!(named, is_broadcast, "{errno} of {target}: {error}");
+        assert!(named || matches!(error, SendError::Forbidden { .. }), "{error}");
     }
 }
 

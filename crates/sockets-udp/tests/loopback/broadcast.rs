@@ -48,8 +48,9 @@ async fn a_broadcast_on_lo_stays_there_and_tells_what_it_did() {
     let sender = on(Ipv4Addr::UNSPECIFIED).broadcast(true).open().unwrap();
     let lo = Interface::from("lo");
     // By the address there is one network, however many `lo` has.
-    let results = sender.broadcast_on(b"here", port, &Interface::from(V4)).await.unwrap();
-    let [result] = &results[..] else { panic!("{results:?}") };
+    let report = sender.broadcast_on(b"here", port, &Interface::from(V4)).await.unwrap();
+    assert!(report.is_complete());
+    let [result] = &report.networks[..] else { panic!("{report:?}") };
     assert_eq!((&result.interface[..], result.index), ("lo", lo.index().unwrap()));
     assert_eq!(result.address, Ipv4Addr::LOCALHOST);
     assert_eq!(result.target, SocketAddrV4::new(Ipv4Addr::BROADCAST, port));
@@ -68,9 +69,10 @@ async fn what_cannot_be_broadcast_on_an_interface_is_named() {
     assert!(matches!(error, BroadcastError::Interface { .. }), "{error}");
     let error = allowed.broadcast_on(b"x", 9, &Interface::from(V6)).await.unwrap_err();
     assert!(matches!(error, BroadcastError::NoNetwork { .. }), "{error}");
-    let results = open(V4).broadcast_on(b"x", 9, &Interface::from(V4)).await.unwrap();
+    let report = open(V4).broadcast_on(b"x", 9, &Interface::from(V4)).await.unwrap();
+    assert!(!report.is_complete());
     assert!(
-        matches!(&results[0].result, Err(SendError::BroadcastNotEnabled { .. })),
-        "{results:?}"
+        matches!(&report.networks[0].result, Err(SendError::BroadcastNotEnabled { .. })),
+        "{report:?}"
     );
 }

@@ -20,11 +20,12 @@ fn bytes(count: usize) -> Vec<u8> {
 const FITS: usize = 50_000;
 
 async fn exchange(here: &UdpSocket, there: &UdpSocket, data: &[u8], size: usize) -> BulkReport {
-    let report = here.send_bulk(there.local_addr(), data, size).await.unwrap();
+    let report = here.send_bulk(there.local_addr(), data, size).await;
     let mut batch = RecvBatch::new(4, RecvBatch::WHOLE);
     let mut chunks = data.chunks(size);
     let mut left = chunks.len();
     assert_eq!((report.datagrams, report.bytes), (left, data.len()));
+    assert!(report.is_complete());
     while left > 0 {
         left -= there.recv_many(&mut batch).await.unwrap();
         for datagram in batch.iter() {
@@ -70,7 +71,7 @@ proptest! {
         runtime.block_on(async {
             let here = open(V4);
             let there = on(V4).gro(gro).open().unwrap();
-            exchange(&here, &there, &bytes(count), size).await;
+            assert!(exchange(&here, &there, &bytes(count), size).await.is_complete());
         });
     }
 }
@@ -78,8 +79,8 @@ proptest! {
 #[tokio::test]
 async fn nothing_is_no_datagram_and_the_longest_goes_by_itself() {
     let (here, there) = (open(V4), on(V4).gro(true).open().unwrap());
-    let nothing = here.send_bulk(there.local_addr(), b"", 1200).await.unwrap();
-    assert_eq!(nothing, BulkReport::default());
+    let nothing = here.send_bulk(there.local_addr(), b"", 1200).await;
+    assert_eq!((nothing.datagrams, nothing.is_complete()), (0, true));
     let report = exchange(&here, &there, &bytes(MAX_PAYLOAD_V4), MAX_PAYLOAD_V4).await;
     assert_eq!((report.datagrams, report.segmented), (1, 0));
     // An empty datagram is not taken for a part of anything.
@@ -91,12 +92,11 @@ async fn nothing_is_no_datagram_and_the_longest_goes_by_itself() {
 async fn what_cannot_be_sent_is_told_with_what_was() {
     let here = open(V4);
     let data = bytes(MAX_PAYLOAD_V4 + 1);
-    let error = here.send_bulk(here.local_addr(), &data, data.len()).await.unwrap_err();
-    assert!(matches!(error.source, SendError::MessageTooLong { .. }), "{:?}", error.source);
-    assert_eq!(error.sent, BulkReport::default());
-    assert_eq!(error.to_string(), "sent only 0 bytes, in 0 datagrams, of a bulk");
-    let error = here.send_bulk((V6, 9).into(), &data, 1200).await.unwrap_err();
-    assert!(matches!(error.source, SendError::FamilyMismatch { .. }), "{:?}", error.source);
+    let report = here.send_bulk(here.local_addr(), &data, data.len()).await;
+    assert!(matches!(report.failed, Some(SendError::MessageTooLong { .. })), "{report:?}");
+    assert_eq!((report.datagrams, report.bytes, report.is_complete()), (0, 0, false));
+    let report = here.send_bulk((V6, 9).into(), &data, 1200).await;
+    assert!(matches!(report.failed, Some(SendError::FamilyMismatch { .. })), "{report:?}");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn what_came_as_one_is_received_one_by_one_in_any_way() {
     let (here, there) = (open(V4), on(V4).gro(true).open().unwrap());
     let mut events = there.events();
     let data = bytes(1000);
-    here.send_bulk(there.local_addr(), &data, 300).await.unwrap();
+    assert!(here.send_bulk(there.local_addr(), &data, 300).await.is_complete());
     assert_eq!(there.recv().await.unwrap().data, data[..300]);
     let mut small = [0; 100];
     let cut = there.recv_into(&mut small).await.unwrap();
@@ -143,7 +143,7 @@ async fn of_what_came_as_one_each_waiting_task_gets_its_own() {
     for task in [first.as_mut(), second.as_mut(), third.as_mut()] {
         assert_waits(task).await;
     }
-    here.send_bulk(there.local_addr(), b"aabbcc", 2).await.unwrap();
+    assert!(here.send_bulk(there.local_addr(), b"aabbcc", 2).await.is_complete());
     let (first, second, third) = tokio::join!(first, second, third);
     let mut data = [first, second, third].map(|datagram| datagram.unwrap().data);
     data.sort_unstable();
@@ -158,7 +158,7 @@ async fn who_waits_gets_what_came_along_with_a_datagram_taken_at_once() {
     assert_waits(waiting.as_mut()).await;
     let mut taken = None;
     // The piece comes while this task runs; loopback may take a moment.
-    here.send_bulk(there.local_addr(), b"aabb", 2).await.unwrap();
+    assert!(here.send_bulk(there.local_addr(), b"aabb", 2).await.is_complete());
     while taken.is_none() {
         taken = there.try_recv().unwrap();
     }
@@ -179,7 +179,7 @@ async fn a_socket_handed_in_forgets_to_cut_and_to_join() {
     let data = bytes(350);
     here.send_to(&data, there.local_addr()).await.unwrap();
     assert_eq!(there.recv().await.unwrap().data, data);
-    here.send_bulk(there.local_addr(), &data, 100).await.unwrap();
+    assert!(here.send_bulk(there.local_addr(), &data, 100).await.is_complete());
     let mut buffer = [0; 400];
     for chunk in data.chunks(100) {
         let received = there.recv_into(&mut buffer).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_socket_handed_in_forgets_to_cut_and_to_join() {
 #[tokio::test]
 async fn a_buffer_too_small_for_what_came_as_one_tells_each_loss() {
     let (here, there) = (open(V4), on(V4).gro(true).open().unwrap());
-    here.send_bulk(there.local_addr(), &bytes(1000), 300).await.unwrap();
+    assert!(here.send_bulk(there.local_addr(), &bytes(1000), 300).await.is_complete());
     let mut batch = RecvBatch::new(1, 400);
     let mut seen = Vec::new();
     while seen.len() < 4 {

@@ -46,7 +46,7 @@ async fn every_datagram_is_received_or_counted_as_dropped() {
         assert_eq!(there.kernel_drops(), dropped, "what it was at closing");
 
         let counted = stats.snapshot().totals();
-        assert_eq!((counted.messages_received, counted.dropped_messages), (received, dropped));
+        assert_eq!((counted.messages_received, counted.dropped_received), (received, dropped));
         let (mut told, mut came) = (0, 0);
         while let Some(event) = events.recv().await {
             match event {

@@ -1,6 +1,6 @@
 //! What subscribers see, and what the kernel dropped.
 
-use sockets_udp::{Event, Operation};
+use sockets_udp::{Event, Operation, RecvBatch};
 use stats::SocketStats;
 
 use crate::{V4, on, open};
@@ -19,11 +19,12 @@ async fn a_life_in_events() {
     there.close();
 
     let kind = std::io::ErrorKind::InvalidInput;
+    let text = "cannot send to udp 127.0.0.1:0: 0 is not a port to send to".to_owned();
     for event in [
         Event::Bound { local: source },
         Event::Sent { len: 0, target },
         Event::Sent { len: 5, target },
-        Event::Error { operation: Operation::Send, kind },
+        Event::Error { operation: Operation::Send, kind, text },
         Event::Closed,
     ] {
         assert_eq!(sent.recv().await, Some(event));
@@ -65,12 +66,38 @@ async fn a_slow_subscriber_is_told_how_much_it_missed() {
 }
 
 #[tokio::test]
+async fn without_datagrams_what_is_rare_is_told() {
+    let socket = on(V4).datagram_events(false).event_capacity(4).open().unwrap();
+    let mut events = socket.events();
+    let target = socket.local_addr();
+    let mut batch = RecvBatch::new(4, 100);
+    for _ in 0..20 {
+        socket.send_to(b"x", target).await.unwrap();
+        socket.recv_into(&mut []).await.unwrap();
+        assert_eq!(socket.send_to_each(&[target], b"xy").await.sent, 1);
+        socket.recv_many(&mut batch).await.unwrap();
+    }
+    socket.send_to(b"x", (V4, 0).into()).await.unwrap_err();
+    socket.close();
+    assert_eq!(events.recv().await, Some(Event::Bound { local: target }));
+    assert!(matches!(events.recv().await, Some(Event::Error { .. })));
+    assert_eq!((events.recv().await, events.missed()), (Some(Event::Closed), 0));
+}
+
+#[tokio::test]
 async fn a_subscription_begins_with_the_state_of_the_socket() {
     let socket = open(V4);
     socket.close();
     let mut late = socket.events();
     assert_eq!(late.recv().await, Some(Event::Closed));
     assert_eq!(late.recv().await, None);
+}
+
+#[tokio::test]
+async fn room_for_any_number_of_events_may_be_asked_for() {
+    let socket = on(V4).event_capacity(usize::MAX).open().unwrap();
+    let mut events = socket.events();
+    assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
 }
 
 #[tokio::test]
@@ -111,7 +138,7 @@ async fn what_the_kernel_drops_is_counted() {
     assert_eq!(received + there.kernel_drops(), FLOOD + 1);
     let counted = stats.snapshot().totals();
     assert_eq!(
-        (counted.messages_received, counted.dropped_messages),
+        (counted.messages_received, counted.dropped_received),
         (received, there.kernel_drops())
     );
 

@@ -12,6 +12,8 @@ mod many;
 mod multicast;
 mod peer_errors;
 mod service;
+mod truncation;
+mod turns;
 mod unicast;
 
 use std::future::{Future, poll_fn};

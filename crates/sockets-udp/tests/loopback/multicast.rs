@@ -172,6 +172,18 @@ async fn the_settings_reach_the_kernel() {
 }
 
 #[tokio::test]
+async fn an_interface_named_by_its_address_is_sent_from_by_that_address() {
+    for (interface, from) in [(Interface::from(V4), "127.0.0.1"), (lo(), "0.0.0.0")] {
+        let bound = std::net::UdpSocket::bind((ANY_V4, 0)).unwrap();
+        let probe = bound.try_clone().unwrap();
+        let builder = UdpSocket::builder().multicast_interface(interface);
+        let _socket = builder.socket(bound).open().unwrap();
+        let told = SockRef::from(&probe).multicast_if_v4().unwrap();
+        assert_eq!(told, from.parse::<Ipv4Addr>().unwrap());
+    }
+}
+
+#[tokio::test]
 async fn memberships_are_listed_by_index_and_told_as_events() {
     let socket = open(ANY_V4);
     let mut events = socket.events();
@@ -329,6 +341,6 @@ async fn memberships_on_an_interface_that_is_there_stay() {
     let socket = open(ANY_V4);
     socket.join(GROUP_V4, &lo()).unwrap();
     let report = socket.refresh_memberships();
-    assert_eq!((report.rejoined.len(), report.lost.len()), (0, 0));
+    assert_eq!((report.rejoined.len(), report.lost.len(), report.failed.len()), (0, 0, 0));
     assert_eq!(socket.memberships().len(), 1);
 }

@@ -6,6 +6,8 @@ use ports_core::Transport;
 use sockets_udp::{Event, UdpSocket};
 use stats::{ErrorKind, SocketStats};
 
+use crate::{V4, assert_waits, open};
+
 /// Addresses of this test's own, so that nobody else is given the port while it is closed.
 const PEER: [u8; 4] = [127, 71, 1, 1];
 const OURS: [u8; 4] = [127, 71, 1, 2];
@@ -51,4 +53,40 @@ async fn a_peer_that_is_gone_does_not_stop_the_socket() {
     let counted = stats.snapshot().transport(Transport::Udp);
     assert_eq!(counted.messages_sent, sent + 1);
     assert_eq!(counted.errors.total(), counted.errors.count(ErrorKind::Unreachable));
+}
+
+#[tokio::test]
+async fn who_only_receives_may_ask_whether_the_peer_is_there() {
+    // Whoever is connected to itself refuses what others send, and keeps its port.
+    let peer = std::net::UdpSocket::bind((V4, 0)).unwrap();
+    let address = peer.local_addr().unwrap();
+    peer.connect(address).unwrap();
+    let connected = std::net::UdpSocket::bind((V4, 0)).unwrap();
+    connected.connect(address).unwrap();
+    let stats = SocketStats::new();
+    let socket = UdpSocket::builder().socket(connected).stats(stats.clone()).open().unwrap();
+    let mut events = socket.events();
+    assert!(!socket.check_peer());
+    let mut receiving = std::pin::pin!(socket.recv());
+    assert_waits(receiving.as_mut()).await;
+    socket.send_to(b"to nobody", address).await.unwrap();
+    while !socket.check_peer() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!socket.check_peer(), "it is told once");
+    assert_eq!(stats.snapshot().totals().errors.count(ErrorKind::Unreachable), 1);
+    let told = async {
+        loop {
+            if let Event::PeerUnreachable { kind } = events.recv().await.unwrap() {
+                return kind;
+            }
+        }
+    };
+    assert_eq!(told.await, std::io::ErrorKind::ConnectionRefused);
+    assert_waits(receiving.as_mut()).await;
+    let unconnected = open(V4);
+    unconnected.send_to(b"to nobody", address).await.unwrap();
+    assert!(!unconnected.check_peer());
+    socket.close();
+    assert!(!socket.check_peer());
 }

@@ -1,7 +1,7 @@
 //! Services: one datagram in, at most one out.
 
 use bytes::Bytes;
-use sockets_udp::{Datagram, Discard, Echo, MAX_PAYLOAD_V4, UdpSocket};
+use sockets_udp::{Datagram, Discard, Echo, Event, MAX_PAYLOAD_V4, UdpSocket};
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +83,79 @@ async fn an_answer_that_cannot_be_sent_does_not_end_the_service() {
     assert_eq!((report.received, report.answered, report.failed), (2, 1, 1));
 }
 
+/// Alone and in a batch: 65,500 bytes and ten of prefix are three too many.
+#[tokio::test]
+async fn an_answer_too_long_is_told_with_its_length_and_the_limit_and_counted_as_dropped() {
+    let stats = SocketStats::new();
+    let server = on(V4).stats(stats.clone()).datagram_events(false).open().unwrap();
+    let mut events = server.events();
+    let client = open(V4);
+    let target = client.local_addr();
+    let long = vec![b'x'; 65_500];
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let mut failed = 0;
+    for others in [0, 3] {
+        client.send_to(&long, server.local_addr()).await.unwrap();
+        for _ in 0..others {
+            client.send_to(b"short", server.local_addr()).await.unwrap();
+        }
+        let report = server.serve_until(Echo::new().prefix("0123456789"), &stop).await.unwrap();
+        assert_eq!((report.received, report.answered, report.failed), (others + 1, others, 1));
+        failed += report.failed;
+        for _ in 0..others {
+            assert_eq!(client.recv().await.unwrap().data, "0123456789short");
+        }
+    }
+    server.close();
+    assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
+    for _ in 0..failed {
+        let Some(Event::Error { text, .. }) = events.recv().await else { panic!("no error") };
+        let said = "a datagram holds at most 65507";
+        assert_eq!(text, format!("cannot send 65510 bytes to udp {target}: {said}"));
+        assert_eq!(events.recv().await, Some(Event::AnswerDropped { len: 65_510, target }));
+    }
+    let counted = stats.snapshot().totals();
+    assert_eq!((counted.dropped_messages, counted.dropped_bytes), (failed, failed * 65_510));
+    assert_eq!(counted.messages_sent, 3);
+}
+
+/// What has come is taken in one go and answered in one go, each to its own, in its order.
+#[tokio::test]
+async fn a_burst_is_received_and_answered_in_batches() {
+    const EACH: u8 = 50;
+    let server = on(V4).event_capacity(1024).open().unwrap();
+    let clients = [(); 3].map(|()| open(V4));
+    for number in 0..EACH {
+        for client in &clients {
+            client.send_to(&[number], server.local_addr()).await.unwrap();
+        }
+    }
+    let mut events = server.events();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    // Every third is not answered.
+    let answer =
+        |datagram: Datagram| (!datagram.data[0].is_multiple_of(3)).then_some(datagram.data);
+    let report = server.serve_until(answer, &stop).await.unwrap();
+    let answers = clients.len() as u64 * u64::from(EACH - EACH.div_ceil(3));
+    assert_eq!((report.received, report.answered, report.failed), (150, answers, 0));
+    for client in &clients {
+        for number in (0..EACH).filter(|number| !number.is_multiple_of(3)) {
+            assert_eq!(client.recv().await.unwrap().data, [number][..]);
+        }
+    }
+    server.close();
+    // How often receiving gave way to sending.
+    let (mut turns, mut receiving) = (0, false);
+    while let Some(event) = events.recv().await {
+        let received = matches!(event, Event::Received { .. });
+        turns += u32::from(received && !receiving);
+        receiving = received;
+    }
+    assert_eq!(turns, 3, "150 datagrams, up to 66 at a time");
+}
+
 #[tokio::test]
 async fn discard_answers_nothing() {
     let stats = SocketStats::new();
@@ -92,7 +165,7 @@ async fn discard_answers_nothing() {
     let service = server.clone();
     let serving = tokio::spawn(async move { service.serve(Discard).await });
     client.send_to(b"gone", server.local_addr()).await.unwrap();
-    while !matches!(events.recv().await, Some(sockets_udp::Event::Received { .. })) {}
+    while !matches!(events.recv().await, Some(Event::Received { .. })) {}
     server.close();
     assert_eq!(serving.await.unwrap().unwrap().received, 1);
     assert_eq!(stats.snapshot().totals().messages_sent, 0);
@@ -113,4 +186,31 @@ async fn a_service_told_to_stop_answers_what_has_arrived_and_leaves_the_socket_o
     }
     client.send_to(b"for you", server.local_addr()).await.unwrap();
     assert_eq!(server.recv().await.unwrap().data, "for you");
+}
+
+/// Polled once with any budget and dropped then: what was taken has been answered.
+#[tokio::test]
+async fn a_service_dropped_where_the_runtime_wants_its_turn_has_answered_what_it_took() {
+    for waiting in [1, 20] {
+        // More than tokio's budget of one turn, which it does not name.
+        for spent in 0..140 {
+            let (server, client) = (open(V4), open(V4));
+            for _ in 0..waiting {
+                client.send_to(b"?", server.local_addr()).await.unwrap();
+            }
+            tokio::task::yield_now().await;
+            for _ in 0..spent {
+                tokio::task::coop::consume_budget().await;
+            }
+            {
+                let mut serving = std::pin::pin!(server.serve(Echo::new()));
+                crate::assert_waits(serving.as_mut()).await;
+            }
+            let mut accounted = 0;
+            while server.try_recv().unwrap().is_some() || client.try_recv().unwrap().is_some() {
+                accounted += 1;
+            }
+            assert_eq!(accounted, waiting, "after {spent} of the budget");
+        }
+    }
 }

@@ -21,7 +21,7 @@ fn every_interface_or_a_chosen_one() {
         let here = hosts.on(Host::Here, open);
         let port = there.local_addr().port();
 
-        let results = here.broadcast_everywhere(b"all", port).await.unwrap();
+        let results = here.broadcast_everywhere(b"all", port).await.unwrap().networks;
         assert_eq!(results.len(), 2, "{results:?}");
         let mut heard = Vec::new();
         for (result, link) in results.iter().zip([1, 2]) {
@@ -41,7 +41,8 @@ fn every_interface_or_a_chosen_one() {
         });
         assert_eq!(heard, expected);
 
-        let results = here.broadcast_on(b"one", port, &Interface::from("link2")).await.unwrap();
+        let results =
+            here.broadcast_on(b"one", port, &Interface::from("link2")).await.unwrap().networks;
         assert!(results.len() == 1 && results[0].result.is_ok(), "{results:?}");
         let datagram = there.recv().await.unwrap();
         assert_eq!((&datagram.data[..], datagram.source.ip()), (&b"one"[..], expected[1].0));
@@ -63,7 +64,8 @@ fn a_network_without_a_broadcast_address_gets_the_limited_one() {
         let there = hosts.on(Host::There, open);
         let here = hosts.on(Host::Here, open);
         let link = Interface::from("link1");
-        let results = here.broadcast_on(b"x", there.local_addr().port(), &link).await.unwrap();
+        let results =
+            here.broadcast_on(b"x", there.local_addr().port(), &link).await.unwrap().networks;
         assert!(results.len() == 1 && results[0].result.is_ok(), "{results:?}");
         assert_eq!(*results[0].target.ip(), Ipv4Addr::BROADCAST);
     });
@@ -79,6 +81,6 @@ fn an_interface_that_is_down_is_named() {
         ip(&["link", "set", "link1", "down"]);
         let error = here.broadcast_on(b"x", 9, &Interface::from("link1")).await.unwrap_err();
         assert!(matches!(error, BroadcastError::NoNetwork { .. }), "{error}");
-        assert!(here.broadcast_everywhere(b"x", 9).await.unwrap().is_empty());
+        assert!(here.broadcast_everywhere(b"x", 9).await.unwrap().networks.is_empty());
     });
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use sockets_udp::{Event, Interface, Membership, UdpSocket};
+use sockets_udp::{Event, Interface, JoinError, Membership, Outgoing, UdpSocket};
 
 use crate::hosts::{Host, Hosts, add_address, ip, with_hosts};
 
@@ -69,30 +69,78 @@ fn a_group_is_heard_from_every_source_or_from_one() {
     });
 }
 
+/// Whatever the kernel would choose, which is the first; an address that the socket is bound to wins.
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn an_interface_named_by_its_address_is_where_multicast_comes_from() {
+    with_hosts(async |hosts| {
+        hosts.connect(1);
+        for group in [GROUP_V4, GROUP_V6] {
+            let there = hosts.on(Host::There, || receiver(group));
+            there.join(group, &link()).unwrap();
+            hosts.make_known(Host::There, group, 1);
+            let [first, second] = hosts.on(Host::Here, || two_addresses(group));
+            let any = receiver(group).local_addr().ip();
+            let target = SocketAddr::new(group, there.local_addr().port());
+            for (bound, named) in [(any, second), (any, first), (first, second), (second, first)] {
+                let settings = UdpSocket::builder().bind(SocketAddr::new(bound, 0));
+                let here = settings.multicast_interface(Interface::Address(named)).open().unwrap();
+                let from = if bound == any { named } else { bound };
+                here.send_to(b"alone", target).await.unwrap();
+                assert!(here.send_many(&[Outgoing::new(b"many", target)]).await.is_complete());
+                assert!(here.send_bulk(target, b"bulkbulk", 4).await.is_complete());
+                for text in ["alone", "many", "bulk", "bulk"] {
+                    let datagram = there.recv().await.unwrap();
+                    assert_eq!(datagram.data, text);
+                    assert_eq!(datagram.source, SocketAddr::new(from, here.local_addr().port()));
+                }
+                // An answer gets there, and unicast goes as ever.
+                there
+                    .send_to(b"answer", SocketAddr::new(from, here.local_addr().port()))
+                    .await
+                    .unwrap();
+                assert_eq!(here.recv().await.unwrap().data, "answer");
+            }
+        }
+    });
+}
+
+/// Makes groups go by the link where no interface is named: IPv6 has such a route for each link.
+fn route_groups() {
+    ip(&["route", "replace", "224.0.0.0/4", "dev", "link1"]);
+}
+
 #[test]
 #[ignore = "needs root: makes network namespaces"]
 fn an_interface_that_went_away_is_told_and_joined_again_when_it_is_back() {
     with_hosts(async |hosts| {
         for group in [GROUP_V4, GROUP_V6] {
-            for specific in [false, true] {
+            for (specific, named) in [
+                (false, link()),
+                (true, link()),
+                (false, Interface::Default),
+                (true, Interface::Default),
+            ] {
                 hosts.connect(1);
+                hosts.on(Host::There, route_groups);
                 let (v4, v6) = Hosts::address(Host::Here, 1);
                 let source = if group.is_ipv4() { v4 } else { v6 };
                 let wanted = specific.then_some(source);
                 let there = hosts.on(Host::There, || receiver(group));
                 let join = || match wanted {
-                    Some(source) => there.join_source(group, source, &link()).unwrap(),
-                    None => there.join(group, &link()).unwrap(),
+                    Some(source) => there.join_source(group, source, &named).unwrap(),
+                    None => there.join(group, &named).unwrap(),
                 };
                 join();
                 let old = there.memberships()[0];
+                assert_eq!(old.interface, link().index().unwrap());
                 let mut events = there.events();
                 assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
 
                 // Gone, and another of its name in its place.
                 ip(&["link", "del", "link1"]);
                 hosts.connect(1);
-                hosts.enter(Host::There);
+                hosts.on(Host::There, route_groups);
                 let report = there.refresh_memberships();
                 let interface = link().index().unwrap();
                 let new = Membership { interface, ..old };
@@ -131,6 +179,61 @@ fn an_interface_that_went_away_is_told_and_joined_again_when_it_is_back() {
                 let error = here.send_to(b"nobody", target).await.unwrap_err();
                 assert!(matches!(error, sockets_udp::SendError::Unreachable { .. }), "{error:?}");
             }
+        }
+    });
+}
+
+/// The kernel's bound on groups stands for whatever may keep it from joining.
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn an_interface_that_is_back_and_cannot_be_joined_yet_is_tried_again() {
+    let groups_allowed = |number: &str| {
+        std::fs::write("/proc/sys/net/ipv4/igmp_max_memberships", number).unwrap();
+    };
+    with_hosts(async move |hosts| {
+        hosts.connect(1);
+        let there = hosts.on(Host::There, || receiver(GROUP_V4));
+        there.join(GROUP_V4, &link()).unwrap();
+        let old = there.memberships()[0];
+        let mut events = there.events();
+        assert!(matches!(events.recv().await, Some(Event::Bound { .. })));
+
+        ip(&["link", "del", "link1"]);
+        hosts.connect(1);
+        hosts.enter(Host::There);
+        groups_allowed("0");
+        for _ in 0..2 {
+            let report = there.refresh_memberships();
+            assert!(report.rejoined.is_empty() && report.lost.is_empty(), "{report:?}");
+            let [(membership, error)] = &report.failed[..] else { panic!("{report:?}") };
+            assert_eq!(*membership, old);
+            assert!(matches!(error, JoinError::Io { .. }), "{error:?}");
+            assert_eq!(there.memberships(), [old]);
+        }
+        groups_allowed("20");
+        let report = there.refresh_memberships();
+        let new = Membership { interface: link().index().unwrap(), ..old };
+        assert_eq!((&report.rejoined[..], report.failed.len()), (&[new][..], 0));
+        assert_eq!(there.memberships(), [new]);
+        let Membership { group, source, interface } = old;
+        assert_eq!(events.recv().await, Some(Event::Left { group, source, interface }));
+
+        // What is to be tried again can be left, and joined by hand.
+        for leave in [true, false] {
+            hosts.enter(Host::There);
+            ip(&["link", "del", "link1"]);
+            hosts.connect(1);
+            hosts.enter(Host::There);
+            groups_allowed("0");
+            assert_eq!(there.refresh_memberships().failed.len(), 1);
+            groups_allowed("20");
+            if leave {
+                there.leave(GROUP_V4, &link()).unwrap();
+                assert_eq!(there.memberships(), []);
+            }
+            there.join(GROUP_V4, &link()).unwrap();
+            assert_eq!(there.memberships().len(), 1);
+            assert!(there.refresh_memberships().failed.is_empty());
         }
     });
 }

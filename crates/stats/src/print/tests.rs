@@ -33,6 +33,7 @@ pub(crate) fn sample() -> Snapshot {
         opened: 5,
         bytes_sent: 3 << 30,
         messages_sent: 9,
+        dropped_received: 2,
         dropped_messages: 1,
         dropped_bytes: 512,
         ..Counters::default()
@@ -71,7 +72,7 @@ Bytes Sent: 3.00 GB (3221225490 bytes)
 Messages Received: 4
 Messages Sent: 10
 Errors: 3 (accept 2, read 1)
-Drops: 1 message, 512 B
+Drops: 1 message, 512 B; 2 messages before they were read
 TCP Duration (server): 1 measured, p50 20000.00 s, p90 20000.00 s, p99 20000.00 s, max 20000.00 s
 UDP Connect Time (peer): 2 measured, p50 80 us, p90 25.00 ms, p99 25.00 ms, max 25.00 ms
 ";

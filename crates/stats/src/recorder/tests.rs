@@ -113,10 +113,12 @@ fn halves_count_after_the_close_and_the_history_does_not_change() {
     inbound.received(1);
     outbound.sent(2);
     outbound.dropped(3, 300);
+    inbound.dropped(2);
     for _ in 0..2 {
         let counters = server(&stats);
         assert_eq!((counters.active, counters.bytes_received, counters.bytes_sent), (0, 11, 2));
         assert_eq!((counters.dropped_messages, counters.dropped_bytes), (3, 300));
+        assert_eq!(counters.dropped_received, 2);
     }
     drop(inbound);
     outbound.sent(4);

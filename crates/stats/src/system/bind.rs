@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ports_core::{Port, PortRange, PortSet, Transport};
 
-use super::who::of_port;
+use super::who::{holds_port, of_port};
 use super::{NoProcess, SnapshotError, SocketRow, State, SystemSockets, backend};
 
 /// What is known of a port before it is bound: gathered by [`SystemSockets::bind_facts`], judged by
@@ -90,7 +90,10 @@ pub enum Blocks {
     Never,
     /// Where the socket does not set `SO_REUSEADDR`.
     WithoutReuse,
-    /// Always, or unless every socket at the port sets `SO_REUSEPORT`.
+    /// Unless this socket and all others at the port set `SO_REUSEADDR`, or all set `SO_REUSEPORT`. Which
+    /// of these those others have set, the kernel does not tell.
+    UnlessAllReuse,
+    /// Always, or, of sockets that listen, unless all of them set `SO_REUSEPORT`.
     Always,
 }
 
@@ -98,7 +101,12 @@ impl BindFinding {
     /// When it keeps `bind` from working.
     pub const fn blocks(&self) -> Blocks {
         match self {
-            Self::Held(_) | Self::Privileged { .. } => Blocks::Always,
+            // No two of them listen at one port by `SO_REUSEADDR` (`inet_csk_get_port`,
+            // `udp_lib_get_port`).
+            Self::Held(PortSocket { state: State::Listen, .. }) | Self::Privileged { .. } => {
+                Blocks::Always
+            }
+            Self::Held(_) => Blocks::UnlessAllReuse,
             Self::Connections { .. } => Blocks::WithoutReuse,
             Self::Ephemeral { .. } | Self::Reserved => Blocks::Never,
         }
@@ -119,7 +127,7 @@ impl BindFacts {
         let in_the_way =
             self.sockets.iter().filter(|socket| collide(self.address.ip(), socket)).cloned();
         let (held, connections): (Vec<_>, Vec<_>) =
-            in_the_way.partition(|socket| self.is_held_by(socket));
+            in_the_way.partition(|socket| holds_port(self.transport, socket.state));
         findings.extend(held.into_iter().map(BindFinding::Held));
         if !connections.is_empty() {
             let (over, others): (Vec<_>, Vec<_>) =
@@ -132,12 +140,6 @@ impl BindFacts {
             findings.push(BindFinding::Ephemeral { range: rules.ephemeral });
         }
         findings
-    }
-
-    /// A UDP socket holds its port whether it is connected or not; a TCP connection stands back for
-    /// `SO_REUSEADDR`.
-    fn is_held_by(&self, socket: &PortSocket) -> bool {
-        self.transport != Transport::Tcp || matches!(socket.state, State::Listen | State::Bound)
     }
 }
 

@@ -97,7 +97,9 @@ impl Snapshot {
     ///
     /// Sockets are told apart by their cookies, which connections keep in TIME-WAIT; those read from
     /// `/proc`, which has none, by protocol, addresses and inode. What was opened and closed between
-    /// the two is in neither: [`Endings`](super::Endings) tells of it.
+    /// the two is in neither: [`Endings`](super::Endings) tells of it. A socket that the kernel left out of
+    /// this one is taken for closed, unless it was taken by
+    /// [`snapshot_after`](super::SystemSockets::snapshot_after) `earlier`.
     pub fn changes_since<'a>(&'a self, earlier: &'a Self) -> Vec<Change<'a>> {
         let (then, now) = (Index::of(earlier), Index::of(self));
         let mut renamed = Renamed::default();

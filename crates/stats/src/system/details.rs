@@ -14,77 +14,66 @@ pub struct Details {
     pub memory: Option<SocketMemory>,
 }
 
-/// `struct tcp_info` (`linux/tcp.h`), the part that people look at.
+/// `struct tcp_info` (`linux/tcp.h`), the part that people look at, under the kernel's names.
 ///
 /// The kernel's structure grew over time: what an older kernel does not tell is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TcpDetails {
+    /// The retransmission timeout.
+    pub rto: Duration,
+    /// The largest segment sent, in bytes.
+    pub snd_mss: u32,
+    /// Segments on the way that are not acknowledged.
+    pub unacked: u32,
+    /// How long ago data was last sent.
+    pub last_data_sent: Duration,
+    /// How long ago data last came.
+    pub last_data_recv: Duration,
     /// Smoothed round-trip time.
     pub rtt: Duration,
     /// Its mean deviation.
-    pub rtt_deviation: Duration,
-    /// The smallest seen; Linux 4.6.
-    pub min_rtt: Option<Duration>,
-    /// The retransmission timeout.
-    pub retransmission_timeout: Duration,
-    /// The largest segment sent, in bytes.
-    pub send_segment: u32,
+    pub rttvar: Duration,
     /// The congestion window, in segments.
-    pub congestion_window: u32,
-    /// Segments on the way that are not acknowledged.
-    pub unacknowledged: u32,
+    pub snd_cwnd: u32,
     /// Segments sent again since the connection began.
-    pub retransmits: u32,
-    /// How long ago data was last sent.
-    pub since_sent: Duration,
-    /// How long ago data last came.
-    pub since_received: Duration,
+    pub total_retrans: u32,
     /// Bytes that the peer acknowledged; Linux 4.1.
-    pub bytes_acknowledged: Option<u64>,
+    pub bytes_acked: Option<u64>,
     /// Bytes received; Linux 4.1.
     pub bytes_received: Option<u64>,
+    /// The smallest round-trip time seen; Linux 4.6.
+    pub min_rtt: Option<Duration>,
+    /// The rate at which data was delivered, in bytes per second; Linux 4.9.
+    pub delivery_rate: Option<u64>,
     /// Bytes sent, with those sent again; Linux 4.19.
     pub bytes_sent: Option<u64>,
     /// Bytes sent again; Linux 4.19.
-    pub bytes_retransmitted: Option<u64>,
-    /// The rate at which data was delivered, in bytes per second; Linux 4.9.
-    pub delivery_rate: Option<u64>,
+    pub bytes_retrans: Option<u64>,
 }
 
+#[cfg(target_os = "linux")]
 impl TcpDetails {
-    /// Reads `struct tcp_info` of whatever length: what lies beyond its end is `None`, or 0 where
-    /// every kernel since 2.6 has it.
-    pub fn read(bytes: &[u8]) -> Self {
-        let word = |at: usize| {
-            let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
-            bytes.map(|bytes| u32::from_ne_bytes(*bytes))
-        };
-        let long = |at: usize| {
-            let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
-            bytes.map(|bytes| u64::from_ne_bytes(*bytes))
-        };
-        let first = |at: usize| word(at).unwrap_or_default();
-        let micros = |value: u32| Duration::from_micros(value.into());
-        let millis = |value: u32| Duration::from_millis(value.into());
-        Self {
-            retransmission_timeout: micros(first(8)),
-            send_segment: first(16),
-            unacknowledged: first(24),
-            since_sent: millis(first(44)),
-            since_received: millis(first(52)),
-            rtt: micros(first(68)),
-            rtt_deviation: micros(first(72)),
-            congestion_window: first(80),
-            retransmits: first(100),
-            bytes_acknowledged: long(120),
-            bytes_received: long(128),
-            // All bits: no sample yet (`minmax_get` of a window that was only reset).
-            min_rtt: word(148).filter(|rtt| *rtt != u32::MAX).map(micros),
-            delivery_rate: long(160),
-            bytes_sent: long(200),
-            bytes_retransmitted: long(208),
-        }
+    /// Reads `struct tcp_info` of whatever length; `None` where it is shorter than Linux 2.6 had it.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let info = sockets_sys::TcpInfo::parse(bytes)?;
+        Some(Self {
+            rto: info.rto,
+            snd_mss: info.snd_mss,
+            unacked: info.unacked,
+            last_data_sent: info.last_data_sent,
+            last_data_recv: info.last_data_recv,
+            rtt: info.rtt,
+            rttvar: info.rttvar,
+            snd_cwnd: info.snd_cwnd,
+            total_retrans: info.total_retrans,
+            bytes_acked: info.bytes_acked,
+            bytes_received: info.bytes_received,
+            min_rtt: info.min_rtt,
+            delivery_rate: info.delivery_rate,
+            bytes_sent: info.bytes_sent,
+            bytes_retrans: info.bytes_retrans,
+        })
     }
 }
 
@@ -132,31 +121,8 @@ mod tests {
 
     use super::*;
 
-    /// Each word of the structure is its own offset, so that a wrong one is seen.
-    fn numbered() -> Vec<u8> {
-        (0_u32..62).flat_map(|word| (word * 4).to_ne_bytes()).collect()
-    }
-
-    #[test]
-    fn fields_are_where_the_kernel_has_them() {
-        let read = TcpDetails::read(&numbered());
-        assert_eq!(read.rtt, Duration::from_micros(68));
-        assert_eq!(read.retransmits, 100);
-        assert_eq!(read.min_rtt, Some(Duration::from_micros(148)));
-        let long = |at: u64| {
-            if cfg!(target_endian = "little") { (at + 4) << 32 | at } else { at << 32 | (at + 4) }
-        };
-        assert_eq!(read.bytes_acknowledged, Some(long(120)));
-        assert_eq!(read.bytes_retransmitted, Some(long(208)));
-    }
-
     #[test]
     fn what_an_older_kernel_lacks_is_none() {
-        // Linux 3.x ended behind `tcpi_total_retrans`.
-        let read = TcpDetails::read(&numbered()[..104]);
-        assert_eq!(read.retransmits, 100);
-        assert_eq!(read.bytes_received, None);
-        assert_eq!(read.min_rtt, None);
         assert_eq!(SocketMemory::read(&[1; 32]).drops, None);
         assert!(SocketMemory::read(&[1; 36]).drops.is_some());
     }
@@ -164,7 +130,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = (TcpDetails::read(&bytes), SocketMemory::read(&bytes));
+            let _ = SocketMemory::read(&bytes);
         }
     }
 }

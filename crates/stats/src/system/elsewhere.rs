@@ -19,7 +19,11 @@ impl Backend {
     pub(super) const fn set_recheck_after(&mut self, _: Duration) {}
 
     #[allow(clippy::unused_self, reason = "the same as on Linux")]
-    pub(super) const fn snapshot(&mut self, _: &Query) -> Result<Snapshot, SnapshotError> {
+    pub(super) const fn snapshot(
+        &mut self,
+        _: &Query,
+        _: Option<&Snapshot>,
+    ) -> Result<Snapshot, SnapshotError> {
         Err(SnapshotError::Unsupported)
     }
 }

@@ -1,6 +1,5 @@
 //! Linux: `sock_diag` netlink, `/proc`, and what is remembered between two snapshots.
 
-use std::io;
 use std::time::Duration;
 
 use sockets_sys::{Message, Messages};
@@ -8,9 +7,11 @@ use sockets_sys::{Message, Messages};
 use self::cgroup_tree::CgroupTree;
 use self::diag::{DiagError, Diagnosis};
 use self::owners::Owners;
+use self::told::Told;
 use super::query::Source;
 use super::{Protocol, Query, Snapshot, SnapshotError};
 
+mod again;
 mod bytecode;
 mod cgroup_tree;
 mod diag;
@@ -23,6 +24,7 @@ mod proc_net;
 mod process;
 mod scan;
 mod stat;
+mod told;
 mod unix;
 
 pub(super) use listener::Listener;
@@ -81,6 +83,8 @@ pub(super) struct Backend {
     diagnosis: Option<Diagnosis>,
     /// For the second half of a large dump.
     second: Option<Diagnosis>,
+    /// The sockets of the last snapshot.
+    told: Told,
     owners: Owners,
     cgroups: CgroupTree,
 }
@@ -90,6 +94,7 @@ impl Backend {
         Self {
             diagnosis: None,
             second: None,
+            told: Told::default(),
             owners: Owners::new(recheck_after),
             cgroups: CgroupTree::default(),
         }
@@ -99,14 +104,28 @@ impl Backend {
         self.owners.recheck_after = time;
     }
 
-    pub(super) fn snapshot(&mut self, query: &Query) -> Result<Snapshot, SnapshotError> {
+    /// With those sockets of `earlier` that are there and that the dumps have left out.
+    pub(super) fn snapshot(
+        &mut self,
+        query: &Query,
+        earlier: Option<&Snapshot>,
+    ) -> Result<Snapshot, SnapshotError> {
         let mut snapshot = Snapshot::new();
         for dump in Dump::all(query) {
             self.read(dump, query, &mut snapshot)?;
         }
+        snapshot.coverage.interrupted |= self.told.keep_one_of_each(&mut snapshot.rows);
+        // `/proc` has no cookies to look for, and where it stands in for netlink, there is none to ask.
+        if let Some(earlier) = earlier.filter(|_| !snapshot.coverage.from_proc) {
+            let diagnosis = Diagnosis::opened(&mut self.diagnosis)
+                .map_err(|error| error.about(Protocol::Tcp))?;
+            let found = again::look(diagnosis, query, earlier, &self.told, &mut snapshot)
+                .map_err(|(protocol, error)| error.about(protocol))?;
+            snapshot.coverage.interrupted |= found > 0;
+        }
         unix::name_peers(&mut snapshot);
         if query.wants_cgroups() {
-            snapshot.cgroups = self.cgroups.of(&snapshot);
+            self.cgroups.attach(&mut snapshot);
         }
         if query.wants_processes() {
             self.owners.attach(&mut snapshot)?;
@@ -129,20 +148,18 @@ impl Backend {
             Err(error) if query.reads() == Source::Auto && error.is_refusal() => {
                 proc_net::read(dump, query, snapshot)
             }
-            Err(DiagError::Open { source }) => Err(SnapshotError::Open { source }),
-            Err(DiagError::Exchange(source)) => {
-                let protocol = dump.protocol();
-                Err(SnapshotError::Ask { protocol, source: io::Error::other(source) })
-            }
+            Err(error) => Err(error.about(dump.protocol())),
             Ok(()) => Ok(()),
         }
     }
 
     fn ask(&mut self, dump: Dump, query: &Query, snapshot: &mut Snapshot) -> Result<(), DiagError> {
         let first = Diagnosis::opened(&mut self.diagnosis)?;
-        if halves::are_better(dump, query) {
-            let second = Diagnosis::opened(&mut self.second)?;
-            return halves::dump([first, second], dump, query, snapshot);
+        // Where there is no second socket to be had, the first asks for all.
+        if let Some(expected) = halves::worth_it(dump, query)
+            && let Ok(second) = Diagnosis::opened(&mut self.second)
+        {
+            return halves::dump([first, second], (dump, expected), query, snapshot);
         }
         first.dump(dump, query, None, snapshot)
     }

@@ -122,6 +122,16 @@ impl Query {
         self
     }
 
+    /// Without the protocols that it asks for and that are not among these.
+    #[cfg(target_os = "linux")]
+    pub(super) fn only(mut self, is_kept: impl Fn(Protocol) -> bool) -> Self {
+        self.tcp &= is_kept(Protocol::Tcp);
+        self.udp &= is_kept(Protocol::Udp);
+        self.raw &= is_kept(Protocol::Raw);
+        self.unix &= is_kept(Protocol::UnixStream);
+        self
+    }
+
     /// UNIX sockets as well.
     pub const fn with_unix(mut self) -> Self {
         self.unix = true;

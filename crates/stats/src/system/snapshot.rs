@@ -115,14 +115,25 @@ impl Snapshot {
         }
     }
 
-    /// Adds the rows of a part that was read at the same time, of Internet sockets and before their
-    /// processes are looked for.
+    /// Adds the rows of a part that was read at the same time, before UNIX sockets are given the names
+    /// of their peers and processes are looked for.
     pub(super) fn append(&mut self, mut part: Self) {
         let details_before = self.details.len() as u32;
         if !part.details.is_empty() {
             for row in part.rows.iter_mut().filter(|row| row.details != Row::NONE) {
                 row.details += details_before;
             }
+        }
+        if !part.unix.is_empty() {
+            let (unix_before, names_before) = (self.unix.len() as u32, self.names.len() as u32);
+            for row in part.rows.iter_mut().filter(|row| row.unix != Row::NONE) {
+                row.unix += unix_before;
+            }
+            for names in &mut part.unix {
+                names.local = (names.local.0 + names_before, names.local.1 + names_before);
+            }
+            self.unix.append(&mut part.unix);
+            self.names.append(&mut part.names);
         }
         self.rows.append(&mut part.rows);
         self.details.append(&mut part.details);
@@ -157,11 +168,18 @@ pub struct Coverage {
     /// sockets. Without cookies a socket that nobody has any more is not known again, so that
     /// [`SocketWatch`](super::SocketWatch) does not remember whose it was.
     pub from_proc: bool,
-    /// Sockets came and went while the kernel told of them, each time that it was asked: some may
-    /// be missing, or twice there.
+    /// Sockets are known to have come and gone in a way that made the kernel tell of some twice, or leave
+    /// some out: those told twice are here once, but others may be missing.
+    ///
+    /// It is not always known: the kernel does not say when it leaves a socket out, and a snapshot alone
+    /// does not show it. So even where this is not set, a socket may be missing while others come and
+    /// go; [`SystemSockets::snapshot_after`](super::SystemSockets::snapshot_after) looks again.
     pub interrupted: bool,
     /// Entries that could not be understood, and are not among the rows.
     pub malformed: usize,
+    /// Cgroups that were seen and not read, because there are more than 100,000; and those below them are
+    /// not even seen. Sockets of theirs have no [`SocketRow::cgroup_path`].
+    pub unread_cgroups: usize,
     /// What was seen of processes; `None` where they were not asked for.
     pub processes: Option<ProcessCoverage>,
 }

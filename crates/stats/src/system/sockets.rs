@@ -25,9 +25,13 @@ impl SystemSockets {
     }
 
     /// After this time the descriptors of all processes are read again. Until then a socket that a
-    /// second process got hold of (`fork`, `SCM_RIGHTS`) is shown with the first one only, and one
-    /// that a living process has handed on is shown with that one. Zero reads all of them for every
-    /// snapshot. New sockets, closed ones and ended processes are seen at once, always.
+    /// second process got hold of (`SCM_RIGHTS`) is shown with the first one only, and one that a
+    /// living process has handed on is shown with that one. Zero reads all of them for every snapshot.
+    ///
+    /// New sockets, new processes, closed sockets and ended processes are seen at once, but for a new
+    /// socket that changes hands while it is looked for: it is shown without a process once, and looked
+    /// for in all processes at the next snapshot. One that is found in none then, too, is not looked for
+    /// again before that time.
     #[must_use]
     pub const fn recheck_after(mut self, time: Duration) -> Self {
         self.backend.set_recheck_after(time);
@@ -35,13 +39,32 @@ impl SystemSockets {
     }
 
     /// The sockets that `query` asks for. Sockets and processes that go away meanwhile are no error;
-    /// what could not be seen is in the snapshot's [`Coverage`](super::Coverage).
+    /// what is known not to be seen is in the snapshot's [`Coverage`](super::Coverage). While sockets come
+    /// and go, the kernel may leave out others: see [`snapshot_after`](Self::snapshot_after).
     ///
     /// # Errors
     ///
     /// [`SnapshotError`].
     pub fn snapshot(&mut self, query: &Query) -> Result<Snapshot, SnapshotError> {
-        self.backend.snapshot(query)
+        self.backend.snapshot(query, None)
+    }
+
+    /// As [`snapshot`](Self::snapshot), with a second look for each socket of `earlier`, a snapshot of the
+    /// same query, that the kernel does not tell of now. While sockets come and go it may leave out
+    /// others, and does not say so; here those that were there before are not missing then. It costs some
+    /// microseconds for each socket that is gone, and the time of another snapshot at most.
+    ///
+    /// Nothing is looked for again where some of the sockets are read from `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`].
+    pub fn snapshot_after(
+        &mut self,
+        query: &Query,
+        earlier: &Snapshot,
+    ) -> Result<Snapshot, SnapshotError> {
+        self.backend.snapshot(query, Some(earlier))
     }
 }
 

@@ -59,8 +59,13 @@ pub enum SocketEventKind {
 /// A connection is one from its beginning to the end of TIME-WAIT, which is told as a change of its
 /// state, and has one end: that its process has closed it is none.
 ///
+/// That a socket is gone is told after a second look for it ([`SystemSockets::snapshot_after`]): while
+/// sockets come and go the kernel may leave out others. One that it leaves out at its first look is
+/// told as opened later than it was. Where some are read from `/proc` there is no second look, and one
+/// that was left out is told as closed and opened.
+///
 /// It does not wait: the caller polls it as often as it likes. What is kept is bounded by the
-/// sockets that there are and by [`capacity`](Self::capacity).
+/// sockets that there are, by [`capacity`](Self::capacity) and by [`MOST_AWAITED`](Self::MOST_AWAITED).
 #[derive(Debug)]
 pub struct SocketWatch {
     query: Query,
@@ -69,6 +74,7 @@ pub struct SocketWatch {
     capacity: usize,
     previous: Option<Snapshot>,
     lives: Lives,
+    /// Ends that are not told yet: also those that a poll had heard before it failed.
     heard: Vec<EndedSocket>,
 }
 
@@ -84,12 +90,26 @@ pub struct SocketEvents {
     pub dropped: u64,
     /// How often the kernel has lost ends of sockets so far ([`Endings::losses`]).
     pub losses: u64,
+    /// Sockets so far that were told as closed, whose own end was not heard after that, and that had to
+    /// be forgotten ([`SocketWatch::MOST_AWAITED`]): where it is heard yet, the socket is told as closed
+    /// again, as one that no look saw.
+    pub forgotten: u64,
+    /// Whether the look is known not to be whole ([`Coverage::interrupted`](super::Coverage)).
+    pub interrupted: bool,
+    /// Whether this look could not be compared with the one before, and is a first one: the sockets come
+    /// from `/proc` now and did not before, or the other way round. What happened in between is not told.
+    pub restarted: bool,
 }
 
 impl SocketWatch {
     /// Events given by one poll at most, unless [`capacity`](Self::capacity) says otherwise; also
     /// the ends of sockets taken in by one.
     pub const DEFAULT_CAPACITY: usize = 65_536;
+
+    /// Sockets that were told as closed before their own end was heard, at most: half of them, the older
+    /// ones, are forgotten when there are more. The kernel tells of an end within milliseconds, or, where
+    /// it had to drop it, never.
+    pub const MOST_AWAITED: usize = 65_536;
 
     /// Looks at the sockets of `query`; nothing is read before the first poll.
     pub fn new(query: Query) -> Self {
@@ -133,27 +153,44 @@ impl SocketWatch {
     ///
     /// [`WatchError`]; the next poll goes on from the last one that worked.
     pub fn poll(&mut self) -> Result<SocketEvents, WatchError> {
-        let now = self.sockets.snapshot(&self.query)?;
-        self.heard.clear();
+        let now = match &self.previous {
+            Some(previous) => self.sockets.snapshot_after(&self.query, previous)?,
+            None => self.sockets.snapshot(&self.query)?,
+        };
         // After the look: of what is gone from it, most ends have been told by now.
         if let Some(endings) = &mut self.endings {
-            endings.wait(Duration::ZERO, self.capacity, &mut self.heard)?;
+            let room = self.capacity.saturating_sub(self.heard.len());
+            endings.wait(Duration::ZERO, room, &mut self.heard)?;
         }
+        Ok(self.take_in(now))
+    }
+
+    /// What happened until `now`, by that look and by what was heard.
+    fn take_in(&mut self, now: Snapshot) -> SocketEvents {
         let mut poll = Poll {
             time: now.taken(),
             at: now.taken_at(),
             capacity: self.capacity,
             found: SocketEvents {
                 losses: self.endings.as_ref().map_or(0, Endings::losses),
+                interrupted: now.coverage().interrupted,
                 ..SocketEvents::default()
             },
         };
+        let from_proc = |snapshot: &Snapshot| snapshot.coverage().from_proc;
         match self.previous.take() {
-            Some(previous) => self.report(&now, &previous, &mut poll),
-            None => self.lives.begin(&now, poll.at),
+            Some(previous) if from_proc(&previous) == from_proc(&now) => {
+                self.report(&now, &previous, &mut poll);
+            }
+            previous => {
+                poll.found.restarted = previous.is_some();
+                self.lives.begin(&now, poll.at);
+            }
         }
+        self.heard.clear();
+        poll.found.forgotten = self.lives.forgotten();
         self.previous = Some(now);
-        Ok(poll.found)
+        poll.found
     }
 
     fn report(&mut self, now: &Snapshot, previous: &Snapshot, poll: &mut Poll) {
@@ -186,13 +223,12 @@ impl SocketWatch {
                 poll.push(kind, || record);
             }
         }
-        self.lives.forget(poll.at);
     }
 }
 
 const fn closed(Life { seen, is_whole, tcp }: Life) -> SocketEventKind {
     let (bytes_received, bytes_acknowledged) = match tcp {
-        Some(tcp) => (tcp.bytes_received, tcp.bytes_acknowledged),
+        Some(tcp) => (tcp.bytes_received, tcp.bytes_acked),
         None => (None, None),
     };
     SocketEventKind::Closed { seen, is_whole, bytes_received, bytes_acknowledged }

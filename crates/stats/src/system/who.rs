@@ -10,21 +10,22 @@ use super::{
 /// Who holds a port of this machine.
 #[derive(Clone, Debug)]
 pub struct Who {
+    transport: Transport,
     snapshot: Snapshot,
     processes: Vec<ProcessDetails>,
 }
 
 impl Who {
-    /// The sockets that hold the port: those that listen or wait for datagrams at it, and those
-    /// that only took it.
+    /// The sockets that hold the port: those that listen at it, those that only took it, and UDP
+    /// sockets, with a peer or without.
     pub fn holders(&self) -> impl Iterator<Item = SocketRow<'_>> {
-        self.snapshot.iter().filter(|row| is_holder(row.state()))
+        self.snapshot.iter().filter(|row| holds_port(self.transport, row.state()))
     }
 
-    /// The connections that have the port at this end, with or without somebody who listens: those
+    /// The TCP connections that have the port at this end, with or without somebody who listens: those
     /// that were accepted there, and a client's that the kernel gave the port to.
     pub fn connections(&self) -> impl Iterator<Item = SocketRow<'_>> {
-        self.snapshot.iter().filter(|row| !is_holder(row.state()))
+        self.snapshot.iter().filter(|row| !holds_port(self.transport, row.state()))
     }
 
     /// Whether there is no socket at all with that port.
@@ -49,8 +50,10 @@ impl Who {
     }
 }
 
-const fn is_holder(state: State) -> bool {
-    matches!(state, State::Listen | State::Bound | State::Unconnected)
+/// A UDP socket holds its port whether it is connected or not; a TCP connection stands back for
+/// `SO_REUSEADDR`.
+pub(super) const fn holds_port(transport: Transport, state: State) -> bool {
+    !matches!(transport, Transport::Tcp) || matches!(state, State::Listen | State::Bound)
 }
 
 impl SystemSockets {
@@ -62,8 +65,9 @@ impl SystemSockets {
     pub fn who(&mut self, transport: Transport, port: Port) -> Result<Who, SnapshotError> {
         let query = of_port(transport, port).processes(true).cgroups(true);
         let snapshot = self.snapshot(&query)?;
-        let any_holder = snapshot.iter().any(|row| is_holder(row.state()));
-        let shown = |row: &SocketRow<'_>| !any_holder || is_holder(row.state());
+        let is_holder = |row: &SocketRow<'_>| holds_port(transport, row.state());
+        let any_holder = snapshot.iter().any(|row| is_holder(&row));
+        let shown = |row: &SocketRow<'_>| !any_holder || is_holder(row);
         let holdings = snapshot.iter().filter(shown).flat_map(|row| row.holdings());
         let mut pids: Vec<u32> = holdings.map(|holding| holding.process.pid()).collect();
         pids.sort_unstable();
@@ -73,7 +77,7 @@ impl SystemSockets {
         for pid in pids {
             processes.extend(backend::process_details(pid, &users)?);
         }
-        Ok(Who { snapshot, processes })
+        Ok(Who { transport, snapshot, processes })
     }
 }
 

@@ -21,8 +21,8 @@ impl Lost {
             (unsent > 0).then(|| format!("at least {unsent} bytes of input did not get to {peer}")),
             (unacknowledged > 0).then(|| {
                 format!(
-                    "{unacknowledged} bytes not acknowledged by {peer}: what it got may be \
-                     incomplete"
+                    "{peer} has not acknowledged {unacknowledged} bytes that were sent: whether it \
+                     gets them is not known"
                 )
             }),
             (unwritten > 0).then(|| {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ports_core::{Endpoint, Scheme, SocketState, Transport};
+use ports_core::{SocketState, Transport};
 use sockets_tcp::{
     ClientEvent, ClientSendError, CloseReport, Events, Keepalive, QueuePolicy, Reconnect,
     TcpClient, TcpClientBuilder,
@@ -92,7 +92,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
     let lost = Lost {
         unsent: counted.dropped_bytes,
-        unacknowledged: of_data(report.unacknowledged_bytes, endpoint),
+        unacknowledged: report.unacknowledged_bytes as u64,
         unwritten: in_hand.of_peer.load(Relaxed),
     };
     verdict::of(result, lost, told, endpoint, session.terminal)
@@ -156,12 +156,6 @@ fn policy(args: &ConnectArgs) -> Reconnect {
         policy = policy.limit(tries);
     }
     policy
-}
-
-/// Of the bytes that the kernel holds at the end, those that are known to be of data. Over TLS its own
-/// end is among them, which the server need not take.
-fn of_data(unacknowledged: usize, endpoint: &Endpoint) -> u64 {
-    if endpoint.scheme() == Scheme::Tls { 0 } else { unacknowledged as u64 }
 }
 
 /// One conversation.

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
-use ports_core::{Endpoint, Transport};
-use sockets_udp::{Datagram, MAX_PAYLOAD_V4, Outgoing, SendError, UdpSocket};
+use ports_core::Transport;
+use sockets_udp::{Datagram, Interface, MAX_PAYLOAD_V4, Outgoing, SendError, UdpSocket};
 use stats::{ErrorKind, Role};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -29,10 +29,10 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
     let socket = open(args, target, session)?;
     let telling = session
-        .events
-        .is_on()
-        .then(|| tokio::spawn(tell_udp(socket.events(), session.events.clone())));
-    let exchange = Exchange { socket: &socket, target, link: link(endpoint, target)?, session };
+        .tells()
+        .then(|| tokio::spawn(tell_udp(socket.events(), session.events.clone(), session.terminal)));
+    let way = Way::of_broadcast(args, target)?;
+    let exchange = Exchange { socket: &socket, target, way, session };
     let result = tokio::select! {
         result = exchange.run() => result,
         () = session.grace_over() => {
@@ -56,13 +56,29 @@ fn source(args: &ConnectArgs) -> Option<IpAddr> {
     args.source.or(args.endpoint.options().source())
 }
 
-/// The index of the interface that a broadcast is to leave by, where one is named: only a group's
-/// is an option of the socket.
-fn link(endpoint: &Endpoint, target: SocketAddr) -> anyhow::Result<Option<u32>> {
-    if target.ip().is_multicast() || endpoint.options().interface().is_none() {
-        return Ok(None);
+/// How a broadcast is to leave, where an interface is named: only for a group that is an option of
+/// the socket.
+struct Way {
+    /// The index of the interface.
+    link: u32,
+    /// The address that it was named by, unless another one is to be sent from.
+    from: Option<IpAddr>,
+}
+
+impl Way {
+    fn of_broadcast(args: &ConnectArgs, target: SocketAddr) -> anyhow::Result<Option<Self>> {
+        let endpoint = &args.endpoint;
+        if target.ip().is_multicast() || endpoint.options().interface().is_none() {
+            return Ok(None);
+        }
+        let interface = interface(endpoint);
+        let link = interface.index()?;
+        let from = match interface {
+            Interface::Address(address) if source(args).is_none() => Some(address),
+            _ => None,
+        };
+        Ok(Some(Self { link, from: from.filter(|from| from.is_ipv4() == target.is_ipv4()) }))
     }
-    Ok(Some(interface(endpoint).index()?))
 }
 
 fn open(args: &ConnectArgs, target: SocketAddr, session: &Session) -> anyhow::Result<UdpSocket> {
@@ -77,12 +93,16 @@ fn open(args: &ConnectArgs, target: SocketAddr, session: &Session) -> anyhow::Re
         let failed = || format!("cannot open a socket to udp {target}");
         let socket = std::net::UdpSocket::bind(local).with_context(failed)?;
         socket.connect(target).with_context(failed)?;
-        let builder = UdpSocket::builder().socket(socket).stats(session.stats.clone());
+        let builder = UdpSocket::builder()
+            .socket(socket)
+            .stats(session.stats.clone())
+            .datagram_events(session.events.is_on());
         return Ok(builder.open()?);
     }
     let mut builder = UdpSocket::builder()
         .bind(local)
         .broadcast(true)
+        .datagram_events(session.events.is_on())
         .stats(session.stats.clone())
         .multicast_interface(interface(endpoint));
     if let Some(ttl) = endpoint.options().ttl() {
@@ -102,8 +122,8 @@ pub(super) fn is_many(ip: IpAddr) -> bool {
 struct Exchange<'a> {
     socket: &'a UdpSocket,
     target: SocketAddr,
-    /// The interface that datagrams leave by, whatever the routes say.
-    link: Option<u32>,
+    /// How datagrams leave, whatever the routes say.
+    way: Option<Way>,
     session: &'a Session,
 }
 
@@ -151,10 +171,12 @@ impl Exchange<'_> {
     }
 
     async fn send(&self, data: &[u8]) -> Result<(), SendError> {
-        let Some(link) = self.link else { return self.socket.send_to(data, self.target).await };
-        let datagram = Outgoing::new(data, self.target).interface(link);
-        let report = self.socket.send_many(&[datagram]).await;
-        report.failed.into_iter().next().map_or(Ok(()), |failed| Err(failed.error))
+        let Some(way) = &self.way else { return self.socket.send_to(data, self.target).await };
+        let mut datagram = Outgoing::new(data, self.target).interface(way.link);
+        if let Some(from) = way.from {
+            datagram = datagram.from(from);
+        }
+        self.socket.send(&datagram).await
     }
 
     /// What the target says; from a group or a broadcast, whoever answers.

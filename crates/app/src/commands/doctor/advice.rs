@@ -24,9 +24,11 @@ pub(super) fn explains(finding: &BindFinding, attempt: &Attempt) -> bool {
             error.kind() == io::ErrorKind::PermissionDenied
         }
         (finding, Attempt::Refused(error)) => {
-            error.kind() == io::ErrorKind::AddrInUse && finding.blocks() == Blocks::Always
+            error.kind() == io::ErrorKind::AddrInUse && finding.blocks() >= Blocks::UnlessAllReuse
         }
-        (finding, Attempt::WithReuse(_)) => finding.blocks() == Blocks::WithoutReuse,
+        (finding, Attempt::WithReuse(_)) => {
+            matches!(finding.blocks(), Blocks::WithoutReuse | Blocks::UnlessAllReuse)
+        }
         _ => true,
     }
 }
@@ -37,7 +39,7 @@ pub(super) fn connections_insist(findings: &[BindFinding], attempt: &Attempt) ->
     let is_in_use =
         matches!(attempt, Attempt::Refused(error) if error.kind() == io::ErrorKind::AddrInUse);
     is_in_use
-        && findings.iter().all(|finding| finding.blocks() != Blocks::Always)
+        && findings.iter().all(|finding| finding.blocks() < Blocks::UnlessAllReuse)
         && findings.iter().any(|finding| matches!(finding, BindFinding::Connections { .. }))
 }
 
@@ -52,7 +54,7 @@ pub(super) fn of(
     let transport = facts.transport;
     let blocks = finding.blocks();
     match finding {
-        BindFinding::Held(socket) => held(socket, transport, port, users),
+        BindFinding::Held(socket) => Advice { blocks, ..held(socket, transport, port, users) },
         BindFinding::Connections { time_wait, others } => {
             connections(*time_wait, others, users, insist)
         }
@@ -98,7 +100,9 @@ fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames)
     let (kind, todo) = match (socket.processes.as_slice(), socket.state) {
         ([], _) => ("held", Some(where_to_look(socket).to_owned())),
         // `kill` ends who waits for whoever comes, and this one has its peer.
-        ([(pid, _), ..], State::Established) => ("held", Some(format!("End process {pid}"))),
+        ([(pid, _), ..], State::Established) if transport == Transport::Tcp => {
+            ("held", Some(format!("End process {pid}")))
+        }
         (_, State::Bound) => ("bound", Some(format!("End it: ports kill {port}/{transport}"))),
         (_, _) => ("held", Some(format!("End it: ports kill {port}/{transport}"))),
     };

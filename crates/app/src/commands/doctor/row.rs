@@ -90,6 +90,7 @@ impl Finding {
             blocks: match blocks {
                 Blocks::Never => "never",
                 Blocks::WithoutReuse => "without-reuse",
+                Blocks::UnlessAllReuse => "unless-all-reuse",
                 Blocks::Always => "always",
             },
             what,

@@ -8,20 +8,26 @@ use anyhow::Context;
 use sockets_udp::{DRAIN_LIMIT, Datagram, RecvBatch, RecvError, ReturnPath, UdpSocket};
 use stats::SocketStats;
 use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::sessions::{self, Ending, Lanes, Session as ClientSession, Sessions, not_served};
+use super::session::{self, Ending, Lanes, Session as ClientSession, WayBack};
+use super::sessions::Sessions;
+use super::telling::{Teller, not_served};
 use crate::args::ForwardArgs;
 use crate::commands::connect::resolve::addresses;
 use crate::commands::connect::session::Session;
 use crate::commands::listen::events::tell_udp;
-use crate::output::{EventSender, Terminal};
 
 /// How long a client may be silent, both ways, before it is forgotten (RFC 4787 section 4.3: a
 /// mapping lasts at least two minutes).
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// How many clients there are at once, each with a socket.
 const MOST_CLIENTS: usize = 1024;
+/// How often it is looked whether nobody is there: the kernel wakes nobody for that who only receives.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many events of a client's socket are kept: only what fails is one.
+const KEPT_EVENTS: usize = 16;
 
 pub(super) async fn run(
     sockets: Vec<UdpSocket>,
@@ -45,20 +51,26 @@ pub(super) async fn run(
     let mut telling = JoinSet::new();
     let mut forwarding = JoinSet::new();
     for socket in sockets {
-        if session.events.is_on() {
-            telling.spawn(tell_udp(socket.events(), session.events.clone()));
+        if session.tells() {
+            let (events, terminal) = (session.events.clone(), session.terminal);
+            telling.spawn(tell_udp(socket.events(), events, terminal));
         }
+        let teller = Teller::start(&session.events, session.terminal, &mut telling);
+        let way = WayBack {
+            listener: socket.clone(),
+            lanes: Arc::new(Lanes::new()),
+            idle: args.limits.idle_timeout.unwrap_or(IDLE_TIMEOUT),
+            teller: teller.clone(),
+        };
         let forward = Forward {
             socket,
             target,
             source,
-            idle: args.limits.idle_timeout.unwrap_or(IDLE_TIMEOUT),
             sessions: Sessions::new(most),
             serving: JoinSet::new(),
-            lanes: Arc::new(Lanes::new()),
+            way,
             stats: session.stats.clone(),
-            events: session.events.clone(),
-            terminal: session.terminal,
+            teller,
             unserved: 0,
         };
         let stop = session.stop.clone();
@@ -78,14 +90,12 @@ struct Forward {
     socket: UdpSocket,
     target: SocketAddr,
     source: Option<IpAddr>,
-    idle: Duration,
     sessions: Sessions,
     /// The way back, one task a client.
     serving: JoinSet<ReturnPath>,
-    lanes: Arc<Lanes>,
+    way: WayBack,
     stats: SocketStats,
-    events: EventSender,
-    terminal: Terminal,
+    teller: Teller,
     /// How many datagrams came from clients that could not be served.
     unserved: u64,
 }
@@ -95,12 +105,15 @@ type Pending<'a> = Vec<(Arc<ClientSession>, &'a [u8])>;
 
 impl Forward {
     async fn run(mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        let mut batch = sessions::new_batch();
+        let mut batch = session::new_batch();
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let result = loop {
             tokio::select! {
                 () = stop.cancelled() => break self.drain(&mut batch).await,
+                _ = looks.tick() => self.sessions.look(),
                 Some(ended) = self.serving.join_next() => match ended {
-                    Ok(path) => self.forget(path).await,
+                    Ok(path) => self.forget(path),
                     Err(error) => break Err(error.into()),
                 },
                 first = self.socket.recv() => if let Err(error) = self.take(first, &mut batch).await {
@@ -114,12 +127,12 @@ impl Forward {
         }
         while self.serving.join_next().await.is_some() {}
         for session in sessions {
-            self.events.send(session.farewell()).await;
+            self.teller.tell(session.farewell());
         }
         self.socket.close();
         if self.unserved > 0 {
             let datagrams = self.unserved;
-            self.terminal.warn(&format!("{datagrams} datagrams of clients that were not served"));
+            self.teller.warn(&format!("{datagrams} datagrams of clients that were not served"));
         }
         result
     }
@@ -167,14 +180,17 @@ impl Forward {
             } else {
                 // Who has to make room for this client has what came before sent on.
                 self.send_on(&mut pending).await;
-                match self.admit(path).await {
+                match self.admit(path) {
                     Ok(session) => session,
                     Err(error) => {
-                        self.refuse(path.peer(), &error, 1).await;
+                        self.refuse(path.peer(), &error, 1);
                         continue;
                     }
                 }
             };
+            if self.teller.writes() {
+                self.teller.tell(session.said(data.len()));
+            }
             pending.push((session, data));
         }
         self.send_on(&mut pending).await;
@@ -191,11 +207,10 @@ impl Forward {
                 continue;
             }
             // The session has ended since it was looked up.
-            match self.admit(session.path()).await {
+            match self.admit(session.path()) {
                 Ok(session) => _ = session.to_target(&datagrams[done..]).await,
                 Err(error) => {
-                    let datagrams = datagrams.len() - done;
-                    self.refuse(session.path().peer(), &error, datagrams).await;
+                    self.refuse(session.path().peer(), &error, datagrams.len() - done);
                 }
             }
         }
@@ -203,36 +218,36 @@ impl Forward {
     }
 
     /// The user hears of the first; every event is told.
-    async fn refuse(&mut self, client: SocketAddr, error: &anyhow::Error, datagrams: usize) {
+    fn refuse(&mut self, client: SocketAddr, error: &anyhow::Error, datagrams: usize) {
         if self.unserved == 0 {
-            self.terminal.warn(&format!("{client} is not served: {error:#}"));
+            self.teller.warn(&format!("{client} is not served: {error:#}"));
         }
         self.unserved += datagrams as u64;
-        self.events.send(not_served(client, error)).await;
+        self.teller.tell(not_served(client, error));
     }
 
     /// A socket for a new client; where there are too many, the one silent for longest goes.
-    async fn admit(&mut self, path: ReturnPath) -> anyhow::Result<Arc<ClientSession>> {
+    fn admit(&mut self, path: ReturnPath) -> anyhow::Result<Arc<ClientSession>> {
         let socket = connect(self.target, self.source, &self.stats)?;
+        let events = socket.events();
         let (session, evicted) = self.sessions.admit(path, socket, self.target);
         if let Some(evicted) = evicted {
             evicted.end(Ending::Evicted);
-            self.events.send(evicted.farewell()).await;
+            self.teller.tell(evicted.farewell());
         }
-        self.events.send(session.greeting()).await;
-        let (serving, lanes) = (session.clone(), self.lanes.clone());
-        let (back, idle) = (self.socket.clone(), self.idle);
+        self.teller.tell(session.greeting());
+        let (serving, way) = (session.clone(), self.way.clone());
         self.serving.spawn(async move {
-            serving.to_client(&back, &lanes, idle).await;
+            serving.to_client(&way, events).await;
             path
         });
         Ok(session)
     }
 
     /// After its way back has ended. An evicted client may be back with another session.
-    async fn forget(&mut self, path: ReturnPath) {
+    fn forget(&mut self, path: ReturnPath) {
         if let Some(session) = self.sessions.remove_ended(path) {
-            self.events.send(session.farewell()).await;
+            self.teller.tell(session.farewell());
         }
     }
 }
@@ -250,5 +265,11 @@ fn connect(
     };
     let socket = std::net::UdpSocket::bind((source.unwrap_or(any), 0)).with_context(failed)?;
     socket.connect(target).with_context(failed)?;
-    UdpSocket::builder().socket(socket).stats(stats.clone()).open().with_context(failed)
+    UdpSocket::builder()
+        .socket(socket)
+        .stats(stats.clone())
+        .datagram_events(false)
+        .event_capacity(KEPT_EVENTS)
+        .open()
+        .with_context(failed)
 }

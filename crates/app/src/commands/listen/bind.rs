@@ -7,7 +7,7 @@ use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
 use socket2::{Domain, Protocol, Socket, Type};
 use sockets_tcp::TcpServerBuilder;
-use sockets_udp::{BindError, Interface, UdpSocket};
+use sockets_udp::{BindError, Interface, UdpSocket, UdpSocketBuilder};
 
 use super::memberships::Group;
 use crate::args::Place;
@@ -62,6 +62,8 @@ fn is_named(place: &Place, name: Option<&str>) -> bool {
 pub(in crate::commands) struct Bound {
     pub(in crate::commands) tcp: Vec<TcpListener>,
     pub(in crate::commands) udp: Vec<UdpSocket>,
+    /// Whether each datagram of the UDP sockets is an event.
+    datagram_events: bool,
     /// Those of the UDP sockets that hear a group.
     pub(super) groups: Vec<Group>,
     /// Where they listen, with the kernel's ports.
@@ -111,14 +113,21 @@ impl ListenError {
     }
 }
 
-/// All of them or none; of a name, every address that this machine has.
+/// All of them or none; of a name, every address that this machine has. UDP sockets tell of each
+/// datagram by an event if `datagram_events`.
 pub(in crate::commands) async fn open(
     places: &[Place],
     passed: Passed,
+    datagram_events: bool,
     session: &Session,
 ) -> anyhow::Result<Bound> {
-    let mut bound =
-        Bound { tcp: Vec::new(), udp: Vec::new(), groups: Vec::new(), endpoints: Vec::new() };
+    let mut bound = Bound {
+        tcp: Vec::new(),
+        udp: Vec::new(),
+        datagram_events,
+        groups: Vec::new(),
+        endpoints: Vec::new(),
+    };
     bound.inherit(places, passed)?;
     for endpoint in places.iter().filter_map(Place::endpoint) {
         let mut elsewhere = None;
@@ -202,7 +211,10 @@ impl Bound {
         let scheme = endpoint.scheme();
         let asked = Endpoint::from((scheme, address)).with_options(endpoint.options().clone());
         let local = if scheme == Scheme::Udp {
-            let (socket, group) = udp(&asked, address, session)?;
+            let builder = UdpSocket::builder()
+                .stats(session.stats.clone())
+                .datagram_events(self.datagram_events);
+            let (socket, group) = udp(&asked, address, builder)?;
             let local = socket.local_addr();
             self.udp.push(socket);
             self.groups.extend(group);
@@ -239,9 +251,8 @@ fn tcp(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 fn udp(
     asked: &Endpoint,
     address: SocketAddr,
-    session: &Session,
+    builder: UdpSocketBuilder,
 ) -> Result<(UdpSocket, Option<Group>), ListenError> {
-    let builder = UdpSocket::builder().stats(session.stats.clone());
     let failed = |error| ListenError::of_udp(asked.clone(), error);
     if !address.ip().is_multicast() {
         return builder.bind(address).open().map(|socket| (socket, None)).map_err(failed);

@@ -37,9 +37,18 @@ pub(in crate::commands) async fn tell_one(
     }
 }
 
-/// Writes a socket's events until its last.
-pub(in crate::commands) async fn tell_udp(mut events: sockets_udp::Events, log: EventSender) {
+/// Writes a socket's events until its last; with `-v`, what failed to standard error as well.
+pub(in crate::commands) async fn tell_udp(
+    mut events: sockets_udp::Events,
+    log: EventSender,
+    terminal: Terminal,
+) {
     while let Some(event) = events.recv().await {
+        if let Event::Error { text, .. } = &event
+            && terminal.is_verbose()
+        {
+            terminal.note(text);
+        }
         if let Some(line) = udp_line(&event) {
             log.send(line).await;
         }
@@ -126,10 +135,10 @@ fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
 }
 
 fn udp_line(event: &Event) -> Option<EventLine> {
-    let error = |operation, kind: std::io::ErrorKind| EventLine::Error {
+    let error = |operation, text: &str| EventLine::Error {
         client: None,
         operation,
-        error: kind.to_string(),
+        error: text.to_owned(),
     };
     Some(match *event {
         Event::Received { len, source } => {
@@ -138,10 +147,12 @@ fn udp_line(event: &Event) -> Option<EventLine> {
         Event::Dropped { datagrams } => {
             EventLine::Dropped { client: None, messages: datagrams.into(), bytes: None }
         }
-        Event::PeerUnreachable { kind } | Event::Error { operation: Operation::Send, kind } => {
-            error("send", kind)
+        Event::AnswerDropped { len, .. } => {
+            EventLine::Dropped { client: None, messages: 1, bytes: Some(len as u64) }
         }
-        Event::Error { operation: Operation::Receive, kind } => error("receive", kind),
+        Event::PeerUnreachable { kind } => error("send", &kind.to_string()),
+        Event::Error { operation: Operation::Send, ref text, .. } => error("send", text),
+        Event::Error { operation: Operation::Receive, ref text, .. } => error("receive", text),
         Event::MembershipLost { group, .. } => EventLine::Error {
             client: None,
             operation: "receive",

@@ -22,6 +22,8 @@ pub(in crate::commands) struct Group {
     interface: Interface,
     /// It is to be joined again as soon as there is its interface.
     lost: bool,
+    /// Its interface is back, but joining failed, which was said.
+    failed: bool,
 }
 
 impl Group {
@@ -33,7 +35,8 @@ impl Group {
     ) -> Result<Self, JoinError> {
         // The socket is bound to the group.
         let address = socket.local_addr().ip();
-        let group = Self { socket: socket.clone(), address, source, interface, lost: false };
+        let socket = socket.clone();
+        let group = Self { socket, address, source, interface, lost: false, failed: false };
         group.join_again().map(|()| group)
     }
 
@@ -50,13 +53,17 @@ impl Group {
         let report = self.socket.refresh_memberships();
         let back = if self.lost { self.join_again().is_ok() } else { !report.rejoined.is_empty() };
         if back {
-            self.lost = false;
+            (self.lost, self.failed) = (false, false);
             anyhow::ensure!(!is_bound_to_link(self.socket.local_addr()), Gone(group));
             terminal.warn(&format!("joined {group} again: {interface} is back"));
         } else if !report.lost.is_empty() {
             self.lost = true;
             anyhow::ensure!(!is_bound_to_link(self.socket.local_addr()), Gone(group));
             terminal.warn(&format!("{interface} is gone: {group} is joined again when it is back"));
+        } else if let Some((_, error)) = report.failed.into_iter().next()
+            && !std::mem::replace(&mut self.failed, true)
+        {
+            terminal.warn(&format!("{:#}; it is tried again", anyhow::Error::from(error)));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use sockets_udp::{DRAIN_LIMIT, Datagram, MAX_PAYLOAD_V4, ReturnPath, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::events::tell_udp;
+use super::peers::Peers;
 use crate::commands::connect::session::Session;
 use crate::commands::connect::streams::{Input, InputReader, Output};
 
@@ -17,8 +18,10 @@ pub(super) async fn run(
     sockets.push(socket);
     let telling: Vec<_> = sockets
         .iter()
-        .filter(|_| session.events.is_on())
-        .map(|socket| tokio::spawn(tell_udp(socket.events(), session.events.clone())))
+        .filter(|_| session.tells())
+        .map(|socket| {
+            tokio::spawn(tell_udp(socket.events(), session.events.clone(), session.terminal))
+        })
         .collect();
     let result = tokio::select! {
         result = pipe(&sockets, session) => result,
@@ -42,10 +45,12 @@ async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
     // Whom standard input goes to; it is not read before there is somebody, nor after its end.
     let mut latest: Option<(&UdpSocket, ReturnPath)> = None;
     let mut input_ended = false;
+    let mut peers = Peers::new(session.terminal);
     loop {
         tokio::select! {
             (socket, datagram) = receive(sockets) => {
                 let datagram = datagram?;
+                peers.heard(datagram.return_path());
                 output.write(&datagram.data).await?;
                 latest = Some((socket, datagram.return_path()));
             }

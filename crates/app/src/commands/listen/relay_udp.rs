@@ -1,16 +1,15 @@
-//! A UDP relay: each datagram goes to every other peer that was heard of.
+//! A UDP relay: each datagram goes to every other peer that is remembered.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use anyhow::Context;
 use bytes::Bytes;
-use sockets_udp::{DRAIN_LIMIT, RecvBatch, ReturnPath, UdpSocket};
+use sockets_udp::{DRAIN_LIMIT, RecvBatch, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
-/// How many peers are remembered; the one not heard of for longest is forgotten first.
-pub(super) const MOST_PEERS: usize = 256;
+use super::peers::Peers;
+use crate::output::Terminal;
+
 /// How many datagrams are taken from the kernel in one call. Each needs 64 KiB of address space, of
 /// which only what datagrams fill is used.
 const DATAGRAMS_PER_CALL: usize = 64;
@@ -21,9 +20,10 @@ pub(super) async fn run(
     socket: &UdpSocket,
     prefix: &Bytes,
     stop: &CancellationToken,
+    terminal: Terminal,
 ) -> anyhow::Result<u64> {
     let mut batch = RecvBatch::new(DATAGRAMS_PER_CALL, RecvBatch::WHOLE);
-    let mut peers = Peers::default();
+    let mut peers = Peers::new(terminal);
     let mut failed = 0;
     while let Some(received) = stop.run_until_cancelled(socket.recv_many(&mut batch)).await {
         received.context("cannot relay")?;
@@ -55,61 +55,4 @@ async fn relay(socket: &UdpSocket, prefix: &[u8], peers: &mut Peers, batch: &Rec
         tracing::debug!(error = %failed.error, "a datagram was not relayed");
     }
     report.failed.len() as u64
-}
-
-/// The peers, each with the way to it as it was last heard, the latest heard last.
-#[derive(Debug, Default)]
-struct Peers(VecDeque<ReturnPath>);
-
-impl Peers {
-    fn heard(&mut self, path: ReturnPath) {
-        if self.0.back() == Some(&path) {
-            return;
-        }
-        if let Some(position) = self.0.iter().position(|known| known.peer() == path.peer()) {
-            self.0.remove(position);
-        } else if self.0.len() == MOST_PEERS {
-            self.0.pop_front();
-        }
-        self.0.push_back(path);
-    }
-
-    fn others(&self, peer: SocketAddr) -> impl Iterator<Item = &ReturnPath> {
-        self.0.iter().filter(move |other| other.peer() != peer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_peer_not_heard_of_for_longest_is_forgotten() {
-        let open = || UdpSocket::builder().bind((Ipv4Addr::LOCALHOST, 0).into()).open().unwrap();
-        let socket = open();
-        let mut paths = Vec::new();
-        // All stay open: each has a port of its own.
-        let clients: Vec<_> = (0..=MOST_PEERS).map(|_| open()).collect();
-        for client in &clients {
-            client.send_to(b"", socket.local_addr()).await.unwrap();
-            // Whoever had this port before may still be sent to.
-            let path = loop {
-                let path = socket.recv().await.unwrap().return_path();
-                if path.peer() == client.local_addr() {
-                    break path;
-                }
-            };
-            paths.push(path);
-        }
-        let mut peers = Peers::default();
-        paths[..MOST_PEERS].iter().for_each(|path| peers.heard(*path));
-        peers.heard(paths[0]);
-        let last = paths[MOST_PEERS];
-        peers.heard(last);
-        let others: Vec<_> = peers.others(last.peer()).collect();
-        assert_eq!(others.len(), MOST_PEERS - 1);
-        assert!(others.contains(&&paths[0]) && !others.contains(&&paths[1]));
-    }
 }

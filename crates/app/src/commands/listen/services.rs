@@ -5,13 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{Discard, Echo, Relay, TcpServer};
-use sockets_udp::UdpSocket;
+use sockets_udp::{Datagram, Service, UdpSocket};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::bind::Bound;
+use super::peers::Peers;
 use super::{events, relay_udp};
 use crate::args::{ListenArgs, ServiceKind, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
+use crate::output::Terminal;
 
 /// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
 /// endpoint is on its own.
@@ -37,10 +40,12 @@ pub(super) async fn run(
     };
     let sockets = bound.udp.clone();
     for socket in bound.udp {
-        if session.events.is_on() {
-            telling.spawn(events::tell_udp(socket.events(), session.events.clone()));
+        if session.tells() {
+            let (events, terminal) = (session.events.clone(), session.terminal);
+            telling.spawn(events::tell_udp(socket.events(), events, terminal));
         }
-        serving.spawn(serve(socket, args.service, prefix.clone(), session.stop.clone()));
+        let (stop, terminal) = (session.stop.clone(), session.terminal);
+        serving.spawn(serve(socket, args.service, prefix.clone(), stop, terminal));
     }
     // Only a failure ends a service before it is told to end.
     let mut result = tokio::select! {
@@ -108,18 +113,30 @@ async fn serve(
     socket: UdpSocket,
     service: ServiceKind,
     prefix: Bytes,
-    stop: tokio_util::sync::CancellationToken,
+    stop: CancellationToken,
+    terminal: Terminal,
 ) -> anyhow::Result<u64> {
     Ok(match service {
         ServiceKind::Echo => {
             let echo = sockets_udp::Echo::new().prefix(prefix);
-            socket.serve_until(echo, &stop).await?.failed
+            socket.serve_until(noted(echo, terminal), &stop).await?.failed
         }
-        ServiceKind::Relay => relay_udp::run(&socket, &prefix, &stop).await?,
+        ServiceKind::Relay => relay_udp::run(&socket, &prefix, &stop, terminal).await?,
         ServiceKind::Discard | ServiceKind::Pipe => {
-            socket.serve_until(sockets_udp::Discard, &stop).await?.failed
+            socket.serve_until(noted(sockets_udp::Discard, terminal), &stop).await?.failed
         }
     })
+}
+
+/// The same service; with `-v` it is said who uses it.
+fn noted(mut service: impl Service, terminal: Terminal) -> impl FnMut(Datagram) -> Option<Bytes> {
+    let mut peers = terminal.is_verbose().then(|| Peers::new(terminal));
+    move |datagram| {
+        if let Some(peers) = &mut peers {
+            peers.heard(datagram.return_path());
+        }
+        service.answer(datagram)
+    }
 }
 
 /// The second signal resets the clients that are not done.

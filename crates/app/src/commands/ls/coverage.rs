@@ -16,9 +16,7 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
     let mut notes = Vec::new();
     if coverage.interrupted {
         notes.push(
-            "sockets came and went while the kernel told of them: some may be missing, or be \
-             there twice"
-                .to_owned(),
+            "sockets came and went while the kernel told of them: some may be missing".to_owned(),
         );
     }
     if coverage.from_proc {

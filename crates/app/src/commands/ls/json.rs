@@ -77,9 +77,9 @@ impl SocketDetails {
         let (tcp, memory) = (details.tcp.as_ref(), details.memory.as_ref());
         Self {
             rtt_us: tcp.map(|tcp| tcp.rtt.as_micros()),
-            retransmits: tcp.map(|tcp| tcp.retransmits),
+            retransmits: tcp.map(|tcp| tcp.total_retrans),
             bytes_received: tcp.and_then(|tcp| tcp.bytes_received),
-            bytes_acknowledged: tcp.and_then(|tcp| tcp.bytes_acknowledged),
+            bytes_acknowledged: tcp.and_then(|tcp| tcp.bytes_acked),
             delivery_rate: tcp.and_then(|tcp| tcp.delivery_rate),
             receive_memory: memory.map(|memory| memory.receive),
             send_memory: memory.map(|memory| memory.send),

@@ -50,9 +50,9 @@ pub(in crate::commands) fn compare(
         Column::Interface => a.interface().cmp(&b.interface()),
         Column::Pid => by(&|row| row.holdings().next().map(|holding| holding.process.pid().into())),
         Column::RttUs => by(&|row| tcp(row, |tcp| u64::try_from(tcp.rtt.as_micros()).ok())),
-        Column::Retransmits => by(&|row| tcp(row, |tcp| Some(tcp.retransmits.into()))),
+        Column::Retransmits => by(&|row| tcp(row, |tcp| Some(tcp.total_retrans.into()))),
         Column::Received => by(&|row| tcp(row, |tcp| tcp.bytes_received)),
-        Column::Acknowledged => by(&|row| tcp(row, |tcp| tcp.bytes_acknowledged)),
+        Column::Acknowledged => by(&|row| tcp(row, |tcp| tcp.bytes_acked)),
         Column::Drops => by(&|row| Some(row.details()?.memory.as_ref()?.drops?.into())),
     }
 }

@@ -98,9 +98,9 @@ impl SocketLine<'_> {
             Column::Cookie => socket.cookie(),
             Column::Interface => socket.interface().map(u64::from),
             Column::RttUs => tcp.and_then(|tcp| u64::try_from(tcp.rtt.as_micros()).ok()),
-            Column::Retransmits => tcp.map(|tcp| tcp.retransmits.into()),
+            Column::Retransmits => tcp.map(|tcp| tcp.total_retrans.into()),
             Column::Received => tcp.and_then(|tcp| tcp.bytes_received),
-            Column::Acknowledged => tcp.and_then(|tcp| tcp.bytes_acknowledged),
+            Column::Acknowledged => tcp.and_then(|tcp| tcp.bytes_acked),
             Column::Drops => {
                 let memory = details.and_then(|details| details.memory.as_ref());
                 memory.and_then(|memory| memory.drops).map(u64::from)

@@ -49,7 +49,7 @@ impl Meter {
             let tcp = socket.details()?.tcp?;
             let traffic = Traffic {
                 received: tcp.bytes_received.unwrap_or_default(),
-                acknowledged: tcp.bytes_acknowledged.unwrap_or_default(),
+                acknowledged: tcp.bytes_acked.unwrap_or_default(),
             };
             Some(Reading { cookie: socket.cookie()?, traffic, counts: filter.keeps(&socket) })
         });

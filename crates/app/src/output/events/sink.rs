@@ -21,17 +21,23 @@ impl Sink for Marked<Stdout> {}
 pub(super) struct LogFile {
     file: Marked<File>,
     has_begun: bool,
+    /// What this run has written before it began: the error of a first try, no more.
+    before: Vec<u8>,
 }
 
 impl LogFile {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self { file: Marked(file::open(path)?), has_begun: false })
+        Ok(Self { file: Marked(file::open(path)?), has_begun: false, before: Vec::new() })
     }
 }
 
 impl Write for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.write(bytes)?;
+        if !self.has_begun {
+            self.before.extend_from_slice(&bytes[..written]);
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -42,7 +48,10 @@ impl Write for LogFile {
 impl Sink for LogFile {
     fn begin(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.has_begun, true) {
-            file::empty_if_regular(&self.file.0)?;
+            // A pipe keeps what it got.
+            if file::empty_if_regular(&self.file.0)? {
+                self.file.write_all(&std::mem::take(&mut self.before))?;
+            }
         }
         Ok(())
     }

@@ -10,30 +10,33 @@ use std::sync::Arc;
 use crate::system::Snapshot;
 use crate::system::cgroup::CgroupPaths;
 
-/// As many cgroups are read; those beyond have no path.
+/// As many cgroups are read; those beyond have no path, and are counted as far as they are seen.
 const MOST_CGROUPS: usize = 100_000;
 
 /// The tree as it was last read.
 #[derive(Debug, Default)]
 pub(super) struct CgroupTree {
     paths: Arc<CgroupPaths>,
+    unread: usize,
 }
 
 impl CgroupTree {
-    /// The paths of the cgroups of a snapshot; the tree is read again where there is a new one.
-    pub(super) fn of(&mut self, snapshot: &Snapshot) -> Arc<CgroupPaths> {
+    /// Gives a snapshot the paths of its cgroups; the tree is read again where there is a new one.
+    pub(super) fn attach(&mut self, snapshot: &mut Snapshot) {
         let is_new = |id: u64| id != 0 && !self.paths.paths.contains_key(&id);
         if snapshot.rows.iter().any(|row| is_new(row.cgroup))
             && let Some(mount) = mount_point(&fs::read("/proc/self/mountinfo").unwrap_or_default())
         {
-            let mut paths = walk(&mount);
+            let (mut paths, unread) = walk(&mount, MOST_CGROUPS);
             // A cgroup that is gone, or not in this mount: not to be looked for again.
             for row in snapshot.rows.iter().filter(|row| row.cgroup != 0) {
                 paths.entry(row.cgroup).or_insert(None);
             }
             self.paths = Arc::new(CgroupPaths { paths });
+            self.unread = unread;
         }
-        Arc::clone(&self.paths)
+        snapshot.cgroups = Arc::clone(&self.paths);
+        snapshot.coverage.unread_cgroups = self.unread;
     }
 }
 
@@ -46,9 +49,11 @@ fn mount_point(mountinfo: &[u8]) -> Option<PathBuf> {
     Some(line.split(' ').nth(4)?.replace("\\040", " ").into())
 }
 
-/// Every cgroup below `mount`. One that goes away meanwhile is left out.
-fn walk(mount: &Path) -> HashMap<u64, Option<Box<str>>> {
+/// Every cgroup below `mount`, up to `most` of them, and how many more were seen: those below the latter
+/// are not. One that goes away meanwhile is left out.
+fn walk(mount: &Path, most: usize) -> (HashMap<u64, Option<Box<str>>>, usize) {
     let mut paths = HashMap::new();
+    let mut unread = 0;
     let mut open = vec![String::new()];
     if let Ok(root) = fs::metadata(mount) {
         paths.insert(root.ino(), Some("/".into()));
@@ -57,7 +62,11 @@ fn walk(mount: &Path) -> HashMap<u64, Option<Box<str>>> {
         let directory = mount.join(path.trim_start_matches('/'));
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if !is_directory || paths.len() >= MOST_CGROUPS {
+            if !is_directory {
+                continue;
+            }
+            if paths.len() >= most {
+                unread += 1;
                 continue;
             }
             let path = format!("{path}/{}", entry.file_name().to_string_lossy());
@@ -65,7 +74,7 @@ fn walk(mount: &Path) -> HashMap<u64, Option<Box<str>>> {
             open.push(path);
         }
     }
-    paths
+    (paths, unread)
 }
 
 #[cfg(test)]
@@ -85,9 +94,11 @@ mod tests {
         let root = std::env::temp_dir().join(format!("stats-cgroup-{}", std::process::id()));
         fs::create_dir_all(root.join("system.slice/ssh.service")).unwrap();
         let inode = fs::metadata(root.join("system.slice/ssh.service")).unwrap().ino();
-        let paths = walk(&root);
+        let (paths, unread) = walk(&root, 3);
+        let (fewer, more) = walk(&root, 2);
         fs::remove_dir_all(&root).unwrap();
         assert_eq!(paths[&inode].as_deref(), Some("/system.slice/ssh.service"));
-        assert_eq!(paths.len(), 3);
+        assert_eq!((paths.len(), unread), (3, 0));
+        assert_eq!((fewer.len(), more), (2, 1));
     }
 }

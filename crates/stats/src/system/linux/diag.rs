@@ -11,7 +11,8 @@ use sockets_sys::{
 
 use super::bytecode::Half;
 use super::{Dump, Family, inet, unix};
-use crate::system::{Query, Snapshot};
+use crate::system::row::Row;
+use crate::system::{Protocol, Query, Snapshot, SnapshotError};
 
 /// The kind of questions and answers (`SOCK_DIAG_BY_FAMILY`).
 pub(super) const BY_FAMILY: u16 = 20;
@@ -81,6 +82,35 @@ impl Diagnosis {
         }
     }
 
+    /// Asks for one socket, which `row` showed before, and adds it to `snapshot` where it is there and
+    /// the query asks for it. Returns whether the answer is to be trusted: the kernel may refuse to tell
+    /// for another reason than that there is none.
+    pub(super) fn find(
+        &mut self,
+        row: &Row,
+        query: &Query,
+        snapshot: &mut Snapshot,
+    ) -> Result<bool, DiagError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut request = NetlinkRequest::new(BY_FAMILY, NetlinkFlags::GET, self.sequence);
+        let dump = Dump::of(row.protocol);
+        match dump {
+            Dump::Inet { .. } => inet::question_of(&mut request, row, query),
+            Dump::Unix => unix::question_of(&mut request, row),
+        }
+        let asked = self.socket.exchange(&request, &mut self.buffer, TIMEOUT, |message| {
+            read(dump, &message, query, snapshot);
+        });
+        match asked {
+            Ok(()) => Ok(true),
+            // None of these ends, or another one (`sock_diag_check_cookie`).
+            Err(ExchangeError::Refused { source, .. }) => {
+                Ok(matches!(Errno::from_io_error(&source), Some(Errno::NOENT | Errno::STALE)))
+            }
+            Err(error) => Err(DiagError::Exchange(error)),
+        }
+    }
+
     fn exchange(
         &mut self,
         dump: Dump,
@@ -126,12 +156,21 @@ pub(super) enum DiagError {
 }
 
 impl DiagError {
+    pub(super) fn about(self, protocol: Protocol) -> SnapshotError {
+        match self {
+            Self::Open { source } => SnapshotError::Open { source },
+            Self::Exchange(source) => {
+                SnapshotError::Ask { protocol, source: io::Error::other(source) }
+            }
+        }
+    }
+
     /// Whether netlink is not to be had here, for all or for this question: a kernel without the
     /// module for it, or a sandbox.
     pub(super) fn is_refusal(&self) -> bool {
         match self {
-            Self::Open { .. } => true,
-            Self::Exchange(
+            Self::Open { source }
+            | Self::Exchange(
                 ExchangeError::Refused { source, .. }
                 | ExchangeError::Send { source }
                 | ExchangeError::Reopen { source },
@@ -149,6 +188,23 @@ impl DiagError {
                 )
             ),
             Self::Exchange(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_descriptors_are_no_refusal() {
+        let open = |error: Errno| DiagError::Open { source: error.into() }.is_refusal();
+        for error in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS] {
+            assert!(!open(error), "{error:?}");
+        }
+        // A sandbox; a kernel without netlink, or without this part of it.
+        for error in [Errno::PERM, Errno::ACCESS, Errno::AFNOSUPPORT, Errno::PROTONOSUPPORT] {
+            assert!(open(error), "{error:?}");
         }
     }
 }

@@ -13,24 +13,27 @@ use crate::system::{Protocol, Query, Snapshot, State};
 /// From here on the second walk through the kernel's table costs less than it saves.
 const WORTH_IT: usize = 8192;
 
-/// Whether `dump` is better asked for in halves.
-pub(super) fn are_better(dump: Dump, query: &Query) -> bool {
-    dump.protocol() == Protocol::Tcp
+/// About how many sockets `dump` will tell of, where it is better asked for in halves.
+pub(super) fn worth_it(dump: Dump, query: &Query) -> Option<usize> {
+    let is_large = dump.protocol() == Protocol::Tcp
         && query.wants_states().contains(State::Established)
         && bytecode::compile(query, None).is_none()
-        && open_connections() >= WORTH_IT
-        && thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+        && thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    is_large.then(open_connections).filter(|connections| *connections >= WORTH_IT)
 }
 
-/// Adds the sockets of one dump to `snapshot`: all, or none where either half failed.
+/// Adds the sockets of one dump, about so many, to `snapshot`: all, or none where either half failed.
 pub(super) fn dump(
     [first, second]: [&mut Diagnosis; 2],
-    dump: Dump,
+    (dump, expected): (Dump, usize),
     query: &Query,
     snapshot: &mut Snapshot,
 ) -> Result<(), DiagError> {
     let before = snapshot.mark();
     let mut others = Snapshot::new();
+    // With room for the other half, too, so that neither is moved; and some come meanwhile.
+    snapshot.rows.reserve(expected + expected / 8);
+    others.rows.reserve(expected / 2 + expected / 8);
     let mut upper = || second.dump(dump, query, Some(Half::Upper), &mut others);
     let (lower, upper) = thread::scope(|scope| {
         let other = thread::Builder::new().spawn_scoped(scope, &mut upper);
@@ -98,11 +101,14 @@ mod tests {
         let tcp = Dump::Inet { protocol: Protocol::Tcp, family: super::super::Family::Both };
         let mut snapshot = Snapshot::new();
         let query = Query::tcp().details(true);
-        dump([&mut first, &mut second], tcp, &query, &mut snapshot).unwrap();
+        dump([&mut first, &mut second], (tcp, 3), &query, &mut snapshot).unwrap();
         let mut ends: Vec<_> = snapshot
             .iter()
             .map(|row| (row.local_addr().unwrap(), row.peer_addr(), row.details().is_some()))
-            .filter(|(local, ..)| ours.contains(&local.port()))
+            // The kernel may give either number to others, with other peers.
+            .filter(|(local, peer, _)| {
+                [Some(*local), *peer].iter().flatten().all(|end| ours.contains(&end.port()))
+            })
             .map(|(local, peer, details)| (local.port(), peer.map(|peer| peer.port()), details))
             .collect();
         ends.sort_unstable();

@@ -8,7 +8,7 @@ use super::Family;
 use super::bytecode::{self, Half};
 use crate::system::details::{Details, SocketMemory, TcpDetails};
 use crate::system::row::Row;
-use crate::system::{Protocol, Query, Snapshot, State};
+use crate::system::{Protocol, Query, Snapshot, State, StateSet};
 
 const IPV4: u8 = 2;
 const IPV6: u8 = 10;
@@ -76,6 +76,28 @@ pub(super) fn question(
     }
 }
 
+/// Asks for the one socket that `row` showed.
+pub(super) fn question_of(request: &mut NetlinkRequest, row: &Row, query: &Query) {
+    let mut body = [0; REQUEST];
+    body[0] = if row.local.is_ipv6() { IPV6 } else { IPV4 };
+    body[1] = number(row.protocol);
+    body[2] = if query.wants_details() { DETAILS } else { 0 };
+    body[4..8].copy_from_slice(&StateSet::ALL.kernel_bits().to_ne_bytes());
+    // `struct inet_diag_sockid`
+    for (end, port, address) in [(row.local, 8, 12), (row.peer, 10, 28)] {
+        body[port..port + 2].copy_from_slice(&end.port().to_be_bytes());
+        match end {
+            SocketAddr::V4(end) => body[address..address + 4].copy_from_slice(&end.ip().octets()),
+            SocketAddr::V6(end) => body[address..address + 16].copy_from_slice(&end.ip().octets()),
+        }
+    }
+    body[44..48].copy_from_slice(&row.interface.to_ne_bytes());
+    let [low, high] = [row.cookie as u32, (row.cookie >> 32) as u32];
+    body[48..52].copy_from_slice(&low.to_ne_bytes());
+    body[52..56].copy_from_slice(&high.to_ne_bytes());
+    request.body(&body);
+}
+
 /// Adds the socket of a message, where the query asks for it.
 pub(super) fn read(protocol: Protocol, payload: &[u8], query: &Query, snapshot: &mut Snapshot) {
     let Some((mut row, attributes)) = header(protocol, payload) else {
@@ -97,7 +119,7 @@ pub(super) fn read(protocol: Protocol, payload: &[u8], query: &Query, snapshot: 
             }
             // A listening socket's is about nothing (`tcp_get_info`).
             attribute::TCP_INFO if row.state != State::Listen && protocol == Protocol::Tcp => {
-                details.tcp = Some(TcpDetails::read(attribute.payload));
+                details.tcp = TcpDetails::read(attribute.payload);
             }
             attribute::MEMORY => details.memory = Some(SocketMemory::read(attribute.payload)),
             _ => {}

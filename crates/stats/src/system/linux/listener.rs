@@ -84,7 +84,7 @@ pub(super) fn read(message: &Message<'_>) -> Option<EndedSocket> {
         match (attribute.kind, attribute.payload.first()) {
             (PROTOCOL, Some(&TCP)) => protocol = Some(Protocol::Tcp),
             (PROTOCOL, Some(&UDP)) => protocol = Some(Protocol::Udp),
-            (TCP_INFO, Some(_)) => tcp = Some(TcpDetails::read(attribute.payload)),
+            (TCP_INFO, Some(_)) => tcp = TcpDetails::read(attribute.payload),
             _ => {}
         }
     }

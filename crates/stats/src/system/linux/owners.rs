@@ -1,20 +1,25 @@
 //! Which process holds which socket, remembered from one snapshot to the next.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-use super::scan::{self, Found, Holder, Listing, Missing, Part, Search, Seen};
+use self::index::Index;
+use self::lost::{Lost, SEARCHES};
+use super::scan::{self, Found, Holder, Listing, Part, Search, Seen};
 use crate::system::number_map::{NumberMap, NumberSet};
 use crate::system::process::Process;
 use crate::system::row::Row;
 use crate::system::snapshot::ProcessCoverage;
 use crate::system::{Snapshot, SnapshotError};
+
+mod index;
+mod lost;
 
 /// The first process of every PID namespace.
 const INIT: u32 = 1;
@@ -26,10 +31,13 @@ pub(super) struct Owners {
     /// When all processes were read.
     read_at: Option<Instant>,
     entries: HashMap<u32, Entry>,
+    index: Index,
     /// Whether `/proc` does not list the processes of other users.
     are_hidden: bool,
-    /// Sockets that were looked for in all processes and found in none.
-    unheld: NumberSet,
+    /// How often sockets were looked for in all processes and found in none.
+    unheld: NumberMap<u8>,
+    /// Where processes are.
+    proc: PathBuf,
 }
 
 /// What is known of a process.
@@ -44,16 +52,8 @@ struct Entry {
     directory: u64,
 }
 
-/// A socket, by its place among those wanted, and who has it.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    place: u32,
-    pid: u32,
-    descriptor: u32,
-}
-
-/// The sockets of a snapshot that a process may hold, each with its place in a list.
-type Wanted = NumberMap<u32>;
+/// The inodes of the sockets of a snapshot that a process may hold.
+type Wanted = NumberSet;
 
 impl Owners {
     pub(super) fn new(recheck_after: Duration) -> Self {
@@ -61,8 +61,10 @@ impl Owners {
             recheck_after,
             read_at: None,
             entries: HashMap::new(),
+            index: Index::default(),
             are_hidden: false,
-            unheld: NumberSet::default(),
+            unheld: NumberMap::default(),
+            proc: scan::PROC.into(),
         }
     }
 
@@ -72,9 +74,7 @@ impl Owners {
             path: PathBuf::from("/proc"),
             source: error.into(),
         };
-        let wanted = wanted(&mut snapshot.rows);
-        let (read, held) = self.held(&wanted, &snapshot.rows).map_err(failed)?;
-        self.write(&held, wanted.len(), snapshot).map_err(failed)?;
+        let read = self.read_and_write(snapshot).map_err(failed)?;
         let unreadable = self.entries.values().filter(|entry| entry.is_unreadable).count();
         let seen = self.entries.len() - unreadable;
         snapshot.coverage.processes = Some(ProcessCoverage {
@@ -86,72 +86,79 @@ impl Owners {
         Ok(())
     }
 
-    /// Who holds what is wanted, after as much was read as has to be; and of how many processes that
-    /// was.
-    fn held(&mut self, wanted: &Wanted, rows: &[Row]) -> Result<(usize, Vec<Held>), Errno> {
-        if wanted.is_empty() {
-            return Ok((0, Vec::new()));
+    /// Writes the holders into a snapshot, after as much was read as has to be. Returns of how many
+    /// processes that was.
+    fn read_and_write(&mut self, snapshot: &mut Snapshot) -> Result<usize, Errno> {
+        if snapshot.rows.iter().all(|row| row.inode == 0) {
+            return Ok(0);
         }
         if self.read_at.is_none_or(|read_at| read_at.elapsed() >= self.recheck_after) {
-            let read = self.read_all(wanted)?;
-            return Ok((read, self.find(wanted)));
+            let read = self.read_all(&wanted(&snapshot.rows))?;
+            self.write(snapshot)?;
+            return Ok(read);
         }
-        let processes = scan::processes()?;
+        let processes = scan::processes(&self.proc)?;
         self.forget_ended(&processes);
-        let held = self.find(wanted);
-        let mut is_found = vec![false; wanted.len()];
-        for held in &held {
-            is_found[held.place as usize] = true;
+        let mut read = self.read_new(&processes)?;
+        let without = self.write(snapshot)?;
+        let missing = self.missing(without.iter().map(|place| &snapshot.rows[*place]));
+        if !missing.inodes.is_empty() {
+            read += self.read_until_found(processes, &wanted(&snapshot.rows), &missing)?;
+            self.write(snapshot)?;
         }
-        let missing: Missing = wanted
-            .iter()
-            .filter(|(inode, place)| !is_found[**place as usize] && !self.unheld.contains(inode))
-            .map(|(inode, _)| (*inode, AtomicBool::new(false)))
-            .collect();
-        if missing.is_empty() {
-            return Ok((0, held));
-        }
-        let users = rows.iter().filter(|row| missing.contains_key(&row.inode));
-        let users = users.map(|row| row.uid).collect();
-        let read = self.read_until_found(processes, wanted, &missing, &users)?;
-        Ok((read, self.find(wanted)))
+        Ok(read)
     }
 
     fn read_all(&mut self, wanted: &Wanted) -> Result<usize, Errno> {
         let read_at = Instant::now();
-        let mut processes = scan::processes()?;
+        let mut processes = scan::processes(&self.proc)?;
         // Large ones first: one that came last would be one thread's work alone.
         processes.sort_by_key(|process| {
             let entry = self.entries.get(&process.pid);
             std::cmp::Reverse(entry.map(|entry| entry.sockets.len()))
         });
-        let search = Search {
-            is_wanted: &|inode| wanted.contains_key(&inode),
-            known: &|_| &[],
-            missing: None,
-        };
+        let search =
+            Search { is_wanted: &|inode| wanted.contains(&inode), known: &|_| &[], missing: None };
         let pids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
-        let parts = scan::run(&pids, &search)?;
+        let parts = scan::run(&self.proc, &pids, &search)?;
         self.entries.clear();
+        self.index.outdate();
         let read = self.keep(parts);
         self.note_listed(&processes);
-        self.unheld = wanted.keys().copied().collect();
-        for found in self.entries.values().flat_map(|entry| &entry.sockets) {
-            self.unheld.remove(&found.inode);
-        }
+        self.index.update(&self.entries);
+        let before = std::mem::take(&mut self.unheld);
+        let searches = |inode| SEARCHES.min(before.get(&inode).map_or(1, |searches| searches + 1));
+        let unheld = wanted.iter().filter(|inode| !self.index.has(**inode));
+        self.unheld = unheld.map(|inode| (*inode, searches(*inode))).collect();
         self.read_at = Some(read_at);
         Ok(read)
     }
 
-    /// Looks for sockets that are new. The likely holders come first: processes that are new
-    /// themselves, then those of the sockets' users that hold some already, small ones first.
+    /// Reads the processes that are new: they may have sockets of others from their beginning.
+    fn read_new(&mut self, processes: &[Listing]) -> Result<usize, Errno> {
+        let is_new = |process: &&Listing| !self.entries.contains_key(&process.pid);
+        let new: Vec<Listing> = processes.iter().filter(is_new).copied().collect();
+        if new.is_empty() {
+            return Ok(0);
+        }
+        // Whatever they have: they are few.
+        let search = Search { is_wanted: &|_| true, known: &|_| &[], missing: None };
+        let pids: Vec<u32> = new.iter().map(|process| process.pid).collect();
+        let parts = scan::run(&self.proc, &pids, &search)?;
+        let read = self.keep(parts);
+        self.note_listed(processes);
+        Ok(read)
+    }
+
+    /// Looks for sockets that are new. The likely holders come first: processes of the sockets' users
+    /// that hold some already, small ones first.
     fn read_until_found(
         &mut self,
         mut processes: Vec<Listing>,
         wanted: &Wanted,
-        missing: &Missing,
-        users: &HashSet<u32>,
+        lost: &Lost,
     ) -> Result<usize, Errno> {
+        let Lost { inodes: missing, users, is_doubted } = lost;
         processes.sort_by_cached_key(|process| match self.entries.get(&process.pid) {
             None => (0, 0),
             Some(Entry { sockets, holder: Some((_, user)), .. }) => {
@@ -161,17 +168,26 @@ impl Owners {
             Some(entry) => (3, entry.sockets.len()),
         });
         let entries = &self.entries;
+        let known = |pid: u32| match entries.get(&pid) {
+            Some(entry) if !is_doubted => &entry.sockets[..],
+            _ => &[],
+        };
         let search = Search {
-            is_wanted: &|inode| wanted.contains_key(&inode),
-            known: &|pid| entries.get(&pid).map_or(&[], |entry| &entry.sockets),
+            is_wanted: &|inode| wanted.contains(&inode),
+            known: &known,
             missing: Some(missing),
         };
         let pids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
-        let parts = scan::run(&pids, &search)?;
+        let parts = scan::run(&self.proc, &pids, &search)?;
         let read = self.keep(parts);
         self.note_listed(&processes);
-        let still = missing.iter().filter(|(_, is_found)| !is_found.load(Ordering::Relaxed));
-        self.unheld.extend(still.map(|(inode, _)| *inode));
+        for (inode, is_found) in missing {
+            if is_found.load(Ordering::Relaxed) {
+                self.unheld.remove(inode);
+            } else {
+                *self.unheld.entry(*inode).or_default() += 1;
+            }
+        }
         Ok(read)
     }
 
@@ -182,15 +198,22 @@ impl Owners {
             match seen {
                 Seen::Gone => {
                     self.entries.remove(&pid);
+                    self.index.outdate();
                 }
                 Seen::Unreadable => {
-                    self.entries.insert(pid, Entry { is_unreadable: true, ..Entry::default() });
+                    let unreadable = Entry { is_unreadable: true, ..Entry::default() };
+                    let before = self.entries.insert(pid, unreadable);
+                    if before.is_some_and(|before| !before.sockets.is_empty()) {
+                        self.index.outdate();
+                    }
                 }
                 Seen::Sockets { found, holder } => {
                     read += usize::from(from == 0);
                     let entry = self.entries.entry(pid).or_default();
                     entry.is_unreadable = false;
-                    entry.replace(from, end, found);
+                    if entry.replace(from, end, found) {
+                        self.index.outdate();
+                    }
                     if let Some(holder) = holder {
                         let Holder { name, uid } = holder;
                         entry.holder = Some((Arc::new(Process { pid, name }), Some(uid)));
@@ -215,92 +238,81 @@ impl Owners {
     fn forget_ended(&mut self, processes: &[Listing]) {
         let living: HashMap<u32, u64> =
             processes.iter().map(|process| (process.pid, process.inode)).collect();
+        let before = self.entries.len();
         self.entries.retain(|pid, entry| living.get(pid) == Some(&entry.directory));
+        if self.entries.len() < before {
+            self.index.outdate();
+        }
     }
 
-    /// Who holds what is wanted, by pid and descriptor.
-    fn find(&self, wanted: &Wanted) -> Vec<Held> {
-        let mut pids: Vec<u32> = self.entries.keys().copied().collect();
-        pids.sort_unstable();
-        let mut held = Vec::with_capacity(wanted.len());
-        for pid in pids {
-            for found in &self.entries[&pid].sockets {
-                if let Some(place) = wanted.get(&found.inode) {
-                    held.push(Held { place: *place, pid, descriptor: found.descriptor });
-                }
+    /// Writes the holders of each socket into its row. Returns the places of those that a process may
+    /// hold and none is known to.
+    fn write(&mut self, snapshot: &mut Snapshot) -> Result<Vec<usize>, Errno> {
+        self.index.update(&self.entries);
+        let Self { index, entries, proc, .. } = self;
+        let Snapshot { rows, holdings, processes, .. } = snapshot;
+        holdings.clear();
+        holdings.reserve(rows.len());
+        processes.clear();
+        let mut without = Vec::new();
+        // Where each process is in the snapshot; `None` within: it has ended since it was read.
+        let mut places: Vec<Option<Option<u32>>> = vec![None; index.pids().len()];
+        for (at, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.inode != 0) {
+            let begin = holdings.len() as u32;
+            let mut is_held = false;
+            for held in index.holders(row.inode) {
+                is_held = true;
+                let place = &mut places[held.process as usize];
+                let place = if let Some(place) = *place {
+                    place
+                } else {
+                    let pid = index.pids()[held.process as usize];
+                    let entry = entries.get_mut(&pid);
+                    let process = entry.map(|entry| entry.process(proc, pid)).transpose()?;
+                    *place.insert(process.flatten().map(|process| {
+                        processes.push(process);
+                        processes.len() as u32 - 1
+                    }))
+                };
+                holdings.extend(place.map(|place| (place, held.descriptor)));
+            }
+            row.holdings = (begin, holdings.len() as u32);
+            if !is_held {
+                without.push(at);
             }
         }
-        held
-    }
-
-    /// Writes the holders of each socket into its row.
-    fn write(
-        &mut self,
-        held: &[Held],
-        places: usize,
-        snapshot: &mut Snapshot,
-    ) -> Result<(), Errno> {
-        // Where the run of each socket begins; then each holder is put into the run.
-        let mut begins = vec![0_u32; places + 1];
-        let mut of_process = Vec::with_capacity(held.len());
-        for held in held.chunk_by(|one, next| one.pid == next.pid) {
-            let pid = held[0].pid;
-            let Some(entry) = self.entries.get_mut(&pid) else { continue };
-            // It has ended since its descriptors were read.
-            let Some(process) = entry.process(pid)? else { continue };
-            let index = snapshot.processes.len() as u32;
-            snapshot.processes.push(process);
-            for held in held {
-                begins[held.place as usize] += 1;
-                of_process.push((held.place, index, held.descriptor));
-            }
-        }
-        let mut sum = 0;
-        for begin in &mut begins {
-            sum += std::mem::replace(begin, sum);
-        }
-        let mut next = begins.clone();
-        snapshot.holdings = vec![(0, 0); of_process.len()];
-        for (place, process, descriptor) in of_process {
-            let at = &mut next[place as usize];
-            snapshot.holdings[*at as usize] = (process, descriptor);
-            *at += 1;
-        }
-        for row in snapshot.rows.iter_mut().filter(|row| row.inode != 0) {
-            let place = row.holdings.0 as usize;
-            row.holdings = (begins[place], begins[place + 1]);
-        }
-        Ok(())
+        Ok(without)
     }
 }
 
-/// The sockets of `rows` that a process may hold. Each row keeps the place of its own for a while.
-fn wanted(rows: &mut [Row]) -> Wanted {
-    let mut wanted = Wanted::with_capacity_and_hasher(rows.len(), <_>::default());
-    for row in rows.iter_mut().filter(|row| row.inode != 0) {
-        let next = wanted.len() as u32;
-        row.holdings.0 = *wanted.entry(row.inode).or_insert(next);
-    }
-    wanted
+/// The sockets of `rows` that a process may hold.
+fn wanted(rows: &[Row]) -> Wanted {
+    rows.iter().map(|row| row.inode).filter(|inode| *inode != 0).collect()
 }
 
 impl Entry {
     /// Puts what was found from one descriptor on and before another in the place of what was known.
-    fn replace(&mut self, from: u32, end: u32, found: Vec<Found>) {
+    /// Returns whether that was something else.
+    fn replace(&mut self, from: u32, end: u32, found: Vec<Found>) -> bool {
         if self.sockets.is_empty() {
             self.sockets = found;
-            return;
+            return !self.sockets.is_empty();
         }
         let begin = self.sockets.partition_point(|known| known.descriptor < from);
         let end = self.sockets.partition_point(|known| known.descriptor < end);
-        self.sockets.splice(begin..end.max(begin), found);
+        let known = begin..end.max(begin);
+        let is_other = self.sockets[known.clone()] != found[..];
+        if is_other {
+            self.sockets.splice(known, found);
+        }
+        is_other
     }
 
     /// Who it is; `None` where it has ended before anybody asked.
-    fn process(&mut self, pid: u32) -> Result<Option<Arc<Process>>, Errno> {
+    fn process(&mut self, proc: &Path, pid: u32) -> Result<Option<Arc<Process>>, Errno> {
         if self.holder.is_none() {
             // A socket that nobody had asked for when the process was read.
-            let name = scan::name(CWD, format!("/proc/{pid}/comm"))?;
+            let name = scan::name(CWD, proc.join(pid.to_string()).join("comm"))?;
             self.holder = name.map(|name| (Arc::new(Process { pid, name }), None));
         }
         Ok(self.holder.as_ref().map(|(process, _)| Arc::clone(process)))

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -94,9 +95,12 @@ pub(super) struct Listing {
     pub(super) inode: u64,
 }
 
+/// Where processes are.
+pub(super) const PROC: &str = "/proc";
+
 /// All processes that this one can see.
-pub(super) fn processes() -> Result<Vec<Listing>, Errno> {
-    let proc = open_directory(CWD, b"/proc")?;
+pub(super) fn processes(proc: &Path) -> Result<Vec<Listing>, Errno> {
+    let proc = open_directory(CWD, proc)?;
     let mut room = vec![MaybeUninit::uninit(); ENTRIES];
     let mut entries = RawDir::new(&proc, &mut room);
     let mut processes = Vec::new();
@@ -110,10 +114,10 @@ pub(super) fn processes() -> Result<Vec<Listing>, Errno> {
 
 /// Reads the descriptors of `pids`, the first ones first. Parts of one process may come in any
 /// order.
-pub(super) fn run(pids: &[u32], search: &Search<'_>) -> Result<Vec<Part>, Errno> {
+pub(super) fn run(proc: &Path, pids: &[u32], search: &Search<'_>) -> Result<Vec<Part>, Errno> {
     let shared = Shared {
         search,
-        proc: open_directory(CWD, b"/proc")?,
+        proc: open_directory(CWD, proc)?,
         queue: Queue::new(pids),
         left: AtomicUsize::new(search.missing.map_or(usize::MAX, Missing::len)),
         is_over: AtomicBool::new(false),
@@ -121,7 +125,10 @@ pub(super) fn run(pids: &[u32], search: &Search<'_>) -> Result<Vec<Part>, Errno>
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = processors.min(MOST_THREADS).min(pids.len());
     thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| shared.work())).collect();
+        // As many as there are to be had: this one alone does it, too.
+        let others: Vec<_> = (1..threads)
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, || shared.work()).ok())
+            .collect();
         let mut parts = shared.work();
         for other in others {
             match (other.join(), &mut parts) {
@@ -135,13 +142,26 @@ pub(super) fn run(pids: &[u32], search: &Search<'_>) -> Result<Vec<Part>, Errno>
     })
 }
 
+/// A unit in work. The threads that wait for more of it are let go also where it ends in a panic.
+struct Active<'w, 's, 'a>(&'w Shared<'s, 'a>);
+
+impl Drop for Active<'_, '_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.is_over.store(true, Ordering::Relaxed);
+        }
+        self.0.queue.done();
+    }
+}
+
 impl Shared<'_, '_> {
     fn work(&self) -> Result<Vec<Part>, Errno> {
         let mut room = vec![MaybeUninit::uninit(); ENTRIES];
         let mut parts = Vec::new();
         while let Some(unit) = self.queue.next(&self.is_over) {
+            let active = Active(self);
             let part = self.part(unit, &mut room);
-            self.queue.done();
+            drop(active);
             match part {
                 Ok(part) => parts.push(part),
                 Err(error) => {
@@ -237,7 +257,7 @@ impl Shared<'_, '_> {
     }
 }
 
-fn open_directory(at: impl AsFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+fn open_directory(at: impl AsFd, path: impl Arg) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(at, path, flags, Mode::empty())
 }

@@ -7,7 +7,7 @@ use sockets_sys::{Attributes, NetlinkRequest};
 use crate::system::address::UnixNames;
 use crate::system::number_map::NumberMap;
 use crate::system::row::Row;
-use crate::system::{Protocol, Query, Snapshot, State};
+use crate::system::{Protocol, Query, Snapshot, State, StateSet};
 
 const FAMILY: u8 = 1;
 /// `struct unix_diag_req`
@@ -35,6 +35,19 @@ pub(super) fn question(request: &mut NetlinkRequest, query: &Query) {
     body[0] = FAMILY;
     body[4..8].copy_from_slice(&query.wants_states().kernel_bits().to_ne_bytes());
     body[12..16].copy_from_slice(&SHOW.to_ne_bytes());
+    request.body(&body);
+}
+
+/// Asks for the one socket that `row` showed.
+pub(super) fn question_of(request: &mut NetlinkRequest, row: &Row) {
+    let mut body = [0; REQUEST];
+    body[0] = FAMILY;
+    body[4..8].copy_from_slice(&StateSet::ALL.kernel_bits().to_ne_bytes());
+    body[8..12].copy_from_slice(&(row.inode as u32).to_ne_bytes());
+    body[12..16].copy_from_slice(&SHOW.to_ne_bytes());
+    let [low, high] = [row.cookie as u32, (row.cookie >> 32) as u32];
+    body[16..20].copy_from_slice(&low.to_ne_bytes());
+    body[20..24].copy_from_slice(&high.to_ne_bytes());
     request.body(&body);
 }
 

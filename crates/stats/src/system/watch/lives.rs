@@ -7,11 +7,9 @@ use std::time::{Duration, Instant};
 use super::record::{self, ProcessRecord, SocketRecord};
 use crate::system::number_map::{NumberMap, NumberSet};
 use crate::system::row::Row;
-use crate::system::{Change, EndedSocket, Protocol, Query, Snapshot, SocketRow, State, TcpDetails};
-
-/// How long after a socket was seen to be gone the kernel may tell of its end. It does so from a
-/// work queue and, of UDP, after a grace period: some tens of milliseconds.
-const LATE: Duration = Duration::from_secs(10);
+use crate::system::{
+    Change, EndedSocket, Protocol, Query, Snapshot, SocketRow, SocketWatch, State, TcpDetails,
+};
 
 type Ends = (SocketAddr, SocketAddr);
 
@@ -28,14 +26,37 @@ pub(super) struct Lives {
     moved: NumberMap<TcpDetails>,
     /// Who had those that nobody has any more.
     owners: NumberMap<Owner>,
-    /// Those that were told to be gone, and when, before their end was heard.
-    awaited: NumberMap<Instant>,
+    /// Those that were told to be gone before their end was heard: the kernel tells of it from a work
+    /// queue and, of UDP, after a grace period.
+    awaited: Awaited,
     /// Those seen only in TIME-WAIT, before their end was heard.
     nameless: NumberSet,
     /// Those seen only in TIME-WAIT, after they were told as heard to end.
     told: NumberSet,
     /// What was heard to end at the last look and not seen: it may be seen in TIME-WAIT yet.
     heard: HashSet<Ends>,
+}
+
+/// Cookies, at most [`SocketWatch::MOST_AWAITED`]: half of them young, half of them old.
+#[derive(Debug, Default)]
+pub(super) struct Awaited {
+    young: NumberSet,
+    old: NumberSet,
+    pub(super) forgotten: u64,
+}
+
+impl Awaited {
+    pub(super) fn insert(&mut self, cookie: u64) {
+        if self.young.len() >= SocketWatch::MOST_AWAITED / 2 {
+            self.forgotten += self.old.len() as u64;
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(cookie);
+    }
+
+    pub(super) fn remove(&mut self, cookie: u64) -> bool {
+        self.young.remove(&cookie) || self.old.remove(&cookie)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -53,8 +74,10 @@ pub(super) struct Life {
 }
 
 impl Lives {
-    /// Of the first look.
+    /// Of the first look, or of one that is to be taken for that: nothing is known from before.
     pub(super) fn begin(&mut self, now: &Snapshot, at: Instant) {
+        let forgotten = self.awaited.forgotten;
+        *self = Self { awaited: Awaited { forgotten, ..Awaited::default() }, ..Self::default() };
         self.seen.extend(now.iter().filter_map(|row| Some((row.cookie()?, (at, false)))));
     }
 
@@ -93,7 +116,7 @@ impl Lives {
         for ended in heard {
             let ends = (ended.local, ended.peer);
             let listed = match ended.cookie {
-                Some(cookie) if self.awaited.remove(&cookie).is_some() => continue,
+                Some(cookie) if self.awaited.remove(cookie) => continue,
                 Some(cookie) if cookies.contains(&cookie) => Some(cookie),
                 _ if ended.protocol == Protocol::Tcp => {
                     nameless.get(&ends).copied().filter(|cookie| self.nameless.remove(cookie))
@@ -169,7 +192,7 @@ impl Lives {
         let owner = self.owners.remove(&cookie);
         self.nameless.remove(&cookie);
         if is_heard && ended.is_none() && cookie != 0 && tells_its_end(row.row) {
-            self.awaited.insert(cookie, at);
+            self.awaited.insert(cookie);
         }
         let tcp = ended.or_else(|| row.details().and_then(|details| details.tcp));
         let mut record = SocketRecord::of(row);
@@ -179,9 +202,9 @@ impl Lives {
         Some((Life { seen: at.saturating_duration_since(since), is_whole, tcp }, record))
     }
 
-    /// Gives up on ends that should have been heard by now.
-    pub(super) fn forget(&mut self, at: Instant) {
-        self.awaited.retain(|_, since| at.saturating_duration_since(*since) < LATE);
+    /// How many were forgotten before their end was heard.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.awaited.forgotten
     }
 }
 

@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::system::row::Row;
-use crate::system::{Protocol, StateSet, TcpDetails};
+use crate::system::{Protocol, Source, StateSet, TcpDetails};
 
 /// The sockets of some ports, at this address: elsewhere the kernel may give their numbers to others.
 fn at(listeners: &[TcpListener]) -> Query {
@@ -212,6 +212,48 @@ fn an_end_that_is_heard_late_is_told_once() {
 }
 
 #[test]
+fn what_was_heard_before_a_poll_failed_is_told_by_the_next_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let query = at(std::slice::from_ref(&listener));
+    let mut watch = SocketWatch::new(query);
+    watch.poll().unwrap();
+    let mut ended = ended(u64::MAX, 1000, 70);
+    ended.local = listener.local_addr().unwrap();
+    // As a poll leaves it that could not hear on.
+    watch.heard.push(ended);
+    let events = watch.poll().unwrap().events;
+    assert_eq!(events.iter().map(line).collect::<Vec<_>>(), [format!("-{} - 70", u64::MAX)]);
+    assert!(watch.poll().unwrap().events.is_empty());
+}
+
+#[test]
+fn ends_that_are_awaited_are_bounded_and_counted_and_not_by_time() {
+    let mut awaited = lives::Awaited::default();
+    let most = SocketWatch::MOST_AWAITED as u64;
+    (0..most).for_each(|cookie| awaited.insert(cookie));
+    assert_eq!(awaited.forgotten, 0);
+    assert!(awaited.remove(0) && !awaited.remove(0));
+    awaited.insert(most);
+    assert_eq!(awaited.forgotten, most / 2 - 1);
+    assert!(!awaited.remove(1) && awaited.remove(most / 2) && awaited.remove(most));
+}
+
+#[test]
+fn where_the_source_is_another_the_watch_begins_anew() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let query = at(std::slice::from_ref(&listener));
+    let mut watch = SocketWatch::new(query.clone().source(Source::Proc));
+    assert!(!watch.poll().unwrap().restarted);
+    watch.query = query.source(Source::Netlink);
+    let found = watch.poll().unwrap();
+    assert!(found.restarted && found.events.is_empty(), "{found:?}");
+    let found = watch.poll().unwrap();
+    assert!(!found.restarted && found.events.is_empty(), "{found:?}");
+    drop(listener);
+    assert_eq!(watch.poll().unwrap().events.len(), 1);
+}
+
+#[test]
 fn what_was_heard_of_a_connection_belongs_to_its_time_wait() {
     let open = [row(1, 1000, State::Established, 9)];
     let waits = [row(1, 1000, State::TimeWait, 0)];
@@ -263,7 +305,7 @@ fn what_an_aborted_connection_had_moved_is_kept_from_the_last_look() {
     loop {
         watch.poll().unwrap();
         let row = watch.snapshot().and_then(|snapshot| snapshot.row(0)).unwrap();
-        if row.details().and_then(|details| details.tcp?.bytes_acknowledged) == Some(6) {
+        if row.details().and_then(|details| details.tcp?.bytes_acked) == Some(6) {
             break;
         }
     }

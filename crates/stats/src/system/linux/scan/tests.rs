@@ -10,6 +10,10 @@ fn everything<'a>() -> Search<'a> {
     Search { is_wanted: &|_| true, known: &|_| &[], missing: None }
 }
 
+fn run_here(pids: &[u32], search: &Search<'_>) -> Result<Vec<Part>, Errno> {
+    run(Path::new(PROC), pids, search)
+}
+
 fn inode(socket: &UdpSocket) -> u64 {
     std::fs::metadata(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap().ino()
 }
@@ -29,8 +33,8 @@ fn found_in(parts: &[Part]) -> Vec<Found> {
 fn a_socket_of_this_process_is_found_with_its_name() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let pid = std::process::id();
-    assert!(processes().unwrap().iter().any(|listing| listing.pid == pid));
-    let parts = run(&[pid], &everything()).unwrap();
+    assert!(processes(Path::new(PROC)).unwrap().iter().any(|listing| listing.pid == pid));
+    let parts = run_here(&[pid], &everything()).unwrap();
     let found = Found { descriptor: socket.as_raw_fd() as u32, inode: inode(&socket) };
     assert!(found_in(&parts).contains(&found));
     let Seen::Sockets { holder: Some(holder), .. } = &parts[0].seen else { panic!("no holder") };
@@ -40,9 +44,9 @@ fn a_socket_of_this_process_is_found_with_its_name() {
 
 #[test]
 fn a_process_that_is_gone_is_no_error() {
-    let parts = run(&[u32::MAX], &everything()).unwrap();
+    let parts = run_here(&[u32::MAX], &everything()).unwrap();
     assert!(matches!(parts[..], [Part { seen: Seen::Gone, .. }]));
-    assert!(run(&[], &everything()).unwrap().is_empty());
+    assert!(run_here(&[], &everything()).unwrap().is_empty());
 }
 
 #[test]
@@ -57,7 +61,7 @@ fn a_large_process_is_read_in_parts_and_whole() {
     {
         copies.push(copy);
     }
-    let parts = run(&[std::process::id()], &everything()).unwrap();
+    let parts = run_here(&[std::process::id()], &everything()).unwrap();
     let found = found_in(&parts);
     let wanted = inode(&socket);
     let descriptors: Vec<u32> =
@@ -80,7 +84,7 @@ fn a_large_process_with_gaps_is_read_once() {
         .iter()
         .map(|least| rustix::io::fcntl_dupfd_cloexec(&socket, *least).unwrap())
         .collect();
-    let found = found_in(&run(&[std::process::id()], &everything()).unwrap());
+    let found = found_in(&run_here(&[std::process::id()], &everything()).unwrap());
     let wanted = inode(&socket);
     let descriptors: Vec<u32> =
         found.iter().filter(|found| found.inode == wanted).map(|found| found.descriptor).collect();
@@ -96,10 +100,10 @@ fn what_is_known_and_still_wanted_is_not_read_again() {
     // Not true, so that it shows whether it is believed.
     let known = [Found { descriptor, inode: 1 }];
     let search = Search { is_wanted: &|inode| inode == 1, known: &|_| &known, missing: None };
-    let parts = run(&[std::process::id()], &search).unwrap();
+    let parts = run_here(&[std::process::id()], &search).unwrap();
     assert!(found_in(&parts).contains(&known[0]));
     let search = Search { is_wanted: &|inode| inode != 1, known: &|_| &known, missing: None };
-    let parts = run(&[std::process::id()], &search).unwrap();
+    let parts = run_here(&[std::process::id()], &search).unwrap();
     assert!(found_in(&parts).contains(&Found { descriptor, inode: inode(&socket) }));
 }
 
@@ -110,7 +114,7 @@ fn the_search_ends_when_all_is_found() {
     let search = Search { is_wanted: &|_| true, known: &|_| &[], missing: Some(&missing) };
     // Far more than two threads can have begun by then, all of them this process.
     let pids = vec![std::process::id(); 200];
-    let parts = run(&pids, &search).unwrap();
+    let parts = run_here(&pids, &search).unwrap();
     assert!(parts.len() < pids.len(), "{} parts", parts.len());
     assert!(missing.values().all(|found| found.load(Ordering::Relaxed)));
 }
@@ -125,4 +129,41 @@ fn names_and_links() {
     assert_eq!(reader::inode_of_link(b"pipe:[4711]"), None);
     assert_eq!(descriptors_path(u32::MAX, &mut [0; 16]), b"4294967295/fd");
     assert_eq!(descriptors_path(0, &mut [0; 16]), b"0/fd");
+}
+
+#[test]
+fn a_panic_on_one_thread_is_passed_on_and_the_others_end() {
+    let _socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let search = Search { is_wanted: &|_| panic!("asked"), known: &|_| &[], missing: None };
+    let pids = vec![std::process::id(); 16];
+    let run = || run_here(&pids, &search).map(|parts| parts.len());
+    let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    assert!(run.is_err(), "{run:?}");
+}
+
+/// Set for the copy of a test that may have no further thread.
+const ALONE: &str = "PORTS_TEST_NO_THREAD";
+
+#[test]
+#[expect(clippy::exit, reason = "the answer of the copy is its exit code")]
+fn where_no_thread_is_to_be_had_one_reads_all() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if std::env::var_os(ALONE).is_some() {
+        // The limit is not root's: this thread becomes somebody else.
+        if rustix::process::getuid().is_root() {
+            rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65_534)).unwrap();
+        }
+        setrlimit(Resource::Nproc, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
+        assert!(thread::Builder::new().spawn(|| ()).is_err());
+        let pids = vec![std::process::id(); 8];
+        let read = run_here(&pids, &everything()).map(|parts| parts.len());
+        std::process::exit(if read == Ok(pids.len()) { 7 } else { 8 });
+    }
+    let name = "system::linux::scan::tests::where_no_thread_is_to_be_had_one_reads_all";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
 }

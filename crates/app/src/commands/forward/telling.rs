@@ -1,0 +1,126 @@
+//! What is told of the UDP clients of one listening socket, in the order in which it happened.
+
+use std::net::SocketAddr;
+
+use sockets_udp::UdpSocketBuilder;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::task::JoinSet;
+
+use crate::output::{EventLine, EventSender, Terminal};
+
+/// How many lines wait for a slow reader of the events, as those of a socket do.
+const KEPT_LINES: usize = UdpSocketBuilder::DEFAULT_EVENT_CAPACITY;
+
+/// Takes what happened: lines for the events, and with `-v` what concerns the clients to standard error
+/// as well. Nobody waits here: what a slow reader misses is counted in a `lagged` line.
+#[derive(Clone, Debug)]
+pub(super) struct Teller {
+    lines: Option<broadcast::Sender<EventLine>>,
+    terminal: Terminal,
+}
+
+impl Teller {
+    /// The task that writes ends after the last clone of the teller.
+    pub(super) fn start(
+        events: &EventSender,
+        terminal: Terminal,
+        telling: &mut JoinSet<()>,
+    ) -> Self {
+        let lines = events.is_on().then(|| {
+            let (lines, waiting) = broadcast::channel(KEPT_LINES);
+            telling.spawn(write(waiting, events.clone()));
+            lines
+        });
+        Self { lines, terminal }
+    }
+
+    /// Whether lines for the events are wanted.
+    pub(super) const fn writes(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    pub(super) fn tell(&self, line: EventLine) {
+        if self.terminal.is_verbose()
+            && let Some(text) = note(&line)
+        {
+            self.terminal.note(&text);
+        }
+        if let Some(lines) = &self.lines {
+            // Without a receiver the events can no longer be written, which ends the command.
+            let _ = lines.send(line);
+        }
+    }
+
+    /// Says it on a terminal, or with `-v`.
+    pub(super) fn say(&self, text: &str) {
+        self.terminal.note(text);
+    }
+
+    /// Says it to everybody.
+    pub(super) fn warn(&self, text: &str) {
+        self.terminal.warn(text);
+    }
+}
+
+async fn write(mut lines: broadcast::Receiver<EventLine>, events: EventSender) {
+    loop {
+        match lines.recv().await {
+            Ok(line) => events.send(line).await,
+            Err(RecvError::Lagged(missed)) => events.send(EventLine::Lagged { missed }).await,
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// That a client could not be served.
+pub(super) fn not_served(client: SocketAddr, error: &anyhow::Error) -> EventLine {
+    let error = format!("{client} is not served: {error:#}");
+    EventLine::Error { client: None, operation: "connect", error }
+}
+
+fn note(line: &EventLine) -> Option<String> {
+    Some(match line {
+        EventLine::Connected { client: Some(client), peer } => {
+            format!("client {client} is new: {peer}")
+        }
+        EventLine::Disconnected { client: Some(client), peer, reason, bytes_in, bytes_out } => {
+            format!(
+                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
+            )
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::NamedTempFile;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::args::{ColorWhen, EventTarget};
+    use crate::output::EventLog;
+
+    /// More at once than are kept: nobody waited, the last ones are there, the rest is counted.
+    #[tokio::test]
+    async fn what_a_slow_reader_misses_is_counted() {
+        let file = NamedTempFile::new().unwrap();
+        let target = EventTarget::File(file.path().to_owned());
+        let log = EventLog::open(Some(&target), CancellationToken::new()).unwrap();
+        let mut telling = JoinSet::new();
+        let quiet = Terminal::new(ColorWhen::Never, true, 0);
+        let teller = Teller::start(&log.sender(), quiet, &mut telling);
+        let told = KEPT_LINES + 100;
+        for len in 0..told {
+            let peer = "127.0.0.1:7".parse().ok();
+            teller.tell(EventLine::Data { client: Some(1), peer, len });
+        }
+        drop(teller);
+        while telling.join_next().await.is_some() {}
+        log.finish(stats::SocketStats::new().snapshot()).await.unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some(r#"{"type":"lagged","missed":100}"#));
+        assert_eq!(lines.filter(|line| line.contains(r#""type":"data""#)).count(), KEPT_LINES);
+    }
+}
