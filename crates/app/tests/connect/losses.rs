@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::driver::{Ports, noise, read_to_end};
 use crate::kernel::{wait_until_it_has_read_all, wait_until_it_queues};
 use crate::loopback::{accept, listener, reset};
-use crate::stalled;
 use crate::unread::Unread;
 
 /// The number before `words`.
@@ -69,15 +68,6 @@ fn the_second_signal_resets_what_is_not_sent() {
         assert_eq!(ended.code, Some(code));
         assert!(number_before(&ended.stderr, " bytes of input did not get to") > 512 * 1024);
     }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn what_a_server_did_not_acknowledge_is_a_failure_with_reconnection_too() {
-    let listener = stalled::listener();
-    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
-    let ports = Ports::start(&["connect", &endpoint, "--reconnect"]);
-    stalled::is_not_taken_for_delivered(ports, accept(&listener));
 }
 
 #[test]
