@@ -123,7 +123,7 @@ impl NetworkApplication {
         while !received.ends_with(b"\n") {
             let Some(chunk) = timeout(ANSWER_TIMEOUT, client.recv())
                 .await
-                .with_context(|| format!("tcp {server} does not answer"))?
+                .with_context(|| format!("tcp {server} does not answer"))??
             else {
                 bail!("tcp {server} ended the connection in the middle of a line");
             };

@@ -93,6 +93,7 @@ mod memory;
 mod netlink;
 mod option;
 mod packet;
+mod privileged_port;
 mod readiness;
 mod receive_batch;
 mod receive_message;
@@ -119,6 +120,7 @@ pub use netlink::{
 };
 pub use option::{set_receive_buffer, set_timestamps};
 pub use packet::{PacketFd, PacketLevel, PacketStatistics};
+pub use privileged_port::is_privileged_port;
 pub use readiness::wait_readable;
 pub use receive_batch::{ReceiveBatch, Received, Source};
 pub use receive_message::{ReceivedMessage, receive_message};

@@ -7,45 +7,39 @@ mod driver;
 mod event;
 mod queue;
 mod race;
+mod receiving;
 #[cfg(feature = "tls")]
 mod secure;
 mod sending;
 mod shared;
 mod target;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ports_core::SocketInfo;
 use stats::SocketStats;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::close_reason::CloseReason;
 use crate::events::Events;
-use crate::link::Closing;
 
 pub use builder::TcpClientBuilder;
 pub use connect_error::ConnectError;
 pub use event::ClientEvent;
 pub use queue::QueuePolicy;
-pub use target::Target;
+pub(crate) use receiving::Arrival;
+pub use receiving::ClientRecvError;
+pub use target::{Target, TargetError};
 
+use receiving::Receiver;
+use shared::Ending;
 pub(crate) use shared::Shared;
 
 /// How long a connection that is cut off may take to notice.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
-
-/// What comes in, in order.
-#[derive(Debug)]
-pub enum Arrival {
-    /// Received.
-    Bytes(Bytes),
-    /// The end of one connection's stream; another's may follow.
-    End { peer: SocketAddr, result: Result<(), std::io::ErrorKind> },
-}
 
 /// A TCP client.
 ///
@@ -53,7 +47,7 @@ pub enum Arrival {
 /// connection at once; [`close`](Self::close) ends it in order.
 pub struct TcpClient {
     shared: Arc<Shared>,
-    received: Mutex<mpsc::Receiver<Arrival>>,
+    received: Mutex<Receiver>,
     task: TaskTracker,
     close_grace: Duration,
 }
@@ -83,26 +77,57 @@ impl TcpClient {
         self.shared.send(message).await
     }
 
-    /// The next bytes received, in order, nothing left out; `None` at the end. Without
-    /// reconnection that is the server's end of input (sending may go on); with it, the end of the
-    /// client: the bytes of one connection follow those of the last. Concurrent calls take turns.
+    /// The next bytes received, in order, nothing left out; `None` once the server has ended its
+    /// stream in order and no other follows (sending may go on). Concurrent calls take turns.
+    ///
+    /// A stream that is cut never looks like one that came to its end, so that this takes a
+    /// download only where it is whole:
+    ///
+    /// ```no_run
+    /// # async fn download(client: sockets_tcp::TcpClient) -> Result<Vec<u8>, sockets_tcp::ClientRecvError> {
+    /// let mut whole = Vec::new();
+    /// while let Some(bytes) = client.recv().await? {
+    ///     whole.extend_from_slice(&bytes);
+    /// }
+    /// # Ok(whole)
+    /// # }
+    /// ```
+    ///
+    /// With reconnection, each stream's end is an error too, even a proper one: the next bytes are
+    /// those of another connection, and no message reaches over from one into the other. Whoever
+    /// goes on after an error that is not [final](ClientRecvError::is_final) gets them.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientRecvError`]: the stream ended and another may follow, it broke off, or nothing comes
+    /// any more. Each end is told once; after the last, every call returns `None` where that was
+    /// the proper one, else [`Closed`](ClientRecvError::Closed).
     ///
     /// # Cancel safety
     ///
     /// Safe: no bytes are lost where the future is dropped.
-    pub async fn recv(&self) -> Option<Bytes> {
-        loop {
-            match self.arrival().await? {
-                Arrival::Bytes(bytes) => return Some(bytes),
-                Arrival::End { .. } => {}
+    pub async fn recv(&self) -> Result<Option<Bytes>, ClientRecvError> {
+        match self.arrival().await {
+            Arrival::Bytes(bytes) => Ok(Some(bytes)),
+            Arrival::End { result: Ok(()), last: true, .. } | Arrival::Over { whole: true } => {
+                Ok(None)
+            }
+            Arrival::End { result: Ok(()), peer, last: false } => {
+                Err(ClientRecvError::Ended { peer })
+            }
+            Arrival::End { result: Err(source), peer, .. } => {
+                Err(ClientRecvError::Broken { peer, source })
+            }
+            Arrival::Over { whole: false } => {
+                Err(ClientRecvError::Closed { target: self.target().clone() })
             }
         }
     }
 
-    /// As [`recv`](Self::recv), with the ends between connections. Cancel safe.
-    pub(crate) async fn arrival(&self) -> Option<Arrival> {
-        let arrival = self.received.lock().await.recv().await;
-        if let Some(Arrival::Bytes(bytes)) = &arrival {
+    /// As [`recv`](Self::recv). Cancel safe.
+    pub(crate) async fn arrival(&self) -> Arrival {
+        let arrival = self.received.lock().await.next().await;
+        if let Arrival::Bytes(bytes) = &arrival {
             self.shared.give(bytes.len());
         }
         arrival
@@ -142,20 +167,13 @@ impl TcpClient {
     ///
     /// # Cancel safety
     ///
-    /// Safe: closing goes on; another call waits for it again.
+    /// Safe: closing goes on, within the same grace; another call waits for it again.
     pub async fn close(&self) -> CloseReport {
-        self.shared.stop.cancel();
-        if let Some(link) = self.shared.link() {
-            link.leave_to_grace();
-            // Whoever ended first: a close behind the peer's end is the answer to it.
-            let reason =
-                if link.peer_ended() { CloseReason::PeerClosed } else { CloseReason::Local };
-            link.close(Closing::Finish(reason));
-        }
+        // `None` is beyond what the clock can say.
+        let deadline = Instant::now().checked_add(self.close_grace);
+        self.shared.end(Ending::Close { deadline });
         if tokio::time::timeout(self.close_grace, self.task.wait()).await.is_err() {
-            if let Some(link) = self.shared.link() {
-                link.close(Closing::Abort(CloseReason::Local));
-            }
+            self.shared.end(Ending::Drop);
             // It ends at once, unless its runtime does not run.
             let _ = tokio::time::timeout(ABORT_WAIT, self.task.wait()).await;
         }
@@ -197,9 +215,7 @@ impl TcpClient {
     /// program that passes on what another source broke off. Nothing connects after this; what is
     /// queued counts as dropped. From here on nothing moves: what is reported is final.
     pub fn abort(&self) -> CloseReport {
-        self.shared.stop.cancel();
-        let Some(link) = self.shared.link() else { return self.report() };
-        link.abort(CloseReason::Local);
+        let Some(link) = self.shared.end(Ending::Abort) else { return self.report() };
         let unacknowledged_bytes = link.unacknowledged();
         link.bury();
         link.lose_kept();
@@ -213,9 +229,7 @@ impl TcpClient {
     /// accepted ends in a reset when its socket is closed, be it by the exit; what waits counts as
     /// dropped. Else the kernel goes on sending the last bytes.
     pub fn cut_off(&self) -> CloseReport {
-        self.shared.stop.cancel();
-        if let Some(link) = self.shared.link() {
-            link.cut_off(CloseReason::Local, true);
+        if let Some(link) = self.shared.end(Ending::CutOff) {
             link.lose_kept();
         }
         self.report()
@@ -243,10 +257,7 @@ impl TcpClient {
 
 impl Drop for TcpClient {
     fn drop(&mut self) {
-        self.shared.stop.cancel();
-        if let Some(link) = self.shared.link() {
-            link.close(Closing::Abort(CloseReason::Local));
-        }
+        self.shared.end(Ending::Drop);
     }
 }
 

@@ -9,12 +9,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::unconstrained;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::close_reason::CloseReason;
 use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
-use crate::link::{Closing, Link, Traffic};
+use crate::link::{Attended, Closing, Link, Traffic};
 
 /// How soon it is looked again whether a peer has acknowledged the last bytes; the pause doubles up
 /// to the longest. A peer may keep an acknowledgement back for 40 ms (Linux, `TCP_DELACK_MIN`).
@@ -29,17 +29,22 @@ pub(crate) struct Patience {
     pub(crate) idle: Option<Duration>,
     /// How long the peer may send nothing at its beginning while the handler runs.
     pub(crate) first_byte: Option<Duration>,
+    /// Whether a handler is dropped that reads nothing for as long as `linger` after the connection
+    /// has failed.
+    pub(crate) gives_up: bool,
     /// How long the last bytes may stand still, and how long to wait for the peer's end.
     pub(crate) linger: Duration,
     /// Whether what was sent last has to be acknowledged, too, within the same time again.
     pub(crate) acknowledged: bool,
+    /// Whether a handler that did not come to its end ends its stream by a reset.
+    pub(crate) resets_unfinished: bool,
 }
 
 /// How a connection ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) reason: CloseReason,
-    /// It was ended from outside before it was done.
+    /// It was ended before it was done: from outside, or by a failure of its handler.
     pub(crate) aborted: bool,
     pub(crate) traffic: Traffic,
     /// Bytes that the kernel held at the end, and the peer had not acknowledged.
@@ -60,39 +65,52 @@ enum Served {
     Idle,
     Silent,
     Closing(Closing),
+    Broken,
+}
+
+impl Served {
+    /// Whether the end is what the handler, or who disconnects the peer, meant it to be.
+    fn is_proper(&self) -> bool {
+        matches!(self, Self::Returned(Ok(())) | Self::Closing(Closing::Finish(_)))
+    }
 }
 
 /// Runs `handler` and the flushing of `link` in this one task until the connection is over.
 ///
-/// The handler is dropped as soon as it is done with. It is pinned by the caller: passed on by
-/// value, it would have a place of its own in the future of each function on the way.
-pub(crate) async fn drive<F>(link: &Link, handler: Pin<&mut Option<F>>, patience: Patience) -> Ended
+/// The handler is dropped as soon as it is done with; then `handled` is called, and only then may
+/// the peer see an end. It is pinned by the caller: passed on by value, it would have a place of its
+/// own in the future of each function on the way.
+pub(crate) async fn drive<F>(
+    link: &Link,
+    handler: Pin<&mut Option<F>>,
+    patience: Patience,
+    handled: impl FnOnce(),
+) -> Ended
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let (mut reason, mut aborted) = match serve(link, handler, patience).await {
+    let served = serve(link, handler, patience).await;
+    handled();
+    // Before anything else can look like the end of a whole stream.
+    let is_cut = patience.resets_unfinished && !served.is_proper() && link.cut_short();
+    let (mut reason, mut aborted) = match served {
         Served::Returned(Ok(())) => (reason_of_return(link), false),
-        Served::Returned(Err(error)) => (reason_of_error(link, &error), false),
+        Served::Returned(Err(error)) => (reason_of_error(link, &error), is_cut),
         Served::Panicked(text) => {
             link.observer.failed(Failure::new(Operation::Handler, text));
-            (CloseReason::HandlerPanicked, false)
+            (CloseReason::HandlerPanicked, is_cut)
         }
         Served::Idle => (CloseReason::IdleTimeout, true),
         Served::Silent => (CloseReason::FirstByteTimeout, true),
         Served::Closing(Closing::Finish(reason)) => (reason, false),
         Served::Closing(Closing::Abort(reason)) => (reason, true),
+        // How it failed is told below.
+        Served::Broken => (CloseReason::Reset, false),
     };
     if !aborted {
-        // In the heap, as they come once: their timers would make every connection's task larger.
-        match Box::pin(flush(link, patience.linger)).await {
-            Flushed::Done => {
-                if let Some(by) = Box::pin(linger(link, patience)).await {
-                    (reason, aborted) = (by, true);
-                }
-            }
-            Flushed::Failed => {}
-            Flushed::Stalled => (reason, aborted) = (CloseReason::SlowPeer, true),
-            Flushed::Aborted(by) => (reason, aborted) = (by, true),
+        // In the heap, as it comes once: its timers would make every connection's task larger.
+        if let Some(by) = Box::pin(wind_up(link, patience)).await {
+            (reason, aborted) = (by, true);
         }
         if !aborted
             && !reason.is_handlers_failure()
@@ -117,6 +135,8 @@ where
     let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, true))));
     // In the heap: a connection without such a bound neither holds nor looks at a timer.
     let mut idle = patience.idle.map(|timeout| Box::pin(unconstrained(link.idle(timeout))));
+    // Of use to few, and to these once.
+    let mut broken = None;
     let mut silent =
         patience.first_byte.map(|timeout| Box::pin(unconstrained(link.silent(timeout))));
     let served = poll_fn(|context| {
@@ -135,8 +155,17 @@ where
             }
             Ok(Poll::Pending) => {}
         }
-        if let Poll::Ready(closing) = service.as_mut().poll(context) {
-            return Poll::Ready(Served::Closing(as_it_came(link, closing, false)));
+        match service.as_mut().poll(context) {
+            Poll::Ready(Attended::Close(closing)) => {
+                return Poll::Ready(Served::Closing(as_it_came(link, closing, false)));
+            }
+            // What had arrived may still be read, and worked on.
+            Poll::Ready(Attended::Broken) if patience.gives_up => {
+                let unread = || Box::pin(unconstrained(link.unread(patience.linger)));
+                let broken = broken.get_or_insert_with(unread);
+                return broken.as_mut().poll(context).map(|()| Served::Broken);
+            }
+            Poll::Ready(Attended::Broken) | Poll::Pending => {}
         }
         if silent.as_mut().is_some_and(|silent| silent.as_mut().poll(context).is_ready()) {
             return Poll::Ready(Served::Silent);
@@ -200,6 +229,34 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     format!("panicked: {}", text.unwrap_or("without a message"))
 }
 
+/// Flushes and lingers; who aborted it, if anyone did.
+///
+/// A grace whose end is known is kept here, too: whoever gave it may have ceased to look on.
+async fn wind_up(link: &Link, patience: Patience) -> Option<CloseReason> {
+    let mut ending = pin!(async {
+        match flush(link, patience.linger).await {
+            Flushed::Done => linger(link, patience).await,
+            Flushed::Failed => None,
+            Flushed::Stalled => Some(CloseReason::SlowPeer),
+            Flushed::Aborted(by) => Some(by),
+        }
+    });
+    let mut grace: Option<Pin<Box<Sleep>>> = None;
+    unconstrained(poll_fn(|context| {
+        if let Poll::Ready(ended) = ending.as_mut().poll(context) {
+            return Poll::Ready(ended);
+        }
+        // It may come, or come nearer, at any time; whoever sets it wakes this task.
+        let Some(deadline) = link.deadline() else { return Poll::Pending };
+        let grace = grace.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if grace.deadline() != deadline {
+            grace.as_mut().reset(deadline);
+        }
+        grace.as_mut().poll(context).map(|()| Some(CloseReason::Local))
+    }))
+    .await
+}
+
 enum Flushed {
     Done,
     Failed,
@@ -213,15 +270,16 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
     link.end_service();
     let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, false))));
     let mut stalled = pin!(unconstrained(async {
-        loop {
+        if !link.is_left_to_grace() {
             link.stalled(patience).await;
-            if !link.is_left_to_grace() {
-                return;
-            }
+        }
+        // Once it is left to a grace it stays so.
+        if link.is_left_to_grace() {
+            std::future::pending::<()>().await;
         }
     }));
     poll_fn(|context| {
-        if let Poll::Ready(closing) = service.as_mut().poll(context) {
+        if let Poll::Ready(Attended::Close(closing)) = service.as_mut().poll(context) {
             return Poll::Ready(Flushed::Aborted(closing.reason()));
         }
         match link.is_finished() {
@@ -244,11 +302,11 @@ async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
     let mut ended = false;
     let mut pause = patience.linger;
     let mut next_pause = FIRST_LOOK;
-    let mut deadline = None;
+    let mut asked_until = None;
     loop {
         let mut timer = pin!(tokio::time::sleep(pause));
         let woken = poll_fn(|context| {
-            if let Poll::Ready(closing) = link.poll_service(context, false) {
+            if let Poll::Ready(Attended::Close(closing)) = link.poll_service(context, false) {
                 return Poll::Ready(Some(closing.reason()));
             }
             if !ended && link.poll_discard(context).is_ready() {
@@ -261,8 +319,11 @@ async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
         if link.unacknowledged() == 0 || link.has_failed() || link.note_late_reset() {
             return None;
         }
-        let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience.linger);
-        let is_asked_for = patience.acknowledged && Instant::now() < deadline;
+        let now = Instant::now();
+        // `None` is beyond what the clock can say.
+        let until = *asked_until.get_or_insert_with(|| now.checked_add(patience.linger));
+        let in_time = until.is_none_or(|until| now < until);
+        let is_asked_for = patience.acknowledged && in_time;
         if aborted_by.is_some() || !(link.is_left_to_grace() || is_asked_for) {
             return aborted_by;
         }
@@ -271,3 +332,6 @@ async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
         next_pause = (next_pause * 2).min(LONGEST_LOOK);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,17 @@ impl<E> Received<E> {
     }
 }
 
+/// Why there is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoEvent {
+    /// None has happened since; one may.
+    #[error("there is no event now")]
+    Now,
+    /// The last one was received.
+    #[error("there are no events any more")]
+    Ever,
+}
+
 /// A subscription to events of type `E`. Each subscription sees every event once, in order, or is
 /// told how many it missed.
 pub struct Events<E> {
@@ -55,12 +66,17 @@ impl<E: Clone> Events<E> {
         }
     }
 
-    /// The next event if there is one now.
-    pub fn try_recv(&mut self) -> Option<Received<E>> {
+    /// As [`recv`](Self::recv), where there is something now.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEvent`]: none now, or none ever.
+    pub fn try_recv(&mut self) -> Result<Received<E>, NoEvent> {
         match self.receiver.try_recv() {
-            Ok(event) => Some(Received::Event(event)),
-            Err(TryRecvError::Lagged(missed)) => Some(self.lagged(missed)),
-            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+            Ok(event) => Ok(Received::Event(event)),
+            Err(TryRecvError::Lagged(missed)) => Ok(self.lagged(missed)),
+            Err(TryRecvError::Empty) => Err(NoEvent::Now),
+            Err(TryRecvError::Closed) => Err(NoEvent::Ever),
         }
     }
 
@@ -144,8 +160,10 @@ impl<E: Clone> Publisher<E> {
 
     /// Publishes the last event; subscriptions end after it.
     pub(crate) fn close(&self, last: E) {
-        self.publish(last);
-        lock(&self.channel).sender = None;
+        // At once: whatever another publishes meanwhile comes before the last, or never.
+        if let Some(sender) = lock(&self.channel).sender.take() {
+            let _ = sender.send(last);
+        }
     }
 }
 
@@ -178,6 +196,7 @@ mod tests {
             assert_eq!(first.recv().await, Some(Received::Event(number)));
         }
         assert_eq!(first.recv().await, None);
+        assert_eq!(first.try_recv(), Err(NoEvent::Ever));
         assert_eq!(second.recv().await, Some(Received::Event(2)));
         assert_eq!(publisher.subscribe().recv().await, None);
     }
@@ -186,6 +205,7 @@ mod tests {
     async fn missed_events_are_counted() {
         let publisher = Publisher::new(2, false);
         let mut events = publisher.subscribe();
+        assert_eq!(events.try_recv(), Err(NoEvent::Now));
         for number in 0..5 {
             publisher.publish(number);
         }

@@ -104,7 +104,7 @@ pub struct Framed<T, C> {
     /// Nothing more comes in.
     over: bool,
     /// By `Stream`: what is waited for, where that takes a future of its own.
-    arriving: Waiting<Option<Arrival>>,
+    arriving: Waiting<Arrival>,
     /// By `Sink`: the frame that is on its way into the outbox.
     delivering: Waiting<io::Result<()>>,
     /// By `Sink`: the end of the sending direction.

@@ -19,6 +19,16 @@ pub use relay::Relay;
 /// When the future ends, what it wrote is flushed and the stream is ended. An error or a panic
 /// ends its own connection only, and is told by an event. The future may be dropped at any
 /// `await`: by `disconnect`, the idle timeout, a slow peer, or the end of a shutdown's grace.
+///
+/// Where it fails or is dropped, but by `disconnect`, its client sees a reset, so that it does not
+/// take for whole what it got; see
+/// [`reset_unfinished`](crate::TcpServerBuilder::reset_unfinished). A handler that fails and has
+/// said so to its client calls [`finish`](Connection::finish) first.
+///
+/// Where the connection fails, the handler is told by its next read or write, or where it waits for
+/// something else by [`Connection::closed`]. What had arrived before can still be read. It is
+/// dropped once it has read nothing for as long as the server
+/// [lingers](crate::TcpServerBuilder::linger): a connection that is gone keeps no place for good.
 pub trait Handler: Send + Sync + 'static {
     /// Serves one connection.
     fn handle(

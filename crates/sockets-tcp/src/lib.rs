@@ -7,25 +7,28 @@
 //!   sends to all waits for the slowest, for a bounded time; under the others nobody does. It limits connections, in
 //!   all and of one address, and how long they may be silent; where descriptors run out it tells
 //!   those who wait, and goes on by itself. It listens on several addresses, on sockets of one's
-//!   own, and on those that a service manager passed (`inherited_listeners`).
+//!   own, and on those that a service manager passed (`inherited_listeners`); at its end it leaves
+//!   who waits on one of those to its next holder, so that a service restarts without a gap.
 //! - [`TcpClient`] connects to the first of its server's addresses that answers (happy eyeballs),
 //!   and with [`Reconnect`] connects again: exponential back-off, full jitter, a limit. What is
 //!   queued meanwhile is kept or dropped, as [`QueuePolicy`] says. After a deliberate close nothing
-//!   reconnects.
+//!   reconnects. What it [receives](TcpClient::recv) comes to an end only where the server's stream
+//!   did: one that was cut, and the seam between two connections, are errors.
 //! - [`Framed`] turns the bytes of either into frames: [`Lines`], [`LengthPrefixed`], or any codec
 //!   of `tokio-util`. It is a `Stream` and a `Sink` of them.
 //! - With the feature `tls` both speak TLS, by rustls. What is wrong with a certificate or a session
 //!   is a `TlsError`, in words for people; what the peer has against this end is a `TlsAlert`, also
 //!   where it comes after the handshake, as in TLS 1.3.
 //! - [`TcpServer::shutdown`] and [`TcpClient::close`] drain what was accepted, within a grace, and
-//!   report what they cut off. A stream that lost bytes ends in a reset, never in what looks like
-//!   its proper end; so does it where the process is to end at once ([`TcpServer::cut_off`],
-//!   [`TcpClient::cut_off`]).
+//!   report what they cut off. A stream that lost bytes, or whose handler failed or was dropped,
+//!   ends in a reset, never in what looks like its proper end; so does it where the process is to
+//!   end at once ([`TcpServer::cut_off`], [`TcpClient::cut_off`]).
 //!
 //! Memory is bounded: an outbox per connection in bytes and messages, a queue of events that
 //! counts what a slow subscriber missed, a number of connections. An idle connection takes some
 //! 4 KB of user memory: the built-in handlers, and those that read by
-//! [`read_chunk`](Connection::read_chunk), hold no buffer while they wait. Data goes to the
+//! [`read_chunk`](Connection::read_chunk), hold no buffer while they wait (a relay with a prefix:
+//! only the line that was begun). Data goes to the
 //! handler; events carry only its lengths.
 //!
 //! It is not for UDP, nor for text: without a codec it moves the bytes as they are.
@@ -50,7 +53,7 @@
 //! client.send(Bytes::from_static(b"hello\n")).await?;
 //! client.finish().await?;
 //! let mut answer = Vec::new();
-//! while let Some(bytes) = client.recv().await {
+//! while let Some(bytes) = client.recv().await? {
 //!     answer.extend_from_slice(&bytes);
 //! }
 //! assert_eq!(answer, b"Echo: hello\n");
@@ -77,7 +80,7 @@
 //! let mut events = server.events();
 //!
 //! let client = TcpClient::builder(server.local_addr()).connect().await?;
-//! assert_eq!(client.recv().await.as_deref(), Some(&b"you are client 1\n"[..]));
+//! assert_eq!(client.recv().await?.as_deref(), Some(&b"you are client 1\n"[..]));
 //! client.close().await;
 //!
 //! while let Some(received) = events.recv().await {
@@ -116,12 +119,12 @@ mod tls;
 pub use backoff::{Backoff, Reconnect, Retry};
 pub use chunk::Chunk;
 pub use client::{
-    ClientEvent, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target, TcpClient,
-    TcpClientBuilder,
+    ClientEvent, ClientRecvError, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target,
+    TargetError, TcpClient, TcpClientBuilder,
 };
 pub use close_reason::CloseReason;
 pub use connection::{Connection, ConnectionReader, ConnectionWriter};
-pub use events::{Events, Received};
+pub use events::{Events, NoEvent, Received};
 pub use failure::{Failure, Operation};
 pub use framing::{
     FrameError, FrameSink, FrameSource, Framed, LengthPrefixed, LineEnding, Lines, Prefix,

@@ -5,9 +5,11 @@
 
 mod acknowledged;
 mod cutting;
+mod failing;
 mod flushing;
 mod keeping;
 mod line;
+mod locked;
 mod receiving;
 mod sending;
 mod standstill;
@@ -28,9 +30,10 @@ use crate::observer::Observer;
 use crate::outbox::{Loss, Outbox, QueueLimits};
 use crate::stream::Stream;
 
+pub(crate) use flushing::Attended;
 use receiving::Receiving;
 pub(crate) use sending::Offer;
-use sending::{Sending, wake_task};
+use sending::Sending;
 
 /// How a connection is asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +119,8 @@ impl Link {
 
     pub(crate) fn traffic(&self) -> Traffic {
         let bytes_in = lock(&self.receiving).bytes_in;
-        let sending = lock(&self.sending);
+        let mut sending = lock(&self.sending);
+        sending.settle();
         Traffic {
             bytes_in,
             bytes_out: sending.bytes_out,
@@ -128,7 +132,7 @@ impl Link {
 
     /// Asks the connection's task to end it. An abort overrides a finish; else the first one holds.
     pub(crate) fn close(&self, closing: Closing) {
-        let mut sending = lock(&self.sending);
+        let mut sending = self.locked();
         let overrides = match sending.closing {
             None => true,
             Some(Closing::Finish(_)) => matches!(closing, Closing::Abort(_)),
@@ -136,9 +140,9 @@ impl Link {
         };
         if overrides {
             sending.closing = Some(closing);
-            sending.line.refuse_all();
-            self.progress.notify_waiters();
-            wake_task(sending);
+            sending.refuse_all();
+            sending.moved();
+            sending.wake_task();
         }
     }
 
@@ -147,9 +151,21 @@ impl Link {
         lock(&self.sending).closing
     }
 
-    /// From now on only a grace from outside bounds how long the last bytes may stand still.
-    pub(crate) fn leave_to_grace(&self) {
-        lock(&self.sending).left_to_grace = true;
+    /// From now on only a grace from outside bounds how long the last bytes may stand still. Where
+    /// its end is given, the connection is aborted then, whoever looks on; the earliest holds.
+    pub(crate) fn leave_to_grace(&self, deadline: Option<Instant>) {
+        let mut sending = self.locked();
+        sending.left_to_grace = true;
+        sending.deadline = match (sending.deadline, deadline) {
+            (Some(earlier), Some(other)) => Some(earlier.min(other)),
+            (earlier, other) => earlier.or(other),
+        };
+        sending.wake_task();
+    }
+
+    /// When the grace from outside ends, where that is known.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        lock(&self.sending).deadline
     }
 
     /// See [`Link::leave_to_grace`].
@@ -160,19 +176,27 @@ impl Link {
     /// Closes the socket, whoever still holds the link, and drops what is left in its queue. A
     /// stream that lost bytes ends in a reset, never in what looks like its proper end.
     pub(crate) fn bury(&self) {
-        let mut sending = lock(&self.sending);
-        let cut = sending.outbox.cut();
-        let loss = sending.bury();
+        let mut locked = self.locked();
+        let cut = locked.outbox.cut();
+        let (sending, after) = locked.parts();
+        sending.failed.get_or_insert(std::io::ErrorKind::NotConnected);
+        let loss = sending.lose_all(after);
+        let task = sending.task.take();
         if sending.truncated {
             sending.make_close_a_reset();
         }
         let stream = sending.stream.take();
-        drop(sending);
-        self.progress.notify_waiters();
         self.observer.cut(cut);
         self.observer.dropped(loss);
+        locked.moved();
+        drop(locked);
+        // Not under the lock: its executor may have something to do for it.
+        drop(task);
         drop(stream);
-        lock(&self.receiving).bury();
+        let reader = lock(&self.receiving).bury();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// What the kernel knows of the connection; `None` once it is buried.
@@ -180,6 +204,11 @@ impl Link {
     pub(crate) fn tcp_info(&self) -> Option<sockets_sys::TcpInfo> {
         let stream = lock(&self.sending).stream.clone()?;
         sockets_sys::tcp_info(stream.tcp()).ok()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_tcp<T>(&self, what: impl FnOnce(&tokio::net::TcpStream) -> T) -> T {
+        what(lock(&self.sending).stream.as_ref().unwrap().tcp())
     }
 
     /// How many bytes the kernel holds for this end.

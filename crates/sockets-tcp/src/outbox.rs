@@ -114,8 +114,9 @@ impl Outbox {
         filled
     }
 
-    /// Notes that the first `sent` bytes are out; says how many messages that completed.
-    pub(crate) fn advance(&mut self, mut sent: usize) -> usize {
+    /// Notes that the first `sent` bytes are out; gives away the messages that this completed, and
+    /// says how many they are.
+    pub(crate) fn advance(&mut self, mut sent: usize, mut spent: impl FnMut(Bytes)) -> usize {
         self.bytes -= sent;
         let mut completed = 0;
         while sent > 0
@@ -127,7 +128,7 @@ impl Outbox {
                 break;
             }
             sent -= front.len();
-            self.messages.pop_front();
+            self.messages.pop_front().into_iter().for_each(&mut spent);
             self.front_sent = 0;
             completed += 1;
         }
@@ -135,9 +136,14 @@ impl Outbox {
     }
 
     /// Drops the oldest messages, never one that is partly sent, until one of `len` bytes fits;
-    /// none where that would not do. Returns the loss, and how many of the first `ahead` messages
-    /// went.
-    pub(crate) fn drop_oldest(&mut self, len: usize, ahead: usize) -> (Loss, usize) {
+    /// none where that would not do. Gives them away; returns the loss, and how many of the first
+    /// `ahead` messages went.
+    pub(crate) fn drop_oldest(
+        &mut self,
+        len: usize,
+        ahead: usize,
+        mut dropped: impl FnMut(Bytes),
+    ) -> (Loss, usize) {
         let first = usize::from(self.front_sent > 0);
         let (mut loss, mut gone_ahead) = (Loss::default(), 0);
         let stays = self.messages.front().filter(|_| self.front_sent > 0).map_or(0, Bytes::len);
@@ -150,17 +156,17 @@ impl Outbox {
             self.bytes -= message.len();
             loss += Loss::message(message.len());
             gone_ahead += usize::from(first + gone_ahead < ahead);
+            dropped(message);
         }
         (loss, gone_ahead)
     }
 
-    /// Empties the queue; says what was in it.
-    pub(crate) fn clear(&mut self) -> Loss {
+    /// Empties the queue; says how much was in it, and gives it away.
+    pub(crate) fn clear(&mut self) -> (Loss, VecDeque<Bytes>) {
         let loss = Loss { messages: self.messages.len(), bytes: self.bytes };
-        self.messages.clear();
         self.bytes = 0;
         self.front_sent = 0;
-        loss
+        (loss, std::mem::take(&mut self.messages))
     }
 
     /// The message of which a part is sent, if there is one.
@@ -169,24 +175,21 @@ impl Outbox {
         Some(Cut { sent: self.front_sent, unsent: front.len() })
     }
 
-    /// Empties the queue into `kept`, but for a message of which a part is sent: that is the loss.
-    pub(crate) fn clear_into(&mut self, kept: &mut VecDeque<Bytes>) -> Loss {
-        let mut loss = Loss::default();
-        if self.front_sent > 0
-            && let Some(front) = self.messages.pop_front()
-        {
-            loss = Loss::message(front.len());
-        }
+    /// Empties the queue into `kept`, but for a message of which a part is sent: the rest of that is
+    /// lost, and given away.
+    pub(crate) fn clear_into(&mut self, kept: &mut VecDeque<Bytes>) -> Option<Bytes> {
+        let begun = if self.front_sent > 0 { self.messages.pop_front() } else { None };
         kept.append(&mut self.messages);
-        self.clear();
-        loss
+        self.bytes = 0;
+        self.front_sent = 0;
+        begun
     }
 
     /// Empties the queue, in which no message is begun, and gives what was in it.
     pub(crate) fn take(&mut self) -> VecDeque<Bytes> {
         let mut all = VecDeque::new();
-        let loss = self.clear_into(&mut all);
-        debug_assert!(loss.is_none());
+        let begun = self.clear_into(&mut all);
+        debug_assert!(begun.is_none());
         all
     }
 }

@@ -5,7 +5,7 @@ mod admission;
 mod backlog;
 mod bind;
 mod builder;
-mod clients;
+mod coming;
 mod event;
 #[cfg(feature = "tls")]
 mod handshake;
@@ -17,6 +17,7 @@ mod send;
 mod serve;
 mod shortage;
 mod start;
+mod state;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,12 +35,12 @@ use crate::link::Closing;
 
 pub use bind::BindError;
 pub use builder::TcpServerBuilder;
-pub(crate) use clients::Clients;
 pub use event::{ClientId, Refusal, ServerEvent};
 #[cfg(target_os = "linux")]
 pub use inherited::{InheritError, InheritedListener, inherited_listeners};
 pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
 pub use send::{SendError, SlowPolicy, UnknownClientError};
+pub(crate) use state::ServerState;
 
 /// How long a connection that is cut off may take to notice.
 const ABORT_WAIT: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ const ABORT_WAIT: Duration = Duration::from_secs(1);
 /// Dropping it ends everything at once: its listeners, then its connections, as soon as the
 /// runtime comes to it. [`shutdown`](Self::shutdown) ends it in order.
 pub struct TcpServer {
-    clients: Arc<Clients>,
+    state: Arc<ServerState>,
     local: Vec<SocketAddr>,
     /// The accepting tasks.
     acceptor: TaskTracker,
@@ -79,17 +80,17 @@ impl TcpServer {
     /// start, as far back as the event capacity reaches; what went before is
     /// [`Lagged`](crate::Received::Lagged). [`ServerEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ServerEvent> {
-        self.clients.subscribe()
+        self.state.subscribe()
     }
 
     /// The clients that are connected now, oldest first. The kernel is asked of each one.
     pub fn clients(&self) -> Vec<ClientInfo> {
-        self.clients.infos()
+        self.state.infos()
     }
 
     /// The server's socket and its counts.
     pub fn info(&self) -> ServerInfo {
-        let steps: &[SocketState] = match (self.released.is_cancelled(), self.clients.is_empty()) {
+        let steps: &[SocketState] = match (self.released.is_cancelled(), self.state.is_empty()) {
             (false, _) => &[SocketState::Listening],
             (true, false) => &[SocketState::Listening, SocketState::Closing],
             (true, true) => &[],
@@ -99,12 +100,12 @@ impl TcpServer {
             // Every step of a server's life is legal.
             let _ = socket.become_state(*step);
         }
-        self.clients.server_info(socket)
+        self.state.server_info(socket)
     }
 
     /// The statistics it records to.
     pub fn stats(&self) -> &stats::SocketStats {
-        self.clients.stats()
+        self.state.stats()
     }
 
     /// Sends a message to one client, under the slow policy. Accepted means: with the kernel, or
@@ -118,7 +119,7 @@ impl TcpServer {
     ///
     /// Safe: the message is accepted whole or not at all.
     pub async fn send(&self, client: ClientId, message: Bytes) -> Result<(), SendError> {
-        self.clients.send(client, &message).await
+        self.state.send(client, &message).await
     }
 
     /// Sends a message to every client, under the slow policy. All share the one buffer, and no
@@ -130,7 +131,7 @@ impl TcpServer {
     ///
     /// Each client gets the message whole or not at all; which ones, is not known.
     pub async fn broadcast(&self, message: Bytes) -> BroadcastReport {
-        self.clients.broadcast(&message, None).await
+        self.state.broadcast(&message, None).await
     }
 
     /// Disconnects one client: its handler is dropped, what is queued is flushed, the stream is
@@ -140,16 +141,17 @@ impl TcpServer {
     ///
     /// [`UnknownClientError`] where there is no such client (any more).
     pub fn disconnect(&self, client: ClientId) -> Result<(), UnknownClientError> {
-        self.clients.close(client, Closing::Finish(CloseReason::Local))
+        self.state.close(client, Closing::Finish(CloseReason::Local))
     }
 
     /// Ends the server in order: takes in who still waits in the backlog, stops accepting and
     /// releases the ports, lets the handlers read what has already arrived, flushes every outbox,
     /// ends every stream, and waits until its client has acknowledged all of it. What is not
     /// done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
-    /// still. Connections in the backlog for which there is
-    /// no place, and those without a TLS session where there is to be one, are reset, and counted
-    /// in the report.
+    /// still. Connections in the backlog for which there is no place, and those without a TLS
+    /// session where there is to be one, are reset, and counted in the report. The backlog of a
+    /// [`listener`](TcpServerBuilder::listener) that was given is not touched: it is for who holds
+    /// that socket then.
     ///
     /// A handler that blocks its thread, or whose runtime does not run, cannot be cut off: this
     /// waits for it one second more, reports it as cut off, and leaves it behind.
@@ -159,7 +161,7 @@ impl TcpServer {
     /// Safe: where the future is dropped, the server keeps draining; another call waits for it
     /// again, with its own grace.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.clients.drain();
+        self.state.drain();
         let mut ended = std::pin::pin!(async {
             self.released.cancelled().await;
             self.acceptor.close();
@@ -167,11 +169,11 @@ impl TcpServer {
             self.connections.wait().await;
         });
         if tokio::time::timeout(grace, ended.as_mut()).await.is_err() {
-            self.clients.abort();
+            self.state.abort();
             // Whoever does not end now is in the report all the same.
             let _ = tokio::time::timeout(ABORT_WAIT, ended).await;
         }
-        self.clients.shutdown_report()
+        self.state.shutdown_report()
     }
 }
 
@@ -182,16 +184,16 @@ impl TcpServer {
     /// socket is closed, be it by the exit; what waits for it counts as dropped. Of the others
     /// the kernel goes on sending the last bytes. Reports all connections that are not over.
     pub fn cut_off(&self) -> ShutdownReport {
-        self.clients.stopping().cancel();
-        self.clients.cut_off();
-        self.clients.shutdown_report()
+        self.state.stopping().cancel();
+        self.state.cut_off();
+        self.state.shutdown_report()
     }
 }
 
 impl Drop for TcpServer {
     fn drop(&mut self) {
-        self.clients.stopping().cancel();
-        self.clients.abort();
+        self.state.stopping().cancel();
+        self.state.abort();
         self.acceptor.close();
     }
 }

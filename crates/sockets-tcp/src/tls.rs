@@ -10,10 +10,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_util::sync::CancellationToken;
 
 use crate::stream::Stream;
 
@@ -33,16 +35,24 @@ pub(crate) enum HandshakeError {
     Failed(#[source] io::Error),
 }
 
-/// The server's side of a handshake. A peer that fails it is told by an alert.
+/// The server's side of a handshake. A peer that fails it is told by an alert. `None`: it was
+/// stopped, and its connection reset.
 pub(crate) async fn accept(
     tcp: TcpStream,
     config: Arc<ServerConfig>,
     limit: Duration,
-) -> Result<Stream, HandshakeError> {
-    let handshake = TlsAcceptor::from(config).accept(tcp);
-    let stream = within(limit, handshake).await?;
-    let (tcp, session) = stream.into_inner();
-    Ok(wrap(tcp, session.into()))
+    stop: &CancellationToken,
+) -> Option<Result<Stream, HandshakeError>> {
+    let mut handshake = TlsAcceptor::from(config).accept(tcp);
+    let done = stop.run_until_cancelled(within(limit, &mut handshake)).await;
+    if let (None, Some(tcp)) = (&done, handshake.get_ref()) {
+        // It fails only on a socket that is already gone.
+        let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+    }
+    Some(done?.map(|stream| {
+        let (tcp, session) = stream.into_inner();
+        wrap(tcp, session.into())
+    }))
 }
 
 /// The client's side of a handshake.

@@ -149,6 +149,35 @@ fn in_a_long_shortage_clients_are_told_by_the_reserve() {
     });
 }
 
+/// Nobody comes any more, and the descriptors are back: the episode is over, and the next one is
+/// told.
+#[test]
+fn a_shortage_that_ends_in_quiet_ends() {
+    alone(async {
+        let server = server().await;
+        let mut events = server.events();
+        assert!(matches!(next(&mut events).await, ServerEvent::Listening { .. }));
+        for _ in 0..2 {
+            let mut peers = sockets(2);
+            let mut hoard = Hoard::take();
+            for peer in &peers {
+                peer.connect(&server.local_addr().into()).unwrap();
+            }
+            let told = next(&mut events).await;
+            assert!(matches!(told, ServerEvent::Error { client: None, .. }), "{told:?}");
+            let reset = tokio::task::spawn_blocking(move || {
+                peers.iter_mut().all(|peer| peer.read(&mut [0; 1]).is_err())
+            });
+            assert!(tokio::time::timeout(HANG, reset).await.unwrap().unwrap());
+            hoard.give_back();
+            match next(&mut events).await {
+                ServerEvent::AcceptResumed { refused, .. } => assert_eq!(refused, 2),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
 /// Who waits when the server ends, and there is no descriptor to accept him with, is told and counted.
 #[test]
 fn at_the_shutdown_who_waits_without_a_descriptor_is_told_and_counted() {

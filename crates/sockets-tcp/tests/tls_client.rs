@@ -15,8 +15,8 @@ use sockets_tcp::rustls::pki_types::{PrivateKeyDer, ServerName};
 use sockets_tcp::rustls::server::WebPkiClientVerifier;
 use sockets_tcp::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use sockets_tcp::{
-    ClientEvent, CloseReason, ConnectError, Events, Lines, QueuePolicy, Received, Reconnect,
-    TcpClient, TcpClientBuilder, TlsFault,
+    ClientEvent, ClientRecvError, CloseReason, ConnectError, Events, Lines, QueuePolicy, Received,
+    Reconnect, TcpClient, TcpClientBuilder, TlsFault,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -235,7 +235,7 @@ async fn a_server_that_never_answers_the_handshake_is_overtaken_by_the_next_addr
     let (client, peer) = tokio::join!(connecting, accept(&listener, &trust));
     let client = client.unwrap();
     peer.unwrap().write_all(b"x").await.unwrap();
-    assert_eq!(client.recv().await.as_deref(), Some(&b"x"[..]));
+    assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"x"[..]));
 }
 
 #[tokio::test]
@@ -304,6 +304,18 @@ async fn an_end_without_that_of_tls_is_no_proper_end() {
     assert!(lines.recv_frame().await.is_none());
     let reason = wait(&mut events, reason).await;
     assert_eq!(reason, CloseReason::TlsFailed);
+}
+
+#[tokio::test]
+async fn a_download_without_the_end_of_tls_is_not_taken_for_whole() {
+    let (client, mut peer) = pair(&trust()).await;
+    peer.write_all(b"half of").await.unwrap();
+    let (tcp, _) = peer.into_inner();
+    drop(tcp);
+    assert_eq!(client.recv().await.unwrap().unwrap(), "half of");
+    let error = client.recv().await.unwrap_err();
+    let ClientRecvError::Broken { source, .. } = error else { panic!("{error}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::UnexpectedEof);
 }
 
 #[tokio::test]

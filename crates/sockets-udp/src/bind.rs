@@ -7,6 +7,7 @@ use ports_core::{
     ClaimAddress, ClaimError, ClaimRequest, Owner, PortClaim, PortRegistry, Transport,
 };
 use socket2::{Domain, Protocol, Socket, Type};
+use sockets_sys::is_privileged_port;
 
 use crate::InterfaceError;
 use crate::send::Family;
@@ -34,9 +35,21 @@ pub enum BindError {
         #[source]
         source: ClaimError,
     },
-    /// Another process holds the port.
-    #[error("cannot bind udp {address}: another process holds the port")]
+    /// Another socket, of this process or another one, is bound there.
+    #[error("cannot bind udp {address}: the port is in use; take another one, or port 0 for any")]
     AddressInUse {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel was asked for any port, and has none left for this address.
+    #[error(
+        "cannot bind udp {address}: no port is free (net.ipv4.ip_local_port_range); free some, or \
+         give one"
+    )]
+    NoFreePort {
         /// The address asked for.
         address: SocketAddr,
         /// The cause.
@@ -54,8 +67,9 @@ pub enum BindError {
     },
     /// The port is below the privilege floor (ip(7), `ip_unprivileged_port_start`).
     #[error(
-        "cannot bind udp {address}: the port needs privilege; take one from 1024 on, run as root, \
-         or grant it with `setcap cap_net_bind_service=ep PROGRAM`"
+        "cannot bind udp {address}: the port needs privilege; use one from net.ipv4.ip_unprivileged_port_start \
+         (1024, unless set) up, or grant CAP_NET_BIND_SERVICE (`setcap cap_net_bind_service=ep \
+         PROGRAM`)"
     )]
     Privileged {
         /// The address asked for.
@@ -100,9 +114,12 @@ pub enum BindError {
 impl BindError {
     fn bind(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
+            io::ErrorKind::AddrInUse if address.port() == 0 => Self::NoFreePort { address, source },
             io::ErrorKind::AddrInUse => Self::AddressInUse { address, source },
             io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { address, source },
-            io::ErrorKind::PermissionDenied => Self::Privileged { address, source },
+            io::ErrorKind::PermissionDenied if is_privileged_port(address.port()) => {
+                Self::Privileged { address, source }
+            }
             _ => Self::Io { address, operation: "bind", source },
         }
     }
@@ -275,9 +292,13 @@ mod tests {
 
     #[test]
     fn the_kernels_refusals_get_names() {
-        let address = "127.0.0.1:53".parse().unwrap();
+        let address: SocketAddr = "127.0.0.1:53".parse().unwrap();
         for (errno, message) in [
-            (Errno::EADDRINUSE, "cannot bind udp 127.0.0.1:53: another process holds the port"),
+            (
+                Errno::EADDRINUSE,
+                "cannot bind udp 127.0.0.1:53: the port is in use; take another one, or port 0 for \
+                 any",
+            ),
             (Errno::EADDRNOTAVAIL, "cannot bind udp 127.0.0.1:53: not an address of this machine"),
             (Errno::EINVAL, "cannot bind udp 127.0.0.1:53"),
         ] {
@@ -285,8 +306,18 @@ mod tests {
             assert_eq!(error.to_string(), message);
             assert!(std::error::Error::source(&error).is_some());
         }
-        let error = BindError::bind(address, Errno::EACCES.into());
-        assert!(matches!(error, BindError::Privileged { .. }));
-        assert!(error.to_string().contains("setcap"), "says what to do: {error}");
+        if is_privileged_port(53) {
+            let error = BindError::bind(address, Errno::EACCES.into());
+            assert!(matches!(error, BindError::Privileged { .. }));
+            assert!(error.to_string().contains("setcap"), "says what to do: {error}");
+        }
+        for port in [0, 65_535] {
+            let address = SocketAddr::new(address.ip(), port);
+            let error = BindError::bind(address, Errno::EACCES.into());
+            assert!(matches!(error, BindError::Io { operation: "bind", .. }), "{error:?}");
+        }
+        let any = SocketAddr::new(address.ip(), 0);
+        let error = BindError::bind(any, Errno::EADDRINUSE.into());
+        assert!(matches!(error, BindError::NoFreePort { .. }), "{error:?}");
     }
 }

@@ -73,8 +73,9 @@ async fn serve_bound(
         return services::run(bound, tls, args, session).await;
     }
     let Bound { tcp, mut udp, .. } = bound;
-    match udp.pop() {
-        Some(socket) => pipe_udp::run(socket, udp, session).await,
-        None => pipe::run(tcp, tls, &args.limits, session).await,
+    if let Some(socket) = udp.pop() {
+        return pipe_udp::run(socket, udp, session).await;
     }
+    let tcp = tcp.into_iter().map(|listener| listener.socket).collect();
+    pipe::run(tcp, tls, &args.limits, session).await
 }

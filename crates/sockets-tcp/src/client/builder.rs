@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connect::{self, Dialing};
 use super::driver::Driver;
+use super::receiving::Receiver;
 #[cfg(feature = "tls")]
 use super::secure::Secure;
 use super::shared::Shared;
@@ -159,7 +160,7 @@ impl TcpClientBuilder {
     /// How many reads wait to be received, at least 1. Default:
     /// [`DEFAULT_RECEIVE_QUEUE`](Self::DEFAULT_RECEIVE_QUEUE).
     pub fn receive_queue(mut self, reads: usize) -> Self {
-        self.receive_queue = reads.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self.receive_queue = reads.clamp(1, tokio::sync::Semaphore::MAX_PERMITS - 1);
         self
     }
 
@@ -222,7 +223,10 @@ impl TcpClientBuilder {
 
     /// After a connection has come to its end: how long its last bytes may stand still (in
     /// [`TcpClient::close`] its grace is what counts), and how long the server's own end, and
-    /// its acknowledgement of what was sent last, are waited for. Default: [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
+    /// its acknowledgement of what was sent last, are waited for. With
+    /// [`reconnect`](Self::reconnect), after a connection has failed: how long what it brought waits
+    /// for somebody who receives; then it is left, and the next one is made. Default:
+    /// [`DEFAULT_LINGER`](Self::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self
@@ -262,7 +266,8 @@ impl TcpClientBuilder {
     }
 
     fn launch(self) -> (TcpClient, oneshot::Receiver<Result<(), ConnectError>>) {
-        let (incoming, received) = mpsc::channel(self.receive_queue);
+        // One more, for the end of a stream.
+        let (incoming, received) = mpsc::channel(self.receive_queue + 1);
         let (first, outcome) = oneshot::channel();
         let shared = Arc::new(Shared::new(
             self.dialing.target.clone(),
@@ -279,6 +284,8 @@ impl TcpClientBuilder {
                 idle: None,
                 first_byte: None,
                 linger: self.linger,
+                resets_unfinished: false,
+                gives_up: self.reconnect.is_some(),
                 acknowledged: true,
             },
             incoming,
@@ -287,7 +294,7 @@ impl TcpClientBuilder {
         let task = TaskTracker::new();
         task.spawn(driver.run());
         task.close();
-        let received = Mutex::new(received);
+        let received = Mutex::new(Receiver::new(received));
         (TcpClient { shared, received, task, close_grace: self.close_grace }, outcome)
     }
 }

@@ -97,7 +97,8 @@ impl Dialing {
                     continue;
                 }
                 Step::Lost => return Err(failures),
-                Step::WaitUntil(at) => Some(begun + at),
+                // Beyond what the clock can say: only a failure brings the next.
+                Step::WaitUntil(at) => begun.checked_add(at),
                 Step::Wait => None,
             };
             let next = async {

@@ -131,9 +131,9 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether trying again is no use before somebody has changed something: a certificate that is
-    /// not accepted, ends that do not agree on how to speak TLS. Where several addresses failed:
-    /// all of them in such a way.
+    /// Whether trying again is no use before somebody has changed something: a target that is no
+    /// target, a certificate that is not accepted, ends that do not agree on how to speak TLS. Where
+    /// several addresses failed: all of them in such a way.
     pub fn is_permanent(&self) -> bool {
         if let Self::AllFailed { failures, .. } = self {
             return !failures.is_empty() && failures.iter().all(Self::is_permanent);
@@ -142,7 +142,11 @@ impl ConnectError {
         if let Some(fault) = self.tls_fault() {
             return fault.is_permanent();
         }
-        false
+        // What the resolver does not even look up.
+        match self {
+            Self::Resolve { source, .. } => source.kind() == io::ErrorKind::InvalidInput,
+            _ => false,
+        }
     }
 
     /// What is wrong, where it was TLS that failed. Where several addresses failed: what is wrong

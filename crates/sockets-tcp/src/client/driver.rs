@@ -1,6 +1,6 @@
 //! The client's task: connects, moves the bytes, connects again.
 
-use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::connect::{Dialed, Dialing};
+use super::receiving::Inlet;
 use super::shared::Shared;
 use super::{Arrival, ClientEvent, ConnectError};
 use crate::backoff::{Backoff, Reconnect};
@@ -21,7 +22,7 @@ use crate::close_reason::CloseReason;
 use crate::drive::{Ended, Patience, drive};
 use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
-use crate::link::{Closing, Link};
+use crate::link::Link;
 use crate::observer::Observer;
 use crate::outbox::Loss;
 #[cfg(feature = "tls")]
@@ -131,38 +132,33 @@ impl Driver {
         if self.shared.keeps {
             link.keep_unsent();
         }
-        self.shared.connected(Arc::clone(&link));
-        // `close` cancels first and looks for the connection then; here it is the other way round,
-        // so that one of the two sees the other.
-        if self.shared.stop.is_cancelled() {
-            link.leave_to_grace();
-            link.close(Closing::Finish(CloseReason::Local));
-        }
+        self.shared.connected(&link);
         let (peer, local) = (tuple.remote, tuple.local);
         self.shared.events.publish(ClientEvent::Connected { peer, local });
         self.answer_first(None);
-        let ended = if self.reconnect.is_some() {
-            let pump = pin!(Some(pump(&link, peer, Some(self.incoming.clone()), false)));
-            drive(&link, pump, self.patience).await
+        let incoming = if self.reconnect.is_some() {
+            self.incoming.clone()
         } else {
             // The only sender goes with the only connection, so that its end of input is told.
-            let (nobody, _) = mpsc::channel(1);
-            let incoming = std::mem::replace(&mut self.incoming, nobody);
-            let pump = pin!(Some(pump(&link, peer, Some(incoming), true)));
-            drive(&link, pump, self.patience).await
+            std::mem::replace(&mut self.incoming, mpsc::channel(1).0)
+        };
+        let mut inlet = Inlet::new(peer, incoming);
+        let is_only = self.reconnect.is_none();
+        let ended = {
+            let pump = pin!(Some(pump(&link, &self.shared, &mut inlet, is_only)));
+            drive(&link, pump, self.patience, || ()).await
         };
         let time = link.age();
-        let kept = if self.shared.is_final() {
-            link.lose_kept();
-            VecDeque::new()
-        } else {
-            link.take_kept()
-        };
         let Ended { reason, unacknowledged, .. } = ended;
+        if reason.is_broken_stream() || !self.shared.is_final() {
+            // If it is not told yet: a write failed, and nobody took what had arrived before.
+            let kind = link.write_failure().unwrap_or(io::ErrorKind::ConnectionReset);
+            inlet.end(Err(kind.into()), is_only);
+        }
+        drop(inlet);
+        let Loss { messages, bytes } = self.shared.disconnected(&link);
         let traffic = link.traffic();
         self.shared.lost(traffic.lost, unacknowledged);
-        let (messages, bytes) = (kept.len(), kept.iter().map(bytes::Bytes::len).sum());
-        self.shared.disconnected(kept);
         drop(link);
         recorder.close(reason.counted_as());
         let (bytes_in, bytes_out) = (traffic.bytes_in, traffic.bytes_out);
@@ -212,30 +208,35 @@ fn ended(peer: SocketAddr, reason: CloseReason) -> Failure {
 /// direction is to live on, waits for its end.
 async fn pump(
     link: &Link,
-    peer: SocketAddr,
-    mut incoming: Option<mpsc::Sender<Arrival>>,
-    outlive_input: bool,
+    shared: &Shared,
+    inlet: &mut Inlet,
+    is_only: bool,
 ) -> Result<(), HandlerError> {
     let mut buffer = BytesMut::new();
-    while let Some(sender) = &incoming {
-        // The room comes first: what is read is never without a place.
-        let Ok(room) = sender.reserve().await else { break };
-        if buffer.len() < LEAST_READ {
-            buffer = BytesMut::zeroed(BUFFER);
-        }
-        match std::future::poll_fn(|context| link.poll_read(context, &mut buffer)).await {
-            Ok(0) => {
-                room.send(Arrival::End { peer, result: Ok(()) });
-                incoming = None;
+    loop {
+        let end = {
+            // The room comes first: what is read is never without a place.
+            let Some(room) = inlet.reserve().await else { break };
+            if buffer.len() < LEAST_READ {
+                buffer = BytesMut::zeroed(BUFFER);
             }
-            Ok(read) => room.send(Arrival::Bytes(buffer.split_to(read).freeze())),
-            Err(error) => {
-                room.send(Arrival::End { peer, result: Err(error.kind()) });
-                return Err(error.into());
+            match poll_fn(|context| link.poll_read(context, &mut buffer)).await {
+                Ok(0) => Ok(()),
+                Ok(read) => {
+                    room.send(Arrival::Bytes(buffer.split_to(read).freeze()));
+                    continue;
+                }
+                Err(error) => Err(error),
             }
+        };
+        let failed = end.as_ref().err().map(io::Error::kind);
+        inlet.end(end, is_only || shared.is_final());
+        match failed {
+            None => break,
+            Some(kind) => return Err(io::Error::from(kind).into()),
         }
     }
-    if outlive_input {
+    if is_only {
         match link.finished().await {
             Err(error) if error.kind() != io::ErrorKind::NotConnected => return Err(error.into()),
             _ => {}

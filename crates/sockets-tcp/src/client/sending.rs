@@ -14,17 +14,10 @@ impl Shared {
         if message.len() > limit {
             return Err(ClientSendError::TooLarge { len: message.len(), limit });
         }
-        if let State::Connected(link) = self.state()
-            && link.send(&message).await
-        {
-            return Ok(());
-        }
+        let mut moved = None;
         loop {
-            let mut moved = pin!(self.moved.notified());
-            moved.as_mut().enable();
             match self.place(&message) {
                 Place::Held => return Ok(()),
-                Place::Full => moved.await,
                 Place::Nowhere => return Err(self.not_connected()),
                 Place::Closed => return Err(self.closed_error()),
                 Place::Link(link) => {
@@ -38,8 +31,17 @@ impl Shared {
                         return Err(self.not_connected());
                     }
                     // The connection is lost, and what it kept goes first.
-                    moved.await;
                 }
+                Place::Full => {}
+            }
+            // It is looked once more before it is waited: nothing that moves is missed so. In the
+            // heap, as it is rare.
+            if let Some(moved) = moved.take() {
+                moved.await;
+            } else {
+                let mut notified = Box::pin(self.moved.notified());
+                notified.as_mut().enable();
+                moved = Some(notified);
             }
         }
     }
@@ -49,14 +51,13 @@ impl Shared {
         let link = loop {
             let mut moved = pin!(self.moved.notified());
             moved.as_mut().enable();
-            match self.state() {
+            match self.finish_standing() {
                 State::Connected(link) => break link,
                 State::Connecting if self.keeps && !self.is_final() => moved.await,
                 State::Connecting => return Err(self.not_connected()),
                 State::Closed => return Err(self.closed_error()),
             }
         };
-        self.set_finished();
         link.begin_finish();
         link.finished().await.map_err(|_| self.not_connected())
     }

@@ -1,19 +1,20 @@
 //! What a client's handle and its task share.
 
-use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use ports_core::{SocketInfo, SocketState, Transport};
 use stats::SocketStats;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{ClientEvent, Target};
+use crate::close_reason::CloseReason;
 use crate::events::{Publisher, lock};
-use crate::link::Link;
+use crate::link::{Closing, Link};
 use crate::outbox::{Loss, Outbox, QueueLimits};
 
 /// Where the client stands.
@@ -22,6 +23,46 @@ pub(super) enum State {
     Connecting,
     Connected(Arc<Link>),
     Closed,
+}
+
+/// How the client is ended for good.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ending {
+    /// In order; at the deadline it is aborted.
+    Close { deadline: Option<Instant> },
+    /// At once.
+    Drop,
+    /// At once, and so that the server does not take the stream for whole if it is not.
+    CutOff,
+    /// At once, and so that the server does not take the stream for whole.
+    Abort,
+}
+
+impl Ending {
+    /// Ends a connection in this way.
+    fn apply(self, link: &Link) {
+        match self {
+            Self::Close { deadline } => {
+                link.leave_to_grace(deadline);
+                // Whoever ended first: a close behind the peer's end is the answer to it.
+                let reason =
+                    if link.peer_ended() { CloseReason::PeerClosed } else { CloseReason::Local };
+                link.close(Closing::Finish(reason));
+            }
+            Self::Drop => link.close(Closing::Abort(CloseReason::Local)),
+            Self::CutOff => link.cut_off(CloseReason::Local, true),
+            Self::Abort => link.abort(CloseReason::Local),
+        }
+    }
+
+    fn severity(self) -> u8 {
+        match self {
+            Self::Close { .. } => 0,
+            Self::Drop => 1,
+            Self::CutOff => 2,
+            Self::Abort => 3,
+        }
+    }
 }
 
 /// What became of a message that was offered.
@@ -42,6 +83,10 @@ pub(super) enum Place {
 struct Standing {
     state: State,
     held: Outbox,
+    /// How the client is to be ended, if it is.
+    ending: Option<Ending>,
+    /// `finish` was called: the connection that stood then is the last one.
+    finished: bool,
     /// What the last connection lost, and since the end what had waited for another one.
     unsent: Loss,
     /// Bytes in and out over the connections that are over.
@@ -49,6 +94,11 @@ struct Standing {
 }
 
 impl Standing {
+    /// Whether the present connection, or try, is the last one.
+    fn is_final(&self) -> bool {
+        self.ending.is_some() || self.finished
+    }
+
     /// Bytes in and out, over all connections.
     fn moved(&self) -> (u64, u64) {
         let (mut bytes_in, mut bytes_out) = self.moved;
@@ -76,12 +126,10 @@ pub(crate) struct Shared {
     pub(super) limits: QueueLimits,
     /// Messages outlive their connection.
     pub(super) keeps: bool,
-    /// Cancelled by `close` and by dropping the client: nothing connects after that.
+    /// Cancelled when the client is to be ended: nothing connects after that.
     pub(super) stop: CancellationToken,
     /// Told whenever the client stands elsewhere.
     pub(super) moved: Notify,
-    /// `finish` was called: the connection that stands is the last one.
-    finished: AtomicBool,
     unacknowledged: AtomicUsize,
     /// Bytes that `recv` gave out.
     given: AtomicU64,
@@ -104,11 +152,12 @@ impl Shared {
             keeps,
             stop: CancellationToken::new(),
             moved: Notify::new(),
-            finished: AtomicBool::new(false),
             unacknowledged: AtomicUsize::new(0),
             standing: Mutex::new(Standing {
                 state: State::Connecting,
                 held: Outbox::new(limits),
+                ending: None,
+                finished: false,
                 unsent: Loss::default(),
                 moved: (0, 0),
             }),
@@ -120,33 +169,72 @@ impl Shared {
         lock(&self.standing).state.clone()
     }
 
-    /// There is a connection: it takes over what waited, before anything newer.
-    pub(super) fn connected(&self, link: Arc<Link>) {
+    /// There is a connection: it takes over what waited, before anything newer. Where the client was
+    /// ended meanwhile, so is the connection, in the same way.
+    pub(super) fn connected(&self, link: &Arc<Link>) {
         let mut standing = lock(&self.standing);
         link.preload(standing.held.take());
-        standing.state = State::Connected(link);
+        standing.state = State::Connected(Arc::clone(link));
+        let ending = standing.ending;
         drop(standing);
+        if let Some(ending) = ending {
+            ending.apply(link);
+        }
         self.moved.notify_waiters();
     }
 
-    /// The connection is lost; `kept` waits for the next one.
-    pub(super) fn disconnected(&self, kept: VecDeque<Bytes>) {
+    /// The connection is lost. What it kept waits for the next one, or is lost where none follows;
+    /// how much waits.
+    ///
+    /// Whether it was the last one is decided at this moment: nobody ends its stream after it.
+    pub(super) fn disconnected(&self, link: &Link) -> Loss {
         let mut standing = lock(&self.standing);
-        for message in kept {
-            standing.held.push(message);
-        }
         standing.leave(State::Connecting);
+        let mut waits = Loss::default();
+        let is_final = standing.is_final();
+        if !is_final {
+            for message in link.take_kept() {
+                waits += Loss::message(message.len());
+                standing.held.push(message);
+            }
+        }
         drop(standing);
+        if is_final {
+            link.lose_kept();
+        }
         self.moved.notify_waiters();
+        waits
+    }
+
+    /// Ends the client for good: its connection, or the one that is just being made. The connection.
+    pub(super) fn end(&self, ending: Ending) -> Option<Arc<Link>> {
+        let mut standing = lock(&self.standing);
+        let holds = standing.ending.filter(|held| held.severity() > ending.severity());
+        let ending = *standing.ending.insert(holds.unwrap_or(ending));
+        let state = standing.state.clone();
+        drop(standing);
+        self.stop.cancel();
+        let State::Connected(link) = state else { return None };
+        ending.apply(&link);
+        Some(link)
+    }
+
+    /// The connection that stands, whose stream is to be ended; it is the last one from here on.
+    pub(super) fn finish_standing(&self) -> State {
+        let mut standing = lock(&self.standing);
+        standing.finished |= matches!(standing.state, State::Connected(_));
+        standing.state.clone()
     }
 
     /// Nothing comes any more. What waited is lost.
     pub(super) fn closed(&self) -> Loss {
         let mut standing = lock(&self.standing);
         standing.leave(State::Closed);
-        let loss = standing.held.clear();
+        let (loss, messages) = standing.held.clear();
         standing.unsent += loss;
         drop(standing);
+        // Not under the lock: their owner's code may run.
+        drop(messages);
         self.moved.notify_waiters();
         loss
     }
@@ -158,7 +246,7 @@ impl Shared {
             State::Connected(link) => Place::Link(Arc::clone(link)),
             State::Closed => Place::Closed,
             State::Connecting if !self.keeps => Place::Nowhere,
-            State::Connecting if self.is_final() => Place::Closed,
+            State::Connecting if standing.is_final() => Place::Closed,
             State::Connecting if message.is_empty() => Place::Held,
             State::Connecting if standing.held.fits(message.len()) => {
                 standing.held.push(message.clone());
@@ -177,11 +265,7 @@ impl Shared {
 
     /// Whether the present connection, or try, is the last one.
     pub(super) fn is_final(&self) -> bool {
-        self.stop.is_cancelled() || self.finished.load(Ordering::Acquire)
-    }
-
-    pub(super) fn set_finished(&self) {
-        self.finished.store(true, Ordering::Release);
+        lock(&self.standing).is_final()
     }
 
     /// Notes what a connection lost, and what the kernel held for it at its end.
@@ -244,3 +328,6 @@ impl Shared {
         info
     }
 }
+
+#[cfg(test)]
+mod tests;

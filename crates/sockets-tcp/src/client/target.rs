@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 
 use ports_core::Endpoint;
 
@@ -12,6 +13,18 @@ use ports_core::Endpoint;
 /// Several addresses race (happy eyeballs, RFC 8305): they are tried in their order, families in
 /// turn; the next one begins a short delay after the last, or as soon as that one fails, and the
 /// first that connects wins.
+///
+/// Text is `HOST:PORT`: a name, an IPv4 address or an IPv6 address in brackets, and a port number.
+/// Text of a user's is best parsed, so that he is told at once:
+///
+/// ```
+/// use sockets_tcp::Target;
+///
+/// let target: Target = "localhost:8080".parse().unwrap();
+/// assert_eq!(target.to_string(), "localhost:8080");
+/// let error = "localhost".parse::<Target>().unwrap_err();
+/// assert_eq!(error.to_string(), "`localhost` is no target: no port, HOST:PORT is wanted");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     place: Place,
@@ -24,8 +37,37 @@ enum Place {
     Address(SocketAddr),
     Addresses(Vec<SocketAddr>),
     Name(String, u16),
-    /// What should be `host:port`, as given.
-    Text(String),
+    /// What should have been `host:port`: it stands for nobody.
+    Malformed(TargetError),
+}
+
+/// Why a text names nobody to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// There is no port at its end.
+    #[error("`{text}` is no target: no port, HOST:PORT is wanted")]
+    NoPort {
+        /// The text.
+        text: String,
+    },
+    /// What stands behind the last `:` is no port number.
+    #[error("`{text}` is no target: `{port}` is no port number")]
+    Port {
+        /// The text.
+        text: String,
+        /// The part that should be a number from 0 to 65,535.
+        port: String,
+    },
+    /// What stands before it is neither a name nor an address: empty, with white space, or an IPv6
+    /// address without brackets or of a wrong form.
+    #[error("`{text}` is no target: `{host}` is neither a name nor an address (IPv6: [ADDRESS])")]
+    Host {
+        /// The text.
+        text: String,
+        /// The part that should be one.
+        host: String,
+    },
 }
 
 impl Target {
@@ -37,7 +79,9 @@ impl Target {
             Place::Name(host, port) => {
                 Ok(tokio::net::lookup_host((host.as_str(), *port)).await?.collect())
             }
-            Place::Text(text) => Ok(tokio::net::lookup_host(text).await?.collect()),
+            Place::Malformed(error) => {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, error.clone()))
+            }
         }
     }
 
@@ -62,8 +106,9 @@ impl fmt::Display for Target {
                 }
                 Ok(())
             }
+            Place::Name(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Place::Name(host, port) => write!(f, "{host}:{port}"),
-            Place::Text(text) => f.write_str(text),
+            Place::Malformed(error) => f.write_str(error.text()),
         }
     }
 }
@@ -94,20 +139,54 @@ impl From<&[SocketAddr]> for Target {
     }
 }
 
-/// `host:port`; checked when it is first looked up.
-impl From<&str> for Target {
-    fn from(text: &str) -> Self {
-        Self::from(text.to_owned())
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        if let Ok(address) = text.parse() {
+            return Ok(Place::Address(address).into());
+        }
+        let all = || text.to_owned();
+        let (host, port) =
+            text.rsplit_once(':').ok_or_else(|| TargetError::NoPort { text: all() })?;
+        // An address with a zone, which the resolver knows what to do with (RFC 4007 section 11).
+        let zoned = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let zoned = zoned.filter(|host| host.contains(':') && host.contains('%'));
+        let host = zoned.unwrap_or(host);
+        let is_host = zoned.is_some()
+            || !host.is_empty()
+                && !host.contains(|c: char| c == ':' || c.is_whitespace() || c == '\0');
+        if !is_host {
+            return Err(TargetError::Host { text: all(), host: host.to_owned() });
+        }
+        // `u16` would take a sign, too.
+        let number = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let number =
+            number.ok_or_else(|| TargetError::Port { text: all(), port: port.to_owned() })?;
+        Ok(Place::Name(host.to_owned(), number).into())
     }
 }
 
-/// `host:port`; checked when it is first looked up.
+impl TargetError {
+    fn text(&self) -> &str {
+        match self {
+            Self::NoPort { text } | Self::Port { text, .. } | Self::Host { text, .. } => text,
+        }
+    }
+}
+
+/// `HOST:PORT`. What is none names nobody: every try to connect to it fails at once, for good
+/// ([`ConnectError::is_permanent`](crate::ConnectError::is_permanent)), and says why.
+impl From<&str> for Target {
+    fn from(text: &str) -> Self {
+        text.parse().unwrap_or_else(|error| Place::Malformed(error).into())
+    }
+}
+
+/// As from `&str`.
 impl From<String> for Target {
     fn from(text: String) -> Self {
-        match text.parse() {
-            Ok(address) => Place::Address(address).into(),
-            Err(_) => Place::Text(text).into(),
-        }
+        Self::from(text.as_str())
     }
 }
 
@@ -127,7 +206,11 @@ impl From<&Endpoint> for Target {
         let place = match (endpoint.socket_addr(), endpoint.host().name_to_resolve()) {
             (Some(address), _) => Place::Address(address),
             (None, Some(name)) => Place::Name(name.into_owned(), port),
-            (None, None) => Place::Text(endpoint.to_string()),
+            // An endpoint without an address has a name; without either it would name nobody.
+            (None, None) => Place::Malformed(TargetError::Host {
+                text: endpoint.to_string(),
+                host: endpoint.host().to_string(),
+            }),
         };
         let options = endpoint.options();
         let interface = options.interface().map(str::to_owned);
@@ -167,5 +250,31 @@ mod tests {
         assert_eq!(several.resolve().await.unwrap().len(), 2);
         let endpoint: Endpoint = "tcp://example.test:80".parse().unwrap();
         assert_eq!(Target::from(endpoint).to_string(), "example.test:80");
+    }
+
+    #[test]
+    fn text_that_names_nobody_is_told_at_once() {
+        let error = |text: &str| text.parse::<Target>().unwrap_err();
+        for text in ["", "localhost", "127.0.0.1"] {
+            assert_eq!(error(text), TargetError::NoPort { text: text.to_owned() });
+        }
+        for text in ["::1:80", ":80", "[::1:80", "two words:80", "a\0b:80", "fe80::1"] {
+            assert!(matches!(error(text), TargetError::Host { .. }), "{text}");
+        }
+        for text in ["localhost:", "localhost:http", "localhost:65536", "localhost:+80", "a:-1"] {
+            assert!(matches!(error(text), TargetError::Port { .. }), "{text}");
+        }
+        for text in
+            ["localhost:80", "127.0.0.1:80", "[::1]:80", "[fe80::1%lo]:80", "host.example:0"]
+        {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_names_nobody_is_not_looked_up() {
+        let target = Target::from("localhost");
+        assert_eq!(target.to_string(), "localhost");
+        assert_eq!(target.resolve().await.unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

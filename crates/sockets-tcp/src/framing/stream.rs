@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 
 use super::waiting::{BoxFuture, Waiting};
-use crate::client::{Arrival, ClientSendError, Shared, TcpClient};
+use crate::client::{Arrival, ClientRecvError, ClientSendError, Shared, TcpClient};
 use crate::connection::{Connection, ConnectionReader, ConnectionWriter};
 
 /// What frames are read from: [`Connection`], [`ConnectionReader`], [`TcpClient`] and
@@ -47,7 +47,7 @@ mod sealed {
         /// come in. Where it does not, the future goes to `arriving`.
         fn poll_fill(
             &mut self,
-            _arriving: &mut Waiting<Option<Arrival>>,
+            _arriving: &mut Waiting<Arrival>,
             context: &mut Context<'_>,
             buffer: &mut BytesMut,
         ) -> Poll<Filled> {
@@ -138,20 +138,26 @@ impl Sink for Connection {
 }
 
 async fn fill_from(client: &TcpClient, buffer: &mut BytesMut) -> Filled {
-    take_in(client.arrival().await, buffer)
+    take_in(client, client.arrival().await, buffer)
 }
 
-fn take_in(arrival: Option<Arrival>, buffer: &mut BytesMut) -> Filled {
+fn take_in(client: &TcpClient, arrival: Arrival, buffer: &mut BytesMut) -> Filled {
     match arrival {
-        Some(Arrival::Bytes(bytes)) => {
+        Arrival::Bytes(bytes) => {
             buffer.extend_from_slice(&bytes);
             Filled::MORE
         }
-        Some(Arrival::End { peer, result }) => {
-            let end = result.map_err(|kind| name("read from", peer, kind.into()));
-            Filled { end: Some(end), last: false }
+        Arrival::End { peer, result, last } => {
+            let end = result.map_err(|error| name("read from", peer, error));
+            Filled { end: Some(end), last }
         }
-        None => Filled { end: Some(Ok(())), last: true },
+        Arrival::Over { whole: true } => Filled { end: Some(Ok(())), last: true },
+        // What it was cut from shall not look whole.
+        Arrival::Over { whole: false } => {
+            let closed = ClientRecvError::Closed { target: client.target().clone() };
+            let error = io::Error::new(io::ErrorKind::ConnectionAborted, closed);
+            Filled { end: Some(Err(error)), last: true }
+        }
     }
 }
 
@@ -204,7 +210,7 @@ impl Source for Arc<TcpClient> {
     /// Others may be receiving: whoever waits for his turn has to keep his place.
     fn poll_fill(
         &mut self,
-        arriving: &mut Waiting<Option<Arrival>>,
+        arriving: &mut Waiting<Arrival>,
         context: &mut Context<'_>,
         buffer: &mut BytesMut,
     ) -> Poll<Filled> {
@@ -213,7 +219,7 @@ impl Source for Arc<TcpClient> {
             let client = Arc::clone(client);
             Box::pin(async move { client.arrival().await })
         }));
-        Poll::Ready(take_in(arrival, buffer))
+        Poll::Ready(take_in(self, arrival, buffer))
     }
 }
 

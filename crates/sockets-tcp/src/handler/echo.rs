@@ -72,6 +72,7 @@ impl Handler for Echo {
                     Err(error) => return Err(connection.break_off(error.into())),
                 }
             }
+            lines.release();
         }
     }
 }
@@ -90,6 +91,11 @@ struct LinePrefix<'a> {
 impl<'a> LinePrefix<'a> {
     fn new(prefix: &'a [u8], longest_line: usize) -> Self {
         Self { prefix, longest_line, at_line_start: true, line: 0, output: Vec::new() }
+    }
+
+    /// Holds no memory until there is something to send again: a client may be idle from here on.
+    fn release(&mut self) {
+        self.output = Vec::new();
     }
 
     /// What is to be sent of the beginning of `piece`, which is taken from it: no more than a buffer

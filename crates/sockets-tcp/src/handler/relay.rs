@@ -17,7 +17,8 @@ use lines::{LONGEST_LINE, Lines};
 /// With a prefix, it is put before each line, however the stream is cut into reads; a line ends
 /// with `\n`. Lines then go on whole, so that those of two clients do not mix: the beginning of a
 /// line waits for its end, up to [`LONGEST_LINE`](Self::LONGEST_LINE). The bytes are not looked at
-/// otherwise: they need not be text.
+/// otherwise: they need not be text. What is longer than a client's outbox
+/// ([`queue_bytes`](crate::TcpServerBuilder::queue_bytes)) goes on in pieces of that size.
 ///
 /// How it meets a client that does not read is the server's slow policy. Where that drops or
 /// disconnects, nobody waits for anybody. Under [`SlowPolicy::Block`](crate::SlowPolicy::Block),
@@ -26,7 +27,8 @@ use lines::{LONGEST_LINE, Lines};
 /// and then comes the next. So one message, of some 64 KiB at most, costs those who hear from this
 /// client at most the policy's time, however many are slow; whoever has no room for it by then is
 /// disconnected. One that has stopped costs less, as its time runs from when it stopped. When the
-/// server shuts down, no client's stream is ended before the bytes of all clients have been relayed.
+/// server shuts down, no client's stream is ended before the bytes of all clients have been relayed,
+/// of those from its backlog, too.
 #[derive(Debug, Default)]
 pub struct Relay {
     prefix: Bytes,
@@ -51,8 +53,13 @@ impl Relay {
         self
     }
 
-    async fn relay(&self, connection: &mut Connection) -> Result<(), HandlerError> {
-        let _reading = Reading::begin(self);
+    async fn relay(
+        &self,
+        connection: &mut Connection,
+        _reading: Reading<'_>,
+    ) -> Result<(), HandlerError> {
+        // All clients of a server have outboxes of one size.
+        let largest = connection.largest_message();
         let mut lines = Lines::new(&self.prefix);
         loop {
             let chunk = connection.read_chunk().await?;
@@ -66,7 +73,10 @@ impl Relay {
             };
             // Not held while the slow ones are waited for.
             drop(chunk);
-            for message in messages {
+            for mut message in messages {
+                while message.len() > largest {
+                    connection.send_to_others(message.split_to(largest)).await;
+                }
                 connection.send_to_others(message).await;
             }
             if ended {
@@ -75,7 +85,7 @@ impl Relay {
         }
     }
 
-    /// Until no client of this relay has anything left to read.
+    /// Until no client of this relay has anything left to read. No new ones come.
     async fn others_read(&self) {
         loop {
             let mut all_read = std::pin::pin!(self.all_read.notified());
@@ -89,12 +99,20 @@ impl Relay {
 }
 
 impl Handler for Relay {
-    async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        self.relay(&mut connection).await?;
-        if connection.shutdown_requested() {
-            self.others_read().await;
+    fn handle(
+        &self,
+        mut connection: Connection,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        // With the call, not with the first turn: a server that ends waits for the calls.
+        let reading = Reading::begin(self);
+        async move {
+            self.relay(&mut connection, reading).await?;
+            if connection.shutdown_requested() {
+                connection.arrivals_are_over().await;
+                self.others_read().await;
+            }
+            Ok(())
         }
-        Ok(())
     }
 }
 

@@ -45,7 +45,8 @@ impl Link {
     /// How many bytes were accepted for the peer that it has not acknowledged: those that wait here,
     /// and those that the kernel holds.
     pub(crate) fn outstanding(&self) -> usize {
-        let sending = lock(&self.sending);
+        let mut sending = lock(&self.sending);
+        sending.settle();
         sending.queued().bytes + sending.unacknowledged()
     }
 
@@ -56,7 +57,7 @@ impl Link {
     ///
     /// Acknowledged is not read: what its kernel still held when the peer went is lost unseen.
     pub(crate) fn note_late_reset(&self) -> bool {
-        let mut sending = lock(&self.sending);
+        let mut sending = self.locked();
         let Some(stream) = sending.stream.clone() else { return false };
         if let (None, Ok(Some(error))) = (sending.failed, stream.tcp().take_error()) {
             self.note_failure(&mut sending, &error);

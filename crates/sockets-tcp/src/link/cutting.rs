@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::sending::{End, Sending, wake_task};
+use super::sending::{End, Sending};
 use super::{Closing, Link};
 use crate::close_reason::CloseReason;
 use crate::events::lock;
@@ -37,28 +37,38 @@ impl Link {
     /// behind all of it, and nobody serves the connection any more, or `even_served`. Then the
     /// kernel goes on sending what it has.
     pub(crate) fn cut_off(&self, reason: CloseReason, even_served: bool) {
-        let (cut, loss) = {
-            let mut sending = lock(&self.sending);
-            let is_whole = sending.end == End::Sent && (even_served || sending.is_served);
-            if is_whole || sending.stream.is_none() {
-                return;
-            }
-            let cut = sending.outbox.cut();
-            sending.truncate();
-            // Before anybody learns that nothing can be sent any more.
-            sending.closing = Some(Closing::Abort(reason));
-            let loss = sending.lose_all();
-            wake_task(sending);
-            (cut, loss)
-        };
-        self.progress.notify_waiters();
+        let mut locked = self.locked();
+        let (sending, after) = locked.parts();
+        let is_whole = sending.end == End::Sent && (even_served || sending.is_served);
+        if is_whole || sending.stream.is_none() {
+            return;
+        }
+        let cut = sending.outbox.cut();
+        sending.truncate();
+        // Before anybody learns that nothing can be sent any more.
+        sending.closing = Some(Closing::Abort(reason));
+        let loss = sending.lose_all(after);
         self.observer.cut(cut);
         self.observer.dropped(loss);
+        locked.moved();
+        locked.wake_task();
     }
 
     /// The handler is done: what is left to do is to send what is queued.
     pub(crate) fn end_service(&self) {
         lock(&self.sending).is_served = true;
         self.begin_finish();
+    }
+
+    /// Has the stream end in a reset, unless its end was asked for already, or the connection broke
+    /// by itself; says whether it does.
+    pub(crate) fn cut_short(&self) -> bool {
+        let broke = self.read_failure().is_some();
+        let mut sending = lock(&self.sending);
+        let cut = !broke && sending.end == End::Open && sending.failed.is_none();
+        if cut {
+            sending.truncate();
+        }
+        cut
     }
 }

@@ -2,10 +2,11 @@
 
 use std::io::{self, IoSlice};
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use super::locked::{Locked, Spent};
 use super::receiving::remember;
-use super::sending::{End, Sending, wake_task};
+use super::sending::End;
 use super::{Closing, Link};
 use crate::events::lock;
 use crate::outbox::GATHER;
@@ -13,19 +14,34 @@ use crate::outbox::GATHER;
 /// How many writes in a row, before others have their turn: a peer may read as fast as that.
 const WRITES: usize = 64;
 
+/// What the connection's task is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attended {
+    /// The connection is to be closed.
+    Close(Closing),
+    /// The connection has failed: nothing can be sent on it.
+    Broken,
+}
+
 impl Link {
     /// The connection's task: flushes, sends the end of the stream when it is due, and says when
-    /// the connection is to be closed (a finish only while it is `serving`).
-    pub(crate) fn poll_service(&self, context: &mut Context<'_>, serving: bool) -> Poll<Closing> {
-        let mut guard = lock(&self.sending);
-        let sending = &mut *guard;
+    /// the connection is to be closed or, while it is `serving`, that it has failed or is to be
+    /// finished.
+    pub(crate) fn poll_service(&self, context: &mut Context<'_>, serving: bool) -> Poll<Attended> {
+        let mut sending = self.locked();
         remember(&mut sending.task, context);
+        sending.settle();
         match sending.closing {
-            Some(closing @ Closing::Abort(_)) => return Poll::Ready(closing),
-            Some(closing @ Closing::Finish(_)) if serving => return Poll::Ready(closing),
+            Some(closing @ Closing::Abort(_)) => return Poll::Ready(Attended::Close(closing)),
+            Some(closing @ Closing::Finish(_)) if serving => {
+                return Poll::Ready(Attended::Close(closing));
+            }
             _ => {}
         }
         for _ in 0..WRITES {
+            if serving && sending.failed.is_some() {
+                return Poll::Ready(Attended::Broken);
+            }
             let allowed = sending.turn.map_or(usize::MAX, |turn| turn.ahead);
             let Some(stream) = &sending.stream else { return Poll::Pending };
             if sending.is_broken() {
@@ -39,64 +55,68 @@ impl Link {
                 }
                 // What the stream itself still holds: in the turn of a `write_all`, that writes it.
                 if sending.turn.is_some() || !stream.has_unsent() {
-                    self.end_if_due(sending);
+                    end_if_due(&mut sending);
                     return Poll::Pending;
                 }
             }
-            let written = match stream.poll_write_ready(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => Err(error),
-                Poll::Ready(Ok(())) if nothing_queued => stream.try_flush().map(|()| 0),
-                Poll::Ready(Ok(())) => {
-                    let mut slices = [IoSlice::new(&[]); GATHER];
-                    let filled = sending.outbox.gather(&mut slices, allowed);
-                    stream.try_write_vectored(&slices[..filled])
-                }
-            };
-            match written {
-                Ok(written) => {
-                    let completed = sending.outbox.advance(written);
-                    if let Some(turn) = &mut sending.turn {
-                        turn.ahead -= completed;
-                    }
-                    sending.line.serve(&mut sending.outbox);
-                    sending.took(written);
-                    self.note_activity();
-                    self.progress.notify_waiters();
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => {
-                    self.note_failure(sending, &error);
-                    return Poll::Pending;
-                }
-            }
+            ready!(self.poll_flush_once(
+                sending,
+                context,
+                if nothing_queued { 0 } else { allowed }
+            ));
+            sending = self.locked();
         }
         context.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Sends the end of the stream behind the last byte; never behind bytes that are missing.
-    fn end_if_due(&self, sending: &mut Sending) {
-        if sending.end != End::Due || !sending.is_idle() {
-            return;
+    /// One write of at most so many queued messages; of none: of what the stream itself holds.
+    fn poll_flush_once(
+        &self,
+        sending: Locked<'_>,
+        context: &mut Context<'_>,
+        allowed: usize,
+    ) -> Poll<()> {
+        // Declared before the lock, so that it outlives it.
+        let mut spent = Spent::new();
+        let mut locked = sending;
+        let (sending, after) = locked.parts();
+        let Some(stream) = &sending.stream else { return Poll::Ready(()) };
+        let written = match ready!(stream.poll_write_ready(context)) {
+            Err(error) => Err(error),
+            Ok(()) if allowed == 0 => stream.try_flush().map(|()| 0),
+            Ok(()) => {
+                let mut slices = [IoSlice::new(&[]); GATHER];
+                let filled = sending.outbox.gather(&mut slices, allowed);
+                stream.try_write_vectored(&slices[..filled])
+            }
+        };
+        match written {
+            Ok(written) => {
+                let completed = sending.outbox.advance(written, |message| spent.push(message));
+                if let Some(turn) = &mut sending.turn {
+                    turn.ahead -= completed;
+                }
+                sending.line.serve(&mut sending.outbox, after);
+                sending.took(written);
+                self.note_activity();
+                locked.moved();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.note_failure(&mut locked, &error),
         }
-        sending.end = End::Sent;
-        if let Some(stream) = &sending.stream {
-            // It fails only where the peer is gone, and then there is none to tell.
-            sending.end_is_held = stream.end().is_ok();
-        }
-        self.progress.notify_waiters();
+        Poll::Ready(())
     }
 
     /// No more is taken, nor served that still waits for room; the end of the stream follows what
     /// is queued.
     pub(crate) fn begin_finish(&self) {
-        let mut sending = lock(&self.sending);
+        let mut sending = self.locked();
         if sending.end == End::Open {
             sending.end = End::Due;
         }
-        sending.line.refuse_all();
-        wake_task(sending);
+        sending.refuse_all();
+        sending.wake_task();
     }
 
     /// Waits until the end of the stream is out.
@@ -119,4 +139,15 @@ impl Link {
         }
         sending.broken().map(Err)
     }
+}
+
+/// Sends the end of the stream behind the last byte; never behind bytes that are missing.
+fn end_if_due(sending: &mut Locked<'_>) {
+    if sending.end != End::Due || !sending.is_idle() {
+        return;
+    }
+    sending.end = End::Sent;
+    // It fails only where the peer is gone, and then there is none to tell.
+    sending.end_is_held = sending.stream.as_ref().is_some_and(|stream| stream.end().is_ok());
+    sending.moved();
 }

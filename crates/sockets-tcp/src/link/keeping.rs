@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Link;
-use super::sending::wake_task;
 use crate::events::lock;
+use crate::outbox::Loss;
 
 impl Link {
     /// From now on whole messages that are not sent when the connection is lost are kept, not
@@ -18,11 +18,11 @@ impl Link {
     /// Takes in what an earlier connection did not send, or was accepted before there was one.
     /// Nothing is queued here yet, and the bounds are the same.
     pub(crate) fn preload(&self, messages: VecDeque<Bytes>) {
-        let mut sending = lock(&self.sending);
+        let mut sending = self.locked();
         for message in messages {
             sending.outbox.push(message);
         }
-        wake_task(sending);
+        sending.wake_task();
     }
 
     /// What was kept, in order.
@@ -32,7 +32,10 @@ impl Link {
 
     /// There is no next connection: what was kept is lost, and told so.
     pub(crate) fn lose_kept(&self) {
-        let loss = lock(&self.sending).lose_kept();
+        // It holds the messages, which are not dropped under the lock.
+        let kept = self.take_kept();
+        let loss = Loss { messages: kept.len(), bytes: kept.iter().map(Bytes::len).sum() };
+        lock(&self.sending).lose(loss);
         self.observer.dropped(loss);
     }
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::task::coop::poll_proceed;
 
 use super::Link;
-use super::sending::{Offer, wake_task};
-use crate::events::lock;
+use super::locked::After;
+use super::sending::Offer;
 use crate::outbox::Outbox;
 
 /// Messages that wait for room, in the order in which they came. They go over to the outbox as it
@@ -24,10 +24,10 @@ pub(super) struct Line {
 }
 
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     ticket: u64,
     message: Bytes,
-    waker: Waker,
+    pub(super) waker: Waker,
 }
 
 impl Line {
@@ -58,21 +58,19 @@ impl Line {
     }
 
     /// Moves the first ones to the outbox, as far as it has room.
-    pub(super) fn serve(&mut self, outbox: &mut Outbox) {
+    pub(super) fn serve(&mut self, outbox: &mut Outbox, after: &mut After<'_>) {
         while self.waiting.front().is_some_and(|first| outbox.fits(first.message.len()))
             && let Some(first) = self.waiting.pop_front()
         {
             outbox.push(first.message);
             self.served = first.ticket + 1;
-            first.waker.wake();
+            after.wake(first.waker);
         }
     }
 
     /// Nobody who waits now will be served.
-    pub(super) fn refuse_all(&mut self) {
-        for waiting in self.waiting.drain(..) {
-            waiting.waker.wake();
-        }
+    pub(super) fn refuse_all(&mut self, after: &mut After<'_>) {
+        after.refuse(&mut self.waiting);
     }
 }
 
@@ -97,7 +95,7 @@ impl Future for Sent<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
         // A sender that always finds room gives others their turn.
         let budget = ready!(poll_proceed(context));
-        let mut sending = lock(&self.link.sending);
+        let mut sending = self.link.locked();
         if let Some(ticket) = self.ticket {
             let gone_over = sending.line.poll(ticket, context);
             drop(sending);
@@ -115,7 +113,7 @@ impl Future for Sent<'_> {
             return Poll::Pending;
         }
         if wake {
-            wake_task(sending);
+            sending.wake_task();
         }
         budget.made_progress();
         Poll::Ready(offer != Offer::Gone)
@@ -125,12 +123,16 @@ impl Future for Sent<'_> {
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
-        let mut guard = lock(&self.link.sending);
-        let sending = &mut *guard;
+        let mut given_up = None;
+        let mut locked = self.link.locked();
+        let (sending, after) = locked.parts();
         if let Some(place) = sending.line.find(ticket) {
-            sending.line.waiting.remove(place);
+            given_up = sending.line.waiting.remove(place);
             // The next one may be smaller, and fit. The task is awake to the socket already.
-            sending.line.serve(&mut sending.outbox);
+            sending.line.serve(&mut sending.outbox, after);
         }
+        drop(locked);
+        // Not under the lock.
+        drop(given_up);
     }
 }

@@ -59,14 +59,14 @@ impl Receiving {
         }
     }
 
-    pub(super) fn bury(&mut self) {
+    /// Who reads is to be woken.
+    #[must_use]
+    pub(super) fn bury(&mut self) -> Option<Waker> {
         if self.phase != Phase::Ended {
             self.fail(io::ErrorKind::ConnectionAborted);
         }
         self.stream = None;
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
+        self.reader.take()
     }
 
     fn fail(&mut self, kind: io::ErrorKind) {
@@ -245,12 +245,14 @@ impl Link {
     /// From now on reads go only to the end of what the kernel has already received, and only the
     /// grace of the one who drains bounds how long the last bytes may take.
     pub(crate) fn drain(&self) {
-        self.leave_to_grace();
+        self.leave_to_grace(None);
         let mut receiving = lock(&self.receiving);
         if receiving.phase == Phase::Open {
             receiving.phase = Phase::Draining;
         }
-        if let Some(reader) = receiving.reader.take() {
+        let reader = receiving.reader.take();
+        drop(receiving);
+        if let Some(reader) = reader {
             reader.wake();
         }
     }
@@ -288,13 +290,28 @@ impl Link {
         CloseReason::TlsFailed
     }
 
-    /// Reads to the peer's end and throws away what comes: closing a socket with unread input
+    /// Resolves once nothing was read for `patience`.
+    pub(crate) async fn unread(&self, patience: Duration) {
+        let bytes_in = || lock(&self.receiving).bytes_in;
+        let mut before = bytes_in();
+        loop {
+            tokio::time::sleep(patience).await;
+            let now = bytes_in();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// Reads to the peer's end and throws away what comes; that end is no half-close, as it comes
+    /// behind this one. Closing a socket with unread input
     /// resets the connection (RFC 9293 section 3.6.1), and a reset may overtake what the peer
     /// has not read yet.
     pub(crate) fn poll_discard(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut guard = lock(&self.receiving);
         let receiving = &mut *guard;
-        let Some(stream) = &receiving.stream else { return Poll::Ready(()) };
+        let Some(stream) = receiving.stream.clone() else { return Poll::Ready(()) };
         if receiving.peer_ended || receiving.failed.is_some() {
             return Poll::Ready(());
         }
@@ -309,10 +326,7 @@ impl Link {
                     let _ = self.end_of_input(receiving);
                     return Poll::Ready(());
                 }
-                Ok(read) => {
-                    receiving.inbound.received(read);
-                    receiving.bytes_in += read as u64;
-                }
+                Ok(read) => receiving.count(read),
                 Err(error) => {
                     self.note_read_failure(guard, &error);
                     return Poll::Ready(());

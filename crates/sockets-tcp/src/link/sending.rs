@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
-use stats::{ErrorKind, Outbound};
+use stats::Outbound;
+use tokio::time::Instant;
 
 use super::line::Line;
+use super::locked::{After, Locked};
 use super::standstill::Standstill;
 use super::writing::Turn;
 use super::{Closing, Link};
@@ -46,7 +48,7 @@ pub(super) enum End {
 pub(super) struct Sending {
     /// `None` once the connection is buried.
     pub(super) stream: Option<Arc<Stream>>,
-    outbound: Outbound,
+    pub(super) outbound: Outbound,
     /// Bytes that the stream took: those in flight in it are not with the kernel yet.
     taken: u64,
     /// Bytes that the kernel took.
@@ -76,6 +78,8 @@ pub(super) struct Sending {
     pub(super) standstill: Option<Standstill>,
     /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
     pub(super) end_is_held: bool,
+    /// When the grace from outside ends, where that is known here.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Sending {
@@ -100,6 +104,7 @@ impl Sending {
             is_served: false,
             task: None,
             standstill: None,
+            deadline: None,
         }
     }
 
@@ -112,15 +117,18 @@ impl Sending {
         queued
     }
 
-    pub(super) fn bury(&mut self) -> Loss {
-        self.failed.get_or_insert(io::ErrorKind::NotConnected);
-        self.task = None;
-        self.lose_all()
-    }
-
     /// Notes that the stream took so many bytes, and counts those that went on to the kernel.
     pub(super) fn took(&mut self, bytes: usize) {
         self.taken += bytes as u64;
+        self.settle();
+    }
+
+    /// Counts what has gone on to the kernel since. A TLS session flushes where it is read, too, and
+    /// that is noted nowhere else: to be called before what is in flight is told or lost.
+    pub(super) fn settle(&mut self) {
+        if self.taken == self.bytes_out {
+            return;
+        }
         let waiting = self.stream.as_ref().map_or(0, |stream| stream.in_flight());
         let sent = self.taken.saturating_sub(waiting as u64).saturating_sub(self.bytes_out);
         if sent > 0 {
@@ -145,13 +153,22 @@ impl Sending {
     }
 
     /// Drops all that waits, in a way that the peer will notice; says what it was.
-    pub(super) fn lose_all(&mut self) -> Loss {
+    pub(super) fn lose_all(&mut self, after: &mut After<'_>) -> Loss {
+        self.settle();
         let mut loss = match &mut self.kept {
-            None => self.outbox.clear(),
-            Some(kept) => {
-                let loss = self.outbox.clear_into(kept);
-                self.truncated |= !kept.is_empty();
+            None => {
+                let (loss, messages) = self.outbox.clear();
+                after.drop_messages(messages);
                 loss
+            }
+            Some(kept) => {
+                let begun = self.outbox.clear_into(kept);
+                self.truncated |= !kept.is_empty();
+                begun.map_or(Loss::default(), |begun| {
+                    let loss = Loss::message(begun.len());
+                    after.drop_message(begun);
+                    loss
+                })
             }
         };
         loss += self.in_flight();
@@ -160,16 +177,7 @@ impl Sending {
             loss += Loss::message(turn.remaining);
         }
         self.lose(loss);
-        self.line.refuse_all();
-        loss
-    }
-
-    /// See [`Link::lose_kept`].
-    pub(super) fn lose_kept(&mut self) -> Loss {
-        let kept = self.kept.take().unwrap_or_default();
-        let bytes = kept.iter().map(Bytes::len).sum();
-        let loss = Loss { messages: kept.len(), bytes };
-        self.lose(loss);
+        self.line.refuse_all(after);
         loss
     }
 
@@ -213,10 +221,10 @@ impl Link {
     /// Offers a message: straight to the socket where nothing waits before it, else to the outbox.
     /// Whole or not at all, in order.
     pub(crate) fn offer(&self, message: &Bytes, drop_oldest: bool) -> Offer {
-        let mut sending = lock(&self.sending);
+        let mut sending = self.locked();
         let (offer, wake) = self.offer_locked(&mut sending, message, drop_oldest);
         if wake {
-            wake_task(sending);
+            sending.wake_task();
         }
         offer
     }
@@ -224,10 +232,11 @@ impl Link {
     /// As [`Link::offer`]; says too whether the connection's task has something new to flush.
     pub(super) fn offer_locked(
         &self,
-        sending: &mut Sending,
+        locked: &mut Locked<'_>,
         message: &Bytes,
         drop_oldest: bool,
     ) -> (Offer, bool) {
+        let (sending, after) = locked.parts();
         let (true, Some(stream)) = (sending.error().is_none(), &sending.stream) else {
             return (Offer::Gone, false);
         };
@@ -239,7 +248,7 @@ impl Link {
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
                 Err(error) => {
-                    self.note_failure(sending, &error);
+                    self.note_failure(locked, &error);
                     return (Offer::Gone, false);
                 }
             };
@@ -260,19 +269,21 @@ impl Link {
         let mut loss = Loss::default();
         if drop_oldest {
             let ahead = sending.turn.map_or(0, |turn| turn.ahead);
-            let (dropped, gone_ahead) = sending.outbox.drop_oldest(message.len(), ahead);
+            let spend = |message| after.drop_message(message);
+            let (dropped, gone_ahead) = sending.outbox.drop_oldest(message.len(), ahead, spend);
             loss = dropped;
             sending.drop_whole(loss);
             if let Some(turn) = &mut sending.turn {
                 turn.ahead -= gone_ahead;
             }
             if !loss.is_none() {
-                self.progress.notify_waiters();
                 self.observer.dropped(loss);
+                locked.moved();
             }
         } else if !sending.line.is_empty() {
             return (Offer::Full, false);
         }
+        let sending = &mut **locked;
         if !sending.outbox.fits(message.len()) {
             return (Offer::Full, false);
         }
@@ -285,11 +296,15 @@ impl Link {
         (Offer::Accepted { dropped: loss.messages }, was_empty)
     }
 
-    /// Counts and reports a message that a policy turned away.
+    /// Counts a message that a policy turned away, and tells of it: not of a connection that is over,
+    /// whose last event was its end.
     pub(crate) fn turned_away(&self, bytes: usize) {
         let loss = Loss::message(bytes);
-        lock(&self.sending).drop_whole(loss);
-        self.observer.dropped(loss);
+        let mut sending = lock(&self.sending);
+        sending.drop_whole(loss);
+        if sending.stream.is_some() {
+            self.observer.dropped(loss);
+        }
     }
 
     /// The largest message the outbox can ever hold, in bytes.
@@ -300,49 +315,5 @@ impl Link {
     /// Whether no more is taken.
     pub(crate) fn is_closing(&self) -> bool {
         lock(&self.sending).error().is_some()
-    }
-
-    /// Why sending failed, if it did.
-    pub(crate) fn write_failure(&self) -> Option<io::ErrorKind> {
-        lock(&self.sending).failed
-    }
-
-    /// As [`Link::note_failure`], where none was noted.
-    pub(super) fn note_write_failure(&self, error: &io::Error) {
-        let mut sending = lock(&self.sending);
-        if sending.failed.is_none() {
-            self.note_failure(&mut sending, error);
-        }
-    }
-
-    pub(super) fn note_failure(&self, sending: &mut Sending, error: &io::Error) {
-        sending.outbound.error(ErrorKind::Write);
-        self.observer.write_failed(error);
-        self.fail_locked(sending, error.kind());
-    }
-
-    /// Notes a failure that is told and counted already.
-    pub(super) fn fail_with(&self, kind: io::ErrorKind) {
-        let mut sending = lock(&self.sending);
-        if sending.failed.is_none() {
-            self.fail_locked(&mut sending, kind);
-        }
-    }
-
-    fn fail_locked(&self, sending: &mut Sending, kind: io::ErrorKind) {
-        sending.failed = Some(kind);
-        let cut = sending.outbox.cut();
-        let loss = sending.lose_all();
-        self.progress.notify_waiters();
-        self.observer.cut(cut);
-        self.observer.dropped(loss);
-    }
-}
-
-pub(super) fn wake_task(sending: MutexGuard<'_, Sending>) {
-    let task = sending.task.clone();
-    drop(sending);
-    if let Some(task) = task {
-        task.wake();
     }
 }

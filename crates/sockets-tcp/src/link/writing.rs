@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::task::coop::consume_budget;
 
-use super::sending::{Sending, wake_task};
+use super::locked::Locked;
 use super::{Closing, Link};
 use crate::events::lock;
 use crate::outbox::Loss;
@@ -31,7 +31,7 @@ impl Link {
         consume_budget().await;
         let mut written = 0;
         {
-            let mut sending = lock(&self.sending);
+            let mut sending = self.locked();
             if let Some(error) = sending.error() {
                 return Err(error);
             }
@@ -43,7 +43,7 @@ impl Link {
             }
             if written == data.len() {
                 if sending.has_unsent() {
-                    wake_task(sending);
+                    sending.wake_task();
                 }
                 return Ok(());
             }
@@ -65,7 +65,7 @@ impl Link {
             let mut progress = pin!(self.progress.notified());
             progress.as_mut().enable();
             let blocked = {
-                let mut sending = lock(&self.sending);
+                let mut sending = self.locked();
                 let Some(turn) = sending.turn else {
                     return Err(sending
                         .error()
@@ -76,8 +76,8 @@ impl Link {
                     written += self.write_directly(&mut sending, &data[written..])?;
                     if written == data.len() {
                         sending.turn = None;
-                        wake_task(sending);
-                        self.progress.notify_waiters();
+                        sending.wake_task();
+                        sending.moved();
                         return Ok(());
                     }
                     let remaining = data.len() - written;
@@ -102,7 +102,7 @@ impl Link {
     }
 
     /// One write; 0 where the socket is full.
-    fn write_directly(&self, sending: &mut Sending, data: &[u8]) -> io::Result<usize> {
+    fn write_directly(&self, sending: &mut Locked<'_>, data: &[u8]) -> io::Result<usize> {
         let Some(stream) = &sending.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         match stream.try_write(data) {
             Ok(written) => {
@@ -126,18 +126,19 @@ struct TurnGuard<'a> {
 
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
-        let mut sending = lock(&self.link.sending);
+        let mut locked = self.link.locked();
+        let (sending, after) = locked.parts();
         let Some(turn) = sending.turn.take() else { return };
         let mut loss = Loss::message(turn.remaining);
         if turn.started || matches!(sending.closing, Some(Closing::Abort(_))) {
             // Nothing may follow a gap: what is queued is lost with it.
             sending.lose(loss);
-            loss += sending.lose_all();
+            loss += sending.lose_all(after);
         } else {
             sending.drop_whole(loss);
         }
-        wake_task(sending);
-        self.link.progress.notify_waiters();
         self.link.observer.dropped(loss);
+        locked.moved();
+        locked.wake_task();
     }
 }

@@ -33,11 +33,13 @@ fn the_oldest_go_first_but_never_a_message_that_is_partly_sent() {
     for message in ["aaaa", "bbbb", "cccc"] {
         queue.push(Bytes::from_static(message.as_bytes()));
     }
-    assert_eq!(queue.advance(1), 0);
-    let (loss, ahead) = queue.drop_oldest(4, 3);
+    assert_eq!(queue.advance(1, drop), 0);
+    let mut dropped = Vec::new();
+    let (loss, ahead) = queue.drop_oldest(4, 3, |message| dropped.push(message));
     assert_eq!((loss, ahead), (Loss { messages: 1, bytes: 4 }, 1));
     assert_eq!(content(&queue), b"aaacccc");
-    let (loss, ahead) = queue.drop_oldest(9, 1);
+    assert_eq!(dropped, ["bbbb"]);
+    let (loss, ahead) = queue.drop_oldest(9, 1, drop);
     assert_eq!((loss, ahead), (Loss { messages: 1, bytes: 4 }, 0));
     assert_eq!(content(&queue), b"aaa");
 }
@@ -48,13 +50,13 @@ fn nothing_is_dropped_for_a_message_that_would_not_fit_even_so() {
     for message in ["aaaa", "bbbb", "cccc"] {
         queue.push(Bytes::from_static(message.as_bytes()));
     }
-    queue.advance(1);
-    assert_eq!(queue.drop_oldest(10, 3), (Loss::default(), 0));
+    queue.advance(1, drop);
+    assert_eq!(queue.drop_oldest(10, 3, drop), (Loss::default(), 0));
     assert_eq!(content(&queue), b"aaabbbbcccc");
     let mut single = outbox(12, 1);
     single.push(Bytes::from_static(b"ab"));
-    single.advance(1);
-    assert_eq!(single.drop_oldest(1, 1), (Loss::default(), 0));
+    single.advance(1, drop);
+    assert_eq!(single.drop_oldest(1, 1, drop), (Loss::default(), 0));
     assert_eq!(content(&single), b"b");
 }
 
@@ -80,12 +82,12 @@ proptest! {
                 model.extend(std::iter::repeat_n(counter, push));
             }
             let sent = sent.min(model.len());
-            queue.advance(sent);
+            queue.advance(sent, drop);
             model.drain(..sent);
             prop_assert_eq!(content(&queue), &model[..]);
             prop_assert_eq!(queue.bytes(), model.len());
         }
-        prop_assert_eq!(queue.clear().bytes, model.len());
+        prop_assert_eq!(queue.clear().0.bytes, model.len());
         prop_assert!(queue.is_empty() && queue.bytes() == 0);
     }
 }

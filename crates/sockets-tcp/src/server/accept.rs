@@ -17,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bind::Listener;
-use super::clients::Clients;
+use super::coming::Coming;
+use super::listening::Accepted;
 use super::serve::{Arrival, Service, reset};
 use super::shortage::{Reserve, Shortage};
+use super::state::ServerState;
 use super::{Refusal, ServerEvent};
 use crate::failure::{Failure, Operation};
 use crate::handler::Handler;
@@ -34,7 +36,7 @@ const READY_COMES_FIRST: bool = cfg!(unix);
 /// The end of a server's accepting, which the last of its accepting tasks comes to: the ports are
 /// released. With the last connection, and however the tasks end, the events end.
 pub(super) struct Ending {
-    pub(super) clients: Arc<Clients>,
+    pub(super) state: Arc<ServerState>,
     pub(super) connections: TaskTracker,
     pub(super) released: CancellationToken,
 }
@@ -50,7 +52,7 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         self.release();
-        self.clients.publisher().close(ServerEvent::Closed);
+        self.state.publisher().close(ServerEvent::Closed);
     }
 }
 
@@ -60,18 +62,21 @@ pub(super) struct Acceptor<H> {
     pub(super) reserve: Reserve,
     pub(super) permits: Arc<Semaphore>,
     pub(super) service: Arc<Service<H>>,
+    /// As long as this is held, others may still come.
+    pub(super) coming: Coming,
     pub(super) ending: Arc<Ending>,
 }
 
 impl<H: Handler> Acceptor<H> {
     /// Accepts until the server stops; the last of several ends when the last connection has.
     pub(super) async fn run(mut self) {
-        let clients = Arc::clone(&self.service.clients);
-        clients.stopping().run_until_cancelled(self.accept_all()).await;
-        if clients.is_draining() {
-            self.accept_the_rest();
+        let state = Arc::clone(&self.service.state);
+        state.stopping().run_until_cancelled(self.accept_all()).await;
+        if state.is_draining() {
+            self.accept_the_rest().await;
         }
         self.listeners.clear();
+        drop(self.coming);
         if let Some(ending) = Arc::into_inner(self.ending) {
             ending.release();
             ending.connections.wait().await;
@@ -81,7 +86,7 @@ impl<H: Handler> Acceptor<H> {
     async fn accept_all(&mut self) {
         let (mut turn, mut shortage, mut told_full) = (0, None, false);
         loop {
-            poll_fn(|context| self.poll_ready(context)).await;
+            self.until_someone_waits(&mut shortage).await;
             // The permit comes next: a connection that cannot be served stays in the backlog.
             let Some(place) = self.place(&mut told_full).await else { return };
             let mut permit = Some(place);
@@ -95,14 +100,19 @@ impl<H: Handler> Acceptor<H> {
                 .await;
                 let Some(accepted) = accepted else { break };
                 match accepted {
-                    Ok((stream, peer)) => {
+                    Ok((Ok(stream), peer)) => {
                         self.note_end_of(shortage.take());
                         permit = self.admit(stream, peer, held);
                     }
+                    Ok((Err(error), peer)) => {
+                        permit = Some(held);
+                        self.refuse_unregistered(peer, &error);
+                        let shortage = shortage.get_or_insert_with(|| self.begin_shortage(&error));
+                        tokio::time::sleep(shortage.next_pause()).await;
+                    }
                     Err(error) => {
                         permit = Some(held);
-                        let stats = self.service.clients.stats();
-                        stats.error(Transport::Tcp, Role::Server, ErrorKind::Accept);
+                        self.count_failure();
                         if concerns_one_connection(&error) {
                             tracing::debug!(%error, "a connection was gone before it was accepted");
                             continue;
@@ -135,9 +145,25 @@ impl<H: Handler> Acceptor<H> {
             () = waiting => {}
         }
         if !std::mem::replace(told, true) {
-            self.service.clients.publish_full();
+            self.service.state.publish_full();
         }
         place.await.ok()
+    }
+
+    /// Until someone may wait on any of the listeners. In a shortage it is looked meanwhile whether
+    /// that is over: one that ends in quiet ends, too.
+    async fn until_someone_waits(&mut self, shortage: &mut Option<Shortage>) {
+        while let Some(lasting) = shortage {
+            if poll_fn(|context| Poll::Ready(self.poll_ready(context))).await.is_ready() {
+                return;
+            }
+            if self.reserve.is_whole() {
+                self.note_end_of(shortage.take());
+            } else {
+                tokio::time::sleep(lasting.next_pause()).await;
+            }
+        }
+        poll_fn(|context| self.poll_ready(context)).await;
     }
 
     /// Until someone may wait on any of the listeners.
@@ -147,11 +173,7 @@ impl<H: Handler> Acceptor<H> {
     }
 
     /// The listeners in turn, so that none starves another.
-    fn poll_accept(
-        &self,
-        turn: usize,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    fn poll_accept(&self, turn: usize, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let (before, after) = self.listeners.split_at(turn);
         after
             .iter()
@@ -170,12 +192,13 @@ impl<H: Handler> Acceptor<H> {
     ) -> Option<OwnedSemaphorePermit> {
         let Ok(place) = self.service.admission.enter(peer.ip()) else {
             reset(stream);
-            self.service.clients.refused(peer, Refusal::AddressLimit);
+            self.service.state.refused(peer, Refusal::AddressLimit);
             return Some(permit);
         };
         let local = match stream.local_addr() {
             Ok(local) => local,
             Err(error) => {
+                // Some systems say so of a connection that is reset already: there is none to serve.
                 tracing::debug!(%peer, %error, "an accepted connection has no address");
                 return Some(permit);
             }
@@ -184,11 +207,22 @@ impl<H: Handler> Acceptor<H> {
         None
     }
 
+    /// Counts and tells a connection whose socket the runtime does not take.
+    pub(super) fn refuse_unregistered(&self, peer: SocketAddr, error: &io::Error) {
+        tracing::debug!(%peer, %error, "the runtime does not take an accepted connection");
+        self.count_failure();
+        self.service.state.refused(peer, Refusal::Resources);
+    }
+
+    fn count_failure(&self) {
+        self.service.state.stats().error(Transport::Tcp, Role::Server, ErrorKind::Accept);
+    }
+
     fn begin_shortage(&self, error: &io::Error) -> Shortage {
         tracing::warn!(%error, "accept failed; pausing");
         let failure = Failure::of_io(Operation::Accept, error);
         let event = ServerEvent::Error { client: None, failure };
-        self.service.clients.publisher().publish(event);
+        self.service.state.publisher().publish(event);
         Shortage::begin(Instant::now())
     }
 
@@ -197,7 +231,7 @@ impl<H: Handler> Acceptor<H> {
         let (refused, lasted) = (shortage.refused, shortage.lasted(Instant::now()));
         tracing::info!(refused, ?lasted, "accepting again");
         let event = ServerEvent::AcceptResumed { refused, lasted };
-        self.service.clients.publisher().publish(event);
+        self.service.state.publisher().publish(event);
     }
 
     /// Gives up the reserve to accept and reset some of those who wait; says how many.
@@ -209,7 +243,8 @@ impl<H: Handler> Acceptor<H> {
                 let next = poll_fn(|context| Poll::Ready(self.poll_accept(0, context))).await;
                 match next {
                     Poll::Ready(Ok((stream, _))) => {
-                        reset(stream);
+                        // Without a stream it is closed already.
+                        stream.map(reset).ok();
                         refused += 1;
                     }
                     Poll::Ready(Err(error)) if concerns_one_connection(&error) => {}
@@ -218,7 +253,7 @@ impl<H: Handler> Acceptor<H> {
             }
         }
         self.reserve.restore();
-        self.service.clients.count_refused(refused);
+        self.service.state.count_refused(refused);
         refused
     }
 }

@@ -31,7 +31,16 @@ impl Origin {
 #[derive(Debug)]
 pub(super) struct Admission {
     most: Option<usize>,
-    counts: Mutex<HashMap<Origin, usize>>,
+    counts: Mutex<HashMap<Origin, Count>>,
+}
+
+/// The connections of one origin.
+#[derive(Debug, Default)]
+struct Count {
+    /// Those that have a place.
+    served: usize,
+    /// Those that have left theirs, and are not over: as many as places at most.
+    ending: usize,
 }
 
 /// The address has as many connections as it may have.
@@ -50,11 +59,11 @@ impl Admission {
         let mut counts = lock(&self.counts);
         let count = counts.entry(origin).or_default();
         // The limit is at least 1, so that a full address has an entry already.
-        if *count >= most {
+        if count.served >= most {
             return Err(Full);
         }
-        *count += 1;
-        Ok(Some(Place { admission: Arc::clone(self), origin }))
+        count.served += 1;
+        Ok(Some(Place { admission: Arc::clone(self), origin, ending: false }))
     }
 }
 
@@ -63,14 +72,32 @@ impl Admission {
 pub(super) struct Place {
     admission: Arc<Admission>,
     origin: Origin,
+    ending: bool,
+}
+
+impl Place {
+    /// The connection is about to end: its place is free for the next one, unless too many that are
+    /// not over have left theirs.
+    pub(super) fn leave(&mut self) {
+        let most = self.admission.most.unwrap_or(usize::MAX);
+        let mut counts = lock(&self.admission.counts);
+        if let Some(count) = counts.get_mut(&self.origin)
+            && !self.ending
+            && count.ending < most
+        {
+            count.served -= 1;
+            count.ending += 1;
+            self.ending = true;
+        }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = lock(&self.admission.counts);
         if let Some(count) = counts.get_mut(&self.origin) {
-            *count -= 1;
-            if *count == 0 {
+            *(if self.ending { &mut count.ending } else { &mut count.served }) -= 1;
+            if (count.served, count.ending) == (0, 0) {
                 counts.remove(&self.origin);
             }
         }
@@ -105,6 +132,24 @@ mod tests {
         assert_eq!(lock(&admission.counts).len(), 1, "who left takes no memory");
         drop(first);
         assert!(admission.enter(ip("192.0.2.1")).is_ok());
+    }
+
+    #[test]
+    fn as_many_as_there_are_places_may_be_left_before_the_end() {
+        let admission = Admission::new(Some(1));
+        let enter = || admission.enter(ip("192.0.2.1")).map(Option::unwrap);
+        let mut first = enter().unwrap();
+        assert_eq!(enter().unwrap_err(), Full);
+        first.leave();
+        first.leave();
+        let mut second = enter().unwrap();
+        second.leave();
+        assert_eq!(enter().unwrap_err(), Full, "one that is not over has left its place already");
+        drop(first);
+        second.leave();
+        drop(enter().unwrap());
+        drop(second);
+        assert!(lock(&admission.counts).is_empty(), "who left takes no memory");
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! Who waits in the backlog when the server begins to drain: each is taken in or reset, and counted.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 
 use ports_core::PortClaim;
-use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
 use super::Refusal;
 use super::accept::{Acceptor, concerns_one_connection, is_lack_of_descriptors};
-use super::listening::{Listening, served};
+use super::listening::{Accepted, Listening, served};
 use super::serve::reset;
 use crate::handler::Handler;
+
+/// After so many the others of the runtime have their turn: a backlog may hold tens of thousands.
+const TURN: usize = 64;
 
 /// A listening socket that is about to close, behind those who wait on it.
 #[derive(Debug)]
@@ -29,15 +32,15 @@ impl Backlog {
         Self { socket: socket.into_std(), left: length.saturating_add(1), _claim: claim }
     }
 
-    /// The next one who waits, without a stream where the runtime does not take it; `None` where
-    /// nobody waits. An error is a lack of resources, and the one for whom they lacked waits on.
-    fn accept(&mut self) -> io::Result<Option<(Option<TcpStream>, SocketAddr)>> {
+    /// The next one who waits; `None` where nobody does. An error is a lack of resources, and the one
+    /// for whom they lacked waits on.
+    fn accept(&mut self) -> io::Result<Option<Accepted>> {
         let Some(socket) = &self.socket else { return Ok(None) };
         while self.left > 0 {
             match socket.accept() {
                 Ok((stream, peer)) => {
                     self.left -= 1;
-                    return Ok(Some((served((stream, peer)).ok().map(|(stream, _)| stream), peer)));
+                    return Ok(Some((served(stream), peer)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if concerns_one_connection(&error) => self.left -= 1,
@@ -60,17 +63,20 @@ impl Backlog {
 }
 
 impl<H: Handler> Acceptor<H> {
-    /// The server is to drain: who waits in the backlog has connected, and may have sent. Those
-    /// for whom there is a place are drained with the others; the rest is reset, and said so.
-    pub(super) fn accept_the_rest(&mut self) {
+    /// The server is to drain: who waits in a backlog of its own has connected, and may have sent.
+    /// Those for whom there is a place are drained with the others; the rest is reset, and said so.
+    /// A listener that others may hold is only closed: who waits on it is theirs to serve.
+    pub(super) async fn accept_the_rest(&mut self) {
         for listener in std::mem::take(&mut self.listeners) {
-            let mut backlog = listener.into_backlog();
+            let Some(mut backlog) = listener.into_backlog() else { continue };
             // The one descriptor of the reserve serves to tell all, not to take one of them in.
             let mut short = false;
-            loop {
+            let mut turn = 0;
+            // Once the grace is over nobody is taken in any more.
+            while self.service.state.is_draining() {
                 match backlog.accept() {
                     Ok(None) => break,
-                    Ok(Some((stream, peer))) => self.take_in_or_refuse(stream, peer, short),
+                    Ok(Some(accepted)) => self.take_in_or_refuse(accepted, short),
                     Err(error) if is_lack_of_descriptors(&error) && self.reserve.give_up() => {
                         short = true;
                     }
@@ -79,24 +85,30 @@ impl<H: Handler> Acceptor<H> {
                         break;
                     }
                 }
+                turn = (turn + 1) % TURN;
+                if turn == 0 {
+                    yield_now().await;
+                }
             }
             // Who comes between this line and the closing is reset by the kernel, which does not
             // tell: as far as anyone here knows, the port was closed by then.
-            self.service.clients.refused_unseen(backlog.waiting());
+            self.service.state.refused_unseen(backlog.waiting());
         }
     }
 
-    fn take_in_or_refuse(&self, stream: Option<TcpStream>, peer: SocketAddr, short: bool) {
+    fn take_in_or_refuse(&self, (stream, peer): Accepted, short: bool) {
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => return self.refuse_unregistered(peer, &error),
+        };
         let permit = Arc::clone(&self.permits).try_acquire_owned();
-        match (stream, permit) {
-            (Some(stream), Ok(permit)) if !short && !self.service.has_handshake() => {
+        match permit {
+            Ok(permit) if !short && !self.service.has_handshake() => {
                 drop(self.admit(stream, peer, permit));
             }
-            (stream, _) => {
-                if let Some(stream) = stream {
-                    reset(stream);
-                }
-                self.service.clients.refused(peer, Refusal::Shutdown);
+            _ => {
+                reset(stream);
+                self.service.state.refused(peer, Refusal::Shutdown);
             }
         }
     }

@@ -7,16 +7,17 @@ use std::task::{Context, Poll};
 
 use ports_core::{ClaimAddress, ClaimError, ClaimRequest, PortClaim, PortRegistry, Transport};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpStream;
+#[cfg(target_os = "linux")]
+use sockets_sys::is_privileged_port;
 
 use super::backlog::Backlog;
-use super::listening::Listening;
+use super::listening::{Accepted, Listening};
 
 /// How often the kernel is asked for another port where the one it chose is claimed by a part of
 /// this program that has not bound it yet.
 const CHOICES: usize = 16;
-/// How many who wait on a listener of the caller's are taken in at its end, at most: its backlog is
-/// not known, and systems that are set up for many have one of some ten thousand.
+/// How many who wait on an exclusive listener of the caller's are taken in at its end, at most: its
+/// backlog is not known, and systems that are set up for many have one of some ten thousand.
 const LONGEST_BACKLOG: i32 = 65_535;
 
 /// Why a server cannot listen.
@@ -36,10 +37,22 @@ pub enum BindError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The port is reserved to privileged programs.
+    /// The kernel was asked for any port, and has none left for this address.
     #[error(
-        "cannot listen on tcp {address}: the port needs privilege; use a port from 1024 up, grant \
-         CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start"
+        "cannot listen on tcp {address}: no port is free (net.ipv4.ip_local_port_range); free some, \
+         or give one"
+    )]
+    NoFreePort {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The port is reserved to privileged programs (ip(7), `ip_unprivileged_port_start`).
+    #[error(
+        "cannot listen on tcp {address}: the port needs privilege; use one from net.ipv4.ip_unprivileged_port_start \
+         (1024, unless set) up, or grant CAP_NET_BIND_SERVICE (`setcap cap_net_bind_service=ep \
+         PROGRAM`)"
     )]
     Privileged {
         /// The address asked for.
@@ -84,19 +97,38 @@ pub enum BindError {
 impl BindError {
     fn of_io(operation: &'static str, address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
+            io::ErrorKind::AddrInUse if address.port() == 0 => Self::NoFreePort { address, source },
             io::ErrorKind::AddrInUse => Self::AddressInUse { address, source },
             io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { address, source },
-            io::ErrorKind::PermissionDenied => Self::Privileged { address, source },
             _ => Self::Io { operation, address, source },
         }
     }
+
+    /// Of `bind` itself: elsewhere a lack of permission is none of the port's.
+    fn of_bind(address: SocketAddr, source: io::Error) -> Self {
+        let refused = source.kind() == io::ErrorKind::PermissionDenied;
+        if refused && is_privileged_port(address.port()) {
+            return Self::Privileged { address, source };
+        }
+        Self::of_io("bind", address, source)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_privileged_port(port: u16) -> bool {
+    (1..1024).contains(&port)
 }
 
 /// Where to listen.
 #[derive(Debug)]
 pub(super) enum Place {
     Address(SocketAddr),
-    Bound(StdListener),
+    /// A socket of the caller's.
+    Bound {
+        socket: StdListener,
+        /// Nobody else holds it.
+        is_exclusive: bool,
+    },
 }
 
 /// How to listen.
@@ -120,7 +152,8 @@ type Bound = (StdListener, SocketAddr, Option<PortClaim>);
 pub(super) struct Listener {
     socket: Listening,
     local: SocketAddr,
-    backlog: usize,
+    /// How many wait on it at most; `None` where they may be another one's to serve.
+    backlog: Option<i32>,
     claim: Option<Arc<PortClaim>>,
 }
 
@@ -130,18 +163,20 @@ impl Listener {
         let (socket, local, claim) = match place {
             Place::Address(address) if address.port() == 0 => Self::bind_any(address, binding)?,
             Place::Address(address) => Self::bind_exact(address, binding)?,
-            Place::Bound(socket) => {
+            Place::Bound { socket, is_exclusive } => {
                 let local = socket.local_addr().map_err(|source| BindError::Listener { source })?;
                 let address = claim_address(&socket, local);
                 let claim = adopt(address, local, binding)?.map(Arc::new);
-                return Ok(vec![Self::new(socket, local, claim, LONGEST_BACKLOG)?]);
+                let backlog = is_exclusive.then_some(LONGEST_BACKLOG);
+                return Ok(vec![Self::new(socket, local, claim, backlog)?]);
             }
         };
         let claim = claim.map(Arc::new);
-        let mut listeners = vec![Self::new(socket, local, claim.clone(), binding.backlog)?];
+        let backlog = Some(binding.backlog);
+        let mut listeners = vec![Self::new(socket, local, claim.clone(), backlog)?];
         while listeners.len() < binding.sockets {
             let (socket, local) = listen(local, binding)?;
-            listeners.push(Self::new(socket, local, claim.clone(), binding.backlog)?);
+            listeners.push(Self::new(socket, local, claim.clone(), backlog)?);
         }
         Ok(listeners)
     }
@@ -150,10 +185,7 @@ impl Listener {
         self.local
     }
 
-    pub(super) fn poll_accept(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         self.socket.poll_accept(context)
     }
 
@@ -222,20 +254,21 @@ impl Listener {
         socket: StdListener,
         local: SocketAddr,
         claim: Option<Arc<PortClaim>>,
-        backlog: i32,
+        backlog: Option<i32>,
     ) -> Result<Self, BindError> {
         let socket = socket
             .set_nonblocking(true)
             .and_then(|()| Listening::new(socket))
             .map_err(|source| BindError::of_io("listen on", local, source))?;
-        let backlog = usize::try_from(backlog).unwrap_or_default().max(1);
         Ok(Self { socket, local, backlog, claim })
     }
 
-    /// Those who wait, apart from the poller: the socket is closed behind them.
-    pub(super) fn into_backlog(self) -> Backlog {
-        let Self { socket, backlog, claim, .. } = self;
-        Backlog::new(socket, backlog, claim)
+    /// Those who wait, apart from the poller: the socket is closed behind them. `None` where they
+    /// may be another one's to serve: then it is closed already.
+    pub(super) fn into_backlog(self) -> Option<Backlog> {
+        let length = self.backlog?;
+        let length = usize::try_from(length).unwrap_or_default().max(1);
+        Some(Backlog::new(self.socket, length, self.claim))
     }
 }
 
@@ -289,9 +322,32 @@ fn listen(address: SocketAddr, binding: &Binding) -> Result<(StdListener, Socket
     if binding.sockets > 1 {
         socket.set_reuse_port(true).map_err(failed("set SO_REUSEPORT for"))?;
     }
-    socket.bind(&address.into()).map_err(failed("bind"))?;
+    socket.bind(&address.into()).map_err(|source| BindError::of_bind(address, source))?;
     socket.listen(binding.backlog).map_err(failed("listen on"))?;
     let socket = StdListener::from(socket);
     let local = socket.local_addr().map_err(failed("read the address of"))?;
     Ok((socket, local))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_ports_only_where_it_can_be() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let high = SocketAddr::from(([127, 0, 0, 1], 65_535));
+        for address in [any, high] {
+            let error = BindError::of_bind(address, Errno::ACCESS.into());
+            assert!(matches!(error, BindError::Io { operation: "bind", .. }), "{error:?}");
+        }
+        let error = BindError::of_io("open a socket for", high, Errno::PERM.into());
+        assert!(matches!(error, BindError::Io { .. }), "{error:?}");
+        let error = BindError::of_bind(any, Errno::ADDRINUSE.into());
+        assert!(matches!(error, BindError::NoFreePort { .. }), "{error:?}");
+        let error = BindError::of_bind(high, Errno::ADDRINUSE.into());
+        assert!(matches!(error, BindError::AddressInUse { .. }), "{error:?}");
+    }
 }

@@ -1,8 +1,6 @@
 //! The settings of a server, with their defaults.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
-#[cfg(feature = "tls")]
-use std::sync::Arc;
 use std::time::Duration;
 
 use ports_core::PortRegistry;
@@ -79,7 +77,9 @@ impl TcpServerBuilder<Discard> {
                     idle: None,
                     first_byte: None,
                     linger: Self::DEFAULT_LINGER,
+                    gives_up: true,
                     acknowledged: false,
+                    resets_unfinished: true,
                 },
                 options: SocketOptions::default(),
                 #[cfg(feature = "tls")]
@@ -100,10 +100,25 @@ impl<H: Handler> TcpServerBuilder<H> {
         self
     }
 
-    /// Listens on this socket, which is bound and listening already: one's own, or one of
-    /// [`inherited_listeners`](crate::inherited_listeners).
+    /// Listens on this socket, which is bound and listening already, and which others may hold as
+    /// well: one of [`inherited_listeners`](crate::inherited_listeners), or one that is passed on to
+    /// the next instance of this program. It is made non-blocking, for all who hold it.
+    ///
+    /// At a shutdown it is closed, and that is all: who waits in its backlog is left to whoever
+    /// holds it then. So a service restarts without a gap: the next instance accepts on the same
+    /// socket, and this one drains those whom it has accepted. Where nobody else holds it the kernel
+    /// resets those who wait, and they are in no count: see
+    /// [`exclusive_listener`](Self::exclusive_listener).
     pub fn listener(mut self, listener: StdListener) -> Self {
-        self.places.push(Place::Bound(listener));
+        self.places.push(Place::Bound { socket: listener, is_exclusive: false });
+        self
+    }
+
+    /// As [`listener`](Self::listener), for a socket that nobody else holds: at a shutdown it is
+    /// treated as one of [`bind`](Self::bind), so that who waits in its backlog is drained with the
+    /// others, or reset and counted.
+    pub fn exclusive_listener(mut self, listener: StdListener) -> Self {
+        self.places.push(Place::Bound { socket: listener, is_exclusive: true });
         self
     }
 
@@ -154,6 +169,10 @@ impl<H: Handler> TcpServerBuilder<H> {
     /// of those can have them all; link-local addresses count one by one. One more is reset at
     /// once, and told by [`ServerEvent::Refused`](crate::ServerEvent::Refused). Default: no limit but
     /// [`max_connections`](Self::max_connections).
+    ///
+    /// A connection whose handler is done leaves its place before its client can see the end, so
+    /// that a client which comes back at once finds it free; but no more such connections than the
+    /// limit, and each that is not over beyond those keeps its place.
     pub fn max_connections_per_address(mut self, connections: usize) -> Self {
         self.max_connections_per_address = Some(connections.max(1));
         self
@@ -179,11 +198,26 @@ impl<H: Handler> TcpServerBuilder<H> {
 
     /// After a connection has come to its end: how long its last bytes may stand still (unless
     /// the server is shutting down: then its grace is what counts), and how long the client's own
-    /// end is waited for; what comes meanwhile is counted and thrown away.
+    /// end is waited for; what comes meanwhile is counted and thrown away. After a connection has
+    /// failed: how long its handler may go on without reading anything.
     /// The connection counts against the most clients until then. Default:
     /// [`DEFAULT_LINGER`](TcpServerBuilder::DEFAULT_LINGER).
     pub fn linger(mut self, linger: Duration) -> Self {
         self.settings.patience.linger = linger;
+        self
+    }
+
+    /// Whether a stream that its handler did not bring to its end ends in a reset: the handler
+    /// returned an error, panicked, or was dropped, by a timeout, as its client is too slow, or as
+    /// the grace of a shutdown is over. Otherwise it ends as a whole one does, and its client cannot
+    /// tell half an answer from an answer. Default: yes.
+    ///
+    /// A reset may overtake bytes that are under way. A handler that has said all, be it that
+    /// something went wrong, calls [`finish`](crate::Connection::finish) before it returns its
+    /// error: then its client has all of it, whatever comes after.
+    /// [`disconnect`](crate::TcpServer::disconnect) ends a stream in order either way.
+    pub fn reset_unfinished(mut self, reset: bool) -> Self {
+        self.settings.patience.resets_unfinished = reset;
         self
     }
 
@@ -262,50 +296,6 @@ impl<H: Handler> TcpServerBuilder<H> {
     #[cfg(unix)]
     pub fn accept_sockets(mut self, sockets: usize) -> Self {
         self.binding.sockets = sockets.clamp(1, TcpServerBuilder::<Discard>::MAX_ACCEPT_SOCKETS);
-        self
-    }
-
-    /// Serves over TLS: connections begin with a handshake, in their own tasks, and become clients
-    /// with its end. Which certificates and versions, whether clients need a certificate, says the
-    /// configuration.
-    ///
-    /// Reads and writes are of the data inside, and so are all counts of bytes. The end of each
-    /// direction is that of TLS (`close_notify`); a client that ends without it is taken for cut
-    /// short: [`CloseReason::TlsFailed`](crate::CloseReason::TlsFailed).
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    ///
-    /// use sockets_tcp::rustls::ServerConfig;
-    /// use sockets_tcp::rustls::pki_types::PrivateKeyDer;
-    /// use sockets_tcp::{Echo, TcpServer};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// // A certificate that nobody trusts; a real one comes from files.
-    /// let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    /// let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
-    /// let config = ServerConfig::builder()
-    ///     .with_no_client_auth()
-    ///     .with_single_cert(vec![made.cert.der().clone()], key)?;
-    ///
-    /// let builder = TcpServer::builder().bind("127.0.0.1:0".parse()?).handler(Echo::new());
-    /// let server = builder.tls(Arc::new(config)).start().await?;
-    /// # drop(server);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg(feature = "tls")]
-    pub fn tls(mut self, config: Arc<tokio_rustls::rustls::ServerConfig>) -> Self {
-        self.settings.handshake.config = Some(config);
-        self
-    }
-
-    /// How long a TLS handshake may take. The connection counts against the most clients meanwhile.
-    /// Default: [`DEFAULT_HANDSHAKE_TIMEOUT`](TcpServerBuilder::DEFAULT_HANDSHAKE_TIMEOUT).
-    #[cfg(feature = "tls")]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.handshake.limit = timeout;
         self
     }
 

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The server was shutting down, and the connection still waited: for a place among the most
     /// clients, or to begin a TLS session.
     Shutdown,
+    /// It was accepted, and then the runtime could not take its socket: this machine lacks memory,
+    /// or places in its poller (on Linux `fs.epoll.max_user_watches`).
+    Resources,
 }
 
 impl Refusal {
@@ -50,6 +53,7 @@ impl Refusal {
         match self {
             Self::AddressLimit => "address-limit",
             Self::Shutdown => "shutdown",
+            Self::Resources => "resources",
         }
     }
 }
@@ -125,7 +129,8 @@ pub enum ServerEvent {
         /// ([`max_connections`](crate::TcpServerBuilder::max_connections)).
         max_connections: usize,
     },
-    /// A connection was closed before it was served: its client sees a reset.
+    /// A connection was closed before it was served: its client sees a reset, but for
+    /// [`Refusal::Resources`] an end.
     Refused {
         /// Its address.
         peer: SocketAddr,
@@ -139,7 +144,8 @@ pub enum ServerEvent {
         /// Why: bytes that are no TLS, no common version, a certificate refused, a time limit.
         failure: Failure,
     },
-    /// An episode in which accepting failed is over: a connection was accepted again.
+    /// An episode in which accepting failed is over: a connection was accepted again, or nobody
+    /// waits and there are descriptors again.
     AcceptResumed {
         /// Connections that were reset meanwhile, for want of descriptors: those that waited longer
         /// than a tenth of a second.

@@ -14,6 +14,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 
+/// A connection that was accepted: its stream, or why the runtime does not take that. It is closed
+/// then, as no reset can be asked of a socket that is gone.
+pub(super) type Accepted = (io::Result<TcpStream>, SocketAddr);
+
 /// See the module's first line.
 ///
 /// That someone waits is known before a place is taken for him: of several accepting tasks none
@@ -58,14 +62,11 @@ impl Listening {
         }
     }
 
-    pub(super) fn poll_accept(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         loop {
             let mut ready = ready!(self.socket.poll_read_ready(context))?;
             if let Ok(accepted) = ready.try_io(|socket| socket.get_ref().accept()) {
-                return Poll::Ready(accepted.and_then(served));
+                return Poll::Ready(accepted.map(|(stream, peer)| (served(stream), peer)));
             }
         }
     }
@@ -93,11 +94,8 @@ impl Listening {
         Poll::Pending
     }
 
-    pub(super) fn poll_accept(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.socket.poll_accept(context)
+    pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        self.socket.poll_accept(context).map_ok(|(stream, peer)| (Ok(stream), peer))
     }
 
     pub(super) fn into_std(self) -> Option<StdListener> {
@@ -106,9 +104,7 @@ impl Listening {
 }
 
 /// An accepted connection, for the runtime.
-pub(super) fn served(
-    (stream, peer): (StdStream, SocketAddr),
-) -> io::Result<(TcpStream, SocketAddr)> {
+pub(super) fn served(stream: StdStream) -> io::Result<TcpStream> {
     stream.set_nonblocking(true)?;
-    Ok((TcpStream::from_std(stream)?, peer))
+    TcpStream::from_std(stream)
 }

@@ -90,6 +90,8 @@ pub struct BroadcastReport {
     /// [`SlowPolicy::DropOldest`](crate::SlowPolicy::DropOldest) an older one in its favour (such a
     /// client counts as queued, too).
     pub dropped: usize,
+    /// Clients whose whole outbox is smaller than the message: under no policy do they get it.
+    pub too_large: usize,
     /// Clients disconnected because they were slow.
     pub disconnected: usize,
     /// Clients whose sending direction had already ended.

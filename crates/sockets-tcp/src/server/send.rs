@@ -1,16 +1,15 @@
 //! Sending to clients from outside their handlers, and what happens where one is slow.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
-use super::clients::Clients;
+use super::state::ServerState;
 use super::{BroadcastReport, ClientId};
 use crate::close_reason::CloseReason;
 use crate::link::{Closing, Link, Offer};
@@ -91,7 +90,7 @@ enum Outcome {
     Closed,
 }
 
-impl Clients {
+impl ServerState {
     pub(super) async fn send(&self, client: ClientId, message: &Bytes) -> Result<(), SendError> {
         // A sender that always finds room gives others their turn.
         consume_budget().await;
@@ -125,7 +124,7 @@ impl Clients {
         for link in self.links(except) {
             if message.len() > link.largest_message() {
                 link.turned_away(message.len());
-                report.count(Outcome::Dropped);
+                report.too_large += 1;
                 continue;
             }
             match self.offer(&link, message) {
@@ -192,21 +191,12 @@ impl Clients {
             SlowPolicy::Block(patience) => Instant::now().checked_add(patience),
             _ => None,
         };
-        let mut waiting: Vec<Pin<Box<_>>> = links
-            .iter()
-            .map(|link| Box::pin(self.wait_for_room(link, message, deadline)))
-            .collect();
-        poll_fn(|context| {
-            waiting.retain_mut(|room| match room.as_mut().poll(context) {
-                Poll::Ready(outcome) => {
-                    report.count(outcome);
-                    false
-                }
-                Poll::Pending => true,
-            });
-            if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        // Each is looked at when it moves itself, not whenever any of them does.
+        let mut waiting: FuturesUnordered<_> =
+            links.iter().map(|link| self.wait_for_room(link, message, deadline)).collect();
+        while let Some(outcome) = waiting.next().await {
+            report.count(outcome);
+        }
     }
 }
 

@@ -13,9 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
 use super::admission::{Admission, Place};
-use super::clients::Clients;
+use super::coming::Coming;
 #[cfg(feature = "tls")]
 use super::handshake::Handshake;
+use super::state::ServerState;
 use super::{ClientId, ServerEvent};
 use crate::close_reason::CloseReason;
 use crate::connection::Connection;
@@ -40,7 +41,7 @@ pub(super) struct ConnectionSettings {
 /// What all connections of a server share.
 pub(super) struct Service<H> {
     pub(super) handler: H,
-    pub(super) clients: Arc<Clients>,
+    pub(super) state: Arc<ServerState>,
     pub(super) settings: ConnectionSettings,
     pub(super) admission: Arc<Admission>,
     pub(super) connections: TaskTracker,
@@ -77,7 +78,8 @@ impl<H: Handler> Service<H> {
             tracing::debug!(%peer, %error, "a socket option was refused");
         }
         let tuple = FiveTuple::new(Transport::Tcp, local, peer);
-        let places = (permit, place);
+        let places = Places { _permit: permit, of_address: place };
+        let coming = service.state.arrivals().expect();
         #[cfg(feature = "tls")]
         if service.has_handshake() {
             let service = Arc::clone(service);
@@ -85,16 +87,22 @@ impl<H: Handler> Service<H> {
             connections.spawn(async move {
                 // In the heap, and gone when it is over: it is larger than all the rest.
                 let handshake = &service.settings.handshake;
-                let done = Box::pin(handshake.accept(stream, &service.clients, peer)).await;
+                let done = Box::pin(handshake.accept(stream, &service.state, peer)).await;
                 if let Some(stream) = done {
-                    Served::open(service, stream, tuple, places).run().await;
+                    Served::open(service, stream, tuple, places).run(coming).await;
                 }
             });
             return;
         }
         let served = Served::open(Arc::clone(service), stream.into(), tuple, places);
-        service.connections.spawn(served.run());
+        service.connections.spawn(served.run(coming));
     }
+}
+
+/// What a connection counts as, among all and among those of its address.
+struct Places {
+    _permit: OwnedSemaphorePermit,
+    of_address: Option<Place>,
 }
 
 /// One connection and all that belongs to it.
@@ -104,43 +112,41 @@ struct Served<H> {
     link: Arc<Link>,
     /// `None` once the end is noted.
     recorder: Option<Recorder>,
-    _places: (OwnedSemaphorePermit, Option<Place>),
+    /// `None` once the connection is over.
+    places: Option<Places>,
 }
 
 impl<H> Served<H> {
     /// From here on it is a client.
-    fn open(
-        service: Arc<Service<H>>,
-        stream: Stream,
-        tuple: FiveTuple,
-        places: (OwnedSemaphorePermit, Option<Place>),
-    ) -> Self {
-        let clients = &service.clients;
-        let client = clients.next_id();
-        let mut recorder = clients.stats().open(Transport::Tcp, Role::Server, tuple);
+    fn open(service: Arc<Service<H>>, stream: Stream, tuple: FiveTuple, places: Places) -> Self {
+        let state = &service.state;
+        let client = state.next_id();
+        let mut recorder = state.stats().open(Transport::Tcp, Role::Server, tuple);
         let link = Arc::new(Link::new(
             stream,
             tuple,
-            Observer::Server(client, clients.publisher().clone()),
+            Observer::Server(client, state.publisher().clone()),
             service.settings.limits,
             recorder.split(),
             service.settings.patience.idle.is_some(),
         ));
-        clients.insert(client, &link);
+        state.insert(client, &link);
         let peer = tuple.remote;
-        clients.publisher().publish(ServerEvent::Connected { client, peer });
-        Self { service, client, link, recorder: Some(recorder), _places: places }
+        state.publisher().publish(ServerEvent::Connected { client, peer });
+        Self { service, client, link, recorder: Some(recorder), places: Some(places) }
     }
 
     fn note_end(&mut self, ended: &Ended) {
+        // Whoever learns of the end finds the place free.
+        self.places = None;
         let Some(recorder) = self.recorder.take() else { return };
-        let clients = &self.service.clients;
-        clients.remove(self.client, &self.link, ended);
+        let state = &self.service.state;
+        state.remove(self.client, &self.link, ended);
         if ended.reason.is_handlers_failure() {
             recorder.error(ErrorKind::Handler);
         }
         recorder.close(ended.reason.counted_as());
-        clients.publisher().publish(ServerEvent::Disconnected {
+        state.publisher().publish(ServerEvent::Disconnected {
             client: self.client,
             peer: self.link.tuple().remote,
             reason: ended.reason,
@@ -151,14 +157,21 @@ impl<H> Served<H> {
 }
 
 impl<H: Handler> Served<H> {
-    async fn run(mut self) {
-        let clients = Arc::clone(&self.service.clients);
-        let connection = Connection::new(Arc::clone(&self.link), self.client, clients);
+    async fn run(mut self, coming: Coming) {
+        let state = Arc::clone(&self.service.state);
+        let connection = Connection::new(Arc::clone(&self.link), self.client, state);
         // Lazily, so that a panic of `handle` itself happens where it is caught.
         let patience = self.service.settings.patience;
         let ended = {
-            let handling = pin!(Some(async { self.service.handler.handle(connection).await }));
-            drive(&self.link, handling, patience).await
+            let handler = &self.service.handler;
+            let handling = pin!(Some(async move {
+                let handling = handler.handle(connection);
+                drop(coming);
+                handling.await
+            }));
+            let place = self.places.as_mut().and_then(|places| places.of_address.as_mut());
+            let leave = || place.into_iter().for_each(Place::leave);
+            drive(&self.link, handling, patience, leave).await
         };
         self.note_end(&ended);
     }
@@ -169,6 +182,9 @@ impl<H> Drop for Served<H> {
     fn drop(&mut self) {
         if self.recorder.is_some() {
             let unacknowledged = self.link.unacknowledged();
+            if self.service.settings.patience.resets_unfinished {
+                self.link.cut_short();
+            }
             self.link.bury();
             let (reason, traffic) = (CloseReason::Shutdown, self.link.traffic());
             self.note_end(&Ended { reason, aborted: true, traffic, unacknowledged });

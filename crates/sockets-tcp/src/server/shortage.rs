@@ -14,7 +14,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// its connection.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// One episode: from the first failure to the next connection that is accepted to be served.
+/// One episode: from the first failure to the next connection that is accepted to be served, or to
+/// when nobody waits and there are descriptors again.
 #[derive(Debug)]
 pub(super) struct Shortage {
     since: Instant,
@@ -66,10 +67,20 @@ impl Reserve {
     /// Takes a descriptor again, if there is one.
     pub(super) fn restore(&mut self) {
         if self.0.is_none() {
-            // A socket that is never bound: of the kinds of descriptors, one that needs no file.
-            self.0 = Socket::new(Domain::IPV4, Type::DGRAM, None).ok();
+            self.0 = spare();
         }
     }
+
+    /// Whether it is there again, and at least one descriptor besides.
+    pub(super) fn is_whole(&mut self) -> bool {
+        self.restore();
+        self.0.is_some() && spare().is_some()
+    }
+}
+
+/// A socket that is never bound: of the kinds of descriptors, one that needs no file.
+fn spare() -> Option<Socket> {
+    Socket::new(Domain::IPV4, Type::DGRAM, None).ok()
 }
 
 #[cfg(test)]

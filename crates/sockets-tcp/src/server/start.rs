@@ -13,7 +13,7 @@ use super::admission::Admission;
 use super::bind::Listener;
 use super::serve::Service;
 use super::shortage::Reserve;
-use super::{BindError, Clients, ServerEvent, TcpServer, TcpServerBuilder};
+use super::{BindError, ServerEvent, ServerState, TcpServer, TcpServerBuilder};
 use crate::events::Publisher;
 use crate::handler::Handler;
 
@@ -54,18 +54,18 @@ impl<H: Handler> TcpServerBuilder<H> {
             events.publish(ServerEvent::Listening { address: *address });
         }
         let stats = self.stats.unwrap_or_default();
-        let clients = Arc::new(Clients::new(self.slow, self.max_connections, events, stats));
+        let state = Arc::new(ServerState::new(self.slow, self.max_connections, events, stats));
         let (acceptor, released) = (TaskTracker::new(), CancellationToken::new());
         let connections = TaskTracker::new();
         let service = Arc::new(Service {
             handler: self.handler,
-            clients: Arc::clone(&clients),
+            state: Arc::clone(&state),
             settings,
             admission: Admission::new(self.max_connections_per_address),
             connections: connections.clone(),
         });
         let ending = Arc::new(Ending {
-            clients: Arc::clone(&clients),
+            state: Arc::clone(&state),
             connections: connections.clone(),
             released: released.clone(),
         });
@@ -77,6 +77,7 @@ impl<H: Handler> TcpServerBuilder<H> {
                 reserve: Reserve::new(),
                 permits: Arc::clone(&permits),
                 service: Arc::clone(&service),
+                coming: state.arrivals().expect(),
                 ending: Arc::clone(&ending),
             })
             .collect();
@@ -84,7 +85,7 @@ impl<H: Handler> TcpServerBuilder<H> {
         for accepting in accepting {
             acceptor.spawn(accepting.run());
         }
-        Ok(TcpServer { clients, local, acceptor, connections, released })
+        Ok(TcpServer { state, local, acceptor, connections, released })
     }
 }
 

@@ -25,7 +25,7 @@ async fn a_relay_ends_no_stream_before_all_that_arrived_is_relayed() {
     // The listener is the first to be drained, and would be the first to end.
     let (mut speaker, mut listener) = (peers.pop().unwrap(), peers.pop().unwrap());
     speaker.write_all(b"last words").unwrap();
-    let link = server.clients.link(ids[1]).unwrap();
+    let link = server.state.link(ids[1]).unwrap();
     // Without an `await`, so that the one thread there is cannot read it yet.
     while link.arrived() < 10 {
         std::thread::yield_now();

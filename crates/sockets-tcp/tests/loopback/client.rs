@@ -35,7 +35,7 @@ async fn what_is_sent_comes_back_to_the_last_byte() {
     };
     let receiving = async {
         let mut received = Vec::new();
-        while let Some(piece) = client.recv().await {
+        while let Some(piece) = client.recv().await.unwrap() {
             received.extend_from_slice(&piece);
         }
         received
@@ -57,8 +57,8 @@ async fn after_the_servers_end_the_other_direction_still_works() {
     let (client, mut peer) = (client.unwrap(), accepted.unwrap().0);
     peer.write_all(b"done").await.unwrap();
     peer.shutdown().await.unwrap();
-    assert_eq!(client.recv().await.as_deref(), Some(&b"done"[..]));
-    assert_eq!(client.recv().await, None);
+    assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"done"[..]));
+    assert_eq!(client.recv().await.unwrap(), None);
     client.send(Bytes::from_static(b"thanks")).await.unwrap();
     client.finish().await.unwrap();
     assert_eq!(read_to_end(&mut peer).await.unwrap(), b"thanks");
@@ -77,6 +77,26 @@ async fn nobody_listening_is_refused_and_named() {
 async fn a_name_that_is_none_is_an_error() {
     let error = TcpClient::builder("no port here").connect().await.unwrap_err();
     assert!(matches!(error, ConnectError::Resolve { .. }), "{error:?}");
+    assert!(error.is_permanent());
+}
+
+#[tokio::test]
+async fn a_target_that_is_none_is_not_tried_again() {
+    let builder = TcpClient::builder("localhost").reconnect(Reconnect::new().unlimited());
+    let client = builder.start();
+    let mut events = client.events();
+    let mut errors = 0;
+    let reason = wait(&mut events, |event| match event {
+        ClientEvent::Error { failure } => {
+            errors += 1;
+            assert!(failure.text().ends_with("no port, HOST:PORT is wanted"), "{failure}");
+            None
+        }
+        ClientEvent::GaveUp { .. } => Some(()),
+        _ => None,
+    });
+    reason.await;
+    assert_eq!(errors, 1);
 }
 
 #[tokio::test]
@@ -85,7 +105,7 @@ async fn a_name_is_resolved_and_its_addresses_are_tried() {
     let port = server.local_addr().port();
     let client = TcpClient::builder(("localhost", port)).connect().await.unwrap();
     client.send(Bytes::from_static(b"x")).await.unwrap();
-    assert_eq!(client.recv().await.as_deref(), Some(&b"x"[..]));
+    assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"x"[..]));
 }
 
 /// Linux answers no SYN while the backlog is full, so that nobody ever answers here.
@@ -164,7 +184,7 @@ async fn a_client_that_does_not_receive_holds_the_server_back_and_loses_nothing(
     };
     let receiving = async {
         let mut received = Vec::new();
-        while let Some(piece) = client.recv().await {
+        while let Some(piece) = client.recv().await.unwrap() {
             received.extend_from_slice(&piece);
             tokio::task::yield_now().await;
         }

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sockets_tcp::{ClientEvent, ConnectError, Keepalive, Reconnect, Target, TcpClient};
+use sockets_tcp::{
+    ClientEvent, ClientRecvError, ConnectError, Keepalive, Reconnect, Target, TcpClient,
+};
 use tokio::net::TcpListener;
 
 use crate::support::{HANG, any_port, pair, reserved, reset, rest, wait};
@@ -171,7 +173,8 @@ async fn defect_1_a_close_while_it_connects_is_final_too() {
     tokio::task::yield_now().await;
     client.close().await;
     assert_eq!(rest(&mut events).await, [ClientEvent::Closed]);
-    assert_eq!(client.recv().await, None);
+    let error = client.recv().await.unwrap_err();
+    assert!(matches!(error, ClientRecvError::Closed { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -193,7 +196,7 @@ async fn a_reset_in_any_phase_is_come_back_from() {
             _ => {
                 peer.writable().await.unwrap();
                 peer.try_write(b"y").unwrap();
-                assert_eq!(client.recv().await.as_deref(), Some(&b"y"[..]));
+                assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"y"[..]));
             }
         }
         reset(peer);
@@ -203,6 +206,8 @@ async fn a_reset_in_any_phase_is_come_back_from() {
         })
         .await;
         assert_eq!(reason, sockets_tcp::CloseReason::Reset, "phase {phase}");
+        let error = client.recv().await.unwrap_err();
+        assert!(matches!(error, ClientRecvError::Broken { .. }), "phase {phase}: {error}");
     }
     let (_peer, _) = listener.accept().await.unwrap();
 }

@@ -63,7 +63,7 @@ async fn what_was_received_and_not_taken_is_reported() {
     let (client, mut peer) = pair().await;
     let mut events = client.events();
     peer.write_all(b"taken").unwrap();
-    assert_eq!(client.recv().await.as_deref(), Some(&b"taken"[..]));
+    assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"taken"[..]));
     peer.write_all(b"left").unwrap();
     let mut seen = 0;
     while seen < 9 {

@@ -54,6 +54,27 @@ async fn one_address_has_no_more_than_its_share() {
     assert_eq!(read_exactly(&mut again, 1).await, b"x");
 }
 
+/// As a client does that makes one request for each connection: it comes back as soon as it sees
+/// the end, which may be before the server has seen its end.
+#[tokio::test]
+async fn who_sees_the_end_of_his_connection_has_a_place_for_the_next() {
+    let handler = handler_fn(|mut connection: Connection| async move {
+        connection.write_all(b"answer").await?;
+        Ok(())
+    });
+    let builder = server(handler).max_connections_per_address(1).linger(HANG);
+    let server = builder.start().await.unwrap();
+    let mut first = peer(server.local_addr()).await;
+    assert_eq!(read_to_end(&mut first).await.unwrap(), b"answer");
+    let mut again = peer(server.local_addr()).await;
+    assert_eq!(read_to_end(&mut again).await.unwrap(), b"answer");
+    assert_eq!(server.info().refused, 0);
+    // Who never ends his own side has no more than as many again.
+    let mut third = peer(server.local_addr()).await;
+    read_to_end(&mut third).await.expect_err("two of his connections are not over");
+    drop(first);
+}
+
 #[tokio::test]
 async fn a_client_that_never_says_a_word_is_ended_and_one_that_did_is_not() {
     const WHILE: Duration = Duration::from_millis(30);
@@ -65,7 +86,7 @@ async fn a_client_that_never_says_a_word_is_ended_and_one_that_did_is_not() {
     assert_eq!(read_exactly(&mut talker, 1).await, b"x");
     let mut silent = peer(server.local_addr()).await;
     assert_eq!(wait(&mut events, disconnected).await, CloseReason::FirstByteTimeout);
-    assert_eq!(read_to_end(&mut silent).await.unwrap(), b"");
+    read_to_end(&mut silent).await.expect_err("its handler was not done");
     let left: Vec<_> = server.clients().iter().map(|client| client.id).collect();
     assert_eq!(left, [talking], "it is older than the limit by now");
 }
@@ -293,7 +314,7 @@ async fn a_relay_waits_for_nobody_under_the_policies_that_drop() {
             for listener in &mut listeners {
                 assert_eq!(read_exactly(listener, MESSAGE).await, [9; MESSAGE]);
             }
-            while let Some(received) = events.try_recv() {
+            while let Ok(received) = events.try_recv() {
                 match received.event().unwrap() {
                     ServerEvent::Dropped { client, .. } => {
                         assert_eq!(client, stalled);

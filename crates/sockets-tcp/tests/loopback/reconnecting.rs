@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ports_core::SocketState;
 use sockets_tcp::{
-    ClientEvent, ClientSendError, CloseReason, ConnectError, Echo, Events, Operation, Reconnect,
-    TcpClient, TcpServer,
+    ClientEvent, ClientRecvError, ClientSendError, CloseReason, ConnectError, Echo, Events,
+    Operation, Reconnect, TcpClient, TcpServer,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -35,8 +35,10 @@ async fn defect_5_a_lost_connection_is_made_again_and_the_count_begins_anew() {
         let (mut peer, _) = listener.accept().await.unwrap();
         connected(&mut events).await;
         peer.write_all(&[round]).await.unwrap();
-        assert_eq!(client.recv().await.as_deref(), Some(&[round][..]));
+        assert_eq!(client.recv().await.unwrap().as_deref(), Some(&[round][..]));
         drop(peer);
+        let error = client.recv().await.unwrap_err();
+        assert!(matches!(error, ClientRecvError::Ended { .. }), "a seam shows: {error}");
         let attempt = wait(&mut events, |event| match event {
             ClientEvent::Reconnecting { attempt, .. } => Some(*attempt),
             _ => None,
@@ -61,7 +63,9 @@ async fn the_same_port_served_again_is_found_again() {
     let _second = serve().await.unwrap();
     connected(&mut events).await;
     client.send(Bytes::from_static(b"again")).await.unwrap();
-    assert_eq!(client.recv().await.as_deref(), Some(&b"again"[..]));
+    let error = client.recv().await.unwrap_err();
+    assert!(matches!(error, ClientRecvError::Ended { .. }), "a seam shows: {error}");
+    assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"again"[..]));
 }
 
 #[tokio::test]
@@ -84,7 +88,8 @@ async fn defect_1_after_a_deliberate_close_nothing_reconnects() {
         ),
         "{events:?}"
     );
-    assert_eq!(client.recv().await, None);
+    let error = client.recv().await.unwrap_err();
+    assert!(matches!(error, ClientRecvError::Closed { .. }), "the stream had not ended: {error}");
     assert_eq!(server.info().accepted, 1);
     let error = client.send(Bytes::from_static(b"x")).await.unwrap_err();
     assert!(matches!(error, ClientSendError::Closed { .. }));
@@ -110,7 +115,8 @@ async fn the_limit_of_tries_gives_up() {
     let (_refuses, address) = reserved();
     let client = TcpClient::builder(address).reconnect(quick().limit(3)).start();
     let mut events = client.events();
-    assert_eq!(client.recv().await, None);
+    let error = client.recv().await.unwrap_err();
+    assert!(matches!(error, ClientRecvError::Closed { .. }) && error.is_final(), "{error}");
     let events = rest(&mut events).await;
     let attempts: Vec<_> = events
         .iter()

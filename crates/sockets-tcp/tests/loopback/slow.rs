@@ -130,7 +130,7 @@ async fn drop_oldest_keeps_the_latest_whole_and_in_order() {
     while dropped < 10 {
         scene.server.send(scene.stalled_id, message(number)).await.unwrap();
         number += 1;
-        while let Some(received) = scene.events.try_recv() {
+        while let Ok(received) = scene.events.try_recv() {
             if let Some(ServerEvent::Dropped { messages, .. }) = received.event() {
                 dropped += messages;
             }

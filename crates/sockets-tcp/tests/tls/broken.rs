@@ -171,3 +171,17 @@ async fn a_handshake_that_the_end_of_the_server_cuts_off_is_in_the_report() {
     assert!(failure.contains("the server stopped"), "{failure}");
     drop(waiting);
 }
+
+#[tokio::test]
+async fn a_handshake_that_the_end_of_the_server_cuts_off_ends_in_a_reset() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    let mut silent = TcpStream::connect(server.local_addr()).await.unwrap();
+    // Accepted in its turn, before the other one.
+    let honest = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    drop(honest);
+    let report = server.shutdown(HANG).await;
+    assert_eq!(report.refused, 1, "{report:?}");
+    read_to_end(&mut silent).await.expect_err("cut off, as one is in the backlog");
+}

@@ -35,8 +35,8 @@ async fn left_alone(trust: &Trust) -> (TcpClient, Events<ClientEvent>) {
     peer.write_all(b"bye").await.unwrap();
     peer.shutdown().await.unwrap();
     drop(peer);
-    assert_eq!(client.recv().await.as_deref(), Some(&b"bye"[..]));
-    assert_eq!(client.recv().await, None, "the server's end");
+    assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"bye"[..]));
+    assert_eq!(client.recv().await.unwrap(), None, "the server's end");
     let events = client.events();
     (client, events)
 }
@@ -95,7 +95,7 @@ async fn an_end_behind_what_was_taken_is_no_failure() {
             peer.read_exact(&mut taken).await.unwrap();
             peer.shutdown().await.unwrap();
             drop(peer);
-            assert_eq!(client.recv().await, None, "the server's end");
+            assert_eq!(client.recv().await.unwrap(), None, "the server's end");
             let events = client.events();
             client.finish().await.unwrap();
             assert_eq!(end(events).await, (CloseReason::PeerClosed, Vec::new()));
@@ -107,7 +107,7 @@ async fn an_end_behind_what_was_taken_is_no_failure() {
 async fn the_last_message_to_a_server_that_takes_it_is_delivered() {
     let (client, mut peer) = pair(&trust()).await;
     peer.shutdown().await.unwrap();
-    assert_eq!(client.recv().await, None, "the server's end");
+    assert_eq!(client.recv().await.unwrap(), None, "the server's end");
     let events = client.events();
     client.send(Bytes::from_static(b"in time")).await.unwrap();
     let (finished, read) = tokio::join!(client.finish(), async {

@@ -198,15 +198,25 @@ impl Talk<'_> {
 
     async fn receive(&self) -> anyhow::Result<()> {
         let mut output = Output::new();
-        while let Some(bytes) = self.client.recv().await {
-            self.in_hand.of_peer.store(bytes.len() as u64, Relaxed);
-            let written = output.write(&bytes).await;
-            // Also where it failed: the error says it then.
-            self.in_hand.of_peer.store(0, Relaxed);
-            written?;
+        loop {
+            match self.client.recv().await {
+                Ok(Some(bytes)) => self.write(&mut output, &bytes).await?,
+                Ok(None) => break,
+                Err(error) if error.is_final() => break,
+                // The events tell how it ended; where it connects again, more follows.
+                Err(error) => tracing::debug!(%error, "a stream ended"),
+            }
         }
         self.peer_ended.cancel();
         Ok(())
+    }
+
+    async fn write(&self, output: &mut Output, bytes: &[u8]) -> anyhow::Result<()> {
+        self.in_hand.of_peer.store(bytes.len() as u64, Relaxed);
+        let written = output.write(bytes).await;
+        // Also where it failed: the error says it then.
+        self.in_hand.of_peer.store(0, Relaxed);
+        written
     }
 
     async fn send(&self, mut state: Events<ClientEvent>) -> anyhow::Result<()> {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use sockets_tcp::{
-    ClientEvent, CloseReason, ConnectionReader, ConnectionWriter, HandlerError, Received, TcpClient,
+    ClientRecvError, ConnectionReader, ConnectionWriter, HandlerError, TcpClient, TlsError,
+    TlsFault,
 };
 use tokio::sync::Mutex;
 use tokio::task::unconstrained;
@@ -134,32 +135,20 @@ async fn to_client(
     target: &TcpClient,
     progress: &Progress,
 ) -> Result<(), Broken> {
-    while let Some(bytes) = target.recv().await {
-        progress.note_down(bytes.len());
-        // Receiving takes its share of the task's time: what was received is at once with the writer.
-        let write = unconstrained(async { writer.lock().await.write_all(&bytes).await });
-        write.await.map_err(Broken::OfClient)?;
-    }
-    match broken_off(target).await {
-        None => writer.lock().await.finish().await.map_err(Broken::OfClient),
-        Some(reason) => {
-            let (target, reason) = (target.target().to_string(), in_words(reason));
-            Err(Broken::sending(TargetBrokeOff { target, reason }))
-        }
-    }
-}
-
-/// Why the target's stream is over, where that was not its end.
-async fn broken_off(target: &TcpClient) -> Option<CloseReason> {
-    // The first subscription begins with what happened before.
-    let mut events = target.events();
     loop {
-        match events.recv().await? {
-            Received::Event(ClientEvent::HalfClosed) => return None,
-            Received::Event(ClientEvent::Disconnected { reason, .. }) => {
-                return (reason != CloseReason::PeerClosed).then_some(reason);
+        match target.recv().await {
+            Ok(Some(bytes)) => {
+                progress.note_down(bytes.len());
+                // Receiving takes its share of the task's time: what was received is at once with
+                // the writer.
+                let write = unconstrained(async { writer.lock().await.write_all(&bytes).await });
+                write.await.map_err(Broken::OfClient)?;
             }
-            Received::Event(_) | Received::Lagged(_) => {}
+            Ok(None) => return writer.lock().await.finish().await.map_err(Broken::OfClient),
+            Err(error) => {
+                let (target, reason) = (target.target().to_string(), in_words(error));
+                return Err(Broken::sending(TargetBrokeOff { target, reason }));
+            }
         }
     }
 }
@@ -172,9 +161,10 @@ struct TargetBrokeOff {
     reason: String,
 }
 
-fn in_words(reason: CloseReason) -> String {
-    match reason {
-        CloseReason::TlsAlert(alert) => format!("it ended the TLS session: {alert}"),
-        reason => reason.to_string(),
+fn in_words(error: ClientRecvError) -> String {
+    let ClientRecvError::Broken { source, .. } = error else { return error.to_string() };
+    match TlsError::of_io(&source).map(TlsError::fault) {
+        Some(TlsFault::Alert(alert)) => format!("it ended the TLS session: {alert}"),
+        _ => source.to_string(),
     }
 }

@@ -13,11 +13,12 @@ use super::ledger::Ledger;
 use super::streams::{Broken, Over, both_ways};
 use crate::args::ForwardArgs;
 use crate::commands::connect::session::{GRACE, Session};
+use crate::commands::listen::bind::Listener;
 use crate::commands::tls;
 use crate::output::Terminal;
 
 pub(super) async fn run(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<Listener>,
     tls: Option<Arc<ServerConfig>>,
     targets: Targets,
     args: &ForwardArgs,
@@ -31,7 +32,7 @@ pub(super) async fn run(
         .early_data_events(session.events.is_on())
         .handler(forward);
     for listener in listeners {
-        builder = builder.listener(listener);
+        builder = listener.give_to(builder);
     }
     if let Some(config) = tls {
         builder = builder.tls(config);

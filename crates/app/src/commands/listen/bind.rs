@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener};
 use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
 use socket2::{Domain, Protocol, Socket, Type};
-use sockets_tcp::TcpServerBuilder;
+use sockets_tcp::{Handler, TcpServerBuilder};
 use sockets_udp::{BindError, Interface, UdpSocket, UdpSocketBuilder};
 
 use super::memberships::Group;
@@ -60,7 +60,7 @@ fn is_named(place: &Place, name: Option<&str>) -> bool {
 
 /// The sockets, all open.
 pub(in crate::commands) struct Bound {
-    pub(in crate::commands) tcp: Vec<TcpListener>,
+    pub(in crate::commands) tcp: Vec<Listener>,
     pub(in crate::commands) udp: Vec<UdpSocket>,
     /// Whether each datagram of the UDP sockets is an event.
     datagram_events: bool,
@@ -68,6 +68,26 @@ pub(in crate::commands) struct Bound {
     pub(super) groups: Vec<Group>,
     /// Where they listen, with the kernel's ports.
     pub(in crate::commands) endpoints: Vec<Endpoint>,
+}
+
+/// A TCP socket that listens.
+pub(in crate::commands) struct Listener {
+    pub(super) socket: TcpListener,
+    /// Others may hold it, too: who still waits on it at the end is theirs to serve.
+    is_passed: bool,
+}
+
+impl Listener {
+    pub(in crate::commands) fn give_to<H: Handler>(
+        self,
+        builder: TcpServerBuilder<H>,
+    ) -> TcpServerBuilder<H> {
+        if self.is_passed {
+            builder.listener(self.socket)
+        } else {
+            builder.exclusive_listener(self.socket)
+        }
+    }
 }
 
 /// Why an endpoint cannot be listened on.
@@ -97,7 +117,11 @@ impl ListenError {
     fn of_io(endpoint: Endpoint, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::InUse { endpoint, source },
-            io::ErrorKind::PermissionDenied => Self::Privileged { endpoint, source },
+            io::ErrorKind::PermissionDenied
+                if sockets_sys::is_privileged_port(endpoint.port().number()) =>
+            {
+                Self::Privileged { endpoint, source }
+            }
             io::ErrorKind::AddrNotAvailable => Self::NotHere { endpoint, source },
             _ => Self::Io { endpoint, source },
         }
@@ -173,7 +197,7 @@ impl Bound {
             socket.listener.set_nonblocking(true).context("a socket that was passed")?;
             let local = socket.listener.local_addr().context("a socket that was passed")?;
             self.endpoints.push(Endpoint::from((place.scheme(), local)));
-            self.tcp.push(socket.listener);
+            self.tcp.push(Listener { socket: socket.listener, is_passed: true });
         }
         Ok(())
     }
@@ -222,7 +246,7 @@ impl Bound {
         } else {
             let (listener, local) =
                 tcp(address).map_err(|source| ListenError::of_io(asked.clone(), source))?;
-            self.tcp.push(listener);
+            self.tcp.push(Listener { socket: listener, is_passed: false });
             local
         };
         self.endpoints.push(asked.with_port(local.port().into()));

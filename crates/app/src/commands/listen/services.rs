@@ -9,7 +9,7 @@ use sockets_udp::{Datagram, Service, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::bind::Bound;
+use super::bind::{Bound, Listener};
 use super::peers::Peers;
 use super::{events, relay_udp};
 use crate::args::{ListenArgs, ServiceKind, SlowArg};
@@ -82,7 +82,7 @@ pub(super) async fn run(
 }
 
 async fn start(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<Listener>,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
     prefix: &Bytes,
@@ -91,7 +91,7 @@ async fn start(
     let mut builder =
         TcpServer::builder().stats(session.stats.clone()).early_data_events(session.events.is_on());
     for listener in listeners {
-        builder = builder.listener(listener);
+        builder = listener.give_to(builder);
     }
     if let Some(config) = tls {
         builder = builder.tls(config);

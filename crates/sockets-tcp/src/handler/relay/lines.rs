@@ -43,6 +43,10 @@ impl<'a> Lines<'a> {
         if !message.is_empty() {
             messages.push(message.into());
         }
+        // A client may be idle from here on: what it keeps is what was begun, and no more than twice.
+        if self.begun.capacity() > 2 * self.begun.len() {
+            self.begun.shrink_to_fit();
+        }
         messages
     }
 
@@ -75,6 +79,17 @@ mod tests {
         assert_eq!(first.concat().len(), LONGEST_LINE + 2);
         assert!(lines.take(b"tail").is_empty());
         assert_eq!(lines.take(b"\nnext\n").concat(), b"tail\n> next\n");
+    }
+
+    #[test]
+    fn no_more_is_held_than_the_line_that_was_begun() {
+        let mut lines = Lines::new(b"> ");
+        lines.take(&[b'x'; 10_000]);
+        lines.take(b"\n");
+        assert_eq!(lines.begun.capacity(), 0);
+        lines.take(&[b'x'; 10_000]);
+        lines.take(b"\nbegun");
+        assert!(lines.begun.capacity() <= 2 * b"> begun".len(), "{}", lines.begun.capacity());
     }
 
     #[test]

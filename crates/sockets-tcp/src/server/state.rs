@@ -1,4 +1,4 @@
-//! A server's clients: who is connected, and how all of them are drained or ended.
+//! What all parts of a server share: who is connected, the counts, how all are drained or ended.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use ports_core::SocketInfo;
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
+use super::coming::Arrivals;
 use super::{
     ClientId, ClientInfo, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport, SlowPolicy,
     UnknownClientError,
@@ -19,7 +20,7 @@ use crate::events::{Events, Publisher, lock};
 use crate::link::{Closing, Link};
 
 /// What all parts of a server share.
-pub(crate) struct Clients {
+pub(crate) struct ServerState {
     table: Mutex<Table>,
     accepted: AtomicU64,
     refused: AtomicU64,
@@ -29,6 +30,7 @@ pub(crate) struct Clients {
     events: Publisher<ServerEvent>,
     stats: SocketStats,
     stopping: CancellationToken,
+    arrivals: Arc<Arrivals>,
 }
 
 /// What becomes of connections that are there, and of those that still come.
@@ -46,7 +48,7 @@ struct Table {
     report: ShutdownReport,
 }
 
-impl Clients {
+impl ServerState {
     pub(super) fn new(
         slow: SlowPolicy,
         max_connections: usize,
@@ -67,7 +69,13 @@ impl Clients {
             events,
             stats,
             stopping: CancellationToken::new(),
+            arrivals: Arc::default(),
         }
+    }
+
+    /// Those who may still come, and those who came and whose handlers have not begun.
+    pub(crate) fn arrivals(&self) -> &Arc<Arrivals> {
+        &self.arrivals
     }
 
     /// Cancelled when the server begins to stop.
