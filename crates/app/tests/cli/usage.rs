@@ -17,7 +17,7 @@ fn wrong_usage_names_the_thing() {
         (&["scan", "127.0.0.1/33"], "127.0.0.1/33"),
         (&["scan", "a b"], "neither an address nor a host name"),
         (&["scan", "127.0.0.1", "--timeout", "5"], "write a number with its unit"),
-        (&["scan", "127.0.0.1", "--timeout", "0s"], "more than zero"),
+        (&["scan", "127.0.0.1", "--timeout", "0s"], "the shortest is 1ms"),
         (&["scan", "127.0.0.1", "--timeout", "1ns"], "the shortest is 1ms"),
         (&["scan", "127.0.0.1", "--timeout", "999us"], "the shortest is 1ms"),
         (

@@ -96,7 +96,8 @@ async fn start(
     if let Some(config) = tls {
         builder = builder.tls(config);
     }
-    builder = args.limits.apply(builder);
+    // They have nothing to finish: what a client sent is answered, or its answer is lost with it.
+    builder = args.limits.apply(builder).reset_unfinished(false);
     if let Some(SlowArg(policy)) = args.slow {
         builder = builder.slow_policy(policy);
     }
