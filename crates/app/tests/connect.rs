@@ -17,6 +17,8 @@ mod non_blocking;
 mod reconnect;
 #[path = "driver/stalled.rs"]
 mod stalled;
+#[path = "driver/unread.rs"]
+mod unread;
 
 use std::io::Write;
 use std::net::Shutdown;

@@ -9,6 +9,8 @@ mod driver;
 mod errors;
 #[path = "listen/events.rs"]
 mod events;
+#[path = "listen/idle.rs"]
+mod idle;
 #[path = "driver/kernel.rs"]
 mod kernel;
 #[path = "listen/kernel_drops.rs"]
@@ -23,8 +25,12 @@ mod peers;
 mod reasons;
 #[path = "listen/second_signal.rs"]
 mod second_signal;
+#[path = "listen/shortage.rs"]
+mod shortage;
 #[path = "driver/stalled.rs"]
 mod stalled;
+#[path = "driver/unread.rs"]
+mod unread;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

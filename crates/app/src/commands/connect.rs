@@ -1,13 +1,16 @@
 //! `ports connect`: standard input to a peer, and what comes back to standard output.
 
+mod in_hand;
 mod kernel_drops;
+pub(in crate::commands) mod losses;
 pub(in crate::commands) mod resolve;
 pub(in crate::commands) mod session;
+pub(in crate::commands) mod stillness;
 pub(in crate::commands) mod streams;
 mod tcp;
 mod teller;
 mod udp;
-pub(super) mod verdict;
+mod verdict;
 
 use ports_core::Scheme;
 

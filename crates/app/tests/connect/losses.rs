@@ -1,13 +1,14 @@
 //! What is lost is counted once, and told alike by the message, the events and the statistics.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::driver::{Ports, noise};
-use crate::kernel::wait_until_it_queues;
+use crate::driver::{Ports, noise, read_to_end};
+use crate::kernel::{wait_until_it_has_read_all, wait_until_it_queues};
 use crate::loopback::{accept, listener, reset};
+use crate::unread::Unread;
 
 /// The number before `words`.
 fn number_before(text: &str, words: &str) -> u64 {
@@ -67,4 +68,35 @@ fn the_second_signal_resets_what_is_not_sent() {
         assert_eq!(ended.code, Some(code));
         assert!(number_before(&ended.stderr, " bytes of input did not get to") > 512 * 1024);
     }
+}
+
+#[test]
+fn the_second_signal_resets_a_peer_whose_bytes_are_not_written() {
+    let (listener, endpoint) = listener();
+    let mut ports = Unread::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    // The end of the stream is out: only what was not written can ask for a reset.
+    ports.end_input();
+    assert!(read_to_end(&mut peer).is_empty());
+    peer.write_all(&noise(Unread::MORE_THAN_A_PIPE)).unwrap();
+    wait_until_it_has_read_all(&peer);
+    let said = ports.signal_until_it_ends(Signal::INT, 130);
+    assert!(peer.take_error().unwrap().is_some());
+    assert!(said.contains("not written to standard output"), "{said}");
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_named_at_the_end_of_the_grace() {
+    let (listener, endpoint) = listener();
+    let mut ports = Unread::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    ports.end_input();
+    assert!(read_to_end(&mut peer).is_empty());
+    peer.write_all(&noise(Unread::MORE_THAN_A_PIPE)).unwrap();
+    wait_until_it_has_read_all(&peer);
+    ports.signal(Signal::INT);
+    let said = ports.end(130);
+    assert!(peer.take_error().unwrap().is_some());
+    assert!(said.contains("not written to standard output"), "{said}");
+    assert!(!said.contains("has not acknowledged"), "{said}");
 }
