@@ -4,7 +4,6 @@ mod demo;
 mod diff;
 #[cfg(target_os = "linux")]
 mod doctor;
-#[cfg(target_os = "linux")]
 mod duration;
 mod forward;
 #[cfg(target_os = "linux")]
@@ -43,7 +42,7 @@ pub(crate) use limits::LimitArgs;
 pub(crate) use lookup::{LookupArgs, Query, Subject};
 #[cfg(target_os = "linux")]
 pub(crate) use ls::{Column, LsArgs, SocketFilterArgs};
-pub(crate) use output::{Format, OutputArgs, ScanFormat, ScanOutputArgs};
+pub(crate) use output::{Format, OutputArgs, OutputFile, ScanFormat, ScanOutputArgs};
 pub(crate) use place::Place;
 pub(crate) use report::{EventTarget, ReportArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};

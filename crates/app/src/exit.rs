@@ -99,15 +99,21 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
         // Nothing is known of what the user wants of the terminal.
         let terminal = Terminal::new(ColorWhen::Auto, false, 0);
         let shown = show(error, terminal);
-        return shown.map_or_else(|error| report(&error, terminal), |()| Exit::Done).into();
+        let exit = shown.map_or_else(|error| report(&error, terminal), |()| Exit::Done);
+        return if exit == Exit::Done { exit } else { of_command(exit) }.into();
     }
     // Where nobody reads it, there is nobody left to tell.
     let _ = error.print();
+    of_command(Exit::Usage).into()
+}
+
+/// The codes of others than `ports lease` are those of the command that it runs.
+fn of_command(exit: Exit) -> Exit {
     #[cfg(target_os = "linux")]
     if crate::args::is_lease(std::env::args_os()) {
-        return Exit::Lease(LeaseFailure::Own).into();
+        return Exit::Lease(LeaseFailure::Own);
     }
-    Exit::Usage.into()
+    exit
 }
 
 /// Writes help to standard output as any other result: clap does not tell of one that is closed.

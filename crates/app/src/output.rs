@@ -1,6 +1,5 @@
 //! Standard output, standard error and files.
 
-#[cfg(target_os = "linux")]
 mod counted;
 mod csv_error;
 mod events;
@@ -10,21 +9,25 @@ mod outputs;
 mod packets;
 mod reader_gone;
 mod rows;
+mod standard_error;
 mod standard_output;
 mod terminal;
 
-#[cfg(target_os = "linux")]
 pub(crate) use counted::counted;
 pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};
-pub(crate) use file::{cannot_write, create, empty, open};
+#[cfg(target_os = "linux")]
+pub(crate) use file::FileWriter;
+pub(crate) use file::{Unemptied, cannot_write, open_all};
 pub(crate) use outputs::Outputs;
 #[cfg(target_os = "linux")]
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
-pub(crate) use reader_gone::{Marked, ReaderGone};
+use reader_gone::Marked;
+pub(crate) use reader_gone::ReaderGone;
 pub(crate) use rows::{Cells, Row, RowOutputs};
+pub(crate) use standard_error::{StandardError, flush_standard_error, write_behind};
 pub(crate) use standard_output::{
     StandardOutput, check_open as check_standard_output, reader_is_gone,
 };

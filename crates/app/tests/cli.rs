@@ -4,6 +4,7 @@
 mod cli {
     mod demo;
     mod diff;
+    mod files;
     mod help;
     mod lookup;
     mod program;

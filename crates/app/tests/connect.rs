@@ -3,6 +3,8 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "connect/flood.rs"]
+mod flood;
 #[path = "connect/keepalive.rs"]
 mod keepalive;
 #[path = "driver/kernel.rs"]
@@ -17,6 +19,8 @@ mod non_blocking;
 mod reconnect;
 #[path = "driver/stalled.rs"]
 mod stalled;
+#[path = "driver/unread.rs"]
+mod unread;
 
 use std::io::Write;
 use std::net::Shutdown;

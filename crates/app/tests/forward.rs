@@ -11,6 +11,8 @@ mod driver;
 mod loopback;
 #[path = "forward/stopping.rs"]
 mod stopping;
+#[path = "forward/unread.rs"]
+mod unread;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

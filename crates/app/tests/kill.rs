@@ -119,8 +119,12 @@ fn the_signal_is_the_users() {
 fn nobody_is_ended_unasked() {
     let _alone = alone();
     let mut holder = Holder::start(MEEK);
-    let (code, rows, stderr) = kill(&[&holder.port]);
+    let before = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&before, "of an earlier run").unwrap();
+    let file = format!("csv:{}", before.path().display());
+    let (code, rows, stderr) = kill(&[&holder.port, "-o", &file]);
     assert_eq!((code, rows.len()), (Some(2), 0), "{stderr}");
+    assert_eq!(std::fs::read_to_string(&before).unwrap(), "of an earlier run");
     assert!(stderr.contains("--yes") && stderr.contains("sleep (process "), "{stderr}");
     let (code, rows, _) = kill(&[&holder.port, "--dry-run"]);
     assert_eq!((code, &rows[0]["outcome"]), (Some(0), &"would-end".into()));

@@ -12,8 +12,12 @@ mod events;
 #[cfg(target_os = "linux")]
 #[path = "listen/forged.rs"]
 mod forged;
+#[path = "listen/idle.rs"]
+mod idle;
 #[path = "driver/kernel.rs"]
 mod kernel;
+#[path = "listen/kernel_drops.rs"]
+mod kernel_drops;
 #[path = "listen/limits.rs"]
 mod limits;
 #[path = "driver/loopback.rs"]
@@ -24,8 +28,12 @@ mod peers;
 mod reasons;
 #[path = "listen/second_signal.rs"]
 mod second_signal;
+#[path = "listen/shortage.rs"]
+mod shortage;
 #[path = "driver/stalled.rs"]
 mod stalled;
+#[path = "driver/unread.rs"]
+mod unread;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -132,8 +132,9 @@ impl Headers {
         slots: impl Iterator<Item = Slot<'a>>,
     ) -> io::Result<usize> {
         let count = self.point_at(slots.map(Pointers::from));
-        // With MSG_TRUNC the length told is the datagram's, not what fitted.
-        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
+        // With MSG_TRUNC the length told is the datagram's, not what fitted. A packet socket refuses
+        // MSG_CMSG_CLOEXEC.
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         repeat_interrupted(|| {
             // SAFETY: as in `send`, and the borrows are exclusive; the kernel writes at most the
             // sizes given.

@@ -161,7 +161,7 @@ impl ReceiveBatch {
 }
 
 /// Asked each time: a descriptor's number says nothing of the socket it was a call ago.
-pub(crate) fn refuse_streams(fd: impl AsFd) -> io::Result<()> {
+fn refuse_streams(fd: impl AsFd) -> io::Result<()> {
     if rustix::net::sockopt::socket_type(fd)? == SocketType::STREAM {
         let reason = "a stream socket has no packets to receive";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));

@@ -7,7 +7,7 @@ use std::ptr;
 
 use crate::address::Name;
 use crate::control::{Control, ReceivedControl};
-use crate::receive_batch::{Source, refuse_streams};
+use crate::receive_batch::Source;
 
 /// What [`receive_message`] received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +22,14 @@ pub struct ReceivedMessage {
 
 /// Receives one datagram into `buffer`, in one call that does not wait.
 ///
-/// Descriptors that a peer sends along over a UNIX socket are closed.
+/// Not for streams: what a stream receives in this way is lost. (To ask for the type of the socket
+/// would be a second call for each datagram.) Descriptors that a peer sends along over a UNIX socket
+/// are closed.
 ///
 /// # Errors
 ///
-/// What the kernel says: `WouldBlock` where there is nothing now. `InvalidInput` for a stream socket,
-/// from which nothing is taken, as of [`ReceiveBatch::receive`](crate::ReceiveBatch::receive).
+/// What the kernel says: `WouldBlock` where there is nothing now.
 pub fn receive_message(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<ReceivedMessage> {
-    refuse_streams(&fd)?;
     let mut name = Name::EMPTY;
     let mut control = Control::EMPTY;
     let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -43,7 +43,7 @@ pub fn receive_message(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<ReceivedM
     header.msg_control = ptr::from_mut(&mut control).cast();
     header.msg_controllen = Control::SIZE as _;
     // With MSG_TRUNC the length told is the datagram's, not what fitted.
-    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
     let length = loop {
         // SAFETY: the header points at a vector, a name and control data that live in this frame
         // and at the caller's buffer, borrowed exclusively; the kernel writes at most the sizes
@@ -104,17 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_in_a_datagram_are_closed_and_a_stream_is_refused() {
+    fn descriptors_in_a_datagram_are_closed() {
         let (here, there) = UnixDatagram::pair().unwrap();
         let mut other_end = crate::control::tests::send_descriptors(&here);
         assert_eq!(receive_message(&there, &mut [0; 4]).unwrap().length, 1);
-        assert!(crate::control::tests::is_closed(&mut other_end));
-
-        let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
-        let mut other_end = crate::control::tests::send_descriptors(&here);
-        let error = receive_message(&there, &mut [0; 4]).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        drop(there);
         assert!(crate::control::tests::is_closed(&mut other_end));
     }
 }

@@ -11,7 +11,7 @@ use clap::builder::PossibleValue;
 use ports_core::{ParsePortSetError, PortSet, Transport};
 use scanner::{EngineConfig, ParseTargetError, PortState, Shard, TargetSpec};
 
-use super::duration::positive_duration;
+use super::duration;
 use super::{ScanFormat, ScanOutputArgs};
 use crate::exit::UsageError;
 
@@ -227,7 +227,7 @@ impl ScanArgs {
 }
 
 fn probe_timeout(text: &str) -> Result<Duration, String> {
-    let time = positive_duration(text)?;
+    let time = duration::parse(text)?;
     let most = EngineConfig::MAX_TIMEOUT;
     if time < MIN_TIMEOUT {
         Err(format!("the shortest is {}", humantime::format_duration(MIN_TIMEOUT)))

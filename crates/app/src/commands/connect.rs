@@ -1,13 +1,17 @@
 //! `ports connect`: standard input to a peer, and what comes back to standard output.
 
 pub(in crate::commands) mod drain;
+mod in_hand;
+mod kernel_drops;
+pub(in crate::commands) mod losses;
 pub(in crate::commands) mod resolve;
 pub(in crate::commands) mod session;
+pub(in crate::commands) mod stillness;
 pub(in crate::commands) mod streams;
 mod tcp;
 mod teller;
 mod udp;
-pub(super) mod verdict;
+mod verdict;
 
 use ports_core::Scheme;
 
@@ -26,9 +30,12 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     check(&args)?;
     check_standard_output()?;
-    let session = Session::open(&args.report, terminal, signals)?;
+    let mut session = Session::open(&args.report, terminal, signals)?;
     let result = match args.endpoint.scheme() {
-        Scheme::Udp => udp::run(&args, &session).await,
+        Scheme::Udp => {
+            session.look_for_kernel_drops();
+            udp::run(&args, &session).await
+        }
         _ => tcp::run(&args, &session).await,
     };
     session.end(result, signals).await

@@ -39,9 +39,11 @@ pub(crate) fn run(args: &DiffArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         unfinished: [before.unfinished(), after.unfinished()],
         comparison: &comparison,
     };
-    // Files once the scans are read: it may be the same file.
-    for file in &args.output.output {
-        let writer = output::create(&file.path)?;
+    // Once the scans are read: it may be the same file.
+    let (writers, mut unemptied) =
+        output::open_all(args.output.output.iter().map(|file| &file.path))?;
+    unemptied.empty()?;
+    for (file, writer) in args.output.output.iter().zip(writers) {
         write(file.format(args.output.format), writer, &outcome)
             .with_context(|| output::cannot_write(&file.path))?;
     }

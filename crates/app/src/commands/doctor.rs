@@ -2,15 +2,17 @@
 
 mod advice;
 mod attempt;
+mod consultation;
 mod row;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ports_core::Transport;
-use stats::system::{BindFinding, Blocks, SystemSockets, UserNames};
+use stats::system::{SystemSockets, UserNames};
 
 use self::attempt::{Attempt, try_to_bind};
-use self::row::{Finding, Line, Verdict};
+use self::consultation::Consultation;
+use self::row::{Finding, Line};
 use super::leases::leases_of;
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
@@ -27,9 +29,7 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
     };
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::Done;
-    let mut found: Vec<BindFinding> = Vec::new();
-    // What does not keep it from being bound comes after all that does.
-    let mut notes = Vec::new();
+    let mut consultation = Consultation::new(&users);
     for ip in wanted {
         let address = SocketAddr::new(*ip, port.number());
         // Before the attempt: the facts are about others.
@@ -41,31 +41,13 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
         if !attempt.can_bind() {
             exit = Exit::No;
         }
-        rows.write(&Line::Verdict(Verdict::new(transport, address, &attempt)))?;
-        let findings = facts.findings();
-        let is_insisting = advice::connections_insist(&findings, &attempt);
-        for finding in findings {
-            // What holds for both families is said once.
-            if !found.contains(&finding) {
-                let advice = advice::of(&facts, &finding, &users, is_insisting);
-                let told = Finding::new(&facts, &finding, advice);
-                if finding.blocks() == Blocks::Never {
-                    notes.push(told);
-                } else {
-                    rows.write(&Line::Finding(told))?;
-                }
-                found.push(finding);
-            }
-        }
-        let is_explained =
-            is_insisting || found.iter().any(|finding| advice::explains(finding, &attempt));
-        if let Some(finding) = Finding::unexplained(transport, address, &attempt, is_explained) {
-            rows.write(&Line::Finding(finding))?;
+        for line in consultation.lines(&facts, &attempt) {
+            rows.write(&line)?;
         }
     }
     // A lease does not keep anybody from binding, but those who lease count on it.
     let leases = leases_of(&[transport], port, terminal);
-    for note in leases.iter().map(Finding::leased).chain(notes) {
+    for note in leases.iter().map(Finding::leased).chain(consultation.notes()) {
         rows.write(&Line::Finding(note))?;
     }
     rows.finish()?;

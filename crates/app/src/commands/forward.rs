@@ -5,6 +5,7 @@ mod ledger;
 mod mapping;
 mod mappings;
 mod quiet;
+mod said;
 mod streams;
 mod tcp;
 mod udp;
@@ -30,7 +31,10 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
-    let session = Session::open(&args.report, terminal, signals)?;
+    let mut session = Session::open(&args.report, terminal, signals)?;
+    if args.target.scheme() == Scheme::Udp {
+        session.look_for_kernel_drops();
+    }
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }

@@ -36,7 +36,10 @@ pub(crate) async fn run(
     if args.service == ServiceKind::Pipe {
         check_standard_output()?;
     }
-    let session = Session::open(&args.report, terminal, signals)?;
+    let mut session = Session::open(&args.report, terminal, signals)?;
+    if args.places.iter().any(|place| place.scheme() == Scheme::Udp) {
+        session.look_for_kernel_drops();
+    }
     let result = serve(&args, passed, &session).await;
     session.end(result, signals).await
 }
@@ -72,13 +75,18 @@ async fn serve_bound(
     args: &ListenArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
-    if args.service != ServiceKind::Pipe {
-        return services::run(bound, tls, args, session).await;
-    }
-    let Bound { tcp, mut udp, .. } = bound;
-    if let Some(socket) = udp.pop() {
-        return pipe_udp::run(socket, udp, session).await;
-    }
-    let tcp = tcp.into_iter().map(|listener| listener.socket).collect();
-    pipe::run(tcp, tls, &args.limits, session).await
+    let kind = match args.service {
+        ServiceKind::Pipe => {
+            let Bound { tcp, mut udp, .. } = bound;
+            if let Some(socket) = udp.pop() {
+                return pipe_udp::run(socket, udp, session).await;
+            }
+            let tcp = tcp.into_iter().map(|listener| listener.socket).collect();
+            return pipe::run(tcp, tls, &args.limits, session).await;
+        }
+        ServiceKind::Echo => services::Kind::Echo,
+        ServiceKind::Discard => services::Kind::Discard,
+        ServiceKind::Relay => services::Kind::Relay,
+    };
+    services::run(kind, bound, tls, args, session).await
 }

@@ -5,15 +5,14 @@ mod table;
 
 use std::io::{self, BufWriter, Write};
 
-use anyhow::Context;
 use serde::Serialize;
 
 pub(crate) use self::cells::Cells;
 use self::table::Table;
 use super::csv_error::io_error;
 use super::terminal::terminal_width;
-use super::{Outputs, StandardOutput, cannot_write, file};
-use crate::args::{Format, OutputArgs};
+use super::{Outputs, StandardOutput, Unemptied, file};
+use crate::args::{Format, OutputArgs, OutputFile};
 
 /// One kind of row. Its JSON line is what serde makes of it, with its `"type"`.
 pub(crate) trait Row: Serialize {
@@ -29,10 +28,15 @@ pub(crate) trait Row: Serialize {
 }
 
 /// All outputs of one command that reports rows of one kind.
-pub(crate) struct RowOutputs(Outputs<Sink>);
+pub(crate) struct RowOutputs {
+    outputs: Outputs<Sink>,
+    /// Emptied by the first row, or by the end where there is none: a command that fails before leaves
+    /// the files of an earlier run.
+    unemptied: Unemptied,
+}
 
 impl RowOutputs {
-    /// For rows of the kind `R`. Creates the files, or empties them.
+    /// For rows of the kind `R`. Creates the files, or opens them.
     pub(crate) fn open<R: Row>(args: &OutputArgs, stdout: StandardOutput) -> anyhow::Result<Self> {
         Self::with_columns(args, stdout, R::FIELDS, R::HEADINGS)
     }
@@ -44,22 +48,20 @@ impl RowOutputs {
         fields: &[&'static str],
         headings: &[&'static str],
     ) -> anyhow::Result<Self> {
-        let mut files = Vec::new();
-        for file in &args.output {
-            let writer = file::create(&file.path)?;
+        let (writers, unemptied) = file::open_all(args.output.iter().map(|file| &file.path))?;
+        let sink = |(file, writer): (&OutputFile, _)| {
             let sink = Sink::new(file.format(args.format), writer, fields, headings);
-            let sink = sink.with_context(|| cannot_write(&file.path))?;
-            files.push((file.path.clone(), sink));
-        }
+            (file.path.clone(), sink)
+        };
+        let files = args.output.iter().zip(writers).map(sink).collect();
         let stdout = Sink::new(args.format, stdout, fields, headings);
-        let stdout = stdout.context("cannot write to standard output")?;
-        Ok(Self(Outputs::new(stdout, files)))
+        Ok(Self { outputs: Outputs::new(stdout, files), unemptied })
     }
 
     /// A table has its header without rows, too: that nothing matches is an answer.
     #[must_use]
     pub(crate) fn always_headed(mut self) -> Self {
-        for sink in self.0.iter_mut() {
+        for sink in self.outputs.iter_mut() {
             if let Sink::Table(table) = sink {
                 table.always_headed();
             }
@@ -70,7 +72,9 @@ impl RowOutputs {
     /// A table on a terminal is not wider than that: what stands in this column, counted from 0, is cut.
     #[must_use]
     pub(crate) fn fitting(mut self, column: usize) -> Self {
-        if let (Some(Sink::Table(table)), Some(width)) = (self.0.stdout_mut(), terminal_width()) {
+        if let (Some(Sink::Table(table)), Some(width)) =
+            (self.outputs.stdout_mut(), terminal_width())
+        {
             table.fit(width, column);
         }
         self
@@ -93,10 +97,11 @@ impl RowOutputs {
 
     /// Where one fails, the others are written to their end: nothing follows.
     fn each(&mut self, write: impl FnMut(&mut Sink) -> io::Result<()>) -> anyhow::Result<()> {
-        let result = self.0.each(false, write);
+        self.unemptied.empty()?;
+        let result = self.outputs.each(false, write);
         if result.is_err() {
             // The first failure is the one to tell.
-            let _ = self.0.each(false, Sink::finish);
+            let _ = self.outputs.each(false, Sink::finish);
         }
         result
     }
@@ -108,8 +113,15 @@ type Writer = Box<dyn Write + Send>;
 enum Sink {
     Table(Table<Writer>),
     Jsonl(BufWriter<Writer>),
-    /// With the cells of the row before, for their room.
-    Csv(Box<csv::Writer<Writer>>, Cells),
+    Csv(Box<CsvRows>),
+}
+
+struct CsvRows {
+    writer: csv::Writer<Writer>,
+    /// Not written before there is something to tell, if only that there is nothing.
+    header: Option<Cells>,
+    /// Those of the row before, for their room.
+    cells: Cells,
 }
 
 impl Sink {
@@ -118,9 +130,9 @@ impl Sink {
         writer: impl Write + Send + 'static,
         fields: &[&'static str],
         headings: &[&'static str],
-    ) -> io::Result<Self> {
+    ) -> Self {
         let writer: Writer = Box::new(writer);
-        Ok(match format {
+        match format {
             Format::Table => Self::Table(Table::new(writer, headings)),
             Format::Jsonl => Self::Jsonl(BufWriter::new(writer)),
             Format::Csv => {
@@ -128,11 +140,14 @@ impl Sink {
                 for name in fields {
                     header.push(name);
                 }
-                let mut writer = csv::Writer::from_writer(writer);
-                writer.write_record(header.iter()).map_err(io_error)?;
-                Self::Csv(Box::new(writer), header)
+                let writer = csv::Writer::from_writer(writer);
+                Self::Csv(Box::new(CsvRows {
+                    writer,
+                    header: Some(header),
+                    cells: Cells::default(),
+                }))
             }
-        })
+        }
     }
 
     fn row(&mut self, row: &impl Row) -> io::Result<()> {
@@ -146,7 +161,9 @@ impl Sink {
                 serde_json::to_writer(&mut *writer, row)?;
                 writer.write_all(b"\n")
             }
-            Self::Csv(writer, cells) => {
+            Self::Csv(rows) => {
+                rows.head()?;
+                let CsvRows { writer, cells, .. } = &mut **rows;
                 cells.clear();
                 row.fields(cells);
                 writer.write_record(cells.iter()).map_err(io_error)
@@ -163,8 +180,18 @@ impl Sink {
         match self {
             Self::Table(table) => table.finish(),
             Self::Jsonl(writer) => writer.flush(),
-            Self::Csv(writer, _) => writer.flush(),
+            Self::Csv(rows) => {
+                rows.head()?;
+                rows.writer.flush()
+            }
         }
+    }
+}
+
+impl CsvRows {
+    fn head(&mut self) -> io::Result<()> {
+        let Some(header) = self.header.take() else { return Ok(()) };
+        self.writer.write_record(header.iter()).map_err(io_error)
     }
 }
 
@@ -197,8 +224,7 @@ mod tests {
     /// Everything that was written, once it is flushed.
     fn written(format: Format, rows: &[Fruit]) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut sink =
-            Sink::new(format, file.reopen().unwrap(), Fruit::FIELDS, Fruit::HEADINGS).unwrap();
+        let mut sink = Sink::new(format, file.reopen().unwrap(), Fruit::FIELDS, Fruit::HEADINGS);
         for row in rows {
             sink.row(row).unwrap();
         }

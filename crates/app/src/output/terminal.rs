@@ -6,7 +6,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use tracing_subscriber::EnvFilter;
 
-use super::StandardOutput;
+use super::{StandardError, StandardOutput};
 use crate::args::ColorWhen;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -44,7 +44,7 @@ impl Terminal {
         let ansi = AutoStream::new(stderr, self.choice).current_choice() != ColorChoice::Never;
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(io::stderr)
+            .with_writer(|| StandardError)
             .with_ansi(ansi)
             .without_time()
             .init();
@@ -95,8 +95,8 @@ impl Terminal {
             ColorChoice::Never => format!("{label}: {text}\n"),
             _ => format!("{style}{label}:{style:#} {text}\n"),
         };
-        // In one piece: others may write there, too. Where it is closed there is nobody left to tell.
-        let _ = io::stderr().write_all(line.as_bytes());
+        // It never fails.
+        let _ = StandardError.write_all(line.as_bytes());
     }
 }
 

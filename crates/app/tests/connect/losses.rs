@@ -1,14 +1,14 @@
 //! What is lost is counted once, and told alike by the message, the events and the statistics.
 
-use std::io::{ErrorKind, Read};
-use std::sync::Arc;
+use std::io::{ErrorKind, Read, Write};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::driver::{Ports, noise};
-use crate::kernel::wait_until_it_queues;
-use crate::loopback::{accept, listener, reset, udp};
+use crate::driver::{Ports, noise, read_to_end};
+use crate::kernel::{wait_until_it_has_read_all, wait_until_it_queues};
+use crate::loopback::{accept, listener, reset};
+use crate::unread::Unread;
 
 /// The number before `words`.
 fn number_before(text: &str, words: &str) -> u64 {
@@ -70,27 +70,33 @@ fn the_second_signal_resets_what_is_not_sent() {
     }
 }
 
-/// It is not to say that its output takes nothing, which is not so.
 #[test]
-fn a_target_that_goes_on_sending_does_not_keep_it_from_its_end() {
-    let server = udp();
-    let endpoint = format!("udp://{}", server.local_addr().unwrap());
-    let mut ports = Ports::start(&["connect", &endpoint]);
-    ports.write(b"hello");
-    let (_, client) = server.recv_from(&mut [0; 16]).unwrap();
-    let test = Arc::new(());
-    let is_running = Arc::downgrade(&test);
-    let flood = std::thread::spawn(move || {
-        while is_running.strong_count() > 0 {
-            // Nobody is there any more after its end.
-            let _ = server.send_to(b"x", client);
-        }
-    });
-    ports.stdout.until(b"xxx");
+fn the_second_signal_resets_a_peer_whose_bytes_are_not_written() {
+    let (listener, endpoint) = listener();
+    let mut ports = Unread::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    // The end of the stream is out: only what was not written can ask for a reset.
+    ports.end_input();
+    assert!(read_to_end(&mut peer).is_empty());
+    peer.write_all(&noise(Unread::MORE_THAN_A_PIPE)).unwrap();
+    wait_until_it_has_read_all(&peer);
+    let said = ports.signal_until_it_ends(Signal::INT, 130);
+    assert!(peer.take_error().unwrap().is_some());
+    assert!(said.contains("not written to standard output"), "{said}");
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_named_at_the_end_of_the_grace() {
+    let (listener, endpoint) = listener();
+    let mut ports = Unread::start(&["connect", &endpoint]);
+    let mut peer = accept(&listener);
+    ports.end_input();
+    assert!(read_to_end(&mut peer).is_empty());
+    peer.write_all(&noise(Unread::MORE_THAN_A_PIPE)).unwrap();
+    wait_until_it_has_read_all(&peer);
     ports.signal(Signal::INT);
-    let ended = ports.end();
-    drop(test);
-    flood.join().unwrap();
-    assert_eq!(ended.code, Some(130));
-    assert!(!ended.stderr.contains("takes nothing"), "{}", ended.stderr);
+    let said = ports.end(130);
+    assert!(peer.take_error().unwrap().is_some());
+    assert!(said.contains("not written to standard output"), "{said}");
+    assert!(!said.contains("has not acknowledged"), "{said}");
 }

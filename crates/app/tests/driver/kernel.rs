@@ -21,15 +21,17 @@ pub(crate) struct Row {
     pub(crate) fires_in: u64,
 }
 
-/// The established connection from `local` to `peer`, both IPv4.
+/// States in which one side at least may send: established, and half-closed by this end or the other.
+const STANDING: [&str; 3] = ["01", "05", "08"];
+
+/// The connection from `local` to `peer`, both IPv4.
 pub(crate) fn row(local: SocketAddr, peer: SocketAddr) -> Row {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let (from, to) = (format!(":{:04X}", local.port()), format!(":{:04X}", peer.port()));
     let found = table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let both = fields[1].ends_with(&from) && fields[2].ends_with(&to);
-        // 01 is TCP_ESTABLISHED.
-        if !both || fields[3] != "01" {
+        if !both || !STANDING.contains(&fields[3]) {
             return None;
         }
         let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
@@ -41,6 +43,21 @@ pub(crate) fn row(local: SocketAddr, peer: SocketAddr) -> Row {
         Some(Row { sending: hex(sending), receiving: hex(receiving), timer, fires_in })
     });
     found.unwrap_or_else(|| panic!("no connection of {local} to {peer}"))
+}
+
+/// Waits until the program has read all that was written to it.
+pub(crate) fn wait_until_it_has_read_all(peer: &TcpStream) {
+    let (here, there) = (peer.local_addr().unwrap(), peer.peer_addr().unwrap());
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        // In this order: bytes only go on.
+        let left = row(here, there).sending + row(there, here).receiving;
+        if left == 0 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{left} bytes are not read");
+        std::thread::yield_now();
+    }
 }
 
 /// Waits until a part of what was written to the program waits in it: it is neither in the pipe, nor

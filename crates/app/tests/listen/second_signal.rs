@@ -6,8 +6,9 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 
 use crate::ANY;
-use crate::driver::{Ports, client, noise};
-use crate::kernel::wait_until_it_is_stuck;
+use crate::driver::{Ports, client, noise, read_to_end};
+use crate::kernel::{wait_until_it_has_read_all, wait_until_it_is_stuck};
+use crate::unread::Unread;
 
 fn signal_until_it_ends(ports: &mut Ports, signal: Signal) {
     while ports.child.try_wait().unwrap().is_none() {
@@ -63,4 +64,18 @@ fn the_peer_of_a_pipe_that_did_not_get_all_is_reset() {
         assert!(ended.stderr.contains("bytes of input did not get to 127.0.0.1:"), "{ended:?}");
         assert!(ended.stderr.contains("Drops: 1 message, "), "{ended:?}");
     }
+}
+
+#[test]
+fn the_peer_of_a_pipe_whose_output_did_not_get_all_is_reset() {
+    let mut ports = Unread::start(&["listen", ANY]);
+    let mut peer = client(ports.listening());
+    // The end of the stream is out: only what was not written can ask for a reset.
+    ports.end_input();
+    assert!(read_to_end(&mut peer).is_empty());
+    peer.write_all(&noise(Unread::MORE_THAN_A_PIPE)).unwrap();
+    wait_until_it_has_read_all(&peer);
+    let said = ports.signal_until_it_ends(Signal::INT, 130);
+    assert!(peer.take_error().unwrap().is_some());
+    assert!(said.contains("not written to standard output"), "{said}");
 }

@@ -18,7 +18,9 @@ pub(in crate::commands) async fn drain(
 
 /// That there were more.
 pub(in crate::commands) fn more_came() -> String {
-    format!("datagrams go on coming: {DRAIN_LIMIT} were still written, what came after them is lost")
+    format!(
+        "datagrams go on coming: {DRAIN_LIMIT} were still written, what came after them is lost"
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What `ports listen` and `ports connect` have in common from begin to end: events, statistics,
 //! the wish to stop.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,9 +9,10 @@ use std::time::Duration;
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
+use super::kernel_drops::KernelDrops;
 use crate::args::ReportArgs;
 use crate::exit::{Exit, report};
-use crate::output::{EventLine, EventLog, EventSender, Terminal};
+use crate::output::{EventLine, EventLog, EventSender, StandardError, Terminal};
 use crate::signals::Signals;
 
 /// When a stop that takes time is explained.
@@ -37,6 +38,7 @@ pub(in crate::commands) struct Session {
     cuts: Arc<Mutex<Vec<Cut>>>,
     /// The second signal has come.
     is_cut: Arc<AtomicBool>,
+    kernel_drops: KernelDrops,
     prints_stats: bool,
     /// The statistics are printed, or being printed.
     printed: Arc<AtomicBool>,
@@ -70,7 +72,24 @@ impl Session {
                 print(&counted);
             }
         });
-        Ok(Self { terminal, stats, events, stop, log, cuts, is_cut, prints_stats, printed })
+        let kernel_drops = KernelDrops::new(terminal);
+        Ok(Self {
+            terminal,
+            stats,
+            events,
+            stop,
+            log,
+            cuts,
+            is_cut,
+            kernel_drops,
+            prints_stats,
+            printed,
+        })
+    }
+
+    /// For what receives datagrams: the user is told of those that the kernel drops.
+    pub(in crate::commands) fn look_for_kernel_drops(&mut self) {
+        self.kernel_drops.look(&self.stats);
     }
 
     /// What the second signal does before it ends the process: it resets connections that are not
@@ -109,13 +128,15 @@ impl Session {
         signals: &Signals,
     ) -> anyhow::Result<Exit> {
         self.unless_cut().await;
-        let Self { terminal, stats, events, log, prints_stats, printed, .. } = self;
+        let Self { terminal, stats, events, log, kernel_drops, prints_stats, printed, .. } = self;
         if let Err(error) = &result {
             let (operation, error) = ("run", format!("{error:#}"));
             events.send(EventLine::Error { client: None, operation, error }).await;
         }
         drop(events);
-        let written = log.finish(stats.snapshot()).await;
+        let last = stats.snapshot();
+        kernel_drops.end(&last);
+        let written = log.finish(last).await;
         if prints_stats && !printed.swap(true, Relaxed) {
             print(&stats);
         }
@@ -142,6 +163,6 @@ fn print(stats: &SocketStats) {
     let mut text = stats.snapshot().to_string();
     // Writing to a string does not fail.
     let _ = stats.print_history(HISTORY, &mut text);
-    // Where standard error is closed there is nobody left to tell.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    // It never fails.
+    let _ = StandardError.write_all(text.as_bytes());
 }

@@ -1,19 +1,23 @@
 //! A TCP conversation with standard input and output.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ports_core::{SocketState, Transport};
 use sockets_tcp::{
-    ClientEvent, ClientSendError, Events, Keepalive, QueuePolicy, Reconnect, TcpClient,
-    TcpClientBuilder,
+    ClientEvent, ClientSendError, CloseReport, Events, Keepalive, QueuePolicy, Reconnect,
+    TcpClient, TcpClientBuilder,
 };
 use stats::Role;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::in_hand::InHand;
+use super::losses::Lost;
 use super::session::{GRACE, Session};
+use super::stillness::Stillness;
 use super::streams::{Input, InputReader, Output, STREAM_CHUNK};
 use super::teller::{Teller, Unsaid};
 use super::verdict;
@@ -24,6 +28,14 @@ use crate::output::EventLine;
 /// How long a connection must have stood for the pauses to begin small again: a server that accepts
 /// and hangs up is not asked ever faster.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the peer goes on taking something.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Longer than anything that bounds a close: after a signal that is the command's grace, which is for
+/// standard output, too, else a peer that stands still. Of two times that are alike either might come
+/// first.
+const UNBOUNDED: Duration = Duration::from_hours(24 * 365);
 
 pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result<()> {
     let (endpoint, reconnect) = (&args.endpoint, args.reconnect);
@@ -59,39 +71,38 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     reset_at_second(&client, &talk.in_hand, args, session);
     let ended = tokio::select! {
         biased;
-        result = talk.both_ways(state) => Some(result),
+        ended = talk.to_the_end(state) => Some(ended),
         () = session.grace_over() => None,
     };
     let in_hand = Arc::clone(&talk.in_hand);
-    let mut waiting = 0;
-    let result = if let Some(result) = ended {
-        waiting = client.close().await.unacknowledged_bytes as u64;
-        result
-    } else {
-        // Closing in order would take its own time once more.
-        drop(client);
-        Err(anyhow::anyhow!(
-            "not done {} s after the signal: {endpoint} or standard output takes nothing",
-            GRACE.as_secs()
-        ))
-    };
+    let (result, report) = ended.unwrap_or_else(|| {
+        let cut = in_hand.cut(&client);
+        (Err(anyhow::anyhow!("not done {} s after the signal", GRACE.as_secs())), cut)
+    });
+    drop(client);
     let told = telling.await?;
     session.unless_cut().await;
     // No connection took it, so none counts it.
-    let in_hand = in_hand.swap(0, Relaxed);
-    if in_hand > 0 {
-        session.stats.dropped(Transport::Tcp, Role::Client, 1, in_hand);
-        let dropped = EventLine::Dropped { client: None, messages: 1, bytes: Some(in_hand) };
+    let unsent = in_hand.for_peer.swap(0, Relaxed);
+    if unsent > 0 {
+        session.stats.dropped(Transport::Tcp, Role::Client, 1, unsent);
+        let dropped = EventLine::Dropped { client: None, messages: 1, bytes: Some(unsent) };
         session.events.send(dropped).await;
     }
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
-    verdict::of(result, counted.dropped_bytes, waiting, told, endpoint, session.terminal)
+    let lost = Lost {
+        unsent: counted.dropped_bytes,
+        unacknowledged: report.unacknowledged_bytes as u64,
+        unwritten: in_hand.of_peer.load(Relaxed),
+    };
+    verdict::of(result, lost, told, endpoint, session.terminal)
 }
 
-/// The second signal resets the connection unless the end of the stream is out.
+/// The second signal resets the connection unless the end of the stream is out, and all that came is
+/// written.
 fn reset_at_second(
     client: &Arc<TcpClient>,
-    in_hand: &Arc<AtomicU64>,
+    in_hand: &Arc<InHand>,
     args: &ConnectArgs,
     session: &Session,
 ) {
@@ -100,12 +111,14 @@ fn reset_at_second(
         (session.stats.clone(), session.terminal, args.endpoint.clone());
     session.at_second(move || {
         if let Some(client) = client.upgrade() {
-            client.cut_off();
+            in_hand.cut(&client);
         }
-        let in_hand = in_hand.swap(0, Relaxed);
-        stats.dropped(Transport::Tcp, Role::Client, u64::from(in_hand > 0), in_hand);
-        let lost = stats.snapshot().counters(Transport::Tcp, Role::Client).dropped_bytes;
-        if let Some(text) = verdict::loss_in_words(lost, &endpoint) {
+        let unsent = in_hand.for_peer.swap(0, Relaxed);
+        stats.dropped(Transport::Tcp, Role::Client, u64::from(unsent > 0), unsent);
+        let unsent = stats.snapshot().counters(Transport::Tcp, Role::Client).dropped_bytes;
+        // What the kernel holds it goes on sending.
+        let lost = Lost { unsent, unacknowledged: 0, unwritten: in_hand.of_peer.load(Relaxed) };
+        if let Some(text) = lost.in_words(&endpoint) {
             terminal.warn(&text);
         }
     });
@@ -114,7 +127,7 @@ fn reset_at_second(
 fn builder(args: &ConnectArgs, session: &Session) -> anyhow::Result<TcpClientBuilder> {
     let mut builder = TcpClient::builder(&args.endpoint)
         .stats(session.stats.clone())
-        .close_grace(GRACE)
+        .close_grace(UNBOUNDED)
         .early_data_events(session.events.is_on());
     if let Some((config, name)) = tls::client(&args.tls, &args.endpoint, session.terminal)? {
         builder = builder.tls(config, name);
@@ -152,20 +165,42 @@ struct Talk<'a> {
     session: &'a Session,
     /// Cancelled once nothing more comes from the peer.
     peer_ended: CancellationToken,
-    /// Bytes read from standard input that the client has not accepted.
-    in_hand: Arc<AtomicU64>,
+    in_hand: Arc<InHand>,
 }
 
 impl Talk<'_> {
-    async fn both_ways(&self, state: Events<ClientEvent>) -> anyhow::Result<()> {
-        tokio::try_join!(self.receive(), self.send(state)).map(|((), ())| ())
+    async fn to_the_end(&self, state: Events<ClientEvent>) -> (anyhow::Result<()>, CloseReport) {
+        let both = tokio::try_join!(self.receive(), self.send(state));
+        (both.map(|((), ())| ()), self.close().await)
+    }
+
+    /// Closes in order, and waits for what is sent to be acknowledged: as long as the peer goes on
+    /// taking some of it, after a signal within the command's grace.
+    async fn close(&self) -> CloseReport {
+        tokio::select! {
+            biased;
+            report = self.client.close() => report,
+            () = self.stands_still() => self.client.cut_off(),
+        }
+    }
+
+    /// Until the peer has taken nothing for [`GRACE`].
+    async fn stands_still(&self) {
+        let mut stillness = Stillness::begin(0, Instant::now());
+        loop {
+            let still = stillness.look(self.client.outstanding_bytes(), Instant::now());
+            if still >= GRACE && !self.session.stop.is_cancelled() {
+                return;
+            }
+            sleep(LOOK).await;
+        }
     }
 
     async fn receive(&self) -> anyhow::Result<()> {
         let mut output = Output::new();
         loop {
             match self.client.recv().await {
-                Ok(Some(bytes)) => output.write(&bytes).await?,
+                Ok(Some(bytes)) => self.write(&mut output, &bytes).await?,
                 Ok(None) => break,
                 Err(error) if error.is_final() => break,
                 // The events tell how it ended; where it connects again, more follows.
@@ -174,6 +209,14 @@ impl Talk<'_> {
         }
         self.peer_ended.cancel();
         Ok(())
+    }
+
+    async fn write(&self, output: &mut Output, bytes: &[u8]) -> anyhow::Result<()> {
+        self.in_hand.of_peer.store(bytes.len() as u64, Relaxed);
+        let written = output.write(bytes).await;
+        // Also where it failed: the error says it then.
+        self.in_hand.of_peer.store(0, Relaxed);
+        written
     }
 
     async fn send(&self, mut state: Events<ClientEvent>) -> anyhow::Result<()> {
@@ -186,11 +229,11 @@ impl Talk<'_> {
             }
             match input.next(&self.peer_ended, &session.stop).await? {
                 Input::Chunk(chunk) => {
-                    self.in_hand.store(chunk.len() as u64, Relaxed);
+                    self.in_hand.for_peer.store(chunk.len() as u64, Relaxed);
                     if !self.deliver(chunk, &mut state).await {
                         break;
                     }
-                    self.in_hand.store(0, Relaxed);
+                    self.in_hand.for_peer.store(0, Relaxed);
                 }
                 Input::End => return self.finish(&mut state).await,
                 Input::Silent => {
@@ -205,7 +248,7 @@ impl Talk<'_> {
             }
         }
         // What is queued goes out; the receiving side ends with it.
-        self.client.close().await;
+        self.close().await;
         Ok(())
     }
 
@@ -245,7 +288,7 @@ impl Talk<'_> {
     /// The end of input. Where it finds no connection, the next one gets it.
     async fn finish(&self, state: &mut Events<ClientEvent>) -> anyhow::Result<()> {
         if self.reconnect && !self.connected(state).await {
-            self.client.close().await;
+            self.close().await;
             return Ok(());
         }
         while let Err(ClientSendError::NotConnected { .. }) = self.client.finish().await {

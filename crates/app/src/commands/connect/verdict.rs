@@ -1,26 +1,24 @@
 //! How a TCP conversation went, in one sentence: what broke, what was lost, what to do.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use ports_core::Endpoint;
 use sockets_tcp::{CloseReason, TlsFault};
 
+use super::losses::Lost;
 use super::teller::{GaveUp, Told};
 use crate::commands::tls::{End, advice};
 use crate::output::Terminal;
 
 /// The end of the command: `result` where that is a failure of this end, else what was told.
-/// `waiting` bytes the peer had not acknowledged in the end.
 pub(super) fn of(
     result: anyhow::Result<()>,
-    lost: u64,
-    waiting: u64,
+    lost: Lost,
     told: Told,
     endpoint: &Endpoint,
     terminal: Terminal,
 ) -> anyhow::Result<()> {
-    let lost = loss_in_words(lost, endpoint);
+    let lost = lost.in_words(endpoint);
     if let Err(error) = result {
         if let Some(lost) = lost {
             terminal.warn(&lost);
@@ -32,24 +30,10 @@ pub(super) fn of(
         None => told.reason.and_then(|reason| broken_in_words(endpoint, reason)),
     };
     match (why, lost) {
-        (None, None) => unacknowledged(waiting, endpoint),
+        (None, None) => Ok(()),
         (Some(text), None) | (None, Some(text)) => Err(anyhow::anyhow!(text)),
         (Some(why), Some(lost)) => Err(anyhow::anyhow!("{why}; {lost}")),
     }
-}
-
-/// What was lost. What the system had taken and the peer never read, nobody can count.
-pub(super) fn loss_in_words(lost: u64, endpoint: &Endpoint) -> Option<String> {
-    (lost > 0).then(|| format!("at least {lost} bytes of input did not get to {endpoint}"))
-}
-
-/// Whether the peer has all that it was sent, as far as its acknowledgements tell.
-pub(in crate::commands) fn unacknowledged(bytes: u64, peer: impl Display) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        bytes == 0,
-        "{peer} has not acknowledged {bytes} bytes that were sent: whether it gets them is not known"
-    );
-    Ok(())
 }
 
 /// How the connection broke; `None` where it came to its end.

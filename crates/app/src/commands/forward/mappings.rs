@@ -23,12 +23,7 @@ pub(super) struct Mappings {
 
 impl Mappings {
     pub(super) fn new(most: usize) -> Self {
-        Self {
-            most: most.max(1),
-            admitted: 0,
-            by_path: HashMap::new(),
-            ending: HashMap::new(),
-        }
+        Self { most: most.max(1), admitted: 0, by_path: HashMap::new(), ending: HashMap::new() }
     }
 
     /// The mapping of a client, unless it is over.

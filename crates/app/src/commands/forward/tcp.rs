@@ -1,7 +1,7 @@
 //! TCP: a connection to the target for each client.
 
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{
@@ -10,12 +10,12 @@ use sockets_tcp::{
 
 use super::ends::{Ends, Forwarding, IsOver};
 use super::ledger::Ledger;
+use super::said::Said;
 use super::streams::{Broken, Over, both_ways};
 use crate::args::ForwardArgs;
 use crate::commands::connect::session::{GRACE, Session};
 use crate::commands::listen::bind::Listener;
 use crate::commands::tls;
-use crate::output::Terminal;
 
 pub(super) async fn run(
     listeners: Vec<Listener>,
@@ -24,7 +24,7 @@ pub(super) async fn run(
     args: &ForwardArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
-    let said = Said { terminal: session.terminal, last: Mutex::default() };
+    let said = Said::new(session.terminal);
     let ledger = Ledger::new(args.target.clone(), session);
     let forward = Forward { targets, ledger: Arc::clone(&ledger), said };
     let mut builder = TcpServer::builder()
@@ -75,22 +75,6 @@ struct Forward {
     targets: Targets,
     ledger: Arc<Ledger>,
     said: Said,
-}
-
-/// Why the target cannot be reached, for the user: once, and again where it is another reason.
-struct Said {
-    terminal: Terminal,
-    last: Mutex<String>,
-}
-
-impl Said {
-    fn say(&self, why: &str) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last != why {
-            self.terminal.warn(&format!("{why} (said once; --events tells of each client)"));
-            why.clone_into(&mut last);
-        }
-    }
 }
 
 /// How connections to the target are made.

@@ -63,3 +63,15 @@ pub(super) fn left_behind(port: HeldPort, outcomes: &[(Target, Outcome)]) -> Vec
     });
     told.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_seen_holds_it_too() {
+        let holders = Holders::of_nobody_seen("tcp 127.0.0.1:80");
+        assert!(!holders.is_nobody());
+        assert_eq!(first(&holders), "a process that cannot be seen");
+    }
+}

@@ -160,6 +160,15 @@ impl Holders {
     }
 }
 
+#[cfg(test)]
+impl Holders {
+    /// A socket of another user's process.
+    pub(super) fn of_nobody_seen(socket: &str) -> Self {
+        let unseen = vec![(socket.to_owned(), NoProcess::NotPermitted)];
+        Self { targets: Vec::new(), unseen }
+    }
+}
+
 /// Makes sure that the numbers of processes mean here what they mean in `/proc`: where that shows another
 /// PID namespace, this process would signal a stranger.
 pub(super) fn check_numbering() -> anyhow::Result<()> {

@@ -1,19 +1,21 @@
 //! The TCP pipe: one connection; it to standard output, standard input to it.
 
+mod accept;
 mod conversation;
+mod ending;
+mod idle;
 mod in_hand;
+mod socket;
 mod wire;
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
 
 use anyhow::Context;
 use sockets_tcp::TlsError;
 use sockets_tcp::rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::args::LimitArgs;
 use crate::commands::connect::session::Session;
@@ -38,10 +40,9 @@ pub(super) async fn run(
         .collect::<io::Result<Vec<_>>>()
         .context("cannot register a listener with the runtime")?;
     let first = first(&listeners, tls, session);
-    let Some(accepted) = session.stop.run_until_cancelled(first).await else {
+    let Some((stream, peer)) = session.stop.run_until_cancelled(first).await else {
         return Ok(());
     };
-    let (stream, peer) = accepted?;
     if let Some(idle) = limits.keepalive {
         wire::keep_alive(stream.tcp(), idle);
     }
@@ -57,42 +58,18 @@ async fn first(
     listeners: &[TcpListener],
     tls: Option<Arc<ServerConfig>>,
     session: &Session,
-) -> anyhow::Result<(Wire, SocketAddr)> {
+) -> (Wire, SocketAddr) {
     loop {
-        let (tcp, peer) = accept(listeners).await.context("cannot accept a connection")?;
-        let Some(config) = tls.clone() else { return Ok((Wire::Plain(tcp), peer)) };
+        let (tcp, peer) = accept::accept(listeners, session).await;
+        let Some(config) = tls.clone() else { return (Wire::Plain(tcp), peer) };
         match wire::handshake(tcp, config).await {
-            Ok(wire) => return Ok((wire, peer)),
+            Ok(wire) => return (wire, peer),
             Err(error) => {
                 let fault = TlsError::of_io(&error).map(TlsError::fault);
                 let error = error.to_string();
                 session.terminal.warn(&no_session(peer, &error, fault));
                 session.events.send(EventLine::HandshakeFailed { peer, error }).await;
             }
-        }
-    }
-}
-
-async fn accept(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
-    loop {
-        let accepted = poll_fn(|context| {
-            listeners
-                .iter()
-                .map(|listener| listener.poll_accept(context))
-                .find(Poll::is_ready)
-                .unwrap_or(Poll::Pending)
-        })
-        .await;
-        match accepted {
-            // A connection that was gone before it was accepted: another may come.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted
-                        | io::ErrorKind::ConnectionReset
-                        | io::ErrorKind::Interrupted
-                ) => {}
-            result => return result,
         }
     }
 }

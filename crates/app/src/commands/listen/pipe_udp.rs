@@ -120,7 +120,9 @@ impl Answers {
         self.lost += 1;
         let bytes = chunk.len() as u64;
         self.stats.dropped(Transport::Udp, Role::Peer, 1, bytes);
-        self.events.send(EventLine::Dropped { client: None, messages: 1, bytes: Some(bytes) }).await;
+        self.events
+            .send(EventLine::Dropped { client: None, messages: 1, bytes: Some(bytes) })
+            .await;
     }
 
     fn say_lost(&self) {

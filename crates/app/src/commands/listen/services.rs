@@ -10,17 +10,26 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::{Bound, Listener};
-use super::peers::Peers;
 use super::events;
+use super::peers::Peers;
 use super::relay_udp::Relay as UdpRelay;
 use super::telling::Teller;
-use crate::args::{ListenArgs, ServiceKind, SlowArg};
+use crate::args::{ListenArgs, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
 use crate::output::Terminal;
+
+/// What is served until the command is stopped.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Echo,
+    Discard,
+    Relay,
+}
 
 /// All TCP endpoints are one server, so that their clients are relayed to each other; each UDP
 /// endpoint is on its own.
 pub(super) async fn run(
+    kind: Kind,
     bound: Bound,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
@@ -32,7 +41,7 @@ pub(super) async fn run(
     let server = if bound.tcp.is_empty() {
         None
     } else {
-        let server = Arc::new(start(bound.tcp, tls, args, &prefix, session).await?);
+        let server = Arc::new(start(kind, bound.tcp, tls, args, &prefix, session).await?);
         reset_at_second(&server, session);
         if session.tells() {
             let (events, terminal) = (session.events.clone(), session.terminal);
@@ -47,12 +56,12 @@ pub(super) async fn run(
             telling.spawn(events::tell_udp(socket.events(), events, terminal));
         }
         let (stop, terminal, prefix) = (session.stop.clone(), session.terminal, prefix.clone());
-        if args.service == ServiceKind::Relay {
+        if let Kind::Relay = kind {
             let teller = Teller::start(&session.events, terminal, &mut telling);
             let relay = UdpRelay::new(socket, prefix, args.limits.silence(), teller);
             serving.spawn(async move { relay.run(&stop).await });
         } else {
-            serving.spawn(serve(socket, args.service, prefix, stop, terminal));
+            serving.spawn(serve(socket, kind, prefix, stop, terminal));
         }
     }
     // Only a failure ends a service before it is told to end.
@@ -90,6 +99,7 @@ pub(super) async fn run(
 }
 
 async fn start(
+    kind: Kind,
     listeners: Vec<Listener>,
     tls: Option<Arc<ServerConfig>>,
     args: &ListenArgs,
@@ -104,14 +114,15 @@ async fn start(
     if let Some(config) = tls {
         builder = builder.tls(config);
     }
-    builder = args.limits.apply(builder);
+    // They have nothing to finish: what a client sent is answered, or its answer is lost with it.
+    builder = args.limits.apply(builder).reset_unfinished(false);
     if let Some(SlowArg(policy)) = args.slow {
         builder = builder.slow_policy(policy);
     }
-    let started = match args.service {
-        ServiceKind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
-        ServiceKind::Relay => builder.handler(Relay::new().prefix(prefix.clone())).start().await,
-        ServiceKind::Discard | ServiceKind::Pipe => builder.handler(Discard).start().await,
+    let started = match kind {
+        Kind::Echo => builder.handler(Echo::new().prefix(prefix.clone())).start().await,
+        Kind::Relay => builder.handler(Relay::new().prefix(prefix.clone())).start().await,
+        Kind::Discard => builder.handler(Discard).start().await,
     };
     Ok(started?)
 }
@@ -119,12 +130,12 @@ async fn start(
 /// Echoes or discards. Ends when told to; says how many datagrams could not be sent.
 async fn serve(
     socket: UdpSocket,
-    service: ServiceKind,
+    kind: Kind,
     prefix: Bytes,
     stop: CancellationToken,
     terminal: Terminal,
 ) -> anyhow::Result<u64> {
-    let served = if service == ServiceKind::Echo {
+    let served = if let Kind::Echo = kind {
         let echo = sockets_udp::Echo::new().prefix(prefix);
         socket.serve_until(noted(echo, terminal), &stop).await?
     } else {

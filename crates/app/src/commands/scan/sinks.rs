@@ -1,10 +1,8 @@
 //! Where a scan's events go: standard output, and the files of `-o`.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use scanner::report::{
     CsvReport, GrepableReport, JsonlReport, NmapXmlReport, Paint, Report, TableReport,
 };
@@ -13,13 +11,13 @@ use scanner::{PortState, ScanEvent};
 use super::progress::Bar;
 use crate::args::{ScanArgs, ScanFormat, TargetArg};
 use crate::exit::UsageError;
-use crate::output::{self, Marked, Outputs, StandardOutput, cannot_write};
+use crate::output::{self, Outputs, StandardOutput, Unemptied};
 
 /// All outputs of one command.
 pub(super) struct Sinks {
     outputs: Outputs<Sink>,
     /// What is in them is of an earlier scan.
-    unemptied: Vec<(PathBuf, File)>,
+    unemptied: Unemptied,
     shown: Vec<PortState>,
 }
 
@@ -40,14 +38,12 @@ impl Sinks {
         let sink = |format, writer: Box<dyn Write + Send>, paint| {
             Sink::new(format, writer, paint, &command, &shown)
         };
-        let (mut files, mut unemptied) = (Vec::new(), Vec::new());
-        for file in &args.output.output {
-            let opened = output::open(&file.path)?;
-            let again = opened.try_clone().with_context(|| cannot_write(&file.path))?;
-            unemptied.push((file.path.clone(), again));
-            let writer = Box::new(BufWriter::new(Marked(opened)));
+        let outputs = &args.output.output;
+        let (writers, unemptied) = output::open_all(outputs.iter().map(|file| &file.path))?;
+        let mut files = Vec::new();
+        for (file, writer) in outputs.iter().zip(writers) {
             let format = file.format(args.output.format);
-            files.push((file.path.clone(), sink(format, writer, |_| ("", ""))));
+            files.push((file.path.clone(), sink(format, Box::new(writer), |_| ("", ""))));
         }
         let stdout = match args.output.format {
             ScanFormat::Table => stdout.painted(),
@@ -60,10 +56,7 @@ impl Sinks {
 
     /// The scan can begin: empties the files.
     pub(super) fn begin(&mut self) -> anyhow::Result<()> {
-        for (path, file) in self.unemptied.drain(..) {
-            output::empty(&file, &path)?;
-        }
-        Ok(())
+        self.unemptied.empty()
     }
 
     /// Writes one event everywhere. After an error the outputs that are left take more.

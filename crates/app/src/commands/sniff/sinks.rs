@@ -1,7 +1,6 @@
 //! Where packets go: standard output, the files of `-o`, the capture file.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -11,7 +10,7 @@ use sockets_raw::{
 
 use crate::args::{Format, SniffArgs};
 use crate::output::{
-    self, CsvPackets, JsonlPackets, Marked, Outputs, PacketRow, PacketWriter, SniffStart,
+    self, CsvPackets, FileWriter, JsonlPackets, Outputs, PacketRow, PacketWriter, SniffStart,
     SniffSummary, StandardOutput, TablePackets, cannot_write,
 };
 
@@ -20,22 +19,25 @@ type Rows = Box<dyn PacketWriter>;
 /// All outputs of one command.
 pub(super) struct Sinks {
     rows: Outputs<Rows>,
-    capture: Option<(PathBuf, PcapWriter<BufWriter<Marked<File>>>)>,
+    capture: Option<(PathBuf, PcapWriter<FileWriter>)>,
 }
 
 impl Sinks {
-    /// Creates the files.
+    /// Creates the files, or empties them.
     pub(super) fn open(args: &SniffArgs, stdout: StandardOutput) -> anyhow::Result<Self> {
+        let outputs = &args.output.output;
+        let paths = outputs.iter().map(|file| &file.path).chain(&args.write);
+        let (writers, mut unemptied) = output::open_all(paths)?;
+        unemptied.empty()?;
+        let mut writers = writers.into_iter();
         let mut files = Vec::new();
-        for file in &args.output.output {
-            let writer = output::create(&file.path)?;
+        for (file, writer) in outputs.iter().zip(&mut writers) {
             files.push((file.path.clone(), rows(file.format(args.output.format), writer)));
         }
         let snap_length = (COOKED_HEADER + SnifferBuilder::DEFAULT_SNAP_LENGTH) as u32;
-        let capture = match &args.write {
+        let capture = match args.write.iter().zip(writers).next() {
             None => None,
-            Some(path) => {
-                let file = output::create(path)?;
+            Some((path, file)) => {
                 let writer = PcapWriter::new(file, LinkType::LinuxCooked, snap_length)
                     .with_context(|| cannot_write(path))?;
                 Some((path.clone(), writer))

@@ -139,7 +139,12 @@ mod tests {
                 r#"{"type":"dropped","messages":3}"#,
             ),
             (
-                EventLine::DroppedForTarget { client: Some(1), to: "target", messages: 1, bytes: 5 },
+                EventLine::DroppedForTarget {
+                    client: Some(1),
+                    to: "target",
+                    messages: 1,
+                    bytes: 5,
+                },
                 r#"{"type":"dropped","client":1,"to":"target","messages":1,"bytes":5}"#,
             ),
             (EventLine::Full { max_connections: 8 }, r#"{"type":"full","max_connections":8}"#),

@@ -10,19 +10,22 @@ use std::time::Duration;
 use anyhow::Context;
 use ports_core::{FiveTuple, Transport};
 use socket2::SockRef;
-use sockets_tcp::{CloseReason, TlsError, TlsFault};
+use sockets_tcp::CloseReason;
 use stats::{Inbound, Outbound, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::CLIENT;
+use super::ending::{Ended, counted_as, of_error, verdict};
+use super::idle::{Idle, Look};
 use super::in_hand::InHand;
-use super::wire::{LastBytes, Wire, read_now, write};
+use super::wire::{Wire, read_now, write};
 use crate::args::LimitArgs;
+use crate::commands::connect::losses::Lost;
 use crate::commands::connect::session::{GRACE, Session};
+use crate::commands::connect::stillness::Stillness;
 use crate::commands::connect::streams::{Input, InputReader, Output, STREAM_CHUNK};
-use crate::commands::connect::verdict::unacknowledged;
 use crate::output::EventLine;
 
 /// How much of what has arrived by the wish to stop is still written out: as much as the kernel
@@ -34,29 +37,26 @@ const DRAIN_LIMIT: usize = 6 << 20;
 /// connection (RFC 9293 section 3.6.1), and a reset may overtake what was sent.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether the peer has acknowledged all.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// See the module's first line. Both directions run in one task, so that cells are enough.
 pub(super) struct Conversation<'a> {
     peer: SocketAddr,
     session: &'a Session,
     /// Cancelled once nothing more comes from the peer.
     peer_ended: CancellationToken,
-    last_activity: Cell<Instant>,
+    last_move: Cell<Instant>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
-    /// Of these, what the peer had not acknowledged when it was waited for no longer.
-    unacknowledged: Cell<u64>,
     in_hand: Arc<InHand>,
+    /// Where in its stream, as [`Socket::taken`](super::socket::Socket::taken) counts, the data for
+    /// the peer ends; once its end follows.
+    data_end: Cell<Option<u64>>,
+    /// The end of the stream is with the kernel, behind all data.
+    is_ended: Cell<bool>,
     /// The first error of the connection, in either direction.
     broken: RefCell<Option<io::Error>>,
-}
-
-/// Why the two directions stopped.
-enum Ended {
-    Done,
-    Idle,
-    /// The peer sent no first byte.
-    Silent,
-    CutOff,
 }
 
 impl<'a> Conversation<'a> {
@@ -65,11 +65,12 @@ impl<'a> Conversation<'a> {
             peer,
             session,
             peer_ended: CancellationToken::new(),
-            last_activity: Cell::new(Instant::now()),
+            last_move: Cell::new(Instant::now()),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
-            unacknowledged: Cell::new(0),
             in_hand: Arc::default(),
+            data_end: Cell::new(None),
+            is_ended: Cell::new(false),
             broken: RefCell::new(None),
         }
     }
@@ -87,36 +88,32 @@ impl<'a> Conversation<'a> {
         let _ = stream.tcp().set_nodelay(true);
         self.in_hand.reset_at_second(stream.tcp(), peer, self.session);
 
-        let (reader, writer) = split(&mut stream);
+        let (mut reader, writer) = split(&mut stream);
         let outcome = tokio::select! {
-            both = async { tokio::try_join!(self.receive(reader, inbound), self.send(writer, outbound)) } => {
-                both.map(|((), ())| Ended::Done)
-            }
+            both = async {
+                tokio::try_join!(self.receive(&mut reader, inbound), self.send(writer, outbound))?;
+                tokio::join!(self.last_bytes(), self.throw_away(&mut reader));
+                Ok(Ended::Done)
+            } => both,
             () = self.idle(limits.idle_timeout) => Ok(Ended::Idle),
             () = self.silent(limits.first_byte_timeout) => Ok(Ended::Silent),
             () = self.session.grace_over() => Ok(Ended::CutOff),
         };
-        if matches!(outcome, Ok(Ended::Done)) && self.broken.borrow().is_none() {
-            match stream.last_bytes(self.bytes_out.get(), LINGER).await {
-                LastBytes::Taken => {}
-                LastBytes::Reset(error) => self.fail("write", error).await,
-                LastBytes::Waiting(bytes) => self.unacknowledged.set(bytes),
-            }
-        }
+        let lost = self.lost();
         let reason = self.reason(&outcome, stream.is_tls());
-        if self.unsent() > 0 || matches!(outcome, Ok(Ended::CutOff)) {
+        let is_cut = matches!(outcome, Ok(Ended::CutOff));
+        if lost.unsent + lost.unwritten > 0 || is_cut && !self.is_ended.get() {
             // What lost bytes must not look like a proper end. It fails on a socket that is gone.
             let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
-        } else if self.session.stop.is_cancelled() && reason == CloseReason::Shutdown {
+        } else if reason == CloseReason::Shutdown && !is_cut {
             self.wait_for_end(&mut stream).await;
         }
-        self.in_hand.let_go();
+        self.in_hand.socket.let_go();
         drop(stream);
-        if self.unsent() > 0 {
-            let lost = self.unsent() as u64;
-            recorder.dropped(1, lost);
+        if lost.unsent > 0 {
+            recorder.dropped(1, lost.unsent);
             let dropped =
-                EventLine::Dropped { client: Some(CLIENT), messages: 1, bytes: Some(lost) };
+                EventLine::Dropped { client: Some(CLIENT), messages: 1, bytes: Some(lost.unsent) };
             self.session.events.send(dropped).await;
         }
         recorder.close(counted_as(reason));
@@ -128,51 +125,37 @@ impl<'a> Conversation<'a> {
             bytes_out: self.bytes_out.get(),
         };
         self.session.events.send(line).await;
-        self.verdict(outcome)
+        if let (Err(_), Some(text)) = (&outcome, lost.in_words(&peer)) {
+            self.session.terminal.warn(&text);
+        }
+        verdict(outcome?, self.broken.into_inner(), peer, lost, self.session.terminal)
     }
 
-    /// Bytes read from standard input that the kernel has not taken.
-    fn unsent(&self) -> usize {
-        self.in_hand.for_peer.load(Relaxed)
+    /// As far as it is known now.
+    fn lost(&self) -> Lost {
+        Lost {
+            unsent: self.in_hand.for_peer.load(Relaxed),
+            unacknowledged: self.unacknowledged(),
+            unwritten: self.in_hand.of_peer.load(Relaxed),
+        }
     }
 
-    fn verdict(self, outcome: anyhow::Result<Ended>) -> anyhow::Result<()> {
-        let (peer, lost) = (self.peer, self.unsent());
-        let ended = outcome?;
-        if let Some(error) = self.broken.into_inner() {
-            // Not as the source: a broken pipe would pass for that of standard output.
-            anyhow::bail!(
-                "the connection of {peer} broke ({error}): {lost} bytes of input not sent"
-            );
-        }
-        anyhow::ensure!(lost == 0, "{lost} bytes of input did not get to {peer}");
-        unacknowledged(self.unacknowledged.get(), peer)?;
-        match ended {
-            Ended::Done => Ok(()),
-            Ended::Idle => {
-                self.session.terminal.warn("nothing moved for the idle timeout: closed");
-                Ok(())
-            }
-            Ended::Silent => {
-                self.session.terminal.warn("no first byte came in time: closed");
-                Ok(())
-            }
-            Ended::CutOff => anyhow::bail!(
-                "not done {} s after the signal: standard output takes nothing",
-                GRACE.as_secs()
-            ),
-        }
+    /// Bytes that the kernel holds for the peer, up to the end of data: what TLS says behind it the
+    /// peer need not take. 0 where the system does not tell.
+    fn unacknowledged(&self) -> u64 {
+        let socket = &self.in_hand.socket;
+        let (end, taken_by_peer) =
+            (self.data_end.get().or_else(|| socket.taken()), socket.acknowledged());
+        end.zip(taken_by_peer).map_or(0, |(end, acknowledged)| end.saturating_sub(acknowledged))
     }
 
     fn reason(&self, outcome: &anyhow::Result<Ended>, is_tls: bool) -> CloseReason {
-        let broken = self.broken.borrow();
         match outcome {
             Ok(Ended::Idle) => CloseReason::IdleTimeout,
             Ok(Ended::CutOff) => CloseReason::Shutdown,
             Ok(Ended::Silent) => CloseReason::FirstByteTimeout,
-            _ => match &*broken {
-                Some(error) if is_tls => of_tls(error),
-                Some(_) => CloseReason::Reset,
+            _ => match &*self.broken.borrow() {
+                Some(error) => of_error(error, is_tls),
                 None if self.peer_ended.is_cancelled() => CloseReason::PeerClosed,
                 None if self.session.stop.is_cancelled() => CloseReason::Shutdown,
                 None => CloseReason::Local,
@@ -183,7 +166,7 @@ impl<'a> Conversation<'a> {
     /// From the peer to standard output.
     async fn receive(
         &self,
-        mut reader: ReadHalf<&mut Wire>,
+        reader: &mut ReadHalf<&mut Wire>,
         mut inbound: Inbound,
     ) -> anyhow::Result<()> {
         let events = &self.session.events;
@@ -194,7 +177,7 @@ impl<'a> Conversation<'a> {
             let read = tokio::select! {
                 biased;
                 () = self.session.stop.cancelled() => {
-                    match read_now(&mut reader, &mut buffer).await {
+                    match read_now(reader, &mut buffer).await {
                         None => return Ok(()),
                         _ if drained >= DRAIN_LIMIT => return Ok(()),
                         Some(result) => result,
@@ -214,11 +197,14 @@ impl<'a> Conversation<'a> {
                     }
                     inbound.received(len);
                     self.bytes_in.set(self.bytes_in.get() + len as u64);
-                    self.last_activity.set(Instant::now());
+                    // From here on it is for standard output to take.
+                    self.in_hand.of_peer.store(len as u64, Relaxed);
                     events.send(EventLine::Data { client: Some(CLIENT), peer: None, len }).await;
-                    self.in_hand.of_peer.store(len, Relaxed);
-                    output.write(&buffer[..len]).await?;
+                    let written = output.write(&buffer[..len]).await;
+                    // Also where it failed: the error says it then.
                     self.in_hand.of_peer.store(0, Relaxed);
+                    written?;
+                    self.last_move.set(Instant::now());
                 }
                 Err(error) => {
                     self.fail("read", error).await;
@@ -239,16 +225,16 @@ impl<'a> Conversation<'a> {
         loop {
             match input.next(&self.peer_ended, &self.session.stop).await? {
                 Input::Chunk(chunk) => {
-                    self.in_hand.for_peer.store(chunk.len(), Relaxed);
+                    self.in_hand.for_peer.store(chunk.len() as u64, Relaxed);
                     let mut rest = &chunk[..];
                     while !rest.is_empty() {
                         match write(&mut writer, rest).await {
                             Ok(written) => {
                                 rest = &rest[written..];
                                 outbound.sent(written);
-                                self.in_hand.for_peer.store(rest.len(), Relaxed);
+                                self.in_hand.for_peer.store(rest.len() as u64, Relaxed);
                                 self.bytes_out.set(self.bytes_out.get() + written as u64);
-                                self.last_activity.set(Instant::now());
+                                self.last_move.set(Instant::now());
                             }
                             Err(error) => {
                                 // What the peer sent before may still be there to read.
@@ -266,9 +252,45 @@ impl<'a> Conversation<'a> {
                 Input::End | Input::Stopped => break,
             }
         }
+        self.data_end.set(self.in_hand.socket.taken());
         // It fails only where the peer is gone, which reading tells.
-        let _ = writer.shutdown().await;
+        self.is_ended.set(writer.shutdown().await.is_ok());
         Ok(())
+    }
+
+    /// Until the peer has acknowledged all data, for as long as it goes on taking some; and after a
+    /// signal within the grace. A peer that resets the connection instead had closed its socket
+    /// already: no other call would notice.
+    async fn last_bytes(&self) {
+        let mut stillness = Stillness::begin(0, Instant::now());
+        while self.broken.borrow().is_none() {
+            let left = self.unacknowledged();
+            if left == 0 {
+                return;
+            }
+            if let Some(error) = self.in_hand.socket.error() {
+                return self.fail("write", error).await;
+            }
+            let still = stillness.look(left, Instant::now());
+            if still >= GRACE && !self.session.stop.is_cancelled() {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// After a signal, what still comes is taken from a peer that would else not take the last bytes;
+    /// it is not accepted.
+    async fn throw_away(&self, reader: &mut ReadHalf<&mut Wire>) {
+        let mut scratch = [0; 4096];
+        let awaited = || self.broken.borrow().is_none() && self.unacknowledged() > 0;
+        while self.session.stop.is_cancelled() && !self.peer_ended.is_cancelled() && awaited() {
+            match tokio::time::timeout(LOOK, reader.read(&mut scratch)).await {
+                Err(_) | Ok(Ok(1..)) => {}
+                Ok(Ok(0)) => return,
+                Ok(Err(error)) => return self.fail("read", error).await,
+            }
+        }
     }
 
     async fn fail(&self, operation: &'static str, error: io::Error) {
@@ -280,19 +302,24 @@ impl<'a> Conversation<'a> {
 
     async fn idle(&self, timeout: Option<Duration>) {
         let Some(timeout) = timeout else { return std::future::pending().await };
-        loop {
-            let deadline = self.last_activity.get() + timeout;
-            if Instant::now() >= deadline {
-                return;
-            }
-            tokio::time::sleep_until(deadline).await;
+        let mut idle = Idle::begin(timeout, Instant::now());
+        while let Some(pause) = idle.look(self.look(), Instant::now()) {
+            sleep(pause).await;
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            last_move: self.last_move.get(),
+            acknowledged: self.in_hand.socket.acknowledged().unwrap_or(0),
+            is_writing: self.in_hand.of_peer.load(Relaxed) > 0,
         }
     }
 
     /// Until the peer's first byte is overdue.
     async fn silent(&self, timeout: Option<Duration>) {
         let Some(timeout) = timeout else { return std::future::pending().await };
-        tokio::time::sleep(timeout).await;
+        sleep(timeout).await;
         if self.bytes_in.get() > 0 {
             std::future::pending::<()>().await;
         }
@@ -303,28 +330,5 @@ impl<'a> Conversation<'a> {
         let mut scratch = [0; 4096];
         let to_the_end = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
         let _ = tokio::time::timeout(LINGER, to_the_end).await;
-    }
-}
-
-/// What an error of a connection with TLS means: the peer refused, or TLS broke (bytes that are none
-/// of it, or an end that it did not announce), or the connection below.
-fn of_tls(error: &io::Error) -> CloseReason {
-    match TlsError::of_io(error).map(TlsError::fault) {
-        Some(TlsFault::Alert(alert)) => CloseReason::TlsAlert(alert),
-        Some(_) => CloseReason::TlsFailed,
-        None if error.kind() == io::ErrorKind::UnexpectedEof => CloseReason::TlsFailed,
-        None => CloseReason::Reset,
-    }
-}
-
-/// The reason as the statistics count it.
-const fn counted_as(reason: CloseReason) -> stats::CloseReason {
-    match reason {
-        CloseReason::PeerClosed => stats::CloseReason::PeerClosed,
-        CloseReason::Reset => stats::CloseReason::Reset,
-        CloseReason::IdleTimeout | CloseReason::FirstByteTimeout => stats::CloseReason::Timeout,
-        CloseReason::TlsFailed | CloseReason::TlsAlert(_) => stats::CloseReason::Error,
-        CloseReason::Shutdown => stats::CloseReason::Shutdown,
-        _ => stats::CloseReason::Local,
     }
 }

@@ -1,27 +1,25 @@
 //! What a pipe has taken and not passed on yet, where the second signal sees it.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ports_core::Transport;
-use socket2::SockRef;
 use stats::Role;
 use tokio::net::TcpStream;
 
+use super::socket::Socket;
+use crate::commands::connect::losses::Lost;
 use crate::commands::connect::session::Session;
 
 /// See the module's first line.
 #[derive(Debug, Default)]
 pub(super) struct InHand {
     /// Bytes of standard input that the kernel has not taken.
-    pub(super) for_peer: AtomicUsize,
+    pub(super) for_peer: AtomicU64,
     /// Bytes of the peer that standard output has not taken.
-    pub(super) of_peer: AtomicUsize,
-    /// The connection once more.
-    socket: Mutex<Option<OwnedFd>>,
+    pub(super) of_peer: AtomicU64,
+    pub(super) socket: Socket,
 }
 
 impl InHand {
@@ -32,31 +30,22 @@ impl InHand {
         peer: SocketAddr,
         session: &Session,
     ) {
-        // Where there is no descriptor left, the connection ends as the kernel ends it.
-        *self.socket() = tcp.as_fd().try_clone_to_owned().ok();
+        self.socket.hold(tcp);
         let (held, stats, terminal) = (Arc::clone(self), session.stats.clone(), session.terminal);
         session.at_second(move || {
             let (unsent, unwritten) =
                 (held.for_peer.swap(0, Relaxed), held.of_peer.swap(0, Relaxed));
-            if let Some(socket) = &*held.socket()
-                && unsent + unwritten > 0
-            {
-                // It fails only on a socket that is gone.
-                let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+            if unsent + unwritten > 0 {
+                held.socket.make_close_a_reset();
             }
             if unsent > 0 {
-                stats.dropped(Transport::Tcp, Role::Server, 1, unsent as u64);
-                terminal.warn(&format!("{unsent} bytes of input did not get to {peer}"));
+                stats.dropped(Transport::Tcp, Role::Server, 1, unsent);
+            }
+            // What the kernel holds it goes on sending.
+            let lost = Lost { unsent, unacknowledged: 0, unwritten };
+            if let Some(text) = lost.in_words(&peer) {
+                terminal.warn(&text);
             }
         });
-    }
-
-    /// The connection is about to be closed.
-    pub(super) fn let_go(&self) {
-        self.socket().take();
-    }
-
-    fn socket(&self) -> std::sync::MutexGuard<'_, Option<OwnedFd>> {
-        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

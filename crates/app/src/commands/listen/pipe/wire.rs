@@ -15,10 +15,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How often it is looked whether the peer has acknowledged the end.
-#[cfg(target_os = "linux")]
-const LOOK: Duration = Duration::from_millis(10);
-
 /// See the module's first line.
 pub(super) enum Wire {
     Plain(TcpStream),
@@ -66,51 +62,6 @@ impl Wire {
     /// Whether the end of the stream is proven by TLS, and anything else is an error.
     pub(super) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
-    }
-}
-
-/// What became of the last bytes.
-pub(super) enum LastBytes {
-    /// The peer acknowledged them, or nobody can tell.
-    Taken,
-    /// The peer reset the connection instead, because its socket was closed already: no other call
-    /// would notice.
-    Reset(io::Error),
-    /// The peer has not acknowledged so many.
-    Waiting(u64),
-}
-
-/// How the end was taken.
-impl Wire {
-    /// Waits until the peer has acknowledged all `sent` bytes and the end. As `sockets_tcp` does it
-    /// for its clients; nothing is waited for over TLS.
-    #[cfg(target_os = "linux")]
-    pub(super) async fn last_bytes(&self, sent: u64, patience: Duration) -> LastBytes {
-        let Self::Plain(tcp) = self else { return LastBytes::Taken };
-        let mut reset = None;
-        let waiting = async {
-            while sockets_sys::unacknowledged_bytes(tcp).is_ok_and(|held| held > 0) {
-                reset = tcp.take_error().ok().flatten();
-                if reset.is_some() {
-                    return;
-                }
-                tokio::time::sleep(LOOK).await;
-            }
-        };
-        let _ = tokio::time::timeout(patience, waiting).await;
-        // Older kernels do not tell.
-        let acked = sockets_sys::tcp_info(tcp).ok().and_then(|info| info.bytes_acked);
-        match (sent.saturating_sub(acked.unwrap_or(sent)), reset) {
-            (0, _) => LastBytes::Taken,
-            (_, Some(error)) => LastBytes::Reset(error),
-            (waiting, None) => LastBytes::Waiting(waiting),
-        }
-    }
-
-    /// Elsewhere it is not known.
-    #[cfg(not(target_os = "linux"))]
-    pub(super) async fn last_bytes(&self, _: u64, _: Duration) -> LastBytes {
-        LastBytes::Taken
     }
 }
 

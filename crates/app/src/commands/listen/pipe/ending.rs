@@ -1,0 +1,78 @@
+//! How a pipe ended: for the events, for the statistics, and for the user.
+
+use std::io;
+use std::net::SocketAddr;
+
+use sockets_tcp::{CloseReason, TlsError, TlsFault};
+
+use crate::commands::connect::losses::Lost;
+use crate::commands::connect::session::GRACE;
+use crate::output::Terminal;
+
+/// Why the two directions stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Done,
+    Idle,
+    /// The peer sent no first byte.
+    Silent,
+    /// The grace was over.
+    CutOff,
+}
+
+/// The end of the command, where its own streams did not fail.
+pub(super) fn verdict(
+    ended: Ended,
+    broken: Option<io::Error>,
+    peer: SocketAddr,
+    lost: Lost,
+    terminal: Terminal,
+) -> anyhow::Result<()> {
+    if let Some(error) = broken {
+        let text =
+            format!("the connection of {peer} broke: {} bytes of input not sent", lost.unsent);
+        return Err(anyhow::Error::new(error).context(text));
+    }
+    let why = match ended {
+        Ended::Done => None,
+        Ended::Idle => Some("nothing moved for the idle timeout: closed".to_owned()),
+        Ended::Silent => Some("no first byte came in time: closed".to_owned()),
+        Ended::CutOff => Some(format!("not done {} s after the signal", GRACE.as_secs())),
+    };
+    match (why, lost.in_words(&peer)) {
+        (None, None) => Ok(()),
+        (None, Some(lost)) => Err(anyhow::Error::msg(lost)),
+        (Some(why), Some(lost)) => Err(anyhow::anyhow!("{why}; {lost}")),
+        (Some(why), None) if ended == Ended::CutOff => Err(anyhow::Error::msg(why)),
+        (Some(why), None) => {
+            terminal.warn(&why);
+            Ok(())
+        }
+    }
+}
+
+/// What an error of a connection means. Of one with TLS: the peer refused, or TLS broke (bytes that are
+/// none of it, or an end that it did not announce), or the connection below.
+pub(super) fn of_error(error: &io::Error, is_tls: bool) -> CloseReason {
+    if !is_tls {
+        return CloseReason::Reset;
+    }
+    match TlsError::of_io(error).map(TlsError::fault) {
+        Some(TlsFault::Alert(alert)) => CloseReason::TlsAlert(alert),
+        Some(_) => CloseReason::TlsFailed,
+        None if error.kind() == io::ErrorKind::UnexpectedEof => CloseReason::TlsFailed,
+        None => CloseReason::Reset,
+    }
+}
+
+/// The reason as the statistics count it.
+pub(super) const fn counted_as(reason: CloseReason) -> stats::CloseReason {
+    match reason {
+        CloseReason::PeerClosed => stats::CloseReason::PeerClosed,
+        CloseReason::Reset => stats::CloseReason::Reset,
+        CloseReason::IdleTimeout | CloseReason::FirstByteTimeout => stats::CloseReason::Timeout,
+        CloseReason::TlsFailed | CloseReason::TlsAlert(_) => stats::CloseReason::Error,
+        CloseReason::Shutdown => stats::CloseReason::Shutdown,
+        _ => stats::CloseReason::Local,
+    }
+}

@@ -1,0 +1,74 @@
+//! Standard error: a thread of its own writes there once nobody may wait for its reader any more.
+
+mod queue;
+
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use self::queue::Queue;
+
+/// There is one standard error for the process, and so one queue.
+static BEHIND: OnceLock<Arc<Queue>> = OnceLock::new();
+
+/// From now on nobody who writes waits: what a handler of a connection has to say must not stop the
+/// others, nor the signals. Where no thread can be had, writing waits as before.
+pub(crate) fn write_behind() {
+    let queue = Arc::<Queue>::default();
+    let of_writer = Arc::clone(&queue);
+    let writer = thread::Builder::new().name("standard error".to_owned());
+    match writer.spawn(move || of_writer.empty_into(write_all)) {
+        // Only the first has any use.
+        Ok(_) => _ = BEHIND.set(queue),
+        Err(error) => tracing::debug!(%error, "standard error is waited for"),
+    }
+}
+
+/// Waits until all is written, so long at most: whoever ends the process has this to do before.
+pub(crate) fn flush_standard_error(most: Duration) {
+    if let Some(queue) = BEHIND.get() {
+        queue.wait_until_empty(most);
+    }
+}
+
+/// Standard error. What is written at once stays in one piece, since others may write there, too. Never
+/// fails: where it is closed there is nobody left to tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match BEHIND.get() {
+            Some(queue) => queue.offer(bytes),
+            None => write_all(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// To the descriptor itself: the standard library's stream is locked while it waits.
+fn write_all(mut bytes: &[u8]) {
+    let stderr = io::stderr();
+    while !bytes.is_empty() {
+        match rustix::io::write(&stderr, bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // It does not block by itself.
+                let mut descriptor = [PollFd::new(&stderr, PollFlags::OUT)];
+                if poll(&mut descriptor, None).is_err_and(|error| error != Errno::INTR) {
+                    return;
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A standard error that nobody reads, such as the pipe of a supervisor that hangs.
+
+use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use rustix::io::ioctl_fionbio;
+use rustix::pipe::fcntl_setpipe_size;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::driver::{Collected, client};
+use crate::loopback::listener;
+
+/// How many clients are served: what is said of each does not fit into the pipe.
+const CLIENTS: usize = 200;
+
+/// A pipe that has no room.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    fcntl_setpipe_size(&writer, 4096).unwrap();
+    ioctl_fionbio(&writer, true).unwrap();
+    let error = loop {
+        if let Err(error) = writer.write(&[b'\n'; 4096]) {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
+}
+
+/// Killed when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where all went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    fn forward(target: &str, stderr: PipeWriter) -> (Self, Collected) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ports"));
+        command.args(["forward", "tcp://127.0.0.1:0", target, "--events", "-", "-v"]);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let stdout = Collected::of(child.stdout.take().unwrap(), "standard output");
+        (Self(child), stdout)
+    }
+
+    fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::INT).unwrap();
+    }
+}
+
+/// Lets clients come whose target is not there.
+fn refuse_clients(stdout: &Collected) {
+    let endpoint = stdout.event("listening")["endpoint"].as_str().unwrap().to_owned();
+    let address = endpoint.trim_start_matches("tcp://").parse().unwrap();
+    for _ in 0..CLIENTS {
+        let error = client(address).read(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn it_stops_no_client_and_no_signal() {
+    let target = listener().1;
+    let (unread, stderr) = full_pipe();
+    let (mut ports, stdout) = Running::forward(&target, stderr);
+    refuse_clients(&stdout);
+    ports.interrupt();
+    let events = String::from_utf8(stdout.whole()).unwrap();
+    assert!(events.lines().last().unwrap().contains("\"type\":\"stats\""));
+    assert_eq!(ports.0.wait().unwrap().code(), Some(130));
+    drop(unread);
+}
+
+#[test]
+fn what_is_said_meanwhile_is_there_once_it_is_read() {
+    let target = listener().1;
+    let (unread, stderr) = full_pipe();
+    let (mut ports, stdout) = Running::forward(&target, stderr);
+    refuse_clients(&stdout);
+    let stderr = Collected::of(unread, "standard error");
+    stderr.until(format!("client {CLIENTS} is gone: ").as_bytes());
+    ports.interrupt();
+    assert_eq!(ports.0.wait().unwrap().code(), Some(130));
+    let said = String::from_utf8(stderr.whole()).unwrap();
+    let first = said.lines().find(|line| !line.is_empty()).unwrap();
+    assert!(first.starts_with("note: forwarding "), "{first}");
+    assert_eq!(said.matches("(said once; --events tells of each client)").count(), 1);
+    assert!(!said.contains("missing"), "{said}");
+}
