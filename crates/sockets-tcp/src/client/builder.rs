@@ -244,15 +244,17 @@ impl TcpClientBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Safe: where the future is dropped, nothing connects.
+    /// Safe: where the future is dropped, nothing connects; what the kernel had connected by then is
+    /// reset, so that nobody takes it for a stream that ended.
     pub async fn connect(self) -> Result<TcpClient, ConnectError> {
         let target = self.dialing.target.clone();
         let (client, first) = self.launch();
-        match first.await {
-            Ok(Ok(())) => Ok(client),
-            Ok(Err(error)) => Err(error),
+        let mut unclaimed = Unclaimed(Some(client));
+        match (first.await, unclaimed.0.take()) {
+            (Ok(Ok(())), Some(client)) => Ok(client),
+            (Ok(Err(error)), _) => Err(error),
             // The task answers before it ends; it can be gone only with its runtime.
-            Err(_) => Err(ConnectError::Closed { target }),
+            _ => Err(ConnectError::Closed { target }),
         }
     }
 
@@ -296,5 +298,16 @@ impl TcpClientBuilder {
         task.close();
         let received = Mutex::new(Receiver::new(received));
         (TcpClient { shared, received, task, close_grace: self.close_grace }, outcome)
+    }
+}
+
+/// A client that nobody has yet: where nobody comes to have it, it ends by a reset.
+struct Unclaimed(Option<TcpClient>);
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(client) = &self.0 {
+            client.abort();
+        }
     }
 }

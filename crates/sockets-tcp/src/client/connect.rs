@@ -9,7 +9,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ports_core::{FiveTuple, Transport};
-#[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -140,8 +139,12 @@ impl Dialing {
         })?;
         let begun = Instant::now();
         let failed = |source| ConnectError::of_io(address, self.timeout, source);
+        // The kernel may connect it without anybody here seeing that: given up, it is no stream that
+        // ended.
+        SockRef::from(&socket).set_linger(Some(Duration::ZERO)).map_err(failed)?;
         let tcp = socket.connect(address).await.map_err(failed)?;
         let took = begun.elapsed();
+        SockRef::from(&tcp).set_linger(None).map_err(failed)?;
         let tuple = FiveTuple::new(
             Transport::Tcp,
             tcp.local_addr().map_err(failed)?,

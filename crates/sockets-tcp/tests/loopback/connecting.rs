@@ -1,12 +1,17 @@
 //! How a client gets its connection: several addresses, from where, with which options, or not.
 
+use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
 use std::time::Duration;
 
 use sockets_tcp::{
     ClientEvent, ClientRecvError, ConnectError, Keepalive, Reconnect, Target, TcpClient,
 };
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::support::{HANG, any_port, pair, reserved, reset, rest, wait};
 
@@ -35,6 +40,35 @@ async fn dead_addresses_before_a_good_one_are_passed_over() {
     assert_eq!(peer_of(&client).await, good);
     let errors = client.stats().snapshot().totals().errors;
     assert_eq!(errors.count(stats::ErrorKind::Connect), 0, "the try as a whole did not fail");
+}
+
+/// Whoever accepted it must not take it for one that ended, wherever it was given up.
+#[tokio::test]
+async fn a_connect_that_is_given_up_is_a_reset() {
+    const TURNS: usize = 8;
+    let listener = std::net::TcpListener::bind(any_port()).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut accepted = 0;
+    for turns in 0..TURNS {
+        let mut connecting = Box::pin(TcpClient::builder(address).connect());
+        let begun = poll_fn(|context| Poll::Ready(connecting.as_mut().poll(context))).await;
+        assert!(begun.is_pending());
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        drop(connecting);
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+        let Ok((peer, _)) = listener.accept() else { continue };
+        accepted += 1;
+        peer.set_nonblocking(true).unwrap();
+        let mut peer = TcpStream::from_std(peer).unwrap();
+        let read = timeout(HANG, peer.read(&mut [0; 8])).await.unwrap();
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset, "after {turns} turns");
+    }
+    assert!(accepted > 0);
 }
 
 /// A delay that does not end within the test: only a failure may bring the next address.
