@@ -3,6 +3,8 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "connect/flood.rs"]
+mod flood;
 #[path = "connect/keepalive.rs"]
 mod keepalive;
 #[path = "driver/kernel.rs"]

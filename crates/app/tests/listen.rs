@@ -9,6 +9,9 @@ mod driver;
 mod errors;
 #[path = "listen/events.rs"]
 mod events;
+#[cfg(target_os = "linux")]
+#[path = "listen/forged.rs"]
+mod forged;
 #[path = "listen/idle.rs"]
 mod idle;
 #[path = "driver/kernel.rs"]

@@ -6,6 +6,10 @@ use sockets_tcp::{Handler, Keepalive, TcpServerBuilder};
 
 use super::duration::positive_duration;
 
+/// How long a UDP client may be silent before it is forgotten (RFC 4787 section 4.3: a mapping lasts
+/// at least two minutes).
+const SILENCE: Duration = Duration::from_mins(2);
+
 /// How many clients a listener serves, and how long it is patient with them.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct LimitArgs {
@@ -42,6 +46,11 @@ impl LimitArgs {
     /// `--max-connections` as a number of things in memory.
     pub(crate) fn most_clients(&self) -> Option<usize> {
         self.max_connections.map(|most| usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// `--idle-timeout` of UDP clients.
+    pub(crate) fn silence(&self) -> Duration {
+        self.idle_timeout.unwrap_or(SILENCE)
     }
 
     /// What was given, to a server.

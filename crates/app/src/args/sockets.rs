@@ -21,6 +21,8 @@ use super::tls::TlsArgs;
     empty host or * is every address, port 0 is any free port.\n\
     Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface; &source=ADDR hears \
     that sender only.\n\
+    A relay over UDP: a client that sends nothing for --idle-timeout [default: 2m] is forgotten, and \
+    beyond 256 the one silent for longest.\n\
     fd: is the TCP listeners that the starter passed (LISTEN_FDS: systemd, ports lease --fd), \
     fd:NAME those of that name; tls+fd: and tls+fd:NAME speak TLS on them. A pipe takes one of them."
 )]

@@ -1,5 +1,6 @@
 //! `ports connect`: standard input to a peer, and what comes back to standard output.
 
+pub(in crate::commands) mod drain;
 mod in_hand;
 mod kernel_drops;
 pub(in crate::commands) mod losses;

@@ -2,13 +2,12 @@
 
 mod ends;
 mod ledger;
+mod mapping;
+mod mappings;
 mod quiet;
 mod said;
-mod session;
-mod sessions;
 mod streams;
 mod tcp;
-mod telling;
 mod udp;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -9,6 +9,7 @@ mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
 mod services;
+pub(in crate::commands) mod telling;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -48,7 +49,9 @@ async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::
         Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.places.iter().any(|place| place.scheme() == Scheme::Tls);
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
-    let opening = bind::open(&args.places, passed, session.events.is_on(), session);
+    // A relay tells what each client sends in order with its coming and going.
+    let tells_datagrams = session.events.is_on() && args.service != ServiceKind::Relay;
+    let opening = bind::open(&args.places, passed, tells_datagrams, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let mut bound = bound?;
     for endpoint in &bound.endpoints {

@@ -46,6 +46,7 @@ fn a_client_is_connected_then_heard_then_gone_whoever_makes_room() {
     let of_clients: Vec<&Value> = told.iter().filter(|line| line["client"].is_u64()).collect();
     let most = of_clients.iter().filter_map(|line| line["client"].as_u64()).max().unwrap();
     assert_eq!(most, 24, "each comes twice, since it has to make room: {told:?}");
+    // Who is evicted is gone after its last answers, and may be seen beside who took its place.
     let mut there = Vec::new();
     for line in &of_clients {
         let client = line["client"].as_u64().unwrap();
@@ -59,7 +60,6 @@ fn a_client_is_connected_then_heard_then_gone_whoever_makes_room() {
             }
             other => panic!("{other}: {line}"),
         }
-        assert!(there.len() <= 2, "{line}");
     }
     assert!(there.is_empty());
     for client in 1..=most {
@@ -121,13 +121,23 @@ fn with_v_clients_come_and_go_on_standard_error() {
         ended.stderr.lines().filter(|line| line.starts_with("note: client ")).collect();
     // The first one may have been silent for too long before the second one came.
     let reason = if ended.stderr.contains("evicted") { "evicted" } else { "idle-timeout" };
-    assert_eq!(
-        notes,
-        [
-            format!("note: client 1 is new: {one}"),
-            format!("note: client 1 is gone: {one}, {reason}, 5 bytes in, 0 out"),
-            format!("note: client 2 is new: {two}"),
-            format!("note: client 2 is gone: {two}, idle-timeout, 6 bytes in, 0 out"),
-        ]
-    );
+    for (client, expected) in [
+        (
+            "client 1 ",
+            [
+                format!("note: client 1 is new: {one}"),
+                format!("note: client 1 is gone: {one}, {reason}, 5 bytes in, 0 out"),
+            ],
+        ),
+        (
+            "client 2 ",
+            [
+                format!("note: client 2 is new: {two}"),
+                format!("note: client 2 is gone: {two}, idle-timeout, 6 bytes in, 0 out"),
+            ],
+        ),
+    ] {
+        let of_it: Vec<_> = notes.iter().filter(|note| note.contains(client)).collect();
+        assert_eq!(of_it, expected.iter().collect::<Vec<_>>());
+    }
 }

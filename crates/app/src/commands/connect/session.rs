@@ -150,6 +150,15 @@ impl Session {
     }
 }
 
+/// That datagrams could not all be written within the [`GRACE`].
+pub(in crate::commands) fn too_slow() -> anyhow::Error {
+    let grace = GRACE.as_secs();
+    anyhow::anyhow!(
+        "not done {grace} s after the signal: standard output takes too little, and datagrams that \
+         had come are not written"
+    )
+}
+
 fn print(stats: &SocketStats) {
     let mut text = stats.snapshot().to_string();
     // Writing to a string does not fail.

@@ -10,8 +10,9 @@ use stats::{ErrorKind, Role};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::drain::{drain, more_came};
 use super::resolve::{addresses, interface};
-use super::session::Session;
+use super::session::{Session, too_slow};
 use super::streams::{Input, InputReader, Output};
 use crate::args::ConnectArgs;
 use crate::commands::listen::events::tell_udp;
@@ -36,7 +37,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     let result = tokio::select! {
         result = exchange.run() => result,
         () = session.grace_over() => {
-            Err(anyhow::anyhow!("standard output takes nothing: replies are not all written"))
+            Err(too_slow())
         }
     };
     socket.close();
@@ -157,8 +158,9 @@ impl Exchange<'_> {
                 () = stop.cancelled() => break,
             }
         }
-        while let Some(datagram) = self.socket.try_recv()? {
-            self.write(&mut output, datagram).await?;
+        let write = async |datagram| self.write(&mut output, datagram).await;
+        if drain(self.socket, write).await? {
+            self.session.terminal.warn(&more_came());
         }
         let counters = self.session.stats.snapshot().counters(Transport::Udp, Role::Peer);
         let refused = counters.errors.iter().any(|(kind, _)| kind == ErrorKind::Unreachable);

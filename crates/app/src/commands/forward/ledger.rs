@@ -162,6 +162,7 @@ impl Ledger {
                 self.note(&format!(
                     "client {client}: {messages} messages for {target} dropped, {bytes} bytes"
                 ));
+                let client = Some(client);
                 let line = EventLine::DroppedForTarget { client, to: "target", messages, bytes };
                 self.events.send(line).await;
             }

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use ports_core::Transport;
 use sockets_udp::{DRAIN_LIMIT, Datagram, RecvBatch, RecvError, ReturnPath, UdpSocket};
-use stats::SocketStats;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use stats::{Role, SocketStats};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::session::{self, Ending, Lanes, Session as ClientSession, WayBack};
-use super::sessions::Sessions;
-use super::telling::{Teller, not_served};
+use super::ledger::Loss;
+use super::mapping::{self, Ending, Lanes, Mapping, WayBack};
+use super::mappings::Mappings;
 use crate::args::ForwardArgs;
 use crate::commands::connect::resolve::addresses;
-use crate::commands::connect::session::Session;
+use crate::commands::connect::session::{GRACE, Session};
 use crate::commands::listen::events::tell_udp;
+use crate::commands::listen::telling::{Teller, not_served};
+use crate::output::EventLine;
 
-/// How long a client may be silent, both ways, before it is forgotten (RFC 4787 section 4.3: a
-/// mapping lasts at least two minutes).
-const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// How many clients there are at once, each with a socket.
 const MOST_CLIENTS: usize = 1024;
 /// How often it is looked whether nobody is there: the kernel wakes nobody for that who only receives.
@@ -59,19 +59,21 @@ pub(super) async fn run(
         let way = WayBack {
             listener: socket.clone(),
             lanes: Arc::new(Lanes::new()),
-            idle: args.limits.idle_timeout.unwrap_or(IDLE_TIMEOUT),
+            idle: args.limits.silence(),
             teller: teller.clone(),
         };
         let forward = Forward {
             socket,
             target,
             source,
-            sessions: Sessions::new(most),
+            mappings: Mappings::new(most),
             serving: JoinSet::new(),
             way,
+            grace: GRACE,
             stats: session.stats.clone(),
             teller,
             unserved: 0,
+            in_hand: Loss::default(),
         };
         let stop = session.stop.clone();
         forwarding.spawn(async move { forward.run(&stop).await });
@@ -90,45 +92,42 @@ struct Forward {
     socket: UdpSocket,
     target: SocketAddr,
     source: Option<IpAddr>,
-    sessions: Sessions,
+    mappings: Mappings,
     /// The way back, one task a client.
-    serving: JoinSet<ReturnPath>,
+    serving: JoinSet<Arc<Mapping>>,
     way: WayBack,
+    /// How long the way out may take.
+    grace: Duration,
     stats: SocketStats,
     teller: Teller,
     /// How many datagrams came from clients that could not be served.
     unserved: u64,
+    /// Datagrams that were taken from clients, and are not given to the target's kernel yet.
+    in_hand: Loss,
 }
 
-/// Datagrams on their way to the target, each with its client's session.
-type Pending<'a> = Vec<(Arc<ClientSession>, &'a [u8])>;
+/// Datagrams on their way to the target, each with its client's mapping.
+type Pending<'a> = Vec<(Arc<Mapping>, &'a [u8])>;
 
 impl Forward {
     async fn run(mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        let mut batch = session::new_batch();
-        let mut looks = interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let result = loop {
-            tokio::select! {
-                () = stop.cancelled() => break self.drain(&mut batch).await,
-                _ = looks.tick() => self.sessions.look(),
-                Some(ended) = self.serving.join_next() => match ended {
-                    Ok(path) => self.forget(path),
-                    Err(error) => break Err(error.into()),
-                },
-                first = self.socket.recv() => if let Err(error) = self.take(first, &mut batch).await {
-                    break Err(error);
-                },
+        let mut batch = mapping::new_batch();
+        // A failure here is to end this one, and nobody else yet.
+        let (stop, grace) = (stop.child_token(), self.grace);
+        let result = tokio::select! {
+            result = async {
+                let served = self.serve(&mut batch, &stop).await;
+                stop.cancel();
+                self.finish(&mut batch, served).await
+            } => result,
+            () = async {
+                stop.cancelled().await;
+                sleep(grace).await;
+            } => {
+                self.cut().await;
+                Ok(())
             }
         };
-        let sessions: Vec<_> = self.sessions.drain().collect();
-        for session in &sessions {
-            session.end(Ending::Shutdown);
-        }
-        while self.serving.join_next().await.is_some() {}
-        for session in sessions {
-            self.teller.tell(session.farewell());
-        }
         self.socket.close();
         if self.unserved > 0 {
             let datagrams = self.unserved;
@@ -137,7 +136,77 @@ impl Forward {
         result
     }
 
-    /// Sends on what had arrived before the command was told to stop.
+    /// Until the command is to stop.
+    async fn serve(
+        &mut self,
+        batch: &mut RecvBatch,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = looks.tick() => self.mappings.look(),
+                Some(ended) = self.serving.join_next() => self.forget(&*ended?),
+                first = self.socket.recv() => { self.take(first, batch).await?; }
+            }
+        }
+    }
+
+    /// Sends on what had arrived before the command was told to stop, then what the target has
+    /// answered by then.
+    async fn finish(
+        &mut self,
+        batch: &mut RecvBatch,
+        served: anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let drained = match served {
+            Ok(()) => self.drain(batch).await,
+            failed => failed,
+        };
+        self.mappings.end(Ending::Shutdown);
+        while let Some(ended) = self.serving.join_next().await {
+            self.forget(&*ended?);
+        }
+        drained
+    }
+
+    /// Gives up what is still under way, and tells what that was.
+    async fn cut(&mut self) {
+        self.mappings.end(Ending::Shutdown);
+        self.serving.shutdown().await;
+        let up = std::mem::take(&mut self.in_hand);
+        self.lose(up);
+        if up.messages > 0 {
+            let Loss { messages, bytes } = up;
+            let line = EventLine::DroppedForTarget { client: None, to: "target", messages, bytes };
+            self.teller.tell(line);
+        }
+        let mut down = 0;
+        for mapping in self.mappings.drain() {
+            let loss @ Loss { messages, bytes } = mapping.in_hand();
+            self.lose(loss);
+            down += messages;
+            if messages > 0 {
+                let (client, bytes) = (Some(mapping.number()), Some(bytes));
+                self.teller.tell(EventLine::Dropped { client, messages, bytes });
+            }
+            self.teller.tell(mapping.farewell());
+        }
+        self.teller.warn(&format!(
+            "not done {} s after the end was asked for: up to {down} answers for clients and {} \
+             datagrams for udp {} are not sent",
+            self.grace.as_secs(),
+            up.messages,
+            self.target
+        ));
+    }
+
+    fn lose(&self, Loss { messages, bytes }: Loss) {
+        self.stats.dropped(Transport::Udp, Role::Peer, messages, bytes);
+    }
+
     async fn drain(&mut self, batch: &mut RecvBatch) -> anyhow::Result<()> {
         let mut left = DRAIN_LIMIT;
         while left > 0
@@ -155,6 +224,7 @@ impl Forward {
         batch: &mut RecvBatch,
     ) -> anyhow::Result<u64> {
         let first = first?;
+        self.forget_ended()?;
         let next = self.socket.try_recv();
         batch.clear();
         // One alone, as questions come, is not worth a batch.
@@ -167,88 +237,120 @@ impl Forward {
             std::iter::once(&first).chain(next.iter().filter_map(|next| next.as_ref().ok()));
         let whole = whole.map(|datagram| (datagram.return_path(), &datagram.data[..]));
         let rest = batch.iter().map(|more| (more.return_path(), more.data));
+        let lens = whole.clone().map(|(_, data)| data.len());
+        for len in lens.chain(batch.iter().map(|more| more.data.len())) {
+            self.in_hand.messages += 1;
+            self.in_hand.bytes += len as u64;
+        }
         self.forward(whole.chain(rest)).await;
         let next = next.transpose()?;
         Ok(1 + u64::from(next.is_some()) + more? as u64)
     }
 
+    /// Sends on what is in hand.
     async fn forward<'a>(&mut self, datagrams: impl Iterator<Item = (ReturnPath, &'a [u8])>) {
         let mut pending = Pending::new();
         for (path, data) in datagrams {
-            let session = if let Some(session) = self.sessions.find(path) {
-                session
+            let mapping = if let Some(mapping) = self.mappings.find(path) {
+                mapping
             } else {
                 // Who has to make room for this client has what came before sent on.
                 self.send_on(&mut pending).await;
-                match self.admit(path) {
-                    Ok(session) => session,
+                match self.mapping_for(path).await {
+                    Ok(mapping) => mapping,
                     Err(error) => {
-                        self.refuse(path.peer(), &error, 1);
+                        self.refuse(path.peer(), &error, &[data]);
                         continue;
                     }
                 }
             };
             if self.teller.writes() {
-                self.teller.tell(session.said(data.len()));
+                self.teller.tell(mapping.said(data.len()));
             }
-            pending.push((session, data));
+            pending.push((mapping, data));
         }
         self.send_on(&mut pending).await;
     }
 
     /// Client by client, of each in the order they came.
     async fn send_on(&mut self, pending: &mut Pending<'_>) {
-        pending.sort_by_key(|(session, _)| session.number());
+        pending.sort_by_key(|(mapping, _)| mapping.number());
         for run in pending.chunk_by(|(one, _), (other, _)| one.number() == other.number()) {
-            let [(session, _), ..] = run else { continue };
+            let [(mapping, _), ..] = run else { continue };
             let datagrams: Vec<_> = run.iter().map(|(_, data)| *data).collect();
-            let done = session.to_target(&datagrams).await;
-            if done == datagrams.len() {
-                continue;
-            }
-            // The session has ended since it was looked up.
-            match self.admit(session.path()) {
-                Ok(session) => _ = session.to_target(&datagrams[done..]).await,
-                Err(error) => {
-                    self.refuse(session.path().peer(), &error, datagrams.len() - done);
+            let mut left = &datagrams[mapping.to_target(&datagrams).await..];
+            let mut why = None;
+            if !left.is_empty() {
+                // It is over since it was looked up.
+                match self.mapping_for(mapping.path()).await {
+                    Ok(mapping) => left = &left[mapping.to_target(left).await..],
+                    Err(error) => why = Some(error),
                 }
+            }
+            self.settle(&datagrams[..datagrams.len() - left.len()]);
+            if !left.is_empty() {
+                let why = why.unwrap_or_else(|| anyhow::anyhow!("its socket was closed meanwhile"));
+                self.refuse(mapping.path().peer(), &why, left);
             }
         }
         pending.clear();
     }
 
+    /// They were dealt with.
+    fn settle(&mut self, datagrams: &[&[u8]]) {
+        self.in_hand.messages -= datagrams.len() as u64;
+        self.in_hand.bytes -= datagrams.iter().map(|data| data.len() as u64).sum::<u64>();
+    }
+
     /// The user hears of the first; every event is told.
-    fn refuse(&mut self, client: SocketAddr, error: &anyhow::Error, datagrams: usize) {
+    fn refuse(&mut self, client: SocketAddr, error: &anyhow::Error, datagrams: &[&[u8]]) {
         if self.unserved == 0 {
             self.teller.warn(&format!("{client} is not served: {error:#}"));
         }
-        self.unserved += datagrams as u64;
+        self.settle(datagrams);
+        self.unserved += datagrams.len() as u64;
         self.teller.tell(not_served(client, error));
     }
 
-    /// A socket for a new client; where there are too many, the one silent for longest goes.
-    fn admit(&mut self, path: ReturnPath) -> anyhow::Result<Arc<ClientSession>> {
+    /// The mapping of a client, a new one if it has none; where there are too many clients, the one
+    /// silent for longest goes.
+    async fn mapping_for(&mut self, path: ReturnPath) -> anyhow::Result<Arc<Mapping>> {
+        if let Some(mapping) = self.mappings.find(path) {
+            return Ok(mapping);
+        }
+        if self.mappings.is_full() {
+            // Those that are over have their turn first.
+            yield_now().await;
+            self.forget_ended()?;
+            anyhow::ensure!(
+                !self.mappings.is_full(),
+                "the sockets of clients that are gone still have answers for them"
+            );
+        }
         let socket = connect(self.target, self.source, &self.stats)?;
         let events = socket.events();
-        let (session, evicted) = self.sessions.admit(path, socket, self.target);
-        if let Some(evicted) = evicted {
-            evicted.end(Ending::Evicted);
-            self.teller.tell(evicted.farewell());
-        }
-        self.teller.tell(session.greeting());
-        let (serving, way) = (session.clone(), self.way.clone());
+        let mapping = self.mappings.admit(path, socket, self.target);
+        self.teller.tell(mapping.greeting());
+        let (serving, way) = (mapping.clone(), self.way.clone());
         self.serving.spawn(async move {
             serving.to_client(&way, events).await;
-            path
+            serving
         });
-        Ok(session)
+        Ok(mapping)
     }
 
-    /// After its way back has ended. An evicted client may be back with another session.
-    fn forget(&mut self, path: ReturnPath) {
-        if let Some(session) = self.sessions.remove_ended(path) {
-            self.teller.tell(session.farewell());
+    /// Those whose way back has ended by now.
+    fn forget_ended(&mut self) -> anyhow::Result<()> {
+        while let Some(ended) = self.serving.try_join_next() {
+            self.forget(&*ended?);
         }
+        Ok(())
+    }
+
+    /// After its way back has ended: only now its bytes are known.
+    fn forget(&mut self, mapping: &Mapping) {
+        self.mappings.remove(mapping);
+        self.teller.tell(mapping.farewell());
     }
 }
 
@@ -273,3 +375,6 @@ fn connect(
         .open()
         .with_context(failed)
 }
+
+#[cfg(test)]
+mod tests;

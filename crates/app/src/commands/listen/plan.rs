@@ -82,7 +82,7 @@ fn check_schemes(args: &ListenArgs) -> Result<(), UsageError> {
     let limits = &args.limits;
     let given = [
         ("--max-connections", limits.max_connections.is_some()),
-        ("--idle-timeout", limits.idle_timeout.is_some()),
+        ("--idle-timeout", limits.idle_timeout.is_some() && args.service != ServiceKind::Relay),
         ("--slow", args.slow.is_some()),
     ];
     let given = given.into_iter().find_map(|(option, given)| given.then_some(option));

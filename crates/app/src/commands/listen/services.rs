@@ -10,8 +10,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::{Bound, Listener};
+use super::events;
 use super::peers::Peers;
-use super::{events, relay_udp};
+use super::relay_udp::Relay as UdpRelay;
+use super::telling::Teller;
 use crate::args::{ListenArgs, SlowArg};
 use crate::commands::connect::session::{GRACE, Session};
 use crate::output::Terminal;
@@ -53,8 +55,14 @@ pub(super) async fn run(
             let (events, terminal) = (session.events.clone(), session.terminal);
             telling.spawn(events::tell_udp(socket.events(), events, terminal));
         }
-        let (stop, terminal) = (session.stop.clone(), session.terminal);
-        serving.spawn(serve(socket, kind, prefix.clone(), stop, terminal));
+        let (stop, terminal, prefix) = (session.stop.clone(), session.terminal, prefix.clone());
+        if let Kind::Relay = kind {
+            let teller = Teller::start(&session.events, terminal, &mut telling);
+            let relay = UdpRelay::new(socket, prefix, args.limits.silence(), teller);
+            serving.spawn(async move { relay.run(&stop).await });
+        } else {
+            serving.spawn(serve(socket, kind, prefix, stop, terminal));
+        }
     }
     // Only a failure ends a service before it is told to end.
     let mut result = tokio::select! {
@@ -119,7 +127,7 @@ async fn start(
     Ok(started?)
 }
 
-/// Ends when told to; says how many datagrams could not be sent.
+/// Echoes or discards. Ends when told to; says how many datagrams could not be sent.
 async fn serve(
     socket: UdpSocket,
     kind: Kind,
@@ -127,16 +135,13 @@ async fn serve(
     stop: CancellationToken,
     terminal: Terminal,
 ) -> anyhow::Result<u64> {
-    Ok(match kind {
-        Kind::Echo => {
-            let echo = sockets_udp::Echo::new().prefix(prefix);
-            socket.serve_until(noted(echo, terminal), &stop).await?.failed
-        }
-        Kind::Relay => relay_udp::run(&socket, &prefix, &stop, terminal).await?,
-        Kind::Discard => {
-            socket.serve_until(noted(sockets_udp::Discard, terminal), &stop).await?.failed
-        }
-    })
+    let served = if let Kind::Echo = kind {
+        let echo = sockets_udp::Echo::new().prefix(prefix);
+        socket.serve_until(noted(echo, terminal), &stop).await?
+    } else {
+        socket.serve_until(noted(sockets_udp::Discard, terminal), &stop).await?
+    };
+    Ok(served.failed)
 }
 
 /// The same service; with `-v` it is said who uses it.

@@ -92,7 +92,8 @@ pub(crate) enum EventLine {
     /// Of `forward`: on the way to its target.
     #[serde(rename = "dropped")]
     DroppedForTarget {
-        client: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<u64>,
         /// Always `target`.
         to: &'static str,
         messages: u64,
@@ -138,7 +139,12 @@ mod tests {
                 r#"{"type":"dropped","messages":3}"#,
             ),
             (
-                EventLine::DroppedForTarget { client: 1, to: "target", messages: 1, bytes: 5 },
+                EventLine::DroppedForTarget {
+                    client: Some(1),
+                    to: "target",
+                    messages: 1,
+                    bytes: 5,
+                },
                 r#"{"type":"dropped","client":1,"to":"target","messages":1,"bytes":5}"#,
             ),
             (EventLine::Full { max_connections: 8 }, r#"{"type":"full","max_connections":8}"#),

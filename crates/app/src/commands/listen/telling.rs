@@ -14,14 +14,14 @@ const KEPT_LINES: usize = UdpSocketBuilder::DEFAULT_EVENT_CAPACITY;
 /// Takes what happened: lines for the events, and with `-v` what concerns the clients to standard error
 /// as well. Nobody waits here: what a slow reader misses is counted in a `lagged` line.
 #[derive(Clone, Debug)]
-pub(super) struct Teller {
+pub(in crate::commands) struct Teller {
     lines: Option<broadcast::Sender<EventLine>>,
     terminal: Terminal,
 }
 
 impl Teller {
     /// The task that writes ends after the last clone of the teller.
-    pub(super) fn start(
+    pub(in crate::commands) fn start(
         events: &EventSender,
         terminal: Terminal,
         telling: &mut JoinSet<()>,
@@ -35,11 +35,11 @@ impl Teller {
     }
 
     /// Whether lines for the events are wanted.
-    pub(super) const fn writes(&self) -> bool {
+    pub(in crate::commands) const fn writes(&self) -> bool {
         self.lines.is_some()
     }
 
-    pub(super) fn tell(&self, line: EventLine) {
+    pub(in crate::commands) fn tell(&self, line: EventLine) {
         if self.terminal.is_verbose()
             && let Some(text) = note(&line)
         {
@@ -52,12 +52,12 @@ impl Teller {
     }
 
     /// Says it on a terminal, or with `-v`.
-    pub(super) fn say(&self, text: &str) {
+    pub(in crate::commands) fn say(&self, text: &str) {
         self.terminal.note(text);
     }
 
     /// Says it to everybody.
-    pub(super) fn warn(&self, text: &str) {
+    pub(in crate::commands) fn warn(&self, text: &str) {
         self.terminal.warn(text);
     }
 }
@@ -73,7 +73,7 @@ async fn write(mut lines: broadcast::Receiver<EventLine>, events: EventSender) {
 }
 
 /// That a client could not be served.
-pub(super) fn not_served(client: SocketAddr, error: &anyhow::Error) -> EventLine {
+pub(in crate::commands) fn not_served(client: SocketAddr, error: &anyhow::Error) -> EventLine {
     let error = format!("{client} is not served: {error:#}");
     EventLine::Error { client: None, operation: "connect", error }
 }

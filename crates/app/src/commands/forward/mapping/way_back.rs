@@ -1,0 +1,149 @@
+//! What the target says, on its way to the client, until the mapping is over.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use sockets_udp::{
+    DRAIN_LIMIT, Datagram, Event, Events, Operation, RecvBatch, RecvError, SendError, UdpSocket,
+};
+use tokio::sync::Mutex;
+use tokio::time::sleep_until;
+
+use super::super::ledger::Loss;
+use super::{Ending, Mapping};
+use crate::commands::listen::telling::Teller;
+use crate::output::EventLine;
+
+/// How many datagrams are taken from the kernel, and given to it, in one call.
+const DATAGRAMS_PER_CALL: usize = 64;
+/// How many clients of one listening socket may be answered at the same time; the others wait for
+/// their turn. Each needs 4 MiB of address space, of which only what datagrams fill is used.
+const LANES: usize = 4;
+
+/// Buffers for the answers to the clients of one listening socket.
+pub(in super::super) struct Lanes([Mutex<RecvBatch>; LANES]);
+
+impl Lanes {
+    pub(in super::super) fn new() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(new_batch())))
+    }
+
+    /// All of them: nobody is answered by more than one datagram meanwhile.
+    #[cfg(test)]
+    pub(in super::super) async fn block(&self) -> Vec<tokio::sync::MutexGuard<'_, RecvBatch>> {
+        let mut held = Vec::new();
+        for lane in &self.0 {
+            held.push(lane.lock().await);
+        }
+        held
+    }
+}
+
+/// Room for whole datagrams.
+pub(in super::super) fn new_batch() -> RecvBatch {
+    RecvBatch::new(DATAGRAMS_PER_CALL, RecvBatch::WHOLE)
+}
+
+/// The way back to the clients of one listening socket.
+#[derive(Clone)]
+pub(in super::super) struct WayBack {
+    pub(in super::super) listener: UdpSocket,
+    pub(in super::super) lanes: Arc<Lanes>,
+    pub(in super::super) idle: Duration,
+    pub(in super::super) teller: Teller,
+}
+
+impl Mapping {
+    /// The way back, until the mapping is over; what had come by then still goes. What fails on the
+    /// way there is told, that nobody is there once.
+    pub(in super::super) async fn to_client(&self, way: &WayBack, mut events: Events) {
+        let mut is_unreachable = false;
+        let mut silence = std::pin::pin!(sleep_until(self.last() + way.idle));
+        loop {
+            tokio::select! {
+                () = self.over.cancelled() => break,
+                () = &mut silence => {
+                    if self.end_if_silent(way.idle) {
+                        break;
+                    }
+                    silence.as_mut().reset(self.last() + way.idle);
+                }
+                first = self.socket.recv() => {
+                    self.touch();
+                    if let Err(error) = self.send_back(first, way).await {
+                        tracing::debug!(client = %self.path.peer(), %error, "the way back ended");
+                        self.end(Ending::Failed);
+                        break;
+                    }
+                }
+                Some(event) = events.recv() => match event {
+                    Event::PeerUnreachable { kind } if !is_unreachable => {
+                        is_unreachable = true;
+                        self.tell_unreachable(&way.teller, kind);
+                    }
+                    Event::Error { operation, text, .. } => {
+                        let operation =
+                            if operation == Operation::Send { "send" } else { "receive" };
+                        way.teller.tell(self.error(operation, text));
+                    }
+                    Event::Lagged { missed } => way.teller.tell(EventLine::Lagged { missed }),
+                    _ => {}
+                },
+            }
+        }
+        let mut left = DRAIN_LIMIT;
+        while left > 0
+            && let Ok(Some(last)) = self.socket.try_recv()
+        {
+            let Ok(sent) = self.send_back(Ok(last), way).await else { break };
+            left = left.saturating_sub(sent);
+        }
+        self.socket.close();
+    }
+
+    /// Sends back the first answer, and with it those that came meanwhile; how many.
+    async fn send_back(
+        &self,
+        first: Result<Datagram, RecvError>,
+        way: &WayBack,
+    ) -> Result<u64, RecvError> {
+        let WayBack { listener, lanes, .. } = way;
+        let first = first?;
+        let next = self.socket.try_recv();
+        let Ok(Some(next)) = next else {
+            self.hold(Loss { messages: 1, bytes: first.data.len() as u64 });
+            match listener.send_back(&first.data, &self.path).await {
+                Ok(()) => _ = self.bytes_out.fetch_add(first.data.len() as u64, Relaxed),
+                Err(error) => self.note_not_sent_back(&error),
+            }
+            self.hold(Loss::default());
+            return next.map(|_| 1);
+        };
+        self.hold(Loss { messages: 2, bytes: (first.data.len() + next.data.len()) as u64 });
+        let mut batch = lanes.0[self.number as usize % LANES].lock().await;
+        // What is in it is somebody else's.
+        batch.clear();
+        let more = self.socket.try_recv_many(&mut batch);
+        let answers: Vec<_> = [&first.data[..], &next.data]
+            .into_iter()
+            .chain(batch.iter().map(|more| more.data))
+            .map(|data| self.path.answer(data))
+            .collect();
+        let bytes: usize = answers.iter().map(|answer| answer.data().len()).sum();
+        self.hold(Loss { messages: answers.len() as u64, bytes: bytes as u64 });
+        let report = listener.send_many(&answers).await;
+        let mut unsent = 0;
+        for failed in report.failed {
+            unsent += answers[failed.index].data().len();
+            self.note_not_sent_back(&failed.error);
+        }
+        self.bytes_out.fetch_add((bytes - unsent) as u64, Relaxed);
+        self.hold(Loss::default());
+        more.map(|more| 2 + more as u64)
+    }
+
+    fn note_not_sent_back(&self, error: &SendError) {
+        tracing::debug!(client = %self.path.peer(), %error, "not sent back");
+    }
+}

@@ -1,0 +1,238 @@
+//! The forwarding over UDP, where clients churn, and where their ways back are stuck.
+
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use super::*;
+use crate::args::{ColorWhen, EventTarget};
+use crate::output::{EventLog, Terminal};
+
+/// A forwarding whose events are read at the end, and its target.
+struct Lab {
+    target: std::net::UdpSocket,
+    stats: SocketStats,
+    telling: JoinSet<()>,
+    log: EventLog,
+    file: NamedTempFile,
+}
+
+impl Lab {
+    fn new(most: usize) -> (Self, Forward) {
+        let target = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        target.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        let (stats, file) = (SocketStats::new(), NamedTempFile::new().unwrap());
+        let events = EventTarget::File(file.path().to_owned());
+        let log = EventLog::open(Some(&events), CancellationToken::new()).unwrap();
+        let mut telling = JoinSet::new();
+        let quiet = Terminal::new(ColorWhen::Never, true, 0);
+        let teller = Teller::start(&log.sender(), quiet, &mut telling);
+        let socket = UdpSocket::builder().bind((Ipv4Addr::LOCALHOST, 0).into()).open().unwrap();
+        let way = WayBack {
+            listener: socket.clone(),
+            lanes: Arc::new(Lanes::new()),
+            idle: Duration::from_mins(2),
+            teller: teller.clone(),
+        };
+        let forward = Forward {
+            socket,
+            target: target.local_addr().unwrap(),
+            source: None,
+            mappings: Mappings::new(most),
+            serving: JoinSet::new(),
+            way,
+            grace: Duration::from_mins(1),
+            stats: stats.clone(),
+            teller,
+            unserved: 0,
+            in_hand: Loss::default(),
+        };
+        (Self { target, stats, telling, log, file }, forward)
+    }
+
+    /// Two answers to what the client said, there before anything here looks.
+    fn answer_twice(&self) {
+        let (_, from) = self.target.recv_from(&mut [0; 16]).unwrap();
+        for _ in 0..2 {
+            self.target.send_to(b"answer", from).unwrap();
+        }
+    }
+
+    /// All lines but the last; the forwarding is gone.
+    async fn lines(mut self) -> Vec<Value> {
+        while self.telling.join_next().await.is_some() {}
+        self.log.finish(self.stats.snapshot()).await.unwrap();
+        let text = std::fs::read_to_string(self.file.path()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["type"] != "stats").collect()
+    }
+}
+
+fn kinds(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["type"].as_str().unwrap()).collect()
+}
+
+/// So many clients, each at an address of its own, with nobody there.
+async fn paths(count: u16) -> Vec<ReturnPath> {
+    /// Discard (RFC 863).
+    const PORT: u16 = 9;
+    let socket = client();
+    socket.send_to(b"", socket.local_addr()).await.unwrap();
+    let mut datagram = socket.recv().await.unwrap();
+    let path_of = |number: u16| {
+        let [high, low] = number.to_be_bytes();
+        datagram.source = (Ipv4Addr::new(127, 77, high, low), PORT).into();
+        datagram.return_path()
+    };
+    (1..=count).map(path_of).collect()
+}
+
+fn client() -> UdpSocket {
+    UdpSocket::builder().bind((Ipv4Addr::LOCALHOST, 0).into()).open().unwrap()
+}
+
+/// Waits until it is so, giving the other tasks their turns.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        yield_now().await;
+    }
+}
+
+impl Forward {
+    async fn take_in_hand(&mut self, datagrams: &[(ReturnPath, &[u8])]) {
+        for (_, data) in datagrams {
+            self.in_hand.messages += 1;
+            self.in_hand.bytes += data.len() as u64;
+        }
+        self.forward(datagrams.iter().copied()).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_come_and_go_are_bounded_with_those_that_end() {
+    const CLIENTS: u16 = 2000;
+    let (lab, mut forward) = Lab::new(4);
+    let clients = paths(CLIENTS).await;
+    let datagrams: Vec<_> = clients.into_iter().map(|path| (path, &b"?"[..])).collect();
+    for some in datagrams.chunks(50) {
+        forward.take_in_hand(some).await;
+        assert!(forward.mappings.len() <= forward.mappings.bound());
+        assert!(forward.serving.len() <= forward.mappings.bound(), "{}", forward.serving.len());
+    }
+    assert_eq!(forward.mappings.admitted() + forward.unserved, u64::from(CLIENTS));
+    assert_eq!(forward.in_hand, Loss::default());
+    let sockets = lab.stats.snapshot().transport(Transport::Udp);
+    // Those of the clients, and none of those that are over and had their turn.
+    assert!(sockets.active <= forward.mappings.bound() as u64, "{}", sockets.active);
+}
+
+#[tokio::test]
+async fn who_finds_no_room_beside_those_that_end_is_not_served_and_counted() {
+    let (lab, mut forward) = Lab::new(1);
+    let lanes = Arc::clone(&forward.way.lanes);
+    let held = lanes.block().await;
+    let room = forward.mappings.bound();
+    let clients = paths(room as u16 + 3).await;
+    for path in &clients {
+        forward.take_in_hand(&[(*path, b"?")]).await;
+        let Some(mapping) = forward.mappings.find(*path) else { continue };
+        // Each has answers in hand that do not go on.
+        lab.answer_twice();
+        until(|| mapping.in_hand().messages == 2).await;
+    }
+    assert_eq!((forward.mappings.admitted(), forward.unserved), (room as u64, 3));
+    drop(held);
+    until(|| forward.forget_ended().is_ok() && forward.serving.len() == 1).await;
+    forward.take_in_hand(&[(clients[0], b"?")]).await;
+    assert_eq!(forward.unserved, 3, "there is room again");
+    drop(forward);
+    let lines = lab.lines().await;
+    assert_eq!(kinds(&lines).iter().filter(|kind| **kind == "error").count(), 3);
+}
+
+#[tokio::test]
+async fn a_client_whose_mapping_ends_under_its_datagrams_gets_one_new_one() {
+    let (lab, mut forward) = Lab::new(4);
+    let path = paths(1).await[0];
+    forward.take_in_hand(&[(path, b"0")]).await;
+    let (_, before) = lab.target.recv_from(&mut [0; 16]).unwrap();
+    let first = forward.mappings.find(path).unwrap();
+    forward.in_hand = Loss { messages: 3, bytes: 3 };
+    let ending = [&b"1"[..], b"2", b"3"].into_iter().enumerate().map(|(index, data)| {
+        if index == 1 {
+            first.end(Ending::Idle);
+        }
+        (path, data)
+    });
+    forward.forward(ending).await;
+    assert_eq!(forward.mappings.admitted(), 2);
+    assert_eq!(forward.in_hand, Loss::default());
+    let mut from = Vec::new();
+    for expected in [b"1", b"2", b"3"] {
+        let mut buffer = [0; 16];
+        let (len, address) = lab.target.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..len], expected);
+        from.push(address);
+    }
+    // Of the one that is over, no answer would come back.
+    assert!(from.iter().all(|address| *address == from[0] && *address != before), "{from:?}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_client_is_told_after_its_last_answer() {
+    let (lab, mut forward) = Lab::new(1);
+    let held = Arc::clone(&forward.way.lanes);
+    let held = held.block().await;
+    let (one, two) = (client(), client());
+    let mut clients = Vec::new();
+    for client in [&one, &two] {
+        client.send_to(b"?", forward.socket.local_addr()).await.unwrap();
+        clients.push(forward.socket.recv().await.unwrap().return_path());
+    }
+    forward.take_in_hand(&[(clients[0], b"?")]).await;
+    lab.answer_twice();
+    let mapping = forward.mappings.find(clients[0]).unwrap();
+    until(|| mapping.in_hand().messages == 2).await;
+    // It makes room.
+    forward.take_in_hand(&[(clients[1], b"?")]).await;
+    assert_eq!(mapping.ending(), Some(Ending::Evicted));
+    drop(held);
+    for _ in 0..2 {
+        assert_eq!(one.recv().await.unwrap().data, "answer");
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    forward.run(&stop).await.unwrap();
+    let lines = lab.lines().await;
+    let gone: Vec<_> = lines.iter().filter(|line| line["type"] == "disconnected").collect();
+    assert_eq!(gone.len(), 2, "{lines:?}");
+    let told = (&gone[0]["client"], &gone[0]["reason"], &gone[0]["bytes_out"]);
+    assert_eq!(told, (&1.into(), &"evicted".into(), &12.into()));
+}
+
+/// A kernel that takes nothing more looks like this, too.
+#[tokio::test]
+async fn the_way_out_is_bounded_and_what_is_not_sent_is_told() {
+    let (lab, mut forward) = Lab::new(4);
+    forward.grace = Duration::from_millis(10);
+    let lanes = Arc::clone(&forward.way.lanes);
+    let held = lanes.block().await;
+    let path = paths(1).await[0];
+    forward.take_in_hand(&[(path, b"question")]).await;
+    lab.answer_twice();
+    let mapping = forward.mappings.find(path).unwrap();
+    until(|| mapping.in_hand().messages == 2).await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    forward.run(&stop).await.unwrap();
+    drop(held);
+    let counted = lab.stats.snapshot().transport(Transport::Udp);
+    assert_eq!((counted.dropped_messages, counted.dropped_bytes), (2, 12));
+    let lines = lab.lines().await;
+    assert_eq!(kinds(&lines), ["connected", "data", "dropped", "disconnected"]);
+    let lost = (&lines[2]["client"], &lines[2]["messages"], &lines[2]["bytes"]);
+    assert_eq!(lost, (&1.into(), &2.into(), &12.into()));
+    let gone = (&lines[3]["reason"], &lines[3]["bytes_in"], &lines[3]["bytes_out"]);
+    assert_eq!(gone, (&"shutdown".into(), &8.into(), &0.into()));
+}
