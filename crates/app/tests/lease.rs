@@ -170,7 +170,9 @@ fn the_command_starts_with_the_signals_and_streams_of_its_caller() {
     // SIGPIPE is 13, SIGXFSZ 25. Whoever runs the tests may ignore others.
     assert_eq!(ignored("trap '' PIPE;") & (1 << 12), 1 << 12);
     assert_eq!(ignored("trap '' XFSZ;") & (1 << 24), 1 << 24);
-    assert_eq!(ignored(""), script_status("SigIgn"));
+    // 32 and 33 are the C library's: whoever starts a thread handles them.
+    let own = !(0b11 << 31);
+    assert_eq!(ignored("") & own, script_status("SigIgn") & own);
     let closed = "exec \"$0\" lease -- sh -c 'test -e /proc/$$/fd/0 || echo closed' <&-";
     assert_eq!(script(closed), "closed\n");
 }

@@ -208,6 +208,7 @@ impl Shared {
 
     /// Ends the client for good: its connection, or the one that is just being made. The connection.
     pub(super) fn end(&self, ending: Ending) -> Option<Arc<Link>> {
+        let at_once = matches!(ending, Ending::Drop);
         let mut standing = lock(&self.standing);
         let holds = standing.ending.filter(|held| held.severity() > ending.severity());
         let ending = *standing.ending.insert(holds.unwrap_or(ending));
@@ -216,6 +217,10 @@ impl Shared {
         self.stop.cancel();
         let State::Connected(link) = state else { return None };
         ending.apply(&link);
+        if at_once {
+            // A client that was cut off leaves a stream that is out to its connection's task.
+            Ending::Drop.apply(&link);
+        }
         Some(link)
     }
 

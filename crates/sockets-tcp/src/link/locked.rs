@@ -31,10 +31,16 @@ pub(super) struct After<'a> {
     progress: &'a Notify,
     moved: bool,
     task: Option<Waker>,
+    // In a place of its own: where only one goes, nothing is allocated.
+    message: Option<Bytes>,
+    // What few have: most locks are taken for one write that goes through.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Default)]
+struct Rest {
     wakers: Vec<Waker>,
     refused: VecDeque<Waiting>,
-    // One in a place of its own: where only one goes, nothing is allocated.
-    message: Option<Bytes>,
     messages: VecDeque<Bytes>,
 }
 
@@ -47,15 +53,8 @@ pub(super) struct Spent {
 impl Link {
     /// Locks the sending direction, to change something in it.
     pub(super) fn locked(&self) -> Locked<'_> {
-        let after = After {
-            progress: &self.progress,
-            moved: false,
-            task: None,
-            wakers: Vec::new(),
-            refused: VecDeque::new(),
-            message: None,
-            messages: VecDeque::new(),
-        };
+        let after =
+            After { progress: &self.progress, moved: false, task: None, message: None, rest: None };
         Locked { sending: lock(&self.sending), after }
     }
 }
@@ -100,25 +99,29 @@ impl After<'_> {
     pub(super) fn drop_message(&mut self, message: Bytes) {
         match self.message {
             None => self.message = Some(message),
-            Some(_) => self.messages.push_back(message),
+            Some(_) => self.rest().messages.push_back(message),
         }
     }
 
     pub(super) fn drop_messages(&mut self, mut messages: VecDeque<Bytes>) {
-        if self.messages.is_empty() {
-            self.messages = messages;
-        } else {
-            self.messages.append(&mut messages);
+        if !messages.is_empty() {
+            self.rest().messages.append(&mut messages);
         }
     }
 
     pub(super) fn wake(&mut self, waker: Waker) {
-        self.wakers.push(waker);
+        self.rest().wakers.push(waker);
     }
 
     /// Wakes those who waited, and drops their messages.
     pub(super) fn refuse(&mut self, waiting: &mut VecDeque<Waiting>) {
-        self.refused.append(waiting);
+        if !waiting.is_empty() {
+            self.rest().refused.append(waiting);
+        }
+    }
+
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
     }
 }
 
@@ -130,11 +133,13 @@ impl Drop for After<'_> {
         if let Some(task) = self.task.take() {
             task.wake();
         }
-        for waker in self.wakers.drain(..) {
-            waker.wake();
-        }
-        for Waiting { waker, .. } in self.refused.drain(..) {
-            waker.wake();
+        if let Some(Rest { wakers, refused, .. }) = self.rest.as_deref_mut() {
+            for waker in wakers.drain(..) {
+                waker.wake();
+            }
+            for Waiting { waker, .. } in refused.drain(..) {
+                waker.wake();
+            }
         }
     }
 }

@@ -90,6 +90,26 @@ async fn a_client_whose_stream_is_out_is_left_to_the_kernel() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_dropped_after_it_was_cut_off_ends_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+    let target = listener.local_addr().unwrap();
+    let builder = TcpClient::builder(target).close_grace(Duration::from_hours(1));
+    let client = builder.connect().await.unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    let mut events = client.events();
+    client.send(Bytes::from(vec![7; 256 * 1024])).await.unwrap();
+    client.finish().await.unwrap();
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    // The grace goes on, as the peer takes nothing.
+    assert!(tokio::time::timeout(Duration::from_millis(50), client.close()).await.is_err());
+    assert!(client.cut_off().unacknowledged_bytes > 0);
+    drop(client);
+    let last = async { while events.recv().await.is_some() {} };
+    tokio::time::timeout(HANG, last).await.expect("its events end");
+}
+
+#[tokio::test]
 async fn a_server_that_is_cut_off_resets_whom_it_serves() {
     let server = server(Echo::new()).start().await.unwrap();
     let mut events = server.events();

@@ -4,7 +4,7 @@ mod line;
 
 use std::time::SystemTime;
 
-use stats::system::{SocketWatch, UserNames};
+use stats::system::{Snapshot, SocketWatch, UserNames};
 
 use self::line::{Line, millis};
 use super::{Filter, text_of};
@@ -29,15 +29,17 @@ pub(crate) async fn watch(
     let mut watch = SocketWatch::new(query);
     let endings = hear(&mut watch, terminal);
     watch.poll()?;
-    let sockets = watch
-        .snapshot()
-        .map_or(0, |snapshot| snapshot.iter().filter(|socket| filter.keeps(socket)).count());
-    rows.write(&Line::Watching {
-        time_ms: millis(SystemTime::now()),
-        sockets,
-        endings,
-        interval_ms: args.interval.as_millis(),
-    })?;
+    let begin = |watch: &SocketWatch| {
+        let kept =
+            |snapshot: &Snapshot| snapshot.iter().filter(|socket| filter.keeps(socket)).count();
+        Line::Watching {
+            time_ms: millis(SystemTime::now()),
+            sockets: watch.snapshot().map_or(0, kept),
+            endings,
+            interval_ms: args.interval.as_millis(),
+        }
+    };
+    rows.write(&begin(&watch))?;
     rows.flush()?;
     let mut ticks = tokio::time::interval(args.interval);
     // A look that took long is not made up for.
@@ -54,6 +56,9 @@ pub(crate) async fn watch(
             break;
         }
         let found = watch.poll()?;
+        if found.restarted {
+            rows.write(&begin(&watch))?;
+        }
         for event in found.events.iter().filter(|event| filter.keeps_record(&event.socket)) {
             rows.write(&Line::of(event))?;
         }
