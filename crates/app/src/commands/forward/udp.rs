@@ -1,26 +1,26 @@
 //! UDP: a socket to the target for each client, as a NAT does it.
 
+mod way_out;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use ports_core::Transport;
-use sockets_udp::{DRAIN_LIMIT, Datagram, RecvBatch, RecvError, ReturnPath, UdpSocket};
-use stats::{Role, SocketStats};
+use sockets_udp::{Datagram, RecvBatch, RecvError, ReturnPath, UdpSocket};
+use stats::SocketStats;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::Loss;
-use super::mapping::{self, Ending, Lanes, Mapping, WayBack};
+use super::mapping::{self, Lanes, Mapping, WayBack};
 use super::mappings::Mappings;
 use crate::args::ForwardArgs;
 use crate::commands::connect::resolve::addresses;
 use crate::commands::connect::session::{GRACE, Session};
 use crate::commands::listen::events::tell_udp;
 use crate::commands::listen::telling::{Teller, not_served};
-use crate::output::EventLine;
 
 /// How many clients there are at once, each with a socket.
 const MOST_CLIENTS: usize = 1024;
@@ -152,69 +152,6 @@ impl Forward {
                 first = self.socket.recv() => { self.take(first, batch).await?; }
             }
         }
-    }
-
-    /// Sends on what had arrived before the command was told to stop, then what the target has
-    /// answered by then.
-    async fn finish(
-        &mut self,
-        batch: &mut RecvBatch,
-        served: anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let drained = match served {
-            Ok(()) => self.drain(batch).await,
-            failed => failed,
-        };
-        self.mappings.end(Ending::Shutdown);
-        while let Some(ended) = self.serving.join_next().await {
-            self.forget(&*ended?);
-        }
-        drained
-    }
-
-    /// Gives up what is still under way, and tells what that was.
-    async fn cut(&mut self) {
-        self.mappings.end(Ending::Shutdown);
-        self.serving.shutdown().await;
-        let up = std::mem::take(&mut self.in_hand);
-        self.lose(up);
-        if up.messages > 0 {
-            let Loss { messages, bytes } = up;
-            let line = EventLine::DroppedForTarget { client: None, to: "target", messages, bytes };
-            self.teller.tell(line);
-        }
-        let mut down = 0;
-        for mapping in self.mappings.drain() {
-            let loss @ Loss { messages, bytes } = mapping.in_hand();
-            self.lose(loss);
-            down += messages;
-            if messages > 0 {
-                let (client, bytes) = (Some(mapping.number()), Some(bytes));
-                self.teller.tell(EventLine::Dropped { client, messages, bytes });
-            }
-            self.teller.tell(mapping.farewell());
-        }
-        self.teller.warn(&format!(
-            "not done {} s after the end was asked for: up to {down} answers for clients and {} \
-             datagrams for udp {} are not sent",
-            self.grace.as_secs(),
-            up.messages,
-            self.target
-        ));
-    }
-
-    fn lose(&self, Loss { messages, bytes }: Loss) {
-        self.stats.dropped(Transport::Udp, Role::Peer, messages, bytes);
-    }
-
-    async fn drain(&mut self, batch: &mut RecvBatch) -> anyhow::Result<()> {
-        let mut left = DRAIN_LIMIT;
-        while left > 0
-            && let Some(first) = self.socket.try_recv()?
-        {
-            left = left.saturating_sub(self.take(Ok(first), batch).await?);
-        }
-        Ok(())
     }
 
     /// Sends on the first datagram, and with it those that came meanwhile; how many.

@@ -2,9 +2,11 @@
 
 use std::net::Ipv4Addr;
 
+use ports_core::Transport;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+use super::super::mapping::Ending;
 use super::*;
 use crate::args::{ColorWhen, EventTarget};
 use crate::output::{EventLog, Terminal};
