@@ -3,8 +3,6 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
-#[path = "connect/flood.rs"]
-mod flood;
 #[path = "connect/keepalive.rs"]
 mod keepalive;
 #[path = "driver/kernel.rs"]
