@@ -341,11 +341,3 @@ fn a_name_is_every_address_it_has() {
     peer.write_all(b"x").unwrap();
     assert_eq!(read_exactly(&mut peer, 1), b"x");
 }
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_client_that_ends_and_takes_nothing_more_has_not_got_everything() {
-    let ports = Ports::start(&["listen", "127.0.0.1:0"]);
-    let peer = stalled::client(ports.listening(0));
-    stalled::is_not_taken_for_delivered(ports, peer);
-}

@@ -4,6 +4,7 @@ mod accept;
 mod admission;
 mod backlog;
 mod bind;
+mod bind_error;
 mod builder;
 mod coming;
 mod event;
@@ -33,7 +34,7 @@ use crate::events::Events;
 use crate::handler::Discard;
 use crate::link::Closing;
 
-pub use bind::BindError;
+pub use bind_error::BindError;
 pub use builder::TcpServerBuilder;
 pub use event::{ClientId, Refusal, ServerEvent};
 #[cfg(target_os = "linux")]

@@ -61,3 +61,11 @@ fn an_idle_peer_that_did_not_acknowledge_all_is_a_failure() {
     assert!(ended.stderr.contains("has not acknowledged"), "{}", ended.stderr);
     drop(peer);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_ends_and_takes_nothing_more_has_not_got_everything() {
+    let ports = Ports::start(&["listen", "127.0.0.1:0"]);
+    let peer = stalled::client(ports.listening(0));
+    stalled::is_not_taken_for_delivered(ports, peer);
+}

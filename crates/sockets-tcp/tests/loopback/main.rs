@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+mod binding;
 mod broadcast;
 mod broken;
 mod client;
