@@ -72,6 +72,8 @@ mod changes;
 mod details;
 mod endings;
 mod error;
+#[cfg(test)]
+mod lone_listener;
 mod number_map;
 mod process;
 mod protocol;

@@ -86,7 +86,11 @@ fn rustix_uid() -> u32 {
 
 #[test]
 fn a_half_closed_connection_and_what_is_left_of_it() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Without SO_REUSEADDR: no port that another connection in TIME-WAIT has.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(1).unwrap();
+    let listener = TcpListener::from(socket);
     let local = listener.local_addr().unwrap();
     let client = TcpStream::connect(local).unwrap();
     let (server, peer) = listener.accept().unwrap();

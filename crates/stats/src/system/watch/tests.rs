@@ -8,6 +8,7 @@ use ports_core::{Port, PortSet};
 use socket2::{Domain, Socket, Type};
 
 use super::*;
+use crate::system::lone_listener::lone_listener;
 use crate::system::row::Row;
 use crate::system::{Protocol, Source, StateSet, TcpDetails};
 
@@ -33,7 +34,7 @@ fn kinds(events: &SocketEvents) -> Vec<(&'static str, String)> {
 
 #[test]
 fn the_life_of_a_connection_is_told() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = lone_listener();
     let address = listener.local_addr().unwrap().to_string();
     let mut watch = SocketWatch::new(at(std::slice::from_ref(&listener)).details(true));
     assert!(watch.poll().unwrap().events.is_empty());
@@ -67,8 +68,7 @@ fn the_life_of_a_connection_is_told() {
 
 #[test]
 fn events_beyond_the_capacity_are_counted() {
-    let listeners: Vec<TcpListener> =
-        (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let listeners: Vec<TcpListener> = (0..3).map(|_| lone_listener()).collect();
     let query = at(&listeners).states(StateSet::LISTENING);
     let mut watch = SocketWatch::new(query).capacity(2);
     watch.poll().unwrap();
@@ -100,7 +100,7 @@ fn settle(connection: &Query, state: State) {
 
 #[test]
 fn a_connection_is_one_until_the_end_of_time_wait() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = lone_listener();
     let address = listener.local_addr().unwrap();
     let mut watch = SocketWatch::new(at(std::slice::from_ref(&listener)).details(true));
     watch.hear_endings().unwrap();
@@ -213,7 +213,7 @@ fn an_end_that_is_heard_late_is_told_once() {
 
 #[test]
 fn what_was_heard_before_a_poll_failed_is_told_by_the_next_one() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = lone_listener();
     let query = at(std::slice::from_ref(&listener));
     let mut watch = SocketWatch::new(query);
     watch.poll().unwrap();
@@ -240,7 +240,7 @@ fn ends_that_are_awaited_are_bounded_and_counted_and_not_by_time() {
 
 #[test]
 fn where_the_source_is_another_the_watch_begins_anew() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = lone_listener();
     let query = at(std::slice::from_ref(&listener));
     let mut watch = SocketWatch::new(query.clone().source(Source::Proc));
     assert!(!watch.poll().unwrap().restarted);
@@ -292,7 +292,7 @@ fn ends_come_before_beginnings() {
 
 #[test]
 fn what_an_aborted_connection_had_moved_is_kept_from_the_last_look() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = lone_listener();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut server, _) = listener.accept().unwrap();
     client.write_all(b"hello").unwrap();

@@ -11,6 +11,7 @@ use sockets_sys::{NetlinkFlags, NetlinkProtocol, NetlinkRequest, NetlinkSocket};
 use super::*;
 use crate::system::Source;
 use crate::system::linux::{Backend, Family, diag, inet};
+use crate::system::lone_listener::lone_listener;
 
 /// What the backend makes of a dump that told of no socket of `earlier` at these places.
 fn look_without(query: &Query, earlier: &Snapshot, is_left_out: impl Fn(&Row) -> bool) -> Vec<Row> {
@@ -113,7 +114,7 @@ fn unix_sockets_are_found_with_their_names() {
 
 #[test]
 fn many_are_found_by_a_second_dump() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = lone_listener();
     let local = listener.local_addr().unwrap();
     let streams: Vec<(TcpStream, TcpStream)> = (0..20)
         .map(|_| (TcpStream::connect(local).unwrap(), listener.accept().unwrap().0))
