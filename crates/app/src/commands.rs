@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod connect;
+pub(crate) mod conversation;
 pub(crate) mod demo;
 pub(crate) mod diff;
 #[cfg(target_os = "linux")]

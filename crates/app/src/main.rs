@@ -15,7 +15,7 @@ use anyhow::Context;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::commands::listen::bind;
+use crate::commands::conversation::bind;
 use crate::exit::{Exit, report};
 use crate::output::{Terminal, flush_standard_error};
 use crate::signals::Signals;

@@ -1,13 +1,6 @@
 //! `ports connect`: standard input to a peer, and what comes back to standard output.
 
-pub(in crate::commands) mod drain;
 mod in_hand;
-mod kernel_drops;
-pub(in crate::commands) mod losses;
-pub(in crate::commands) mod resolve;
-pub(in crate::commands) mod session;
-pub(in crate::commands) mod stillness;
-pub(in crate::commands) mod streams;
 mod tcp;
 mod teller;
 mod udp;
@@ -15,9 +8,10 @@ mod verdict;
 
 use ports_core::Scheme;
 
-use self::session::Session;
 use super::listen::plan;
 use crate::args::{ConnectArgs, EventTarget};
+use crate::commands::conversation::resolve;
+use crate::commands::conversation::session::Session;
 use crate::commands::tls;
 use crate::exit::{Exit, UsageError};
 use crate::output::{Terminal, check_standard_output};

@@ -15,8 +15,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
-use super::connect::session::Session;
-use super::listen::bind::{self, Bound, Passed};
+use super::conversation::bind::{self, Bound, Passed};
+use super::conversation::session::Session;
 use crate::args::ForwardArgs;
 use crate::commands::metrics::Metrics;
 use crate::commands::tls;

@@ -1,15 +1,11 @@
 //! `ports listen`: open listening sockets and serve them.
 
-pub(crate) mod bind;
-pub(in crate::commands) mod events;
-mod memberships;
 mod peers;
 mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
 mod services;
-pub(in crate::commands) mod telling;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,9 +13,10 @@ use std::sync::Arc;
 use ports_core::Scheme;
 use sockets_tcp::rustls::ServerConfig;
 
-use self::bind::{Bound, Passed};
 use crate::args::{ListenArgs, ServiceKind};
-use crate::commands::connect::session::Session;
+use crate::commands::conversation::bind::{self, Bound, Passed};
+use crate::commands::conversation::memberships;
+use crate::commands::conversation::session::Session;
 use crate::commands::metrics::Metrics;
 use crate::commands::tls;
 use crate::exit::Exit;

@@ -15,13 +15,13 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::in_hand::InHand;
-use super::losses::Lost;
-use super::session::{GRACE, Session};
-use super::stillness::Stillness;
-use super::streams::{Input, InputReader, Output, STREAM_CHUNK};
 use super::teller::{Teller, Unsaid};
 use super::verdict;
 use crate::args::ConnectArgs;
+use crate::commands::conversation::losses::Lost;
+use crate::commands::conversation::session::{GRACE, Session};
+use crate::commands::conversation::stillness::Stillness;
+use crate::commands::conversation::streams::{Input, InputReader, Output, STREAM_CHUNK};
 use crate::commands::tls;
 use crate::output::EventLine;
 

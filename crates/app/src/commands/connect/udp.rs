@@ -10,12 +10,12 @@ use stats::{ErrorKind, Role};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::drain::{drain, more_came};
-use super::resolve::{addresses, interface};
-use super::session::{Session, too_slow};
-use super::streams::{Input, InputReader, Output};
 use crate::args::ConnectArgs;
-use crate::commands::listen::events::tell_udp;
+use crate::commands::conversation::drain::{drain, more_came};
+use crate::commands::conversation::events::tell_udp;
+use crate::commands::conversation::resolve::{addresses, interface};
+use crate::commands::conversation::session::{Session, too_slow};
+use crate::commands::conversation::streams::{Input, InputReader, Output};
 
 /// How long replies are waited for after the end of input: counted from the last datagram either
 /// way.

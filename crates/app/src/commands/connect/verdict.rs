@@ -5,8 +5,8 @@ use std::time::Duration;
 use ports_core::Endpoint;
 use sockets_tcp::{CloseReason, TlsFault};
 
-use super::losses::Lost;
 use super::teller::{GaveUp, Told};
+use crate::commands::conversation::losses::Lost;
 use crate::commands::tls::{End, advice};
 use crate::output::Terminal;
 

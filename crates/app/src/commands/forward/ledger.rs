@@ -10,8 +10,8 @@ use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
 use super::ends::Forwarding;
-use crate::commands::connect::session::Session;
-use crate::commands::listen::events;
+use crate::commands::conversation::events;
+use crate::commands::conversation::session::Session;
 use crate::output::{EventLine, EventSender, Terminal};
 
 /// What was taken over and not passed on.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::way_back::{Lanes, WayBack, new_batch};
 use super::ledger::Loss;
-use crate::commands::listen::telling::Teller;
+use crate::commands::conversation::telling::Teller;
 use crate::output::EventLine;
 
 /// Why a client is no longer served.

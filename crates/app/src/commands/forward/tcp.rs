@@ -13,8 +13,8 @@ use super::ledger::Ledger;
 use super::said::Said;
 use super::streams::{Broken, Over, both_ways};
 use crate::args::ForwardArgs;
-use crate::commands::connect::session::{GRACE, Session};
-use crate::commands::listen::bind::Listener;
+use crate::commands::conversation::bind::Listener;
+use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::tls;
 
 pub(super) async fn run(

@@ -17,10 +17,10 @@ use super::ledger::Loss;
 use super::mapping::{self, Lanes, Mapping, WayBack};
 use super::mappings::Mappings;
 use crate::args::ForwardArgs;
-use crate::commands::connect::resolve::addresses;
-use crate::commands::connect::session::{GRACE, Session};
-use crate::commands::listen::events::tell_udp;
-use crate::commands::listen::telling::{Teller, not_served};
+use crate::commands::conversation::events::tell_udp;
+use crate::commands::conversation::resolve::addresses;
+use crate::commands::conversation::session::{GRACE, Session};
+use crate::commands::conversation::telling::{Teller, not_served};
 
 /// How many clients there are at once, each with a socket.
 const MOST_CLIENTS: usize = 1024;

@@ -18,8 +18,8 @@ use sockets_tcp::rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use crate::args::LimitArgs;
-use crate::commands::connect::session::Session;
-use crate::commands::listen::events::no_session;
+use crate::commands::conversation::events::no_session;
+use crate::commands::conversation::session::Session;
 use crate::output::EventLine;
 use conversation::Conversation;
 use wire::Wire;

@@ -5,12 +5,12 @@ use sockets_udp::{Datagram, MAX_PAYLOAD_V4, ReturnPath, UdpSocket};
 use stats::{Role, SocketStats};
 use tokio_util::sync::CancellationToken;
 
-use super::events::tell_udp;
 use super::peers::Peers;
 use super::relay_udp::can_be_answered;
-use crate::commands::connect::drain::{drain, more_came};
-use crate::commands::connect::session::{Session, too_slow};
-use crate::commands::connect::streams::{Input, InputReader, Output};
+use crate::commands::conversation::drain::{drain, more_came};
+use crate::commands::conversation::events::tell_udp;
+use crate::commands::conversation::session::{Session, too_slow};
+use crate::commands::conversation::streams::{Input, InputReader, Output};
 use crate::output::{EventLine, EventSender, Terminal};
 
 /// Runs until the command is stopped; `others` are the further addresses of the same name.

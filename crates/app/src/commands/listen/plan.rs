@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use ports_core::{Endpoint, Scheme};
 
-use super::bind::{self, Passed};
-use super::memberships;
+use crate::commands::conversation::bind::{self, Passed};
+use crate::commands::conversation::memberships;
 
 use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
-use crate::commands::connect::resolve::senseless;
+use crate::commands::conversation::resolve::senseless;
 use crate::commands::tls;
 use crate::exit::UsageError;
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::clients::can_be_answered;
 use self::clients::{Client, Clients};
-use super::telling::Teller;
+use crate::commands::conversation::telling::Teller;
 use crate::output::EventLine;
 
 /// How many datagrams are taken from the kernel in one call. Each needs 64 KiB of address space, of

@@ -9,13 +9,13 @@ use sockets_udp::{Datagram, Service, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::bind::{Bound, Listener};
-use super::events;
 use super::peers::Peers;
 use super::relay_udp::Relay as UdpRelay;
-use super::telling::Teller;
 use crate::args::{ListenArgs, SlowArg};
-use crate::commands::connect::session::{GRACE, Session};
+use crate::commands::conversation::bind::{Bound, Listener};
+use crate::commands::conversation::events;
+use crate::commands::conversation::session::{GRACE, Session};
+use crate::commands::conversation::telling::Teller;
 use crate::output::Terminal;
 
 /// What is served until the command is stopped.

@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 
 use super::super::ledger::Loss;
 use super::{Ending, Mapping};
-use crate::commands::listen::telling::Teller;
+use crate::commands::conversation::telling::Teller;
 use crate::output::EventLine;
 
 /// How many datagrams are taken from the kernel, and given to it, in one call.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-use crate::commands::connect::session::Session;
+use crate::commands::conversation::session::Session;
 use crate::output::EventLine;
 
 /// The pauses between tries, as a server makes them.

@@ -22,10 +22,10 @@ use super::idle::{Idle, Look};
 use super::in_hand::InHand;
 use super::wire::{Wire, read_now, write};
 use crate::args::LimitArgs;
-use crate::commands::connect::losses::Lost;
-use crate::commands::connect::session::{GRACE, Session};
-use crate::commands::connect::stillness::Stillness;
-use crate::commands::connect::streams::{Input, InputReader, Output, STREAM_CHUNK};
+use crate::commands::conversation::losses::Lost;
+use crate::commands::conversation::session::{GRACE, Session};
+use crate::commands::conversation::stillness::Stillness;
+use crate::commands::conversation::streams::{Input, InputReader, Output, STREAM_CHUNK};
 use crate::output::EventLine;
 
 /// How much of what has arrived by the wish to stop is still written out: as much as the kernel

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use sockets_tcp::{CloseReason, TlsError, TlsFault};
 
-use crate::commands::connect::losses::Lost;
-use crate::commands::connect::session::GRACE;
+use crate::commands::conversation::losses::Lost;
+use crate::commands::conversation::session::GRACE;
 use crate::output::Terminal;
 
 /// Why the two directions stopped.

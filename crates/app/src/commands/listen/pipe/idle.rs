@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::commands::connect::stillness::Stillness;
+use crate::commands::conversation::stillness::Stillness;
 
 /// How often, within the time, it is looked: no poller tells of an acknowledgement. A pipe is idle after
 /// that time, and at most a quarter more.

@@ -9,8 +9,8 @@ use stats::Role;
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
-use crate::commands::connect::losses::Lost;
-use crate::commands::connect::session::Session;
+use crate::commands::conversation::losses::Lost;
+use crate::commands::conversation::session::Session;
 
 /// See the module's first line.
 #[derive(Debug, Default)]

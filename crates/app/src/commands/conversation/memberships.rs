@@ -6,7 +6,7 @@ use std::time::Duration;
 use sockets_udp::{Interface, JoinError, UdpSocket};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::commands::connect::session::Session;
+use crate::commands::conversation::session::Session;
 use crate::output::Terminal;
 
 /// How often the interfaces are looked for: the kernel tells a socket nothing when one goes away, and
@@ -28,7 +28,7 @@ pub(in crate::commands) struct Group {
 
 impl Group {
     /// Joins it.
-    pub(super) fn join(
+    pub(in crate::commands) fn join(
         socket: &UdpSocket,
         source: Option<IpAddr>,
         interface: Interface,
@@ -76,13 +76,13 @@ struct Gone(IpAddr);
 
 /// Whether the kernel binds a socket with this address to its interface (`__ipv6_addr_needs_scope_id` in
 /// include/net/ipv6.h): another of the same name is not the same.
-pub(super) fn is_bound_to_link(local: SocketAddr) -> bool {
+pub(in crate::commands) fn is_bound_to_link(local: SocketAddr) -> bool {
     let of_link = |group: &Ipv6Addr| matches!(group.segments()[0] & 0xff0f, 0xff01 | 0xff02);
     matches!(local, SocketAddr::V6(group) if of_link(group.ip()))
 }
 
 /// Looks again and again; ends only with an error.
-pub(super) async fn keep(mut groups: Vec<Group>, session: &Session) -> anyhow::Error {
+pub(in crate::commands) async fn keep(mut groups: Vec<Group>, session: &Session) -> anyhow::Error {
     if groups.is_empty() {
         return std::future::pending().await;
     }

@@ -11,8 +11,8 @@ use sockets_udp::{BindError, Interface, UdpSocket, UdpSocketBuilder};
 
 use super::memberships::Group;
 use crate::args::Place;
-use crate::commands::connect::resolve::{addresses, interface};
-use crate::commands::connect::session::Session;
+use crate::commands::conversation::resolve::{addresses, interface};
+use crate::commands::conversation::session::Session;
 
 /// The sockets that were passed to this process.
 #[cfg(target_os = "linux")]
@@ -39,13 +39,13 @@ pub(crate) fn passed(places: &[Place]) -> anyhow::Result<Passed> {
 
 /// How many of the passed sockets a place names.
 #[cfg(target_os = "linux")]
-pub(super) fn named(place: &Place, passed: &Passed) -> usize {
+pub(in crate::commands) fn named(place: &Place, passed: &Passed) -> usize {
     passed.iter().filter(|socket| is_named(place, socket.name.as_deref())).count()
 }
 
 /// See [`Passed`].
 #[cfg(not(target_os = "linux"))]
-pub(super) fn named(_: &Place, _: &Passed) -> usize {
+pub(in crate::commands) fn named(_: &Place, _: &Passed) -> usize {
     0
 }
 
@@ -65,14 +65,14 @@ pub(in crate::commands) struct Bound {
     /// Whether each datagram of the UDP sockets is an event.
     datagram_events: bool,
     /// Those of the UDP sockets that hear a group.
-    pub(super) groups: Vec<Group>,
+    pub(in crate::commands) groups: Vec<Group>,
     /// Where they listen, with the kernel's ports.
     pub(in crate::commands) endpoints: Vec<Endpoint>,
 }
 
 /// A TCP socket that listens.
 pub(in crate::commands) struct Listener {
-    pub(super) socket: TcpListener,
+    pub(in crate::commands) socket: TcpListener,
     /// Others may hold it, too: who still waits on it at the end is theirs to serve.
     is_passed: bool,
 }

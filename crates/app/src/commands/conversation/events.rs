@@ -82,7 +82,11 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
 }
 
 /// That a client began no TLS session: why, and what can be done.
-pub(super) fn no_session(peer: SocketAddr, why: &str, fault: Option<TlsFault>) -> String {
+pub(in crate::commands) fn no_session(
+    peer: SocketAddr,
+    why: &str,
+    fault: Option<TlsFault>,
+) -> String {
     let text = format!("{peer} began no TLS session: {why}");
     match fault.and_then(|fault| advice(fault, End::Listener)) {
         Some(advice) => format!("{text}; {advice}"),

@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// See the module's first line.
 #[derive(Debug)]
-pub(super) struct KernelDrops {
+pub(in crate::commands) struct KernelDrops {
     terminal: Terminal,
     /// How many were said.
     said: Arc<AtomicU64>,
@@ -23,12 +23,12 @@ pub(super) struct KernelDrops {
 }
 
 impl KernelDrops {
-    pub(super) fn new(terminal: Terminal) -> Self {
+    pub(in crate::commands) fn new(terminal: Terminal) -> Self {
         Self { terminal, said: Arc::default(), looking: None }
     }
 
     /// Begins to look; within a runtime.
-    pub(super) fn look(&mut self, stats: &SocketStats) {
+    pub(in crate::commands) fn look(&mut self, stats: &SocketStats) {
         let (terminal, said, stats) = (self.terminal, Arc::clone(&self.said), stats.clone());
         let looking = tokio::spawn(async move {
             loop {
@@ -48,7 +48,7 @@ impl KernelDrops {
     }
 
     /// Says how many it were, once all sockets are closed.
-    pub(super) fn end(self, last: &Snapshot) {
+    pub(in crate::commands) fn end(self, last: &Snapshot) {
         if let Some(looking) = self.looking {
             looking.abort();
         }
