@@ -70,7 +70,8 @@ impl EventSender {
             }
             reader.is_stuck.store(true, Relaxed);
         }
-        reader.missed.fetch_add(1, Relaxed);
+        let lines = if let EventLine::Lagged { missed } = line { missed } else { 1 };
+        reader.missed.fetch_add(lines, Relaxed);
     }
 }
 
@@ -245,6 +246,23 @@ fn write_lines(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_without_room_count_for_all_that_they_tell_of() {
+        let (lines, mut taken) = mpsc::channel(1);
+        let sender = EventSender(Some(Queue { lines, reader: Arc::default() }));
+        for missed in [5, 7] {
+            sender.send(EventLine::Lagged { missed }).await;
+        }
+        sender.send(EventLine::HalfClosed { client: None }).await;
+        let told = |line: Option<EventLine>| match line {
+            Some(EventLine::Lagged { missed }) => missed,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(taken.recv().await), 5);
+        sender.send(EventLine::HalfClosed { client: None }).await;
+        assert_eq!(told(taken.recv().await), 8);
+    }
 
     #[tokio::test]
     async fn a_file_that_cannot_be_written_is_said_before_anything_else() {

@@ -1,6 +1,7 @@
 //! What is lost is counted once, and told alike by the message, the events and the statistics.
 
 use std::io::{ErrorKind, Read, Write};
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -99,4 +100,23 @@ fn an_output_that_takes_nothing_is_named_at_the_end_of_the_grace() {
     assert!(peer.take_error().unwrap().is_some());
     assert!(said.contains("not written to standard output"), "{said}");
     assert!(!said.contains("has not acknowledged"), "{said}");
+}
+
+/// What came cannot be written: whoever sent it is not to think that it is there.
+#[test]
+fn a_peer_whose_data_cannot_be_written_sees_a_reset() {
+    let (listener, endpoint) = listener();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ports"))
+        .args(["connect", &endpoint])
+        .stdin(Stdio::piped())
+        .stdout(full)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut peer = accept(&listener);
+    peer.write_all(b"hello").unwrap();
+    let error = peer.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(child.wait().unwrap().code(), Some(4));
 }

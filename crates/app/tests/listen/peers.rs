@@ -60,9 +60,13 @@ fn who_makes_room_among_the_clients_of_a_relay_is_told() {
     let address = ports.listening(0);
     // One more than are remembered.
     let clients: Vec<_> = (0..257).map(|_| udp()).collect();
-    for client in &clients {
+    clients[0].send_to(b"?", address).unwrap();
+    for client in &clients[1..256] {
         client.send_to(b"?", address).unwrap();
+        // One at a time: the kernel drops what it has no room for.
+        assert_eq!(receive(&clients[0]), b"?");
     }
+    clients[256].send_to(b"?", address).unwrap();
     let gone = ports.stdout.event("disconnected");
     assert_eq!((&gone["client"], &gone["reason"]), (&1.into(), &"evicted".into()));
     assert_eq!(gone["peer"], clients[0].local_addr().unwrap().to_string());

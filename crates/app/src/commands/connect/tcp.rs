@@ -21,7 +21,9 @@ use crate::args::ConnectArgs;
 use crate::commands::conversation::losses::Lost;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::stillness::Stillness;
-use crate::commands::conversation::streams::{Input, InputReader, Output, STREAM_CHUNK};
+use crate::commands::conversation::streams::{
+    Input, InputReader, Output, STREAM_CHUNK, tell_silence,
+};
 use crate::commands::tls;
 use crate::output::EventLine;
 
@@ -170,8 +172,12 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     async fn to_the_end(&self, state: Events<ClientEvent>) -> (anyhow::Result<()>, CloseReport) {
-        let both = tokio::try_join!(self.receive(), self.send(state));
-        (both.map(|((), ())| ()), self.close().await)
+        match tokio::try_join!(self.receive(), self.send(state)) {
+            Ok(((), ())) => (Ok(()), self.close().await),
+            // Standard input cannot be read, or standard output not be written: the peer is not to
+            // take what it sends for delivered, nor what it got for whole.
+            Err(error) => (Err(error), self.client.abort()),
+        }
     }
 
     /// Closes in order, and waits for what is sent to be acknowledged: as long as the peer goes on
@@ -239,8 +245,7 @@ impl Talk<'_> {
                 Input::Silent => {
                     // Where there is no connection any more, why not is said at the end.
                     if self.client.info().state() != SocketState::Closed {
-                        let text = "the peer ended its stream, and input is silent: done";
-                        session.terminal.note(text);
+                        tell_silence(session.terminal);
                     }
                     break;
                 }

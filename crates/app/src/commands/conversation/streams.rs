@@ -1,6 +1,6 @@
 //! Standard input and standard output, as bytes.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, Stdin, stdin};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use crate::output::ReaderGone;
+use crate::output::{ReaderGone, Terminal};
 
 /// How much is read at once for a stream.
 pub(in crate::commands) const STREAM_CHUNK: usize = 64 * 1024;
@@ -84,6 +84,17 @@ impl InputReader {
             0 => Input::End,
             read => Input::Chunk(Bytes::copy_from_slice(&self.buffer[..read])),
         })
+    }
+}
+
+/// Says that nobody waits for more input. A user at a terminal sees that it is over; a program that
+/// would have written more does not.
+pub(in crate::commands) fn tell_silence(terminal: Terminal) {
+    let text = "the peer ended its stream, and input was silent for 0.5 s: done";
+    if io::stdin().is_terminal() {
+        terminal.note(text);
+    } else {
+        terminal.warn(&format!("{text}; what comes later is not sent"));
     }
 }
 

@@ -25,7 +25,9 @@ use crate::args::LimitArgs;
 use crate::commands::conversation::losses::Lost;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::stillness::Stillness;
-use crate::commands::conversation::streams::{Input, InputReader, Output, STREAM_CHUNK};
+use crate::commands::conversation::streams::{
+    Input, InputReader, Output, STREAM_CHUNK, tell_silence,
+};
 use crate::output::EventLine;
 
 /// How much of what has arrived by the wish to stop is still written out: as much as the kernel
@@ -245,8 +247,7 @@ impl<'a> Conversation<'a> {
                     }
                 }
                 Input::Silent => {
-                    let text = "the peer ended its stream, and input is silent: done";
-                    self.session.terminal.note(text);
+                    tell_silence(self.session.terminal);
                     break;
                 }
                 Input::End | Input::Stopped => break,
