@@ -185,6 +185,8 @@ impl Link {
         if sending.truncated {
             sending.make_close_a_reset();
         }
+        // Asked before the stream is gone; of one that is, it stays.
+        sending.unacknowledged_at_end = sending.unacknowledged();
         let stream = sending.stream.take();
         self.observer.cut(cut);
         self.observer.dropped(loss);

@@ -48,10 +48,9 @@ pub(super) struct Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         if let Some(link) = self.shared.link() {
-            let unacknowledged = link.unacknowledged();
             link.bury();
             link.lose_kept();
-            self.shared.lost(link.traffic().lost, unacknowledged);
+            self.shared.lost(link.traffic().lost, link.unacknowledged());
         }
         let Loss { messages, bytes } = self.shared.closed();
         if messages > 0 {

@@ -188,6 +188,8 @@ impl Shared {
     ///
     /// Whether it was the last one is decided at this moment: nobody ends its stream after it.
     pub(super) fn disconnected(&self, link: &Link) -> Loss {
+        // Before the link is out of sight: whoever asks meanwhile finds the one or the other.
+        self.unacknowledged.store(link.unacknowledged(), Ordering::Release);
         let mut standing = lock(&self.standing);
         standing.leave(State::Connecting);
         let mut waits = Loss::default();

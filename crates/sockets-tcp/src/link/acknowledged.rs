@@ -25,6 +25,9 @@ impl Sending {
     /// its socket, and then resets the connection for the end that answers its own. Nothing is lost
     /// by that.
     pub(super) fn unacknowledged(&self) -> usize {
+        if self.stream.is_none() {
+            return self.unacknowledged_at_end;
+        }
         #[cfg(target_os = "linux")]
         if let Some(stream) = &self.stream
             && let Ok(held) = sockets_sys::unacknowledged_bytes(stream.tcp())

@@ -78,6 +78,8 @@ pub(super) struct Sending {
     pub(super) standstill: Option<Standstill>,
     /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
     pub(super) end_is_held: bool,
+    /// What the peer had not acknowledged when the connection was closed.
+    pub(super) unacknowledged_at_end: usize,
     /// When the grace from outside ends, where that is known here.
     pub(super) deadline: Option<Instant>,
 }
@@ -100,6 +102,7 @@ impl Sending {
             failed: None,
             end: End::Open,
             end_is_held: false,
+            unacknowledged_at_end: 0,
             left_to_grace: false,
             is_served: false,
             task: None,

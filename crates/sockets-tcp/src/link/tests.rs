@@ -260,6 +260,28 @@ fn full() -> (Link, StdStream) {
     (link, peer)
 }
 
+/// Whoever asks after the end learns what was there at the end.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_was_not_acknowledged_is_known_after_the_burial() {
+    let (link, _peer) = pair();
+    let much = vec![0; 64 << 20];
+    tokio::select! {
+        written = link.write_all(&much) => panic!("nobody reads: {written:?}"),
+        () = async {
+            while link.unacknowledged() == 0 {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+    }
+    let held = link.unacknowledged();
+    assert!(held > 0);
+    link.bury();
+    assert!((1..=held).contains(&link.unacknowledged()));
+    link.bury();
+    assert!(link.unacknowledged() > 0, "the second has nothing to ask");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_time_of_a_peer_that_stops_runs_while_nobody_waits_for_it() {
     const PATIENCE: Duration = Duration::from_mins(1);
