@@ -4,6 +4,8 @@
 
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "doctor/ipv6.rs"]
+mod ipv6;
 #[path = "doctor/pid_namespace.rs"]
 mod pid_namespace;
 

@@ -5,9 +5,10 @@ mod attempt;
 mod consultation;
 mod row;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use ports_core::Transport;
+use ports_core::{Host, Transport};
+use sockets_udp::{Interface, InterfaceError};
 use stats::system::{SystemSockets, UserNames};
 
 use self::attempt::{Attempt, try_to_bind};
@@ -15,7 +16,7 @@ use self::consultation::Consultation;
 use self::row::{Finding, Line};
 use super::leases::leases_of;
 use crate::args::DoctorArgs;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::output::{RowOutputs, Terminal};
 
 pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit> {
@@ -23,19 +24,22 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
     let transport = args.port.transport.unwrap_or(Transport::Tcp);
     let port = args.port.port;
     let users = UserNames::read();
-    let wanted: &[IpAddr] = match &args.address {
-        Some(address) => std::slice::from_ref(address),
-        None => &[IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+    let number = port.number();
+    let wanted = match &args.address {
+        Some(address) => vec![local(address, number)?],
+        None => vec![
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, number)),
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, number)),
+        ],
     };
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::Done;
     let mut consultation = Consultation::new(&users);
-    for ip in wanted {
-        let address = SocketAddr::new(*ip, port.number());
+    for address in wanted {
         // Before the attempt: the facts are about others.
         let facts = sockets.bind_facts(transport, address)?;
         let attempt = try_to_bind(transport, address);
-        if args.address.is_none() && ip.is_ipv6() && matches!(attempt, Attempt::NoFamily) {
+        if args.address.is_none() && address.is_ipv6() && matches!(attempt, Attempt::NoFamily) {
             continue;
         }
         if !attempt.can_bind() {
@@ -52,4 +56,26 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
     }
     rows.finish()?;
     Ok(exit)
+}
+
+/// Where it is to be bound.
+fn local(address: &Host, port: u16) -> anyhow::Result<SocketAddr> {
+    match address {
+        Host::Address(ip) => Ok(SocketAddr::new(*ip, port)),
+        Host::Zoned { address, zone } => {
+            let interface = match zone.parse::<u32>() {
+                Ok(index) => Interface::Index(index),
+                Err(_) => Interface::from(zone.as_str()),
+            };
+            let scope = interface.index().map_err(|error| match error {
+                error @ InterfaceError::Unknown { .. } => {
+                    anyhow::Error::from(UsageError(error.to_string()))
+                }
+                error => error.into(),
+            })?;
+            Ok(SocketAddrV6::new(*address, port, 0, scope).into())
+        }
+        // The argument takes addresses only.
+        Host::Any | Host::Name(_) => Err(UsageError(format!("{address} is not an address")).into()),
+    }
 }

@@ -38,6 +38,27 @@ fn a_holder_outside_is_told_as_such() {
 
 #[test]
 #[ignore = "needs root: a PID namespace"]
+fn a_list_of_sockets_marks_holders_outside() {
+    let _alone = alone();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let args = ["ls", "--tcp", "--listening", "--port", &port, "--process"];
+    let table = inside(&["--mount-proc"], &args);
+    let told = String::from_utf8(table.stdout).unwrap();
+    let words: Vec<&str> = told.split_ascii_whitespace().collect();
+    assert!(words.ends_with(&["root", "?", "?"]), "{told}");
+    let note = format!("who holds 1 socket is {NOT_VISIBLE}");
+    assert!(table.stderr.contains(&note), "{}", table.stderr);
+    let rows = inside(&["--mount-proc"], &[&args[..], &["--format", "jsonl"]].concat());
+    let row: serde_json::Value = serde_json::from_slice(&rows.stdout).unwrap();
+    assert_eq!(
+        (&row["no_process"], row["processes"].as_array().unwrap().len()),
+        (&"elsewhere".into(), 0)
+    );
+}
+
+#[test]
+#[ignore = "needs root: a PID namespace"]
 fn nobody_is_ended_by_a_number_of_another_namespace() {
     let _alone = alone();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -32,6 +32,8 @@ pub struct PortRules {
     pub ephemeral: PortRange,
     /// Ports that it does not take there (`ip_local_reserved_ports`).
     pub reserved: PortSet,
+    /// Whether `[::]` leaves IPv4 alone, unless the program says otherwise (`net.ipv6.bindv6only`).
+    pub ipv6_only: bool,
 }
 
 /// A socket that has the port.
@@ -124,8 +126,11 @@ impl BindFacts {
             let first_unprivileged = rules.first_unprivileged;
             findings.push(BindFinding::Privileged { first_unprivileged });
         }
-        let in_the_way =
-            self.sockets.iter().filter(|socket| collide(self.address.ip(), socket)).cloned();
+        let in_the_way = self
+            .sockets
+            .iter()
+            .filter(|socket| collide(self.address.ip(), rules.ipv6_only, socket))
+            .cloned();
         let (held, connections): (Vec<_>, Vec<_>) =
             in_the_way.partition(|socket| holds_port(self.transport, socket.state));
         findings.extend(held.into_iter().map(BindFinding::Held));
@@ -144,14 +149,14 @@ impl BindFacts {
 }
 
 /// Whether Linux refuses to bind `wanted` because of `socket` (`inet_rcv_saddr_equal`): the same
-/// address, or one of them all addresses; an IPv6 wildcard covers IPv4 unless it says otherwise.
-fn collide(wanted: IpAddr, socket: &PortSocket) -> bool {
+/// address, or one of them all addresses; an IPv6 wildcard covers IPv4 unless it says otherwise. The
+/// one that is to be bound says nothing: `ipv6_only` is the system's default.
+fn collide(wanted: IpAddr, ipv6_only: bool, socket: &PortSocket) -> bool {
     let held = socket.local.ip().to_canonical();
     let wanted = wanted.to_canonical();
     match (wanted, held) {
         (IpAddr::V4(_), IpAddr::V6(_)) => held.is_unspecified() && socket.only_ipv6 != Some(true),
-        // The one that is to be bound is taken for one that wants IPv4, too, as is the default.
-        (IpAddr::V6(_), IpAddr::V4(_)) => wanted.is_unspecified(),
+        (IpAddr::V6(_), IpAddr::V4(_)) => wanted.is_unspecified() && !ipv6_only,
         _ => wanted == held || wanted.is_unspecified() || held.is_unspecified(),
     }
 }

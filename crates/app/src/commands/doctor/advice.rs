@@ -23,8 +23,8 @@ pub(super) fn explains(finding: &BindFinding, attempt: &Attempt) -> bool {
         (BindFinding::Privileged { .. }, Attempt::Refused(error)) => {
             error.kind() == io::ErrorKind::PermissionDenied
         }
-        (finding, Attempt::Refused(error)) => {
-            error.kind() == io::ErrorKind::AddrInUse && finding.blocks() >= Blocks::UnlessAllReuse
+        (finding, Attempt::Refused(_) | Attempt::Ipv6Alone { .. }) => {
+            attempt.is_in_use() && finding.blocks() >= Blocks::UnlessAllReuse
         }
         (finding, Attempt::WithReuse(_)) => {
             matches!(finding.blocks(), Blocks::WithoutReuse | Blocks::UnlessAllReuse)
@@ -36,11 +36,28 @@ pub(super) fn explains(finding: &BindFinding, attempt: &Attempt) -> bool {
 /// Whether connections are why even `SO_REUSEADDR` does not help: the kernel lets a port go past them
 /// only where their sockets had set it, too.
 pub(super) fn connections_insist(findings: &[BindFinding], attempt: &Attempt) -> bool {
-    let is_in_use =
-        matches!(attempt, Attempt::Refused(error) if error.kind() == io::ErrorKind::AddrInUse);
-    is_in_use
+    attempt.is_in_use()
         && findings.iter().all(|finding| finding.blocks() < Blocks::UnlessAllReuse)
         && findings.iter().any(|finding| matches!(finding, BindFinding::Connections { .. }))
+}
+
+/// Who has it in IPv4, with the verb, by what was found at `[::]`.
+pub(super) fn in_ipv4(findings: &[BindFinding]) -> String {
+    let mut held = findings.iter().filter_map(|finding| match finding {
+        BindFinding::Held(socket) if socket.local.ip().to_canonical().is_ipv4() => Some(socket),
+        _ => None,
+    });
+    match (held.next(), held.count()) {
+        (Some(first), 0) => format!("{} ({}) has", first.local, first.state),
+        (Some(first), more) => {
+            let more = counted(more, "other", "others");
+            format!("{} ({}) and {more} have", first.local, first.state)
+        }
+        (None, _) if findings.iter().any(|it| matches!(it, BindFinding::Connections { .. })) => {
+            "connections have".to_owned()
+        }
+        (None, _) => "somebody has".to_owned(),
+    }
 }
 
 /// Says it. `insist`: see [`connections_insist`].

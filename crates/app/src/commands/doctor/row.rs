@@ -1,5 +1,6 @@
 //! What the doctor says, as rows: a verdict for each address, then findings.
 
+use std::io;
 use std::net::SocketAddr;
 
 use ports_core::Transport;
@@ -7,7 +8,7 @@ use ports_lease::LeaseRecord;
 use serde::Serialize;
 use stats::system::{BindFacts, BindFinding, Blocks};
 
-use super::advice::Advice;
+use super::advice::{self, Advice};
 use super::attempt::Attempt;
 use crate::output::{Cells, Row};
 
@@ -25,26 +26,40 @@ pub(super) struct Verdict {
     transport: Transport,
     address: SocketAddr,
     can_bind: bool,
+    can_bind_ipv6_alone: bool,
     needs_reuse_address: bool,
     error: Option<String>,
+    /// Who has it in IPv4, where IPv6 can be bound alone.
+    #[serde(skip)]
+    in_ipv4: String,
 }
 
 impl Verdict {
-    pub(super) fn new(transport: Transport, address: SocketAddr, attempt: &Attempt) -> Self {
+    pub(super) fn new(facts: &BindFacts, findings: &[BindFinding], attempt: &Attempt) -> Self {
         let error = match attempt {
             Attempt::NoFamily => Some("this machine has no such addresses".to_owned()),
             attempt => attempt.error().map(ToString::to_string),
         };
         Self {
-            transport,
-            address,
+            transport: facts.transport,
+            address: facts.address,
             can_bind: attempt.can_bind(),
-            needs_reuse_address: matches!(attempt, Attempt::WithReuse(_)),
+            can_bind_ipv6_alone: matches!(attempt, Attempt::Ipv6Alone { .. }),
+            needs_reuse_address: matches!(
+                attempt,
+                Attempt::WithReuse(_) | Attempt::Ipv6Alone { needs_reuse: true, .. }
+            ),
             error,
+            in_ipv4: advice::in_ipv4(findings),
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
+        if self.can_bind_ipv6_alone {
+            let reuse = if self.needs_reuse_address { ", with SO_REUSEADDR" } else { "" };
+            let who = &self.in_ipv4;
+            return format!("can be bound for IPv6 alone (IPV6_V6ONLY{reuse}): {who} it in IPv4");
+        }
         match (&self.error, self.can_bind) {
             (None, _) => "can be bound".to_owned(),
             (Some(error), true) => format!("can be bound with SO_REUSEADDR only (else: {error})"),
@@ -110,15 +125,37 @@ impl Finding {
             Attempt::NotTried(error) => {
                 ("not-tried", format!("this process could not try: {error}"), None)
             }
-            Attempt::Refused(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => (
+            Attempt::Refused(error) if error.kind() == io::ErrorKind::AddrNotAvailable => (
                 "no-such-address",
-                format!("{} is not an address of this machine", address.ip()),
+                match address {
+                    SocketAddr::V6(address) if address.scope_id() != 0 => {
+                        format!("{} is not an address of that interface", address.ip())
+                    }
+                    _ => format!("{} is not an address of this machine", address.ip()),
+                },
                 Some(
                     "`ip address` shows those that are; 0.0.0.0 and [::] are all of them"
                         .to_owned(),
                 ),
             ),
-            Attempt::Refused(_) if !is_explained => (
+            Attempt::Refused(error)
+                if error.kind() == io::ErrorKind::InvalidInput && lacks_interface(address) =>
+            {
+                let ip = address.ip();
+                (
+                    "needs-interface",
+                    format!("a link-local address needs its interface: {ip}%IFACE"),
+                    Some(format!("Name the interface: --address {ip}%IFACE")),
+                )
+            }
+            // Other errors say all there is to say.
+            Attempt::Refused(error) | Attempt::Ipv6Alone { error, .. }
+                if !is_explained
+                    && matches!(
+                        error.kind(),
+                        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+                    ) =>
+            (
                 "not-seen",
                 "no socket that can be seen has it: one that is bound and not listening (Linux \
                  before 6.8 does not tell of these), or a rule of the system"
@@ -166,6 +203,12 @@ impl Finding {
                 .collect(),
         }
     }
+}
+
+/// Addresses of one link only say nothing without the link (RFC 4007 section 6).
+const fn lacks_interface(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(address)
+        if address.ip().is_unicast_link_local() && address.scope_id() == 0)
 }
 
 impl Row for Line {

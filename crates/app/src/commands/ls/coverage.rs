@@ -29,8 +29,8 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
         let sockets = counted(coverage.malformed, "socket", "sockets");
         notes.push(format!("{sockets} could not be understood"));
     }
-    let is_hidden = |socket: &SocketRow<'_>| socket.no_process() == Some(NoProcess::NotPermitted);
-    let sockets = snapshot.iter().filter(is_hidden).count();
+    let without = |why| move |socket: &SocketRow<'_>| socket.no_process() == Some(why);
+    let sockets = snapshot.iter().filter(without(NoProcess::NotPermitted)).count();
     if let Some(processes) = coverage.processes
         && sockets > 0
     {
@@ -46,6 +46,14 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
             }
         };
         notes.push(format!("who holds {sockets} cannot be seen: {why}"));
+    }
+    let sockets = snapshot.iter().filter(without(NoProcess::Elsewhere)).count();
+    if sockets > 0 {
+        let sockets = counted(sockets, "socket", "sockets");
+        notes.push(format!(
+            "who holds {sockets} is not visible from this PID namespace: a process of another one, \
+             the kernel itself, or one that came or went meanwhile"
+        ));
     }
     notes
 }

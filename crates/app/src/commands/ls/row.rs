@@ -127,8 +127,9 @@ impl SocketLine<'_> {
             Column::Peer => "*",
             Column::Pid | Column::Process => {
                 match self.socket.no_process().and_then(super::no_process) {
-                    Some("not-permitted") => "?",
-                    _ => "-",
+                    Some("released") | None => "-",
+                    // Somebody has it who cannot be seen.
+                    Some(_) => "?",
                 }
             }
             _ => "-",

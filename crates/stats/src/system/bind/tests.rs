@@ -20,6 +20,7 @@ fn facts(transport: Transport, address: &str, sockets: Vec<PortSocket>) -> BindF
         is_privileged: false,
         ephemeral: PortRange::new(32768, 60999).unwrap(),
         reserved: PortSet::from([Port::new(8443), Port::new(50000)]),
+        ipv6_only: false,
     };
     BindFacts { transport, address: address.parse().unwrap(), sockets, rules }
 }
@@ -45,8 +46,12 @@ fn addresses_collide_as_they_do_in_the_kernel() {
         ("::1", "[::]:80", Some(true), true),
     ] {
         let held = PortSocket { only_ipv6, ..socket(held, State::Listen) };
-        assert_eq!(collide(wanted.parse().unwrap(), &held), collides, "{wanted} {held:?}");
+        assert_eq!(collide(wanted.parse().unwrap(), false, &held), collides, "{wanted} {held:?}");
     }
+    // Where `[::]` leaves IPv4 alone (`net.ipv6.bindv6only`).
+    let any = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
+    assert!(!collide(any, true, &socket("127.0.0.1:80", State::Listen)));
+    assert!(collide(any, true, &socket("[::1]:80", State::Listen)));
 }
 
 #[test]

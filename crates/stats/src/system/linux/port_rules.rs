@@ -1,4 +1,4 @@
-//! What the system says of ports: files of `/proc/sys/net/ipv4`.
+//! What the system says of ports: files of `/proc/sys/net`.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ const BIND_SERVICE: u32 = 10;
 /// Below it, ports were privileged before the kernel let that be set (Linux 4.11).
 const FIRST_UNPRIVILEGED: u16 = 1024;
 
-/// Reads them; the files are about IPv6, too.
+/// Reads them; the files of `ipv4` are about IPv6, too.
 pub(in crate::system) fn read() -> Result<PortRules, SnapshotError> {
     let first_unprivileged = match text("ip_unprivileged_port_start") {
         Ok(text) => parsed("ip_unprivileged_port_start", text.trim().parse::<u16>().ok())?,
@@ -36,7 +36,18 @@ pub(in crate::system) fn read() -> Result<PortRules, SnapshotError> {
         is_privileged: has_capability(&status, BIND_SERVICE),
         ephemeral,
         reserved,
+        ipv6_only: is_ipv6_only()?,
     })
+}
+
+/// Without the file there is no IPv6.
+fn is_ipv6_only() -> Result<bool, SnapshotError> {
+    let path = PathBuf::from("/proc/sys/net/ipv6/bindv6only");
+    match fs::read(&path) {
+        Ok(text) => Ok(text.trim_ascii() == b"1"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(SnapshotError::ReadProc { path, source }),
+    }
 }
 
 fn path(name: &str) -> PathBuf {
