@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use ports_core::Transport;
 use sockets_udp::{Datagram, RecvBatch, RecvError, ReturnPath, UdpSocket};
-use stats::SocketStats;
+use stats::{ErrorKind, Role, SocketStats};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use crate::commands::conversation::events::tell_udp;
 use crate::commands::conversation::resolve::addresses;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::{Teller, not_served};
+use crate::output::counted;
 
 /// How many clients there are at once, each with a socket.
 const MOST_CLIENTS: usize = 1024;
@@ -130,8 +132,8 @@ impl Forward {
         };
         self.socket.close();
         if self.unserved > 0 {
-            let datagrams = self.unserved;
-            self.teller.warn(&format!("{datagrams} datagrams of clients that were not served"));
+            let datagrams = counted(self.unserved, "datagram", "datagrams");
+            self.teller.warn(&format!("{datagrams} of clients that were not served"));
         }
         result
     }
@@ -246,6 +248,10 @@ impl Forward {
         }
         self.settle(datagrams);
         self.unserved += datagrams.len() as u64;
+        for data in datagrams {
+            self.stats.error(Transport::Udp, Role::Peer, ErrorKind::Connect);
+            self.stats.dropped(Transport::Udp, Role::Peer, 1, data.len() as u64);
+        }
         self.teller.tell(not_served(client, error));
     }
 

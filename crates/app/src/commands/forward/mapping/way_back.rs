@@ -87,6 +87,11 @@ impl Mapping {
                             if operation == Operation::Send { "send" } else { "receive" };
                         way.teller.tell(self.error(operation, text));
                     }
+                    Event::Dropped { datagrams } => way.teller.tell(EventLine::Dropped {
+                        client: Some(self.number()),
+                        messages: datagrams.into(),
+                        bytes: None,
+                    }),
                     Event::Lagged { missed } => way.teller.tell(EventLine::Lagged { missed }),
                     _ => {}
                 },

@@ -148,6 +148,9 @@ async fn who_finds_no_room_beside_those_that_end_is_not_served_and_counted() {
     until(|| forward.forget_ended().is_ok() && forward.serving.len() == 1).await;
     forward.take_in_hand(&[(clients[0], b"?")]).await;
     assert_eq!(forward.unserved, 3, "there is room again");
+    let counted = lab.stats.snapshot().transport(Transport::Udp);
+    assert_eq!((counted.dropped_messages, counted.dropped_bytes), (3, 3));
+    assert_eq!(counted.errors.count(ErrorKind::Connect), 3);
     drop(forward);
     let lines = lab.lines().await;
     assert_eq!(kinds(&lines).iter().filter(|kind| **kind == "error").count(), 3);
