@@ -1,6 +1,7 @@
 //! What is lost is counted once, and told alike by the message, the events and the statistics.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -71,16 +72,22 @@ fn the_second_signal_resets_what_is_not_sent() {
     }
 }
 
-#[test]
-fn the_second_signal_resets_a_peer_whose_bytes_are_not_written() {
+/// A command that has read all its peer sent, and cannot write it; and the peer. The end of its own
+/// stream is out: only what is not written can ask for a reset.
+fn stuck_on_its_output() -> (Unread, TcpStream) {
     let (listener, endpoint) = listener();
     let mut ports = Unread::start(&["connect", &endpoint]);
     let mut peer = accept(&listener);
-    // The end of the stream is out: only what was not written can ask for a reset.
     ports.end_input();
     assert!(read_to_end(&mut peer).is_empty());
     peer.write_all(&noise(Unread::MORE_THAN_A_PIPE)).unwrap();
     wait_until_it_has_read_all(&peer);
+    (ports, peer)
+}
+
+#[test]
+fn the_second_signal_resets_a_peer_whose_bytes_are_not_written() {
+    let (ports, peer) = stuck_on_its_output();
     let said = ports.signal_until_it_ends(Signal::INT, 130);
     assert!(peer.take_error().unwrap().is_some());
     assert!(said.contains("not written to standard output"), "{said}");
@@ -88,13 +95,7 @@ fn the_second_signal_resets_a_peer_whose_bytes_are_not_written() {
 
 #[test]
 fn an_output_that_takes_nothing_is_named_at_the_end_of_the_grace() {
-    let (listener, endpoint) = listener();
-    let mut ports = Unread::start(&["connect", &endpoint]);
-    let mut peer = accept(&listener);
-    ports.end_input();
-    assert!(read_to_end(&mut peer).is_empty());
-    peer.write_all(&noise(Unread::MORE_THAN_A_PIPE)).unwrap();
-    wait_until_it_has_read_all(&peer);
+    let (ports, peer) = stuck_on_its_output();
     ports.signal(Signal::INT);
     let said = ports.end(130);
     assert!(peer.take_error().unwrap().is_some());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sockets_tcp::{Echo, Relay, TcpServer};
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::{HANG, any_port, connected, peer, read_to_end, server, wait};
 
@@ -86,15 +87,8 @@ async fn others_have_their_turn_while_a_long_backlog_is_drained() {
     drop(waiting);
 }
 
-#[tokio::test]
-async fn a_relay_passes_on_what_comes_from_the_backlog_at_the_end() {
-    let server = server(Relay::new()).start().await.unwrap();
-    let mut events = server.events();
-    let mut listener = peer(server.local_addr()).await;
-    wait(&mut events, connected).await;
-    // Without an `await`: the one thread there is has not accepted it.
-    let mut late = StdStream::connect(server.local_addr()).unwrap();
-    std::io::Write::write_all(&mut late, b"last words").unwrap();
+/// What `late` said last, as the server ends, is what `listener` hears.
+async fn passes_on_at_the_end(server: &TcpServer, late: impl Sized, mut listener: TcpStream) {
     let (report, heard) = tokio::join!(server.shutdown(HANG), async {
         drop(late);
         let heard = read_to_end(&mut listener).await.unwrap();
@@ -105,21 +99,26 @@ async fn a_relay_passes_on_what_comes_from_the_backlog_at_the_end() {
     assert_eq!(report.drained, 2, "{report:?}");
 }
 
+#[tokio::test]
+async fn a_relay_passes_on_what_comes_from_the_backlog_at_the_end() {
+    let server = server(Relay::new()).start().await.unwrap();
+    let mut events = server.events();
+    let listener = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    // Without an `await`: the one thread there is has not accepted it.
+    let mut late = StdStream::connect(server.local_addr()).unwrap();
+    std::io::Write::write_all(&mut late, b"last words").unwrap();
+    passes_on_at_the_end(&server, late, listener).await;
+}
+
 /// The same for one who was accepted already, and whose task has not had its first turn.
 #[tokio::test]
 async fn a_relay_passes_on_what_a_client_sends_that_came_just_before_the_end() {
     let server = server(Relay::new()).start().await.unwrap();
     let mut events = server.events();
-    let mut listener = peer(server.local_addr()).await;
+    let listener = peer(server.local_addr()).await;
     wait(&mut events, connected).await;
     let mut late = peer(server.local_addr()).await;
     late.write_all(b"last words").await.unwrap();
-    let (report, heard) = tokio::join!(server.shutdown(HANG), async {
-        drop(late);
-        let heard = read_to_end(&mut listener).await.unwrap();
-        drop(listener);
-        heard
-    });
-    assert_eq!(heard, b"last words");
-    assert_eq!(report.drained, 2, "{report:?}");
+    passes_on_at_the_end(&server, late, listener).await;
 }
