@@ -68,6 +68,10 @@ pub enum OpenStep {
     },
     /// Locking the filter.
     LockFilter,
+    /// Discarding what a raw socket received before it was bound.
+    DiscardReceived,
+    /// Taking away the filter that kept packets out until then.
+    DetachFilter,
     /// Keeping out what this machine sends.
     IgnoreOutgoing,
     /// Going past the queueing discipline.
@@ -115,6 +119,8 @@ impl fmt::Display for OpenStep {
                 write!(f, "attaching a filter of {instructions} instructions")
             }
             Self::LockFilter => f.write_str("locking the filter"),
+            Self::DiscardReceived => f.write_str("discarding what came before it was bound"),
+            Self::DetachFilter => f.write_str("detaching the filter of an unbound socket"),
             Self::IgnoreOutgoing => f.write_str("keeping out this machine's own packets"),
             Self::BypassQueue => f.write_str("going past the interface's queue"),
             Self::Timestamps => f.write_str("turning timestamps on"),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use sockets_sys::{ReceiveBatch, SendBatch};
+use sockets_sys::{FilterInstruction, ReceiveBatch, SendBatch};
 
 pub use config::RawConfig;
 pub use error::{ReceiveError, SendError};
@@ -40,6 +40,14 @@ impl RawSocket {
     ///
     /// [`OpenError`]: `NotPermitted` without `CAP_NET_RAW`, else the step that failed.
     pub fn open(config: &RawConfig) -> Result<Self, OpenError> {
+        let socket = Self::unbound(config)?;
+        socket.bind(config)?;
+        Ok(socket)
+    }
+
+    /// The socket with its options, closed to packets until [`bind`](Self::bind) where it is to be
+    /// bound: a raw socket receives what is of its protocol from the moment it is made (raw(7)).
+    fn unbound(config: &RawConfig) -> Result<Self, OpenError> {
         let (domain, version) = if config.is_ipv4 { (Domain::IPV4, 4) } else { (Domain::IPV6, 6) };
         let protocol = Protocol::from(i32::from(config.protocol));
         let kind = Type::RAW.nonblocking().cloexec();
@@ -47,7 +55,10 @@ impl RawSocket {
             let named = format!("a raw IPv{version} socket for protocol {}", config.protocol);
             OpenError::from_open(&named, source)
         })?;
-        let at = |step| move |source| OpenError::Step { step, source };
+        if config.is_bound() {
+            sockets_sys::attach_filter(&socket, &[FilterInstruction::NOTHING])
+                .map_err(at(OpenStep::Filter { instructions: 1 }))?;
+        }
         if let Some(bytes) = config.receive_buffer {
             sockets_sys::set_receive_buffer(&socket, bytes)
                 .map_err(at(OpenStep::ReceiveBuffer { bytes }))?;
@@ -71,18 +82,37 @@ impl RawSocket {
         if config.timestamps {
             sockets_sys::set_timestamps(&socket, true).map_err(at(OpenStep::Timestamps))?;
         }
+        Ok(Self { socket, protocol: config.protocol, is_ipv4: config.is_ipv4 })
+    }
+
+    /// Binds the socket and opens it to packets. What came before is discarded, but for a packet
+    /// that another core has in its hands all the while.
+    fn bind(&self, config: &RawConfig) -> Result<(), OpenError> {
         if let Some(interface) = &config.interface {
-            socket.bind_device(Some(interface.as_bytes())).map_err(|source| OpenError::Step {
-                step: OpenStep::BindInterface { interface: interface.clone() },
-                source,
-            })?;
+            let step = OpenStep::BindInterface { interface: interface.clone() };
+            self.socket.bind_device(Some(interface.as_bytes())).map_err(at(step))?;
         }
         if let Some(address) = config.address {
-            socket
+            self.socket
                 .bind(&SockAddr::from(SocketAddr::new(address, 0)))
                 .map_err(at(OpenStep::BindAddress { address }))?;
         }
-        Ok(Self { socket, protocol: config.protocol, is_ipv4: config.is_ipv4 })
+        if config.is_bound() {
+            self.discard_received().map_err(at(OpenStep::DiscardReceived))?;
+            sockets_sys::detach_filter(&self.socket).map_err(at(OpenStep::DetachFilter))?;
+        }
+        Ok(())
+    }
+
+    /// Empties the receive queue, which ends where a filter lets nothing more in.
+    fn discard_received(&self) -> io::Result<()> {
+        loop {
+            match rustix::net::recv(&self.socket, &mut [0_u8; 0], RecvFlags::DONTWAIT) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The protocol number it is for.
@@ -197,6 +227,10 @@ impl From<RawSocket> for OwnedFd {
     fn from(socket: RawSocket) -> Self {
         socket.socket.into()
     }
+}
+
+fn at(step: OpenStep) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Step { step, source }
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub struct FilterInstruction {
 impl FilterInstruction {
     /// The longest program the kernel takes (`BPF_MAXINSNS`).
     pub const MOST: usize = 4096;
+
+    /// `return 0`: by itself, a program that lets nothing in.
+    pub const NOTHING: Self = Self { code: 0x06, jump_true: 0, jump_false: 0, operand: 0 };
 }
 
 /// Attaches `program` to a socket (`SO_ATTACH_FILTER`), in place of the one it has. The kernel
@@ -49,6 +52,15 @@ pub fn attach_filter(fd: impl AsFd, program: &[FilterInstruction]) -> io::Result
         .map(|step| SockFilter::new(step.code, step.jump_true, step.jump_false, step.operand))
         .collect();
     SockRef::from(&fd.as_fd()).attach_filter(&program)
+}
+
+/// Takes the filter away (`SO_DETACH_FILTER`): all that comes from now on reaches the socket.
+///
+/// # Errors
+///
+/// `NotFound` where the socket has none; what the kernel says of one that is locked.
+pub fn detach_filter(fd: impl AsFd) -> io::Result<()> {
+    SockRef::from(&fd.as_fd()).detach_filter()
 }
 
 /// Forbids any change of the socket's filter from now on, for whoever holds it
@@ -86,6 +98,15 @@ mod tests {
             received.receive(&there).unwrap();
             assert_eq!(received.iter().next().map(|packet| packet.bytes), arrives);
         }
+        attach_filter(&there, &[FilterInstruction::NOTHING]).unwrap();
+        batch.push(b"lost", Destination::Connected).unwrap();
+        batch.send(&here).unwrap();
+        detach_filter(&there).unwrap();
+        assert_eq!(detach_filter(&there).unwrap_err().kind(), io::ErrorKind::NotFound);
+        batch.push(b"comes", Destination::Connected).unwrap();
+        batch.send(&here).unwrap();
+        received.receive(&there).unwrap();
+        assert_eq!(received.iter().map(|packet| packet.bytes).collect::<Vec<_>>(), [b"comes"]);
     }
 
     #[test]

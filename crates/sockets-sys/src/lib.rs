@@ -109,7 +109,7 @@ mod unacknowledged;
 
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
-pub use filter::{FilterInstruction, attach_filter, lock_filter};
+pub use filter::{FilterInstruction, attach_filter, detach_filter, lock_filter};
 pub use handover::{ExecError, FIRST_PASSED_DESCRIPTOR, exec_with, keep_open};
 pub use link::{LinkAddress, LinkSource, PacketType};
 pub use listen_fds::{InheritError, Inherited, inherited_descriptors};

@@ -87,4 +87,9 @@ impl RawConfig {
         self.timestamps = on;
         self
     }
+
+    /// Whether it receives not simply all of its protocol.
+    pub(super) const fn is_bound(&self) -> bool {
+        self.address.is_some() || self.interface.is_some()
+    }
 }

@@ -151,6 +151,24 @@ fn a_small_buffer_tells_the_true_length() {
 
 #[test]
 #[ignore = "needs root: opens raw sockets"]
+fn what_came_before_it_was_bound_does_not_come() {
+    let protocol = 202;
+    let elsewhere = IpAddr::from(Ipv4Addr::new(127, 0, 77, 6));
+    let (address, config) = on(7, protocol);
+    let sender = RawSocket::open(&RawConfig::v4(protocol)).unwrap();
+    let socket = RawSocket::unbound(&config).unwrap();
+    sender.send_to(b"for another", elsewhere).unwrap();
+    sender.send_to(b"too early", address).unwrap();
+    socket.bind(&config).unwrap();
+    sender.send_to(b"for another", elsewhere).unwrap();
+    sender.send_to(b"in time", address).unwrap();
+    let mut buffer = [0; 64];
+    let packet = socket.recv_from_timeout(&mut buffer, PATIENCE).unwrap().unwrap();
+    assert_eq!(packet.payload(), b"in time");
+}
+
+#[test]
+#[ignore = "needs root: opens raw sockets"]
 fn what_cannot_be_sent_is_this_machines_matter() {
     let socket = RawSocket::open(&RawConfig::v4(THIRD)).unwrap();
     let error = socket.send_to(b"x", Ipv6Addr::LOCALHOST.into()).unwrap_err();
