@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::task::unconstrained;
@@ -80,16 +80,19 @@ impl Served {
 /// The handler is dropped as soon as it is done with; then `handled` is called, and only then may
 /// the peer see an end. It is pinned by the caller: passed on by value, it would have a place of its
 /// own in the future of each function on the way.
+///
+/// All of it is borrowed, and a [`Serving`] keeps no copy in its future: with many connections at
+/// work, each cache line of a task is a miss.
 pub(crate) async fn drive<F>(
     link: &Link,
     handler: Pin<&mut Option<F>>,
-    patience: Patience,
+    patience: &Patience,
     handled: impl FnOnce(),
 ) -> Ended
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let served = serve(link, handler, patience).await;
+    let served = Serving::new(link, handler, patience).await;
     handled();
     // Before anything else can look like the end of a whole stream.
     let is_cut = patience.resets_unfinished && !served.is_proper() && link.cut_short();
@@ -128,18 +131,35 @@ where
 ///
 /// Only the handler is subject to tokio's budget of operations per turn: one that always has
 /// something to read would leave nothing of it for its own link and clock.
-async fn serve<F>(link: &Link, mut handler: Pin<&mut Option<F>>, patience: Patience) -> Served
+struct Serving<'a, F> {
+    link: &'a Link,
+    handler: Pin<&'a mut Option<F>>,
+    patience: &'a Patience,
+    // In the heap: a connection without such a bound neither holds nor looks at a timer.
+    idle: Option<Bound<'a>>,
+    silent: Option<Bound<'a>>,
+    // Of use to few, and to these once.
+    broken: Option<Bound<'a>>,
+}
+
+type Bound<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+impl<'a, F> Serving<'a, F> {
+    fn new(link: &'a Link, handler: Pin<&'a mut Option<F>>, patience: &'a Patience) -> Self {
+        let idle = patience.idle.map(|timeout| -> Bound<'_> { Box::pin(link.idle(timeout)) });
+        let silent =
+            patience.first_byte.map(|timeout| -> Bound<'_> { Box::pin(link.silent(timeout)) });
+        Self { link, handler, patience, idle, silent, broken: None }
+    }
+}
+
+impl<F> Serving<'_, F>
 where
     F: Future<Output = Result<(), HandlerError>>,
 {
-    let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, true))));
-    // In the heap: a connection without such a bound neither holds nor looks at a timer.
-    let mut idle = patience.idle.map(|timeout| Box::pin(unconstrained(link.idle(timeout))));
-    // Of use to few, and to these once.
-    let mut broken = None;
-    let mut silent =
-        patience.first_byte.map(|timeout| Box::pin(unconstrained(link.silent(timeout))));
-    let served = poll_fn(|context| {
+    fn poll_served(&mut self, context: &mut Context<'_>) -> Poll<Served> {
+        let Self { link, handler, patience, idle, silent, broken } = self;
+        let link = *link;
         // The handler is not polled again after a panic, so nothing sees its broken state.
         let polled = catch_unwind(AssertUnwindSafe(|| match handler.as_mut().as_pin_mut() {
             Some(handler) => handler.poll(context),
@@ -155,31 +175,47 @@ where
             }
             Ok(Poll::Pending) => {}
         }
+        let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, true))));
         match service.as_mut().poll(context) {
             Poll::Ready(Attended::Close(closing)) => {
                 return Poll::Ready(Served::Closing(as_it_came(link, closing, false)));
             }
             // What had arrived may still be read, and worked on.
             Poll::Ready(Attended::Broken) if patience.gives_up => {
-                let unread = || Box::pin(unconstrained(link.unread(patience.linger)));
-                let broken = broken.get_or_insert_with(unread);
-                return broken.as_mut().poll(context).map(|()| Served::Broken);
+                let broken = broken.get_or_insert_with(|| Box::pin(link.unread(patience.linger)));
+                return poll_unconstrained(broken, context).map(|()| Served::Broken);
             }
             Poll::Ready(Attended::Broken) | Poll::Pending => {}
         }
-        if silent.as_mut().is_some_and(|silent| silent.as_mut().poll(context).is_ready()) {
+        if let Some(silent) = silent
+            && poll_unconstrained(silent, context).is_ready()
+        {
             return Poll::Ready(Served::Silent);
         }
-        match &mut idle {
-            Some(idle) => idle.as_mut().poll(context).map(|()| Served::Idle),
+        match idle {
+            Some(idle) => poll_unconstrained(idle, context).map(|()| Served::Idle),
             None => Poll::Pending,
         }
-    })
-    .await;
-    match catch_unwind(AssertUnwindSafe(|| handler.set(None))) {
-        Ok(()) => served,
-        Err(panic) => Served::Panicked(panic_text(panic.as_ref())),
     }
+}
+
+impl<F> Future for Serving<'_, F>
+where
+    F: Future<Output = Result<(), HandlerError>>,
+{
+    type Output = Served;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Served> {
+        let served = ready!(self.poll_served(context));
+        Poll::Ready(match catch_unwind(AssertUnwindSafe(|| self.handler.set(None))) {
+            Ok(()) => served,
+            Err(panic) => Served::Panicked(panic_text(panic.as_ref())),
+        })
+    }
+}
+
+fn poll_unconstrained(bound: &mut Bound<'_>, context: &mut Context<'_>) -> Poll<()> {
+    pin!(unconstrained(bound)).poll(context)
 }
 
 /// How the connection broke, if it did. The kernel tells neither of the two kinds: they are TLS's.
@@ -232,7 +268,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 /// Flushes and lingers; who aborted it, if anyone did.
 ///
 /// A grace whose end is known is kept here, too: whoever gave it may have ceased to look on.
-async fn wind_up(link: &Link, patience: Patience) -> Option<CloseReason> {
+async fn wind_up(link: &Link, patience: &Patience) -> Option<CloseReason> {
     let mut ending = pin!(async {
         match flush(link, patience.linger).await {
             Flushed::Done => linger(link, patience).await,
@@ -298,7 +334,7 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
 ///
 /// A kernel that closes a socket goes on sending what it holds, and tells nobody what became of it:
 /// whoever reports what was delivered has to see it acknowledged first.
-async fn linger(link: &Link, patience: Patience) -> Option<CloseReason> {
+async fn linger(link: &Link, patience: &Patience) -> Option<CloseReason> {
     let mut ended = false;
     let mut pause = patience.linger;
     let mut next_pause = FIRST_LOOK;

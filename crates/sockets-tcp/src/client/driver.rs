@@ -145,7 +145,7 @@ impl Driver {
         let is_only = self.reconnect.is_none();
         let ended = {
             let pump = pin!(Some(pump(&link, &self.shared, &mut inlet, is_only)));
-            drive(&link, pump, self.patience, || ()).await
+            drive(&link, pump, &self.patience, || ()).await
         };
         let time = link.age();
         let Ended { reason, unacknowledged, .. } = ended;

@@ -56,7 +56,7 @@ async fn serve_with(
     patience: Patience,
     handler: impl Future<Output = Result<(), HandlerError>>,
 ) -> Ended {
-    drive(link, pin!(Some(handler)), patience, || ()).await
+    drive(link, pin!(Some(handler)), &patience, || ()).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,16 +54,34 @@ impl Default for Echo {
 }
 
 impl Handler for Echo {
-    async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
+    #[expect(clippy::manual_async_fn, reason = "its future would hold the connection twice")]
+    fn handle(
+        &self,
+        mut connection: Connection,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        async move {
+            if !self.prefix.is_empty() {
+                // In the heap: without a prefix a connection takes the less.
+                return Box::pin(self.lines(connection)).await;
+            }
+            loop {
+                let chunk = connection.read_chunk().await?;
+                if chunk.is_empty() {
+                    return Ok(());
+                }
+                connection.write_all(&chunk).await?;
+            }
+        }
+    }
+}
+
+impl Echo {
+    async fn lines(&self, mut connection: Connection) -> Result<(), HandlerError> {
         let mut lines = LinePrefix::new(&self.prefix, self.longest_line);
         loop {
             let chunk = connection.read_chunk().await?;
             if chunk.is_empty() {
                 return Ok(());
-            }
-            if self.prefix.is_empty() {
-                connection.write_all(&chunk).await?;
-                continue;
             }
             let mut rest = &*chunk;
             while !rest.is_empty() {

@@ -157,23 +157,25 @@ impl<H> Served<H> {
 }
 
 impl<H: Handler> Served<H> {
-    async fn run(mut self, coming: Coming) {
-        let state = Arc::clone(&self.service.state);
-        let connection = Connection::new(Arc::clone(&self.link), self.client, state);
-        // Lazily, so that a panic of `handle` itself happens where it is caught.
-        let patience = self.service.settings.patience;
-        let ended = {
-            let handler = &self.service.handler;
-            let handling = pin!(Some(async move {
-                let handling = handler.handle(connection);
-                drop(coming);
-                handling.await
-            }));
-            let place = self.places.as_mut().and_then(|places| places.of_address.as_mut());
-            let leave = || place.into_iter().for_each(Place::leave);
-            drive(&self.link, handling, patience, leave).await
-        };
-        self.note_end(&ended);
+    #[expect(clippy::manual_async_fn, reason = "its future would hold what it is given twice")]
+    fn run(mut self, coming: Coming) -> impl Future<Output = ()> {
+        async move {
+            let state = Arc::clone(&self.service.state);
+            let connection = Connection::new(Arc::clone(&self.link), self.client, state);
+            let ended = {
+                let Service { handler, settings, .. } = &*self.service;
+                // Lazily, so that a panic of `handle` itself happens where it is caught.
+                let handling = pin!(Some(async move {
+                    let handling = handler.handle(connection);
+                    drop(coming);
+                    handling.await
+                }));
+                let place = self.places.as_mut().and_then(|places| places.of_address.as_mut());
+                let leave = || place.into_iter().for_each(Place::leave);
+                drive(&self.link, handling, &settings.patience, leave).await
+            };
+            self.note_end(&ended);
+        }
     }
 }
 
