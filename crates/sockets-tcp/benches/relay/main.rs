@@ -30,6 +30,8 @@ const PACE: Duration = Duration::from_millis(2);
 /// The outbox of each client: the stalled one's is full well before the end.
 const OUTBOX: usize = 100_000;
 const PAIRS: usize = 5;
+/// What is queued still after this long stays so.
+const SETTLED: Duration = Duration::from_millis(100);
 /// The bar.
 const MOST: f64 = 2.0;
 
@@ -69,13 +71,8 @@ async fn run(policy: SlowPolicy, with_stalled: bool) -> (f64, u64) {
     while server.info().active < LISTENERS + 1 + usize::from(with_stalled) {
         tokio::task::yield_now().await;
     }
-    // The clients are in the order of their connecting.
-    while with_stalled && server.clients()[LISTENERS].queued_bytes == 0 {
-        // Until its kernel buffers are full; the outbox comes next, in the run.
-        server
-            .send(server.clients()[LISTENERS].id, Bytes::from(vec![0; OUTBOX / 2]))
-            .await
-            .unwrap();
+    if with_stalled {
+        fill(&server).await;
     }
     let mut pace = tokio::time::interval(PACE);
     for number in 0..MESSAGES {
@@ -91,6 +88,24 @@ async fn run(policy: SlowPolicy, with_stalled: bool) -> (f64, u64) {
     drop(silent);
     server.shutdown(Duration::from_secs(1)).await;
     (delays[delays.len() * 99 / 100], dropped)
+}
+
+/// Fills the kernel's buffers of the one that never reads; its outbox comes next, in the run.
+async fn fill(server: &TcpServer) {
+    // The clients are in the order of their connecting.
+    let stalled = || server.clients().swap_remove(LISTENERS);
+    let mut before = 0;
+    loop {
+        let queued = stalled().queued_bytes;
+        if queued == 0 {
+            server.send(stalled().id, Bytes::from(vec![0; OUTBOX / 2])).await.unwrap();
+        } else if queued == before {
+            return;
+        }
+        before = queued;
+        // The kernel's buffer grows with what is acknowledged.
+        tokio::time::sleep(SETTLED).await;
+    }
 }
 
 /// Plays the script to a relay, without a stalled listener and with one.
