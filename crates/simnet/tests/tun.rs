@@ -10,8 +10,10 @@ use std::net::{Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
+use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
 use simnet::{Device, Network, Simulation, TunDevice};
+use sockets_sys::{NetlinkProtocol, NetlinkReceiveError, NetlinkSocket};
 
 /// Longer than any of it takes: an answer is waited for, not a time.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -40,6 +42,30 @@ fn ip(args: &str) {
     assert!(status.success(), "ip {args}");
 }
 
+/// `RTNLGRP_LINK` and `RTNLGRP_IPV6_ROUTE` of linux/rtnetlink.h
+const LINKS: u32 = 1;
+const IPV6_ROUTES: u32 = 11;
+
+/// Waits until it is so; the kernel tells what changes of `group`.
+fn wait_until(group: u32, is_so: impl Fn() -> bool) {
+    let changes = NetlinkSocket::open(NetlinkProtocol::ROUTE).unwrap();
+    changes.join(group).unwrap();
+    let mut buffer = vec![0; 32 * 1024];
+    while !is_so() {
+        match changes.receive(&mut buffer, PATIENCE) {
+            Ok(_) | Err(NetlinkReceiveError::Overrun) => {}
+            Err(error) => panic!("it is not so: {error}"),
+        }
+    }
+}
+
+/// Whether packets to this address of this machine's arrive: the kernel makes the route that does it some
+/// time after the address, in a worker (`addrconf_dad_work` in net/ipv6/addrconf.c).
+fn is_own(address: &str) -> bool {
+    let output = Command::new("ip").args(["route", "get", address]).output().unwrap();
+    output.stdout.starts_with(b"local ")
+}
+
 /// A simulation in a namespace of its own: with this thread, it is the only thing there.
 fn simulation() -> Simulation {
     unshare(CloneFlags::CLONE_NEWNET).expect("this test needs root");
@@ -54,6 +80,7 @@ fn simulation() -> Simulation {
     ] {
         ip(args);
     }
+    wait_until(IPV6_ROUTES, || is_own("fd79::1"));
     Simulation::start(Network::from_toml(HOSTS).unwrap(), device).unwrap()
 }
 
@@ -115,7 +142,9 @@ fn datagrams_are_answered_or_refused() {
         assert_eq!(socket.recv(&mut buffer).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
     drop(simulation);
-    // The device went with it: what is asked now has nowhere to go.
+    // The device goes with it, once no program that another test starts has a copy of its descriptor.
+    wait_until(LINKS, || if_nametoindex("sim0").is_err());
+    // What is asked now has nowhere to go.
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap();
     let error = socket.send_to(b"question", "[fd80::5]:53").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NetworkUnreachable);

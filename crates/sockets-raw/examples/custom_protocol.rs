@@ -20,7 +20,7 @@ use sockets_raw::{OpenError, RawConfig, RawSocket};
 /// The protocol's number in the IP header.
 const PROTOCOL: u8 = RawConfig::EXPERIMENTAL[0];
 /// How long either end waits for the other.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest message that is looked at.
 const LONGEST: usize = 2048;
 

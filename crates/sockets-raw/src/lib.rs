@@ -40,7 +40,7 @@
 //! socket.send_to(b"hello", Ipv4Addr::LOCALHOST.into())?;
 //!
 //! let mut buffer = [0; 2048];
-//! let packet = socket.recv_from_timeout(&mut buffer, Duration::from_secs(5))?;
+//! let packet = socket.recv_from_timeout(&mut buffer, Duration::from_secs(30))?;
 //! let packet = packet.ok_or("nothing came")?;
 //! assert_eq!(packet.payload(), b"hello");
 //! assert_eq!(packet.source(), Ipv4Addr::LOCALHOST);

@@ -31,11 +31,13 @@
 //!
 //! # Examples
 //!
-//! Three datagrams in one call, received in one call:
+//! Three datagrams in one call, received in as few as they take to arrive:
 //!
 //! ```
 //! use std::net::UdpSocket;
-//! use sockets_sys::{ReceiveBatch, SendBatch, Source};
+//! use std::os::fd::AsFd;
+//! use std::time::Duration;
+//! use sockets_sys::{ReceiveBatch, SendBatch, Source, wait_readable};
 //!
 //! let here = UdpSocket::bind("127.0.0.1:0")?;
 //! let there = UdpSocket::bind("127.0.0.1:0")?;
@@ -47,10 +49,15 @@
 //! assert_eq!(batch.send(&here)?, 3);
 //!
 //! let mut received = ReceiveBatch::new(8, 64);
-//! assert_eq!(received.receive(&there)?, 3);
-//! let last = received.iter().last().ok_or("nothing")?;
-//! assert_eq!(last.bytes, b"three");
-//! assert_eq!(last.source, Source::Socket(here.local_addr()?));
+//! let mut left = 3;
+//! while left > 0 {
+//!     wait_readable([there.as_fd()], Duration::MAX)?;
+//!     left -= received.receive(&there)?;
+//!     for datagram in received.iter() {
+//!         assert!([&b"one"[..], b"two", b"three"].contains(&datagram.bytes));
+//!         assert_eq!(datagram.source, Source::Socket(here.local_addr()?));
+//!     }
+//! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -70,7 +77,7 @@
 //!
 //! let mut names = Vec::new();
 //! let mut buffer = vec![0; 32 * 1024];
-//! socket.exchange(&request, &mut buffer, Duration::from_secs(5), |message| {
+//! socket.exchange(&request, &mut buffer, Duration::from_secs(30), |message| {
 //!     let attributes = message.payload.get(IFINFOMSG_SIZE..).unwrap_or_default();
 //!     let name = Attributes::new(attributes).find(|attribute| attribute.kind == IFLA_IFNAME);
 //!     names.extend(name.and_then(|name| name.text().map(str::to_owned)));

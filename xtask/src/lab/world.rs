@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -21,6 +22,9 @@ const THERE: &str = "there";
 const THERE_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 0, 2));
 /// A device's queue is short by itself (500 packets), and a scanner's burst is no loss of the path's.
 const QUEUE: &str = "60000";
+
+/// For what the kernel does by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// In the /run that only the lab sees.
 const NETWORK_FILE: &str = "/run/network.toml";
@@ -100,6 +104,9 @@ fn build_link(link: Link) -> Result<Kind> {
         ip(&format!("-n {host} link set veth0 up"))?;
     }
     ip("-n there link set lo up")?;
+    for (host, address) in [(HERE, "fd77::1"), (THERE, "fd77::2")] {
+        await_own(host, address)?;
+    }
     write_there("/proc/sys/net/ipv4/ip_forward", "1")?;
     // What the far side says is to be seen whole; limits are the simulated networks' subject.
     write_there("/proc/sys/net/ipv4/icmp_ratelimit", "0")?;
@@ -143,6 +150,7 @@ fn build_simulated(toml: &str) -> Result<Kind> {
     ] {
         ip(&format!("-n {HERE} {command}"))?;
     }
+    await_own(HERE, "fd79::1")?;
     Ok(Kind::Simulated { model: Box::new(model), attendant })
 }
 
@@ -157,6 +165,22 @@ fn ip(arguments: &str) -> Result<()> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(())
+}
+
+/// Waits until packets to this IPv6 address of the host's arrive: the kernel makes the route that does it
+/// some time after the address, in a worker (`addrconf_dad_work` in net/ipv6/addrconf.c).
+fn await_own(host: &str, address: &str) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let output = Command::new("ip")
+            .args(["-n", host, "route", "get", address])
+            .output()
+            .context("cannot start ip")?;
+        if output.stdout.starts_with(b"local ") {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < PATIENCE, "{address} does not become an address of `{host}`");
+    }
 }
 
 fn write_there(path: &str, value: &str) -> Result<()> {

@@ -32,6 +32,8 @@ pub(crate) struct ConnectDriver {
     engine: Engine,
     config: DriverConfig,
     poll: Poll,
+    /// All answers that had come by then were looked at.
+    looked: Instant,
     /// Sockets with a connect under way, keyed by their token.
     busy: Slab<Busy>,
     /// The token of each probe in flight, by [`ProbeId::index`].
@@ -56,6 +58,7 @@ impl ConnectDriver {
         Ok(Self {
             engine,
             poll: Poll::new()?,
+            looked: Instant::now(),
             busy: Slab::new(),
             tokens: Vec::new(),
             neighbours: Neighbours::new(&config.neighbours),
@@ -97,19 +100,21 @@ impl ConnectDriver {
     }
 
     /// The kernel tells a connect of an unresolved neighbour only after three seconds, and of a link that
-    /// went down never; its tables know before.
+    /// went down never; its tables know before. What has come since the last look is no silence.
     fn expire(&mut self) {
-        let Self { engine, config, neighbours, .. } = self;
+        let Self { engine, config, neighbours, looked, .. } = self;
         let now = Instant::now();
         neighbours.look(now);
-        engine.handle_timeout(now, |address| {
+        engine.handle_timeout(*looked, |address| {
             if config.links.is_local(address) { None } else { neighbours.failure(now, address) }
         });
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let sleep = sleep_time(&self.engine, Instant::now());
+        let begun = Instant::now();
+        let sleep = sleep_time(&self.engine, begun);
         if sleep.is_zero() && self.busy.is_empty() {
+            self.looked = begun;
             return Ok(());
         }
         let mut sleep = sleep;
@@ -131,6 +136,7 @@ impl ConnectDriver {
             }
             // After a long pause every answer is looked at before any probe is given up.
             if taken < EVENT_BATCH {
+                self.looked = begun;
                 return Ok(());
             }
             sleep = Duration::ZERO;

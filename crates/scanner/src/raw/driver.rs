@@ -54,6 +54,8 @@ pub(super) struct RawDriver<'a> {
     /// Neighbours that this worker knows, without a lock, and since when.
     known: HashMap<Hop, (Instant, Neighbour)>,
     parked: Parked,
+    /// All answers that had come by then were looked at, but for a flood.
+    looked: Instant,
     /// Turns one after the other in which there was more to receive than one turn takes.
     turns_behind: u32,
     drops: u64,
@@ -74,6 +76,7 @@ impl<'a> RawDriver<'a> {
             echo: Vec::new(),
             known: HashMap::new(),
             parked: Parked::default(),
+            looked: Instant::now(),
             turns_behind: 0,
             drops: 0,
             drops_asked: Instant::now(),
@@ -203,6 +206,7 @@ impl<'a> RawDriver<'a> {
     }
 
     fn receive(&mut self, received: &mut ReceiveBatch) -> Result<(), ProbeError> {
+        self.looked = Instant::now();
         let mut is_behind = false;
         for place in 0..self.links.channels.len() {
             for turn in 1..=MOST_RECEIVES {
@@ -265,9 +269,10 @@ impl<'a> RawDriver<'a> {
     }
 
     fn expire(&mut self) {
-        let Self { engine, paths, links, shared, parked, .. } = self;
+        let Self { engine, paths, links, shared, parked, looked, .. } = self;
         let now = Instant::now();
-        engine.handle_timeout(now, |address| {
+        // What has come since the last look is no silence.
+        engine.handle_timeout(*looked, |address| {
             let path = match paths.failure(now, address) {
                 Ok(path) => path,
                 Err(error) => return Some(error),

@@ -32,6 +32,8 @@ pub(super) struct UdpDriver {
     engine: Engine,
     config: DriverConfig,
     sockets: ProbeSockets,
+    /// All answers that had come by then were looked at.
+    looked: Instant,
     asked: Asked,
     neighbours: Neighbours,
     /// Addresses of many hosts that are under way, by family and port: each of these answers from its own.
@@ -49,6 +51,7 @@ impl UdpDriver {
         Self {
             engine,
             sockets: ProbeSockets::default(),
+            looked: Instant::now(),
             asked: Asked::default(),
             neighbours: Neighbours::new(&config.neighbours),
             config,
@@ -106,10 +109,11 @@ impl UdpDriver {
     }
 
     fn expire(&mut self) {
-        let Self { engine, config, neighbours, asked, .. } = self;
+        let Self { engine, config, neighbours, asked, looked, .. } = self;
         let now = Instant::now();
         neighbours.look(now);
-        engine.handle_silence(now, |target| {
+        // What has come since the last look is no silence.
+        engine.handle_silence(*looked, |target| {
             let host = target.ip();
             // The kernel tells a datagram of an unresolved neighbour only after three seconds, and of a
             // link that went down never; its tables know before.
@@ -133,12 +137,14 @@ impl UdpDriver {
 
     /// Sleeps until there is something to read or to do, and reads all there is.
     fn wait(&mut self) -> io::Result<()> {
-        let sleep = sleep_time(&self.engine, Instant::now());
+        let begun = Instant::now();
+        let sleep = sleep_time(&self.engine, begun);
         for name in self.sockets.wait(sleep)? {
             // Errors first: one that is left over fails the reading of datagrams.
             self.take_errors(name);
             self.take_datagrams(name);
         }
+        self.looked = begun;
         Ok(())
     }
 }

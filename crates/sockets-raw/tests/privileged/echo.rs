@@ -66,21 +66,24 @@ fn silence_and_refusal_are_two_things() {
         // Somebody who never answers: the link has an address for it, and nobody is there.
         ip("neigh add 10.77.0.9 lladdr 02:00:00:00:00:09 dev va nud permanent");
         ip("-6 neigh add fd77::9 lladdr 02:00:00:00:00:09 dev va nud permanent");
+        // Silence is a time that passes: short here, so nobody is asked who is to answer in it.
         let config = PingConfig::new().timeout(Duration::from_millis(50)).attempts(3);
         let mut socket = EchoSocket::v4().unwrap();
-        let hosts = addresses(&["10.77.0.9", "192.0.2.1", "127.0.0.1", "::1"]);
+        let hosts = addresses(&["10.77.0.9", "192.0.2.1", "::1"]);
         let results = ping(&mut socket, &hosts, &config).unwrap();
         assert_eq!((results[0].outcome, results[0].sent), (PingOutcome::Silent, 3));
         let no_route = PingOutcome::NotSent { error: io::ErrorKind::NetworkUnreachable };
         assert_eq!((results[1].outcome, results[1].sent), (no_route, 0));
-        assert!(results[2].is_up());
         let other_version = PingOutcome::NotSent { error: io::ErrorKind::InvalidInput };
-        assert_eq!(results[3].outcome, other_version);
+        assert_eq!(results[2].outcome, other_version);
+        let results = ping(&mut socket, &addresses(&["127.0.0.1"]), &patient()).unwrap();
+        assert!(results[0].is_up());
 
         let mut socket = EchoSocket::v6().unwrap();
-        let results = ping(&mut socket, &addresses(&["fd77::9", "fd77::1"]), &config).unwrap();
+        let results = ping(&mut socket, &addresses(&["fd77::9"]), &config).unwrap();
         assert_eq!((results[0].outcome, results[0].sent), (PingOutcome::Silent, 3));
-        assert!(results[1].is_up());
+        let results = ping(&mut socket, &addresses(&["fd77::1"]), &patient()).unwrap();
+        assert!(results[0].is_up());
     });
 }
 

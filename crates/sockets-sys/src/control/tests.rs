@@ -21,10 +21,11 @@ pub(crate) fn send_descriptors(over: impl AsFd) -> UnixStream {
     other_end
 }
 
-/// Whether nobody has the end any more that [`send_descriptors`] sent.
+/// Whether nobody has the end any more that [`send_descriptors`] sent. That is waited for: a program that
+/// another test starts has a copy of every descriptor until it runs.
 pub(crate) fn is_closed(other_end: &mut UnixStream) -> bool {
-    other_end.set_nonblocking(true).unwrap();
-    matches!(other_end.read(&mut [0]), Ok(0))
+    crate::wait_readable([other_end.as_fd()], Duration::from_secs(30)).unwrap()
+        && matches!(other_end.read(&mut [0]), Ok(0))
 }
 
 /// One message as the kernel lays it out.

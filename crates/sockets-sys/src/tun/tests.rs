@@ -2,11 +2,15 @@
 
 use std::net::UdpSocket;
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 use rustix::event::{PollFd, PollFlags};
 
 use super::*;
+use crate::{NetlinkProtocol, NetlinkReceiveError, NetlinkSocket};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn names_that_cannot_be_are_refused_before_the_kernel_sees_them() {
@@ -24,6 +28,22 @@ fn enter_namespace() {
 fn ip(words: &str) {
     let output = Command::new("ip").args(words.split(' ')).output().unwrap();
     assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Waits until there is no such interface: a program that another test starts has a copy of every
+/// descriptor until it runs.
+fn wait_until_gone(name: &str) {
+    /// `RTNLGRP_LINK` of linux/rtnetlink.h
+    const LINKS: u32 = 1;
+    let changes = NetlinkSocket::open(NetlinkProtocol::ROUTE).unwrap();
+    changes.join(LINKS).unwrap();
+    let mut buffer = vec![0; 32 * 1024];
+    while rustix::net::netdevice::name_to_index(&changes, name).is_ok() {
+        match changes.receive(&mut buffer, PATIENCE) {
+            Ok(_) | Err(NetlinkReceiveError::Overrun) => {}
+            Err(error) => panic!("{name} is left: {error}"),
+        }
+    }
 }
 
 /// The next packet of IPv4 and UDP; the kernel sends others of its own accord.
@@ -72,7 +92,7 @@ fn packets_go_out_of_the_interface_and_come_in() {
 
     assert_eq!(device.send(&[0x20; 40]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     drop(device);
-    assert!(rustix::net::netdevice::name_to_index(&socket, &name).is_err(), "{name} is left");
+    wait_until_gone(&name);
 }
 
 #[test]
