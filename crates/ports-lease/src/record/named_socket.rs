@@ -42,7 +42,7 @@ pub(crate) struct NamedSocket {
 
 /// How often the kernel is asked. Where its answer takes more than one piece, it goes on by a count of the
 /// sockets that it told of: others that come or go meanwhile let it leave out one that is there, or tell
-/// it twice (`unix_diag_dump` in net/unix/diag.c, `unix_seq_start` in net/unix/af_unix.c).
+/// it twice (`unix_diag_dump` and `unix_seq_start` of Linux).
 const LOOKS: usize = 2;
 
 /// All of this network namespace, by name.

@@ -142,9 +142,9 @@ fn many_are_found_by_a_second_dump() {
 /// leaves out as many others, at the begin of a later datagram.
 #[test]
 fn what_the_kernel_leaves_out_is_found_and_what_is_closed_is_not() {
-    let _nobody_starts = nobody_starts();
     const SOCKETS: usize = 160;
     const CLOSED: usize = 10;
+    let _nobody_starts = nobody_starts();
     let mut sockets = Vec::new();
     let mut address = SocketAddr::from((Ipv4Addr::new(127, 0, 79, 1), 0));
     for _ in 0..SOCKETS {
