@@ -13,7 +13,7 @@ use ports_lease::{LeaseError, Request, lease, leases};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, test_kill_process};
 
-use crate::processes::copy::{self, Copy};
+use crate::processes::copy::{self, Copy, lease_alone};
 
 /// What a copy of this program does; by itself it is no test.
 #[test]
@@ -28,7 +28,7 @@ fn kill(pid: u32) {
 #[test]
 fn another_process_is_kept_out_and_told_who_holds_it() {
     let holder = Copy::start("hold", "2200-2219");
-    let error = lease(&Request::tcp().exact(holder.port)).unwrap_err();
+    let error = lease_alone(&Request::tcp().exact(holder.port)).unwrap_err();
     let text = error.to_string();
     let LeaseError::Leased { holder: Some(record), .. } = error else { panic!("{error}") };
     let process = &record.processes[0];
@@ -37,7 +37,7 @@ fn another_process_is_kept_out_and_told_who_holds_it() {
     assert_eq!(text, format!("tcp port {} is leased by `hold`, held by {process}", holder.port));
     let port = holder.port;
     assert!(holder.end().success());
-    assert_eq!(lease(&Request::tcp().exact(port)).unwrap().number(), port);
+    assert_eq!(lease_alone(&Request::tcp().exact(port)).unwrap().number(), port);
 }
 
 #[test]
@@ -45,8 +45,10 @@ fn a_killed_holder_leaves_its_port_at_once() {
     let mut holder = Copy::start("hold", "2220-2239");
     holder.child.kill().unwrap();
     holder.child.wait().unwrap();
+    let nobody_starts = copy::starting();
     assert_eq!(lease(&Request::tcp().exact(holder.port)).unwrap().number(), holder.port);
     assert!(leases().unwrap().iter().all(|record| record.port.number() != holder.port));
+    drop(nobody_starts);
 }
 
 #[test]
@@ -59,14 +61,14 @@ fn a_lease_outlives_the_parent_of_its_holder() {
     let input = parent.child.stdin.take();
     kill(parent.pid());
     parent.child.wait().unwrap();
-    let error = lease(&Request::tcp().exact(parent.port)).unwrap_err();
+    let error = lease_alone(&Request::tcp().exact(parent.port)).unwrap_err();
     assert!(matches!(error, LeaseError::Leased { .. }), "{error}");
     let port = parent.port;
     let process = pidfd_open(Pid::from_raw(holder.cast_signed()).unwrap(), PidfdFlags::empty());
     drop(input);
     // It has no descriptor left once it has ended.
     poll(&mut [PollFd::new(&process.unwrap(), PollFlags::IN)], None).unwrap();
-    assert_eq!(lease(&Request::tcp().exact(port)).unwrap().number(), port);
+    assert_eq!(lease_alone(&Request::tcp().exact(port)).unwrap().number(), port);
 }
 
 #[test]
@@ -98,7 +100,7 @@ fn a_started_program_keeps_what_is_passed_to_it_and_others_do_not() {
     child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(said, format!("{first} {first} {second}\n"));
-    assert_eq!(lease(&Request::tcp().exact(first).count(2)).unwrap().number(), first);
+    assert_eq!(lease_alone(&Request::tcp().exact(first).count(2)).unwrap().number(), first);
 }
 
 #[test]
@@ -106,12 +108,12 @@ fn a_program_that_the_process_becomes_holds_the_lease() {
     let mut holder = Copy::start("exec", "2280-2299");
     holder.child.stdin.as_mut().unwrap().write_all(b"is it cat?\n").unwrap();
     holder.line_with("is it cat?");
-    let error = lease(&Request::tcp().exact(holder.port)).unwrap_err();
+    let error = lease_alone(&Request::tcp().exact(holder.port)).unwrap_err();
     let LeaseError::Leased { holder: Some(record), .. } = error else { panic!("{error}") };
     assert_eq!((record.processes[0].pid, &*record.processes[0].name), (holder.pid(), "cat"));
     let port = holder.port;
     assert!(holder.end().success());
-    assert_eq!(lease(&Request::tcp().exact(port)).unwrap().number(), port);
+    assert_eq!(lease_alone(&Request::tcp().exact(port)).unwrap().number(), port);
 }
 
 #[test]

@@ -13,7 +13,10 @@ async fn sockets_serve_as_tokios() {
     let (listeners, sockets, lease) = bound.into_tokio().unwrap();
     let address = (Ipv4Addr::LOCALHOST, lease.number());
     let (client, accepted) = tokio::join!(TcpStream::connect(address), listeners[0].accept());
-    assert_eq!(client.unwrap().local_addr().unwrap(), accepted.unwrap().1);
+    let (client, (accepted, from)) = (client.unwrap(), accepted.unwrap());
+    assert_eq!(client.local_addr().unwrap(), from);
+    // Or the port would be in TIME_WAIT then, and the range be used up by the next runs.
+    accepted.set_zero_linger().unwrap();
 
     let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     sender.send_to(b"datagram", address).await.unwrap();

@@ -54,7 +54,7 @@
 //! assert_eq!(holder.processes[0].0, std::process::id());
 //!
 //! let who = sockets.who(Transport::Tcp, address.port().into())?;
-//! let process = &who.processes()[0];
+//! let process = who.process(std::process::id()).ok_or("not ours")?;
 //! assert_eq!(process.program, std::env::current_exe().ok());
 //! assert_eq!(process.parents[0].pid, std::os::unix::process::parent_id());
 //! # }
@@ -81,6 +81,8 @@ mod query;
 mod row;
 mod snapshot;
 mod sockets;
+#[cfg(test)]
+mod starting;
 mod state;
 mod users;
 mod watch;

@@ -53,7 +53,8 @@ fn snapshot_when(query: &Query, expected: &[State]) -> Snapshot {
 
 #[test]
 fn both_sources_show_the_states_of_a_connection() {
-    for address in ["127.0.0.1:0", "[::1]:0"] {
+    // No other test has connections at these: what has the port's number elsewhere is not seen.
+    for address in ["127.0.92.1:0", "[::1]:0"] {
         let listener = TcpListener::bind(address).unwrap();
         let local = listener.local_addr().unwrap();
         let client = TcpStream::connect(local).unwrap();
@@ -109,6 +110,15 @@ fn a_half_closed_connection_and_what_is_left_of_it() {
     assert!(seen.row(0).unwrap().timer().is_some());
 }
 
+/// A connection from a port that no other one has: without a `bind` the kernel gives one port to
+/// connections to several places.
+fn connect(to: SocketAddr) -> TcpStream {
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    client.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    client.connect(&to.into()).unwrap();
+    client.into()
+}
+
 #[test]
 fn the_kernel_filters_as_the_query_says() {
     let listeners: Vec<TcpListener> = ["127.0.0.1:0", "127.0.0.2:0", "[::1]:0", "[::]:0"]
@@ -117,10 +127,10 @@ fn the_kernel_filters_as_the_query_says() {
         .collect();
     let addresses: Vec<SocketAddr> =
         listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-    let client = TcpStream::connect(addresses[0]).unwrap();
+    let client = connect(addresses[0]);
     // An IPv4 connection of a dual-stack socket: mapped.
     let dual = SocketAddr::from((Ipv4Addr::LOCALHOST, addresses[3].port()));
-    let mapped = TcpStream::connect(dual).unwrap();
+    let mapped = connect(dual);
     let servers = [listeners[0].accept().unwrap().0, listeners[3].accept().unwrap().0];
     let all: PortSet = addresses.iter().map(|address| Port::new(address.port())).collect();
 
@@ -245,6 +255,7 @@ fn a_port_is_found_with_its_process_and_its_parents() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let local = listener.local_addr().unwrap();
     let _client = TcpStream::connect(local).unwrap();
+    let _server = listener.accept().unwrap();
     let mut sockets = SystemSockets::new();
     let who = sockets.who(Transport::Tcp, local.port().into()).unwrap();
     let is_ours = |row: &SocketRow<'_>| row.local_addr() == Some(local);

@@ -1,5 +1,6 @@
 //! Which abstract names of ours are held, as the kernel tells.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -39,8 +40,24 @@ pub(crate) struct NamedSocket {
     pub(crate) uid: Option<u32>,
 }
 
-/// All of this network namespace.
+/// How often the kernel is asked. Where its answer takes more than one piece, it goes on by a count of the
+/// sockets that it told of: others that come or go meanwhile let it leave out one that is there, or tell
+/// it twice (`unix_diag_dump` and `unix_seq_start` of Linux).
+const LOOKS: usize = 2;
+
+/// All of this network namespace, by name.
 pub(crate) fn all() -> Result<Vec<NamedSocket>, ListError> {
+    let looks: Result<Vec<_>, _> = (0..LOOKS).map(|_| look()).collect();
+    Ok(joined(looks?))
+}
+
+/// What any of these looks saw; of a name that has gone to another socket, the later one.
+fn joined(looks: Vec<Vec<NamedSocket>>) -> Vec<NamedSocket> {
+    let named = looks.into_iter().flatten().map(|socket| (socket.name.clone(), socket));
+    named.collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+fn look() -> Result<Vec<NamedSocket>, ListError> {
     match by_netlink() {
         Ok(sockets) => Ok(sockets),
         Err(error) => {
@@ -129,6 +146,18 @@ mod tests {
         let by_proc = own(by_proc().unwrap()).unwrap();
         let by_either = own(all().unwrap()).unwrap();
         assert_eq!((by_proc.inode, by_proc.name), (by_either.inode, by_either.name));
+    }
+
+    #[test]
+    fn what_one_look_left_out_another_one_has_and_each_is_there_once() {
+        let socket =
+            |name: &str, inode| NamedSocket { inode, name: name.as_bytes().to_owned(), uid: None };
+        let looks = vec![
+            vec![socket("a", 1), socket("c", 3), socket("c", 3), socket("d", 4)],
+            vec![socket("a", 1), socket("b", 2), socket("d", 5)],
+        ];
+        let expected = [socket("a", 1), socket("b", 2), socket("c", 3), socket("d", 5)];
+        assert_eq!(joined(looks), expected);
     }
 
     #[test]

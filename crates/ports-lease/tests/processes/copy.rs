@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
-use ports_lease::{KernelPorts, Lease, Request, bind, lease};
+use ports_lease::{KernelPorts, Lease, LeaseError, Request, bind, lease};
 
 /// What a copy is to do, and where it looks for ports.
 const ROLE: &str = "PORTS_LEASE_TEST_ROLE";
@@ -114,6 +114,13 @@ impl Copy {
 pub(crate) fn starting() -> MutexGuard<'static, ()> {
     static STARTING: Mutex<()> = Mutex::new(());
     STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A lease while no other test starts a program: none has a copy of what is taken and let go, or
+/// keeps it waiting.
+pub(crate) fn lease_alone(request: &Request) -> Result<Lease, LeaseError> {
+    let _nobody_starts = starting();
+    lease(request)
 }
 
 /// Does what the environment says, if this is a copy.

@@ -16,8 +16,10 @@ fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|index| (index ^ (index >> 8)) as u8).collect()
 }
 
-/// What the default receive buffer holds for certain.
+/// What the default receive buffer holds for certain: so many bytes, in no more datagrams than that.
+/// For one of up to 256 bytes the kernel counts about a thousand of the 212,992 that there are.
 const FITS: usize = 50_000;
+const MOST_DATAGRAMS: usize = 150;
 
 async fn exchange(here: &UdpSocket, there: &UdpSocket, data: &[u8], size: usize) -> BulkReport {
     let report = here.send_bulk(there.local_addr(), data, size).await;
@@ -68,6 +70,7 @@ proptest! {
     #[test]
     fn any_length_in_any_stride(count in 1_usize..FITS, size in 200_usize..FITS, gro: bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let count = count.min(size * MOST_DATAGRAMS);
         runtime.block_on(async {
             let here = open(V4);
             let there = on(V4).gro(gro).open().unwrap();

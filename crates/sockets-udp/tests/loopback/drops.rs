@@ -5,7 +5,7 @@ use std::time::Duration;
 use sockets_udp::{Event, RecvBatch, UdpSocket};
 use stats::SocketStats;
 
-use crate::{V4, V6, on, open};
+use crate::{V4, V6, arrived, on, open};
 
 /// Fewer than the kernel's queue in front of all sockets holds (`net.core.netdev_max_backlog`,
 /// 1,000), so that nothing is lost before it gets to this one.
@@ -66,7 +66,7 @@ async fn a_drop_is_counted_once_whoever_tells_it() {
     let here = open(V4);
     let flood = async {
         while there.kernel_drops() == 0 {
-            here.send_to(&[7; 1200], there.local_addr()).await.unwrap();
+            arrived::send_to(&here, &[7; 1200], there.local_addr()).await;
         }
     };
     tokio::time::timeout(PATIENCE, flood).await.unwrap();

@@ -9,9 +9,9 @@ use ports_core::{
 use sockets_udp::{BindError, RecvError, SendError, UdpSocket};
 use stats::{ErrorKind, Role, SocketStats};
 
-use crate::{V4, V6, assert_waits, on, open};
+use crate::{V4, V6, assert_waits, keep_for_this_test, on, open};
 
-/// An address of one test's own: a port that it frees and takes again goes to no other meanwhile.
+/// An address of one test's own.
 fn own(test: u8) -> [u8; 4] {
     [127, 71, 2, test]
 }
@@ -26,6 +26,7 @@ async fn the_port_is_claimed_as_long_as_the_socket_is_open() {
     let chosen = on(own(1)).registry(registry.clone()).owner("chosen").open().unwrap();
     let address = chosen.local_addr();
     assert_ne!(address.port(), 0);
+    let _kept = keep_for_this_test(address);
     assert!(!is_free(&registry, address));
     chosen.close();
     assert!(is_free(&registry, address));
@@ -47,6 +48,7 @@ async fn defect_6_a_claim_is_given_back_once() {
     let registry = PortRegistry::new();
     let first = on(own(2)).registry(registry.clone()).open().unwrap();
     let address = first.local_addr();
+    let _kept = keep_for_this_test(address);
     assert!(first.close());
     let second = UdpSocket::builder().bind(address).registry(registry.clone()).open().unwrap();
     assert!(!first.close(), "closed already");
@@ -62,6 +64,7 @@ async fn defect_2_a_port_another_process_holds_is_marked_and_the_claim_given_bac
     let (registry, stats) = (PortRegistry::new(), SocketStats::new());
     let foreign = std::net::UdpSocket::bind(SocketAddr::from((own(3), 0))).unwrap();
     let address = foreign.local_addr().unwrap();
+    let _kept = keep_for_this_test(address);
     let open = || {
         UdpSocket::builder().bind(address).registry(registry.clone()).stats(stats.clone()).open()
     };
@@ -142,6 +145,7 @@ async fn a_socket_bound_before_is_taken_over() {
 #[tokio::test]
 async fn closing_ends_every_wait_and_frees_the_port_at_once() {
     let socket = open(own(4));
+    let _kept = keep_for_this_test(socket.local_addr());
     let (mut first, mut second) = (pin!(socket.recv()), pin!(socket.recv()));
     assert_waits(first.as_mut()).await;
     assert_waits(second.as_mut()).await;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod arrived;
 mod broadcast;
 mod bulk;
 mod drops;
@@ -33,6 +34,15 @@ fn on(address: impl Into<IpAddr>) -> UdpSocketBuilder {
 
 fn open(address: impl Into<IpAddr>) -> UdpSocket {
     on(address).open().unwrap()
+}
+
+/// Keeps a port at an address of one test's own for it, also while it is closed: taken at another
+/// address as well, it is none that the kernel gives to a socket on every address.
+#[must_use]
+fn keep_for_this_test(address: SocketAddr) -> std::net::UdpSocket {
+    let SocketAddr::V4(v4) = address else { panic!("{address} may be of other tests, too") };
+    let [_, _, group, test] = v4.ip().octets();
+    std::net::UdpSocket::bind((Ipv4Addr::new(127, 72, group, test), v4.port())).unwrap()
 }
 
 /// Polls once, and asserts that it waits.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sockets_udp::{Event, MAX_PAYLOAD_V4, Outgoing, RecvBatch, RecvError, SendError, UdpSocket};
 use stats::SocketStats;
 
-use crate::{V4, V6, assert_waits, on, open};
+use crate::{V4, V6, assert_waits, keep_for_this_test, on, open};
 
 /// Receives until so many came.
 async fn receive(socket: &UdpSocket, batch: &mut RecvBatch, count: usize) -> Vec<Vec<u8>> {
@@ -247,10 +247,11 @@ async fn batches_that_never_wait_do_not_starve_other_tasks() {
 #[tokio::test]
 async fn a_peer_that_was_gone_stops_no_batch() {
     let stats = SocketStats::new();
-    let peer = std::net::UdpSocket::bind(SocketAddr::from(([127, 71, 2, 1], 0))).unwrap();
+    let peer = std::net::UdpSocket::bind(SocketAddr::from(([127, 71, 5, 1], 0))).unwrap();
     let target = peer.local_addr().unwrap();
+    let _kept = keep_for_this_test(target);
     // Linux tells a socket of ICMP errors only if it is connected (udp(7)).
-    let connected = std::net::UdpSocket::bind(SocketAddr::from(([127, 71, 2, 2], 0))).unwrap();
+    let connected = std::net::UdpSocket::bind(SocketAddr::from(([127, 71, 5, 2], 0))).unwrap();
     connected.connect(target).unwrap();
     drop(peer);
     let socket = UdpSocket::builder().socket(connected).stats(stats.clone()).open().unwrap();

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use stats::system::{Endings, Protocol, Query, SocketEventKind, SocketWatch};
+use stats::system::{Endings, Protocol, Query, SocketEventKind, SocketWatch, SystemSockets};
 
 use super::leave_the_others;
 
@@ -42,7 +42,8 @@ fn a_watch_tells_of_connections_between_two_looks() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let ports = ports_core::PortSet::from([ports_core::Port::new(address.port())]);
-    let mut watch = SocketWatch::new(Query::tcp().local_ports(ports));
+    let query = Query::tcp().local_ports(ports);
+    let mut watch = SocketWatch::new(query.clone());
     watch.hear_endings().unwrap();
     watch.poll().unwrap();
     let mut client = TcpStream::connect(address).unwrap();
@@ -53,6 +54,9 @@ fn a_watch_tells_of_connections_between_two_looks() {
     drop(client);
     assert_eq!(server.read(&mut [0; 1]).unwrap(), 0);
     drop(server);
+    while SystemSockets::new().snapshot(&query).unwrap().len() > 1 {
+        std::thread::yield_now();
+    }
     // The kernel tells when it finds the time.
     let event = loop {
         if let Some(event) = watch.poll().unwrap().events.pop() {

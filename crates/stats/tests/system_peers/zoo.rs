@@ -89,7 +89,8 @@ pub(crate) fn zoo(directory: &std::path::Path) -> Zoo {
     streams.push(TcpStream::connect(local(&tcp[0])).unwrap());
     // No room for another: SYN-SENT.
     let small = listener("127.0.0.1:0", false, 0);
-    for _ in 0..3 {
+    streams.push(TcpStream::connect(local(&small)).unwrap());
+    for _ in 0..2 {
         let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         client.set_nonblocking(true).unwrap();
         let _ = client.connect(&local(&small).into());
@@ -109,6 +110,7 @@ pub(crate) fn zoo(directory: &std::path::Path) -> Zoo {
     let connected = UdpSocket::bind("127.0.0.1:0").unwrap();
     connected.connect(udp[0].local_addr().unwrap()).unwrap();
     connected.send(&[0; 10]).unwrap();
+    udp[0].peek(&mut [0; 1]).unwrap();
     udp.push(connected);
 
     let path = directory.join("a socket");

@@ -91,12 +91,12 @@ mod tests {
 
     #[test]
     fn every_directory_has_its_path() {
-        let root = std::env::temp_dir().join(format!("stats-cgroup-{}", std::process::id()));
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
         fs::create_dir_all(root.join("system.slice/ssh.service")).unwrap();
         let inode = fs::metadata(root.join("system.slice/ssh.service")).unwrap().ino();
-        let (paths, unread) = walk(&root, 3);
-        let (fewer, more) = walk(&root, 2);
-        fs::remove_dir_all(&root).unwrap();
+        let (paths, unread) = walk(root, 3);
+        let (fewer, more) = walk(root, 2);
         assert_eq!(paths[&inode].as_deref(), Some("/system.slice/ssh.service"));
         assert_eq!((paths.len(), unread), (3, 0));
         assert_eq!((fewer.len(), more), (2, 1));

@@ -8,18 +8,16 @@ use ports_core::{Port, PortSet};
 use socket2::{Domain, Socket, Type};
 
 use super::*;
-use crate::system::lone_listener::lone_listener;
+use crate::system::lone_listener::{listen_at, lone_address, lone_listener};
 use crate::system::row::Row;
+use crate::system::starting::nobody_starts;
 use crate::system::{Protocol, Source, StateSet, TcpDetails};
 
-/// The sockets of some ports, at this address: elsewhere the kernel may give their numbers to others.
+/// The sockets of some ports, at the address of the first of them.
 fn at(listeners: &[TcpListener]) -> Query {
-    let ports: PortSet = listeners
-        .iter()
-        .filter_map(|listener| listener.local_addr().ok())
-        .map(|address| Port::new(address.port()))
-        .collect();
-    Query::tcp().local_ports(ports).address(Ipv4Addr::LOCALHOST.into())
+    let addresses = || listeners.iter().filter_map(|listener| listener.local_addr().ok());
+    let ports: PortSet = addresses().map(|address| Port::new(address.port())).collect();
+    Query::tcp().local_ports(ports).address(addresses().next().unwrap().ip())
 }
 
 fn kinds(events: &SocketEvents) -> Vec<(&'static str, String)> {
@@ -34,6 +32,7 @@ fn kinds(events: &SocketEvents) -> Vec<(&'static str, String)> {
 
 #[test]
 fn the_life_of_a_connection_is_told() {
+    let _nobody_starts = nobody_starts();
     let listener = lone_listener();
     let address = listener.local_addr().unwrap().to_string();
     let mut watch = SocketWatch::new(at(std::slice::from_ref(&listener)).details(true));
@@ -68,7 +67,9 @@ fn the_life_of_a_connection_is_told() {
 
 #[test]
 fn events_beyond_the_capacity_are_counted() {
-    let listeners: Vec<TcpListener> = (0..3).map(|_| lone_listener()).collect();
+    let _nobody_starts = nobody_starts();
+    let address = lone_address();
+    let listeners: Vec<TcpListener> = (0..3).map(|_| listen_at(address)).collect();
     let query = at(&listeners).states(StateSet::LISTENING);
     let mut watch = SocketWatch::new(query).capacity(2);
     watch.poll().unwrap();
@@ -100,6 +101,7 @@ fn settle(connection: &Query, state: State) {
 
 #[test]
 fn a_connection_is_one_until_the_end_of_time_wait() {
+    let _nobody_starts = nobody_starts();
     let listener = lone_listener();
     let address = listener.local_addr().unwrap();
     let mut watch = SocketWatch::new(at(std::slice::from_ref(&listener)).details(true));
@@ -122,6 +124,11 @@ fn a_connection_is_one_until_the_end_of_time_wait() {
     let mut events = watch.poll().unwrap().events;
     drop(client);
     settle(&ours, State::TimeWait);
+    // Its other end goes when that is acknowledged; until then no other can have the same ends.
+    let end = Query::tcp().local_ports([Port::new(from.port())].into()).address(from.ip());
+    while !SystemSockets::new().snapshot(&end).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
     events.extend(watch.poll().unwrap().events);
     assert_eq!(events.len(), 2, "{events:#?}");
     for event in &events {
@@ -240,6 +247,7 @@ fn ends_that_are_awaited_are_bounded_and_counted_and_not_by_time() {
 
 #[test]
 fn where_the_source_is_another_the_watch_begins_anew() {
+    let _nobody_starts = nobody_starts();
     let listener = lone_listener();
     let query = at(std::slice::from_ref(&listener));
     let mut watch = SocketWatch::new(query.clone().source(Source::Proc));
@@ -292,14 +300,17 @@ fn ends_come_before_beginnings() {
 
 #[test]
 fn what_an_aborted_connection_had_moved_is_kept_from_the_last_look() {
+    let _nobody_starts = nobody_starts();
     let listener = lone_listener();
-    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
     let (mut server, _) = listener.accept().unwrap();
     client.write_all(b"hello").unwrap();
     server.read_exact(&mut [0; 5]).unwrap();
     let port = Port::new(client.local_addr().unwrap().port());
     let query = Query::tcp().local_ports(PortSet::from([port])).details(true);
-    let mut watch = SocketWatch::new(query.address(Ipv4Addr::LOCALHOST.into()));
+    // Only connections to that address: the kernel gives one port to connections to several places.
+    let mut watch = SocketWatch::new(query.address(address.ip()));
     watch.hear_endings().unwrap();
     // Acknowledged by now, or in a moment.
     loop {
