@@ -17,7 +17,7 @@ use self::stop::Stop;
 use self::target::{Holders, Target};
 use crate::args::KillArgs;
 use crate::exit::{Exit, NotPermitted, UsageError};
-use crate::output::{RowOutputs, Terminal};
+use crate::output::{RowOutputs, Terminal, write_behind};
 
 pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut rows = RowOutputs::open::<KillLine>(&args.output, terminal.stdout()?)?;
@@ -74,7 +74,8 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
             return Err(UsageError(text).into());
         }
     }
-    // Up to here a signal ends this process, and nothing was done.
+    // Up to here a signal ends this process, and nothing was done. What is begun goes on, whoever reads.
+    write_behind();
     end(holders, args, rows, terminal, &Stop::listen()?)
 }
 
