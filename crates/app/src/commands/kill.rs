@@ -15,6 +15,7 @@ use self::end::{Outcome, end_all};
 use self::row::KillLine;
 use self::stop::Stop;
 use self::target::{Holders, Target};
+use super::who::elsewhere;
 use crate::args::KillArgs;
 use crate::exit::{Exit, NotPermitted, UsageError};
 use crate::output::{RowOutputs, Terminal, write_behind};
@@ -29,6 +30,9 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
             "nobody waits at {}; who only has a connection there is not ended",
             args.port
         ));
+        if let Some(text) = elsewhere() {
+            terminal.warn(&text);
+        }
         return Ok(Exit::No);
     }
     if let Some(hidden) = holders.hidden() {
