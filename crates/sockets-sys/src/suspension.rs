@@ -117,7 +117,10 @@ mod tests {
             std::process::exit(if is_ignored { 3 } else { 4 });
         }
         // A group of its own, whose parent, in the same session, could let it go on.
-        let mut child = again("exec \"$0\" \"$@\" >/dev/null").process_group(0).spawn().unwrap();
+        let mut child = again("exec env --default-signal=TSTP \"$0\" \"$@\" >/dev/null")
+            .process_group(0)
+            .spawn()
+            .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         for _ in 0..2 {
             let mut status = 0;

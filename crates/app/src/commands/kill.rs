@@ -8,6 +8,7 @@ mod stop;
 mod target;
 
 use stats::system::{NoProcess, SystemSockets};
+use tokio_util::sync::CancellationToken;
 
 use self::aftermath::{left_behind, settle, taken_again};
 use self::consent::{Consent, ask};
@@ -21,7 +22,9 @@ use crate::exit::{Exit, NotPermitted, UsageError};
 use crate::output::{RowOutputs, Terminal, write_behind};
 
 pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
-    let mut rows = RowOutputs::open::<KillLine>(&args.output, terminal.stdout()?)?;
+    let stopped = CancellationToken::new();
+    let stdout = terminal.stdout()?.until(&stopped);
+    let mut rows = RowOutputs::open::<KillLine>(&args.output, stdout)?;
     target::check_numbering()?;
     let holders = Holders::of(args.port)?;
     if holders.is_nobody() {
@@ -80,7 +83,7 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     }
     // Up to here a signal ends this process, and nothing was done. What is begun goes on, whoever reads.
     write_behind();
-    end(holders, args, rows, terminal, &Stop::listen()?)
+    end(holders, args, rows, terminal, &Stop::listen(stopped)?)
 }
 
 /// Ends them, and tells what became of them and of the port.
