@@ -94,17 +94,16 @@ pub(crate) fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
 }
 
 /// Shows what is wrong with the command line, or the help that it asks for.
-pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+pub(crate) fn refuse(error: &clap::Error) -> Exit {
+    // Nothing is known of what the user wants of the terminal.
+    let terminal = Terminal::new(ColorWhen::Auto, false, 0);
     if !error.use_stderr() {
-        // Nothing is known of what the user wants of the terminal.
-        let terminal = Terminal::new(ColorWhen::Auto, false, 0);
         let shown = show(error, terminal);
         let exit = shown.map_or_else(|error| report(&error, terminal), |()| Exit::Done);
-        return if exit == Exit::Done { exit } else { of_command(exit) }.into();
+        return if exit == Exit::Done { exit } else { of_command(exit) };
     }
-    // Where nobody reads it, there is nobody left to tell.
-    let _ = error.print();
-    of_command(Exit::Usage).into()
+    terminal.refuse(error);
+    of_command(Exit::Usage)
 }
 
 /// The codes of others than `ports lease` are those of the command that it runs.

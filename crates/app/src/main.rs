@@ -24,15 +24,13 @@ use crate::signals::Signals;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => return exit::refuse(&error),
-    };
-    let terminal = Terminal::new(args.color, args.quiet, args.verbose);
-    terminal.start_logging();
-    let exit = match run(args.command, terminal) {
-        Ok(exit) => exit,
-        Err(error) => report(&error, terminal),
+    let exit = match Args::try_parse() {
+        Ok(args) => {
+            let terminal = Terminal::new(args.color, args.quiet, args.verbose);
+            terminal.start_logging();
+            run(args.command, terminal).unwrap_or_else(|error| report(&error, terminal))
+        }
+        Err(error) => exit::refuse(&error),
     };
     flush_standard_error(PATIENCE);
     exit.into()

@@ -5,6 +5,9 @@ mod cli {
     mod demo;
     mod diff;
     mod files;
+    #[cfg(target_os = "linux")]
+    #[path = "../driver/full_pipe.rs"]
+    mod full_pipe;
     mod help;
     mod lookup;
     mod program;
@@ -13,5 +16,7 @@ mod cli {
     #[cfg(target_os = "linux")]
     mod streams;
     mod targets;
+    #[cfg(target_os = "linux")]
+    mod unread;
     mod usage;
 }

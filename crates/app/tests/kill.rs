@@ -6,10 +6,14 @@
 mod aftermath;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/full_pipe.rs"]
+mod full_pipe;
 #[path = "driver/nobody.rs"]
 mod nobody;
 #[path = "kill/question.rs"]
 mod question;
+#[path = "kill/unread.rs"]
+mod unread;
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -38,6 +42,19 @@ impl Holder {
     /// Runs a script, whose standard input is the listener, until it says that it is ready and has become
     /// `sleep`.
     fn start(script: &str) -> Self {
+        let holder = Self::ready(script);
+        let name = format!("/proc/{}/comm", holder.child.id());
+        let deadline = Instant::now() + driver::DEADLINE;
+        while std::fs::read_to_string(&name).unwrap() != "sleep\n" {
+            assert!(Instant::now() < deadline, "waited too long for the shell to become another");
+            // There is no event to wait for: it is asked again.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        holder
+    }
+
+    /// The same, until it says that it is ready.
+    fn ready(script: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
         let mut child = Command::new("sh")
@@ -47,13 +64,6 @@ impl Holder {
             .spawn()
             .unwrap();
         Collected::of(child.stdout.take().unwrap(), "the holder").until(b"ready\n");
-        let name = format!("/proc/{}/comm", child.id());
-        let deadline = Instant::now() + driver::DEADLINE;
-        while std::fs::read_to_string(&name).unwrap() != "sleep\n" {
-            assert!(Instant::now() < deadline, "waited too long for the shell to become another");
-            // There is no event to wait for: it is asked again.
-            std::thread::sleep(Duration::from_millis(1));
-        }
         Self { child, port: format!("{port}/tcp") }
     }
 }
@@ -99,6 +109,27 @@ fn one_that_does_not_end_is_killed() {
     let (code, rows, stderr) = kill(&[&holder.port, "--yes", "--timeout", "50ms"]);
     assert_eq!((code, &rows[0]["outcome"]), (Some(0), &"killed".into()), "{stderr}");
     assert_eq!(rustix::process::Signal::KILL.as_raw(), signal(&mut holder).unwrap());
+}
+
+#[test]
+fn one_that_lets_go_of_the_port_lives_on() {
+    let _alone = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    // Without a child, which would have the listener, too.
+    let script = format!(
+        "mkfifo {0} && exec 3<>{0} && trap 'exec </dev/null' TERM && echo ready && \
+         while :; do read -r line <&3; done",
+        fifo.display()
+    );
+    let mut holder = Holder::ready(&script);
+    let (code, rows, stderr) = kill(&[&holder.port, "--yes"]);
+    assert_eq!((code, &rows[0]["outcome"]), (Some(0), &"freed".into()), "{stderr}");
+    assert_eq!(rows[0]["elapsed_ms"], Value::Null);
+    let number = holder.port.trim_end_matches("/tcp");
+    let told = format!(" has let go of tcp port {number}, and goes on\n");
+    assert!(stderr.ends_with(&told), "{stderr}");
+    assert!(holder.child.try_wait().unwrap().is_none());
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn chosen_columns_in_every_format() {
     let pid = std::process::id();
     // The kernel's end of the connection is not accepted yet, and so nobody's.
     let mut lines: Vec<&str> = csv.lines().collect();
-    assert_eq!(lines.remove(0), "state,local,peer,pids");
+    assert_eq!(lines.remove(0), "state,local,peer,pid");
     lines.sort_unstable();
     assert!(lines[0].starts_with("ESTAB,") && lines[1].starts_with("ESTAB,"), "{csv}");
     assert!(csv.contains(&format!("ESTAB,{server},{client},\n")), "{csv}");
@@ -139,6 +139,18 @@ fn chosen_columns_in_every_format() {
     assert!(table.lines().last().unwrap().starts_with(&format!("LISTEN  {server}")), "{table}");
     let reversed = text(&[&args[..], &["--reverse"]].concat());
     assert!(reversed.lines().nth(1).unwrap().starts_with("LISTEN"), "{reversed}");
+}
+
+#[test]
+fn what_heads_a_column_names_it() {
+    let csv = ["--format", "csv", "--pid", "4294967295", "--columns"];
+    let header = |columns: &str| text(&[&["ls"], &csv[..], &[columns]].concat());
+    let names = "transport,receive_queue,interface,pid,process,rtt_us,bytes_received\n";
+    assert_eq!(header(names.trim_end()), names);
+    let table = text(&["ls", "--pid", "4294967295", "--columns", names.trim_end()]);
+    let headings: Vec<&str> = table.split_whitespace().collect();
+    assert_eq!(header(&headings.join(",")), names);
+    assert_eq!(header(&names.trim_end().replace('_', "-")), names);
 }
 
 #[test]
@@ -171,6 +183,7 @@ fn a_summary_counts() {
         (&rows[0]["type"], &rows[0]["transport"]),
         (&"socket-summary".into(), &"tcp".into())
     );
+    assert!(rows[0]["interrupted"].is_boolean(), "{rows:?}");
 }
 
 #[test]

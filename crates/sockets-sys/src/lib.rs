@@ -17,6 +17,7 @@
 //!   [`as_started`]: with the signals and streams that this one was started with.
 //! - [`standard_output_was_closed`], [`hangup_is_ignored`], [`outlive_file_size_limit`]: what a
 //!   program was started with.
+//! - [`suspend_process`], [`suspend_process_group`]: stopping, in a program that handles SIGTSTP.
 //! - [`tcp_info`]: what the kernel knows of a TCP connection; [`unacknowledged_bytes`]: what its peer
 //!   has not got yet.
 //! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
@@ -110,6 +111,7 @@ mod send_control;
 mod signal;
 mod source_group;
 mod startup;
+mod suspension;
 mod tcp_info;
 mod tun;
 mod unacknowledged;
@@ -137,6 +139,7 @@ pub use send_control::SendControl;
 pub use signal::{hangup_is_ignored, outlive_file_size_limit};
 pub use source_group::{join_source, leave_source};
 pub use startup::{as_started, standard_output_was_closed};
+pub use suspension::{suspend_process, suspend_process_group, suspension_is_ignored};
 pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;
 pub use unacknowledged::unacknowledged_bytes;

@@ -5,6 +5,7 @@
 //!   raw and UNIX sockets, with their processes, cgroups and `TCP_INFO` where these are asked for.
 //! - [`SystemSockets::who`]: who holds a port, and why that runs.
 //! - [`SystemSockets::bind_facts`]: why a port cannot be bound.
+//! - [`OtherNetworks`]: whether there are sockets that are not seen from this network namespace.
 //! - [`SystemSockets::snapshot_after`], [`Snapshot::changes_since`], [`SocketWatch`], [`Endings`]: what
 //!   happens to the sockets.
 //!
@@ -74,6 +75,7 @@ mod endings;
 mod error;
 #[cfg(test)]
 mod lone_listener;
+mod networks;
 mod number_map;
 mod process;
 mod protocol;
@@ -105,6 +107,7 @@ pub use changes::Change;
 pub use details::{Details, SocketMemory, TcpDetails};
 pub use endings::{EndedSocket, Endings, EndingsError};
 pub use error::SnapshotError;
+pub use networks::OtherNetworks;
 pub use process::{Holding, Parent, Process, ProcessDetails};
 pub use protocol::{ParseProtocolError, Protocol};
 pub use query::{Query, Source};

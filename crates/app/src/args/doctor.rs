@@ -16,7 +16,7 @@ pub(crate) struct DoctorArgs {
     /// The port, in TCP (8080) or in a transport (53/udp)
     #[arg(value_name = "PORT[/TRANSPORT]")]
     pub(crate) port: HeldPort,
-    /// At this local address (a link-local one with its interface: `fe80::1%eth0`); else at all of
+    /// At this local address (a link-local one with its interface, by name or number: `fe80::1%eth0`); else at all of
     /// IPv4, and all of IPv6 where there is IPv6
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) address: Option<Host>,

@@ -11,7 +11,7 @@ use super::{HeldPort, OutputArgs};
 /// Arguments of `ports kill`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code: 0 the holders have ended; 1 nobody holds the port, you said no, or somebody has \
+    after_help = "Exit code: 0 the holders have ended, or let go of the port; 1 nobody holds the port, you said no, or somebody has \
     taken it again; 2 nobody was asked: --yes is missing; 3 not permitted; 4 a holder is still there."
 )]
 pub(crate) struct KillArgs {
@@ -30,7 +30,7 @@ pub(crate) struct KillArgs {
     /// What to send first; SIGTERM and 15 are TERM, too
     #[arg(long, value_name = "SIGNAL", default_value = "TERM", ignore_case = true)]
     pub(crate) signal: EndSignal,
-    /// How long a holder has to end by itself, before it is killed
+    /// How long a holder has to end by itself, before it is killed; who has let go of the port by then is not
     #[arg(long, value_name = "D", default_value = "5s", value_parser = positive_duration)]
     pub(crate) timeout: Duration,
     /// How long to look whether somebody takes the port again, such as a supervisor that starts the

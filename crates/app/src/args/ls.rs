@@ -32,10 +32,10 @@ pub(crate) struct LsArgs {
     #[arg(long)]
     pub(crate) details: bool,
     /// These columns, in this order
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', ignore_case = true)]
     pub(crate) columns: Vec<Column>,
     /// Sort by this column, the smallest first; else in the kernel's order
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", ignore_case = true)]
     pub(crate) sort: Option<Column>,
     /// The largest first
     #[arg(long, requires = "sort")]

@@ -3,6 +3,7 @@
 mod advice;
 mod attempt;
 mod consultation;
+mod place;
 mod row;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};

@@ -8,6 +8,7 @@ mod stop;
 mod target;
 
 use stats::system::{NoProcess, SystemSockets};
+use tokio_util::sync::CancellationToken;
 
 use self::aftermath::{left_behind, settle, taken_again};
 use self::consent::{Consent, ask};
@@ -15,12 +16,15 @@ use self::end::{Outcome, end_all};
 use self::row::KillLine;
 use self::stop::Stop;
 use self::target::{Holders, Target};
+use super::who::elsewhere;
 use crate::args::KillArgs;
 use crate::exit::{Exit, NotPermitted, UsageError};
-use crate::output::{RowOutputs, Terminal};
+use crate::output::{RowOutputs, Terminal, write_behind};
 
 pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
-    let mut rows = RowOutputs::open::<KillLine>(&args.output, terminal.stdout()?)?;
+    let stopped = CancellationToken::new();
+    let stdout = terminal.stdout()?.until(&stopped);
+    let mut rows = RowOutputs::open::<KillLine>(&args.output, stdout)?;
     target::check_numbering()?;
     let holders = Holders::of(args.port)?;
     if holders.is_nobody() {
@@ -29,6 +33,9 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
             "nobody waits at {}; who only has a connection there is not ended",
             args.port
         ));
+        if let Some(text) = elsewhere() {
+            terminal.warn(&text);
+        }
         return Ok(Exit::No);
     }
     if let Some(hidden) = holders.hidden() {
@@ -74,8 +81,9 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
             return Err(UsageError(text).into());
         }
     }
-    // Up to here a signal ends this process, and nothing was done.
-    end(holders, args, rows, terminal, &Stop::listen()?)
+    // Up to here a signal ends this process, and nothing was done. What is begun goes on, whoever reads.
+    write_behind();
+    end(holders, args, rows, terminal, &Stop::listen(stopped)?)
 }
 
 /// Ends them, and tells what became of them and of the port.

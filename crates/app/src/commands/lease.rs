@@ -11,9 +11,10 @@ use ports_core::Port;
 use ports_lease::{ExecError, Lease, PassedOverReason, bind, lease, squatters};
 
 pub(super) use self::request::request;
+use crate::PATIENCE;
 use crate::args::LeaseArgs;
 use crate::exit::{Exit, LeaseFailure, UsageError};
-use crate::output::Terminal;
+use crate::output::{Terminal, flush_standard_error};
 
 /// Becomes the command; returns only where that failed.
 pub(crate) fn run(args: &LeaseArgs, terminal: Terminal) -> Exit {
@@ -62,10 +63,12 @@ fn become_it(
         }
         let bound = bind(&request)?;
         say(bound.lease(), true, terminal);
+        flush_standard_error(PATIENCE);
         Ok(bound.exec(command))
     } else {
         let held = lease(&request)?;
         say(&held, false, terminal);
+        flush_standard_error(PATIENCE);
         Ok(held.exec(command))
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &LsArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let snapshot = SystemSockets::new().snapshot(&query)?;
     let found = snapshot.iter().filter(|socket| filter.keeps(socket));
     if args.summary {
-        for line in summary::count(found) {
+        for line in summary::count(found, snapshot.coverage().interrupted) {
             rows.write(&line)?;
         }
     } else if let Some(column) = args.sort {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 #[cfg(test)]
 pub(in crate::commands) use self::model::tests::TABLE;
 use self::model::{Event, Model};
-use self::suspension::Continuations;
+use self::suspension::{JobControl, Whom, Wish};
 use super::ls::{Filter, text_of};
 use super::metrics::Metrics;
 use crate::args::WatchArgs;
@@ -47,13 +47,13 @@ pub(crate) async fn run(
     let filter = Filter::new(&args.filter, &users)?;
     let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
     let (events, mut happened) = mpsc::channel(MOST_EVENTS);
-    let mut continuations = Continuations::listen()?;
+    let mut job_control = JobControl::listen()?;
     let mut model = Model::new(filter.clone(), users, terminal.paints());
     // Restores the terminal in a panic, too.
     let mut screen = ratatui::try_init().context("cannot take the terminal over")?;
     look::start(&filter, args.interval, events.clone());
     read_keys(events);
-    let shown = show(&mut screen, &mut model, &mut happened, &mut continuations, signals).await;
+    let shown = show(&mut screen, &mut model, &mut happened, &mut job_control, signals).await;
     if screen.show_cursor().is_err() {
         // It would try again as it is dropped, and panic where standard error is gone, too.
         std::mem::forget(screen);
@@ -75,7 +75,7 @@ async fn show(
     screen: &mut DefaultTerminal,
     model: &mut Model,
     happened: &mut mpsc::Receiver<Event>,
-    continuations: &mut Continuations,
+    job_control: &mut JobControl,
     signals: &Signals,
 ) -> anyhow::Result<()> {
     loop {
@@ -83,8 +83,13 @@ async fn show(
         tokio::select! {
             biased;
             () = signals.stop().cancelled() => return Ok(()),
-            // Whoever had the terminal meanwhile has left it otherwise.
-            () = continuations.next() => suspension::enter(screen)?,
+            wish = job_control.next() => {
+                if wish == Wish::Stop {
+                    suspension::suspend(screen, Whom::Process)?;
+                }
+                // Whoever had the terminal meanwhile has left it otherwise.
+                suspension::enter(screen)?;
+            }
             event = happened.recv() => match event {
                 Some(event) => model.update(event),
                 // Whoever goes says why before: this does not happen.
@@ -99,7 +104,7 @@ async fn show(
             return Ok(());
         }
         if model.take_suspension() {
-            suspension::suspend(screen, continuations).await?;
+            suspension::suspend(screen, Whom::Job)?;
             suspension::enter(screen)?;
         }
     }

@@ -1,11 +1,13 @@
 //! `ports who`: who holds a port of this machine, and why that runs.
 
+mod elsewhere;
 mod row;
 
 use ports_core::Transport;
 use ports_lease::LeaseRecord;
 use stats::system::{NoProcess, SocketRow, State, SystemSockets, UserNames, Who};
 
+pub(super) use self::elsewhere::elsewhere;
 use self::row::HolderLine;
 use super::leases::leases_of;
 use super::ls::tell;
@@ -33,6 +35,9 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     rows.finish()?;
     if exit == Exit::No {
         terminal.warn(&format!("nobody holds {}", args.port));
+        if let Some(text) = elsewhere() {
+            terminal.warn(&text);
+        }
         for record in leases_of(args.port.transports(), args.port.port, terminal) {
             let LeaseRecord { transport, port, .. } = &record;
             terminal.warn(&format!("{transport} port {port} is leased by {record}"));

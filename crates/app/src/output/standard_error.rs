@@ -1,4 +1,4 @@
-//! Standard error: a thread of its own writes there once nobody may wait for its reader any more.
+//! Standard error: a thread of its own writes there, so that nobody waits for its reader.
 
 mod queue;
 
@@ -12,25 +12,33 @@ use rustix::io::Errno;
 
 use self::queue::Queue;
 
-/// There is one standard error for the process, and so one queue.
-static BEHIND: OnceLock<Arc<Queue>> = OnceLock::new();
+/// There is one standard error for the process, and so one queue; none where no thread can be had: then
+/// whoever writes waits.
+static BEHIND: OnceLock<Option<Arc<Queue>>> = OnceLock::new();
 
-/// From now on nobody who writes waits: what a handler of a connection has to say must not stop the
-/// others, nor the signals. Where no thread can be had, writing waits as before.
+/// Starts the thread that else the first words start: where it cannot be had, that is known before the
+/// work begins. What a handler of a connection has to say must not stop the others, nor the signals.
 pub(crate) fn write_behind() {
-    let queue = Arc::<Queue>::default();
-    let of_writer = Arc::clone(&queue);
-    let writer = thread::Builder::new().name("standard error".to_owned());
-    match writer.spawn(move || of_writer.empty_into(write_all)) {
-        // Only the first has any use.
-        Ok(_) => _ = BEHIND.set(queue),
-        Err(error) => tracing::debug!(%error, "standard error is waited for"),
+    if behind().is_none() {
+        tracing::debug!("standard error is waited for: there is no thread for it");
     }
 }
 
-/// Waits until all is written, so long at most: whoever ends the process has this to do before.
+fn behind() -> Option<&'static Queue> {
+    // It must say nothing itself: that would come back here.
+    let start = || {
+        let queue = Arc::<Queue>::default();
+        let of_writer = Arc::clone(&queue);
+        let writer = thread::Builder::new().name("standard error".to_owned());
+        writer.spawn(move || of_writer.empty_into(write_all)).ok().map(|_| queue)
+    };
+    BEHIND.get_or_init(start).as_deref()
+}
+
+/// Waits until all is written, so long at most: whoever ends the process, or becomes another program, has
+/// this to do before.
 pub(crate) fn flush_standard_error(most: Duration) {
-    if let Some(queue) = BEHIND.get() {
+    if let Some(Some(queue)) = BEHIND.get() {
         queue.wait_until_empty(most);
     }
 }
@@ -42,7 +50,7 @@ pub(crate) struct StandardError;
 
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match BEHIND.get() {
+        match behind() {
             Some(queue) => queue.offer(bytes),
             None => write_all(bytes),
         }

@@ -40,12 +40,10 @@ impl Terminal {
             _ => "trace",
         };
         let filter = EnvFilter::try_from_env("PORTS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-        let stderr = io::stderr();
-        let ansi = AutoStream::new(stderr, self.choice).current_choice() != ColorChoice::Never;
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(|| StandardError)
-            .with_ansi(ansi)
+            .with_ansi(self.paints_errors())
             .without_time()
             .init();
     }
@@ -89,14 +87,27 @@ impl Terminal {
         self.say(ERROR, "error", &format!("{error:#}"));
     }
 
+    /// Says what is wrong with the command line.
+    pub(crate) fn refuse(self, error: &clap::Error) {
+        let text = error.render();
+        let text = if self.paints_errors() { text.ansi().to_string() } else { text.to_string() };
+        // It never fails.
+        let _ = StandardError.write_all(text.as_bytes());
+    }
+
     fn say(self, style: Style, label: &str, text: &str) {
-        let choice = AutoStream::new(io::stderr(), self.choice).current_choice();
-        let line = match choice {
-            ColorChoice::Never => format!("{label}: {text}\n"),
-            _ => format!("{style}{label}:{style:#} {text}\n"),
+        let line = if self.paints_errors() {
+            format!("{style}{label}:{style:#} {text}\n")
+        } else {
+            format!("{label}: {text}\n")
         };
         // It never fails.
         let _ = StandardError.write_all(line.as_bytes());
+    }
+
+    /// Whether what is written to standard error may have colours.
+    fn paints_errors(self) -> bool {
+        AutoStream::new(io::stderr(), self.choice).current_choice() != ColorChoice::Never
     }
 }
 

@@ -88,6 +88,7 @@ fn a_link_local_address_is_bound_at_its_interface() {
         let (ended, rows) = in_namespace(link, &[port, "--address", "fe80::5%ve0"]);
         assert_eq!(ended.code, Some(0), "{} {rows:?}", ended.stderr);
         assert_eq!(rows[0]["can_bind"], true, "{rows:?}");
+        assert_eq!(rows[0]["address"], "[fe80::5%ve0]:9011");
         let (ended, rows) = in_namespace(link, &[port, "--address", "fe80::5"]);
         assert_eq!(ended.code, Some(1), "{}", ended.stderr);
         let needs = finding(&rows, "needs-interface");
@@ -95,9 +96,12 @@ fn a_link_local_address_is_bound_at_its_interface() {
         assert_eq!((&needs["what"], &needs["blocks"]), (&what.into(), &"always".into()));
         assert!(rows.iter().all(|row| row["finding"] != "not-seen"), "{rows:?}");
     }
-    // Of the loopback interface it is none.
+    // Of the loopback interface, which is always the first, it is none.
+    let (_, by_number) = in_namespace(link, &["9011", "--address", "fe80::5%1"]);
     let (ended, rows) = in_namespace(link, &["9011", "--address", "fe80::5%lo"]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(rows[0]["address"], "[fe80::5%lo]:9011");
+    assert_eq!(by_number, rows);
     let what = finding(&rows, "no-such-address")["what"].as_str().unwrap();
     assert!(what.ends_with("is not an address of that interface"), "{what}");
 }

@@ -24,6 +24,7 @@ fn sockets_are_opened_and_closed() {
     let ports = Ports::start(&["ls", "--tcp", "--watch", "--process", "--interval", "50ms"]);
     let watching = ports.stdout.event("watching");
     assert!(watching["sockets"].is_u64() && watching["endings"].is_boolean(), "{watching}");
+    assert!(watching["interrupted"].is_boolean(), "{watching}");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let opened = about(&ports, "opened", &address.to_string());

@@ -204,6 +204,36 @@ fn the_shell_comes_and_goes() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn a_stop_from_elsewhere_gives_the_terminal_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let tmux = Tmux::window(&["env", "PS1=ask> ", "sh", "-i"]);
+    tmux.shows("ask>");
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_ports"), own("--tcp"));
+    tmux.keys(&[&line, "Enter"]);
+    tmux.shows(&address);
+    let ports = tmux.pid();
+    for _ in 0..2 {
+        rustix::process::kill_process(ports, rustix::process::Signal::TSTP).unwrap();
+        let screen = tmux.shows("Stopped");
+        assert!(!screen.contains("q quit"), "{screen}");
+        assert_eq!(tmux.run(&["display", "-p", "#{alternate_on} #{cursor_flag}"]).trim(), "0 1");
+        // The shell reads lines as before: Enter is heard.
+        tmux.keys(&["clear; fg; echo ended with $?", "Enter"]);
+        tmux.shows("q quit");
+        tmux.keys(&["r"]);
+        tmux.shows("LOCALv");
+        tmux.keys(&["r"]);
+        tmux.shows("LOCAL^");
+        tmux.shows(&address);
+    }
+    tmux.keys(&["q"]);
+    tmux.shows("ended with 0");
+    assert_eq!(tmux.run(&["display", "-p", "#{alternate_on}"]).trim(), "0");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn where_nobody_could_let_it_go_on_it_is_not_stopped() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -213,6 +243,10 @@ fn where_nobody_could_let_it_go_on_it_is_not_stopped() {
     tmux.keys(&["C-z"]);
     tmux.keys(&["r"]);
     tmux.shows("LOCALv");
+    tmux.shows(&address);
+    rustix::process::kill_process(tmux.pid(), rustix::process::Signal::TSTP).unwrap();
+    tmux.keys(&["r"]);
+    tmux.shows("LOCAL^");
     tmux.shows(&address);
     tmux.keys(&["q"]);
     tmux.is_restored(0);

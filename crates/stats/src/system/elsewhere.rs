@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    EndedSocket, EndingsError, PortRules, ProcessDetails, Query, Snapshot, SnapshotError, UserNames,
+    EndedSocket, EndingsError, OtherNetworks, PortRules, ProcessDetails, Query, Snapshot,
+    SnapshotError, UserNames,
 };
 
 /// Reads nothing.
@@ -55,6 +56,10 @@ pub(super) const fn process_details(
     _: u32,
     _: &UserNames,
 ) -> Result<Option<ProcessDetails>, SnapshotError> {
+    Err(SnapshotError::Unsupported)
+}
+
+pub(super) const fn other_networks() -> Result<OtherNetworks, SnapshotError> {
     Err(SnapshotError::Unsupported)
 }
 

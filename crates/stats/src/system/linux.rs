@@ -18,6 +18,7 @@ mod diag;
 mod halves;
 mod inet;
 mod listener;
+mod networks;
 mod owners;
 mod port_rules;
 mod proc_net;
@@ -28,6 +29,7 @@ mod told;
 mod unix;
 
 pub(super) use listener::Listener;
+pub(super) use networks::other_networks;
 pub(super) use port_rules::read as port_rules;
 pub(super) use process::details as process_details;
 

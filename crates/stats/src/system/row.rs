@@ -193,6 +193,14 @@ impl<'a> SocketRow<'a> {
         self.snapshot.cgroup_path(self.cgroup()?)
     }
 
+    /// Whether there is no path because its cgroup may be one of those that were not read
+    /// ([`Coverage::unread_cgroups`](super::Coverage::unread_cgroups)).
+    pub fn is_cgroup_unread(&self) -> bool {
+        self.snapshot.coverage().unread_cgroups > 0
+            && self.cgroup().is_some()
+            && self.cgroup_path().is_none()
+    }
+
     /// The container or systemd unit that the path names, where it names one.
     pub fn workload(&self) -> Option<Workload<'a>> {
         self.cgroup_path().and_then(Workload::of_path)
@@ -253,5 +261,26 @@ impl<'a> SocketRow<'a> {
     /// What only details tell; `None` unless [`Query::details`](super::Query::details) asked.
     pub fn details(&self) -> Option<&'a Details> {
         self.snapshot.details(self.row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_that_was_not_read_is_told() {
+        let mut snapshot = Snapshot::new();
+        let end = SocketAddr::from(([127, 0, 0, 1], 80));
+        for cgroup in [0, 7] {
+            let row = Row::new(Protocol::Tcp, State::Listen, (end, end));
+            snapshot.rows.push(Row { cgroup, ..row });
+        }
+        let unread = |snapshot: &Snapshot| -> Vec<bool> {
+            snapshot.iter().map(|row| row.is_cgroup_unread()).collect()
+        };
+        assert_eq!(unread(&snapshot), [false, false]);
+        snapshot.coverage.unread_cgroups = 1;
+        assert_eq!(unread(&snapshot), [false, true]);
     }
 }

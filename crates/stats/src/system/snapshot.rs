@@ -190,9 +190,11 @@ pub struct Coverage {
 pub struct ProcessCoverage {
     /// Whose descriptors were read.
     pub read: usize,
-    /// Whose descriptors are not ours to read: other users', without root (`CAP_SYS_PTRACE`). The
-    /// sockets without a process may be theirs; whose they are says [`SocketRow::uid`].
+    /// Whose descriptors are not ours to read: other users', without root (`CAP_SYS_PTRACE`); to root, those
+    /// that a security module keeps. The sockets without a process may be theirs; whose they are says [`SocketRow::uid`].
     pub unreadable: usize,
+    /// The lowest number of one of these.
+    pub first_unreadable: Option<u32>,
     /// Whether the processes of other users are not even listed, so that [`unreadable`](Self::unreadable)
     /// does not count them: `/proc` is mounted so that only root sees them (`hidepid`, proc(5)).
     pub are_hidden: bool,

@@ -2,16 +2,21 @@
 
 use clap::ValueEnum;
 
-/// What can be told of a socket.
+/// What can be told of a socket. Its name on the command line is that of comma-separated values and of JSON
+/// lines; what heads it in a table is understood, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub(crate) enum Column {
     /// tcp, udp, unix-stream and so on
+    #[value(alias = "proto")]
     Transport,
     /// The state
     State,
     /// Bytes that are not read, or connections that are not accepted
+    #[value(aliases = ["receive-queue", "recv-q"])]
     ReceiveQueue,
     /// Bytes that are not acknowledged, or how many connections may wait
+    #[value(aliases = ["send-queue", "send-q"])]
     SendQueue,
     /// The address here
     Local,
@@ -26,6 +31,7 @@ pub(crate) enum Column {
     /// The kernel's own number
     Cookie,
     /// The interface that it is bound to, by number
+    #[value(alias = "ifindex")]
     Interface,
     /// The processes that hold it, by number
     Pid,
@@ -36,12 +42,16 @@ pub(crate) enum Column {
     /// The control group
     Cgroup,
     /// The round-trip time in microseconds
+    #[value(alias = "rtt-us")]
     RttUs,
     /// Segments sent again
+    #[value(alias = "retrans")]
     Retransmits,
     /// Bytes received
+    #[value(name = "bytes_received", aliases = ["bytes-received", "received"])]
     Received,
     /// Bytes that the peer acknowledged
+    #[value(name = "bytes_acknowledged", aliases = ["bytes-acknowledged", "acknowledged", "acked"])]
     Acknowledged,
     /// Packets dropped for want of room
     Drops,
@@ -59,7 +69,7 @@ impl Column {
         Self::User,
     ];
 
-    /// The header of comma-separated values.
+    /// The header of comma-separated values: its name.
     pub(crate) const fn field(self) -> &'static str {
         match self {
             Self::Transport => "transport",
@@ -73,8 +83,8 @@ impl Column {
             Self::Inode => "inode",
             Self::Cookie => "cookie",
             Self::Interface => "interface",
-            Self::Pid => "pids",
-            Self::Process => "processes",
+            Self::Pid => "pid",
+            Self::Process => "process",
             Self::Workload => "workload",
             Self::Cgroup => "cgroup",
             Self::RttUs => "rtt_us",
@@ -127,5 +137,22 @@ impl Column {
             self,
             Self::RttUs | Self::Retransmits | Self::Received | Self::Acknowledged | Self::Drops
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_any_format_calls_a_column_names_it() {
+        for column in Column::value_variants() {
+            let name = column.to_possible_value().unwrap();
+            assert_eq!(name.get_name(), column.field());
+            let kebab = column.field().replace('_', "-");
+            for text in [column.field(), column.heading(), &kebab] {
+                assert_eq!(Column::from_str(text, true), Ok(*column), "{text}");
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use stats::system::{BindFacts, BindFinding, Blocks};
 
 use super::advice::{self, Advice};
 use super::attempt::Attempt;
+use super::place::place;
 use crate::output::{Cells, Row};
 
 /// See docs/json-lines.md.
@@ -24,7 +25,9 @@ pub(super) enum Line {
 #[derive(Serialize)]
 pub(super) struct Verdict {
     transport: Transport,
-    address: SocketAddr,
+    address: String,
+    #[serde(skip)]
+    port: u16,
     can_bind: bool,
     can_bind_ipv6_alone: bool,
     needs_reuse_address: bool,
@@ -42,7 +45,8 @@ impl Verdict {
         };
         Self {
             transport: facts.transport,
-            address: facts.address,
+            address: place(facts.address),
+            port: facts.address.port(),
             can_bind: attempt.can_bind(),
             can_bind_ipv6_alone: matches!(attempt, Attempt::Ipv6Alone { .. }),
             needs_reuse_address: matches!(
@@ -220,7 +224,7 @@ impl Row for Line {
         match self {
             Self::Verdict(verdict) => {
                 fields.push(verdict.transport);
-                fields.push(verdict.address.port());
+                fields.push(verdict.port);
                 fields.push(if verdict.can_bind { "can-bind" } else { "cannot-bind" });
                 fields.push(match (verdict.can_bind, verdict.needs_reuse_address) {
                     (true, false) => "never",
@@ -244,7 +248,7 @@ impl Row for Line {
     fn cells(&self, cells: &mut Cells) {
         match self {
             Self::Verdict(verdict) => {
-                cells.push(format_args!("{}/{}", verdict.address.port(), verdict.transport));
+                cells.push(format_args!("{}/{}", verdict.port, verdict.transport));
                 cells.push(format_args!("{} {}", verdict.address, verdict.text()));
             }
             Self::Finding(finding) => {

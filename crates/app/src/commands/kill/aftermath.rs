@@ -53,7 +53,11 @@ fn first(holders: &Holders) -> String {
 pub(super) fn left_behind(port: HeldPort, outcomes: &[(Target, Outcome)]) -> Vec<String> {
     let holders = Holders::of(port);
     let told = outcomes.iter().filter_map(|(target, outcome)| {
-        let Outcome::Signalled(signal) = outcome else { return None };
+        let signal = match outcome {
+            Outcome::Signalled(signal) => signal,
+            Outcome::Freed => return Some(format!("{target} has let go of {port}, and goes on")),
+            _ => return None,
+        };
         let has = match &holders {
             Ok(holders) if holders.has(target) => format!("it still holds {port}"),
             Ok(_) => format!("it no longer holds {port}"),

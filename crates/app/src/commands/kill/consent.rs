@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 
 use super::Target;
+use crate::PATIENCE;
+use crate::output::flush_standard_error;
 
 /// What the user says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub(super) fn ask(targets: &[Target]) -> anyhow::Result<Consent> {
     if !stdin.is_terminal() || !stderr.is_terminal() {
         return Ok(Consent::NobodyToAsk);
     }
+    // What was said before comes before.
+    flush_standard_error(PATIENCE);
     for target in targets {
         writeln!(stderr, "{target}: {}", target.sockets.join(", ")).context("cannot ask")?;
     }

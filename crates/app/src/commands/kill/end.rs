@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::stop::{Stop, Waited};
 use super::{Holders, Target};
-use crate::args::{EndSignal, KillArgs};
+use crate::args::{EndSignal, HeldPort, KillArgs};
 use crate::exit::Exit;
 
 /// How long the kernel may take to end a process that was killed.
@@ -29,6 +29,8 @@ pub(super) enum Outcome {
     Ended(Duration),
     /// It had to be killed.
     Killed(Duration),
+    /// It was asked to end, has let go of the port since, and goes on: that is all that was wanted.
+    Freed,
     /// This signal was sent last, and the user stopped the waiting before it ended.
     Signalled(EndSignal),
     /// It may not be signalled.
@@ -47,6 +49,7 @@ impl Outcome {
             Self::LetGo => "let-go",
             Self::Ended(_) => "ended",
             Self::Killed(_) => "killed",
+            Self::Freed => "freed",
             Self::Signalled(_) => "signalled",
             Self::NotPermitted(_) => "not-permitted",
             Self::StillThere => "still-there",
@@ -77,8 +80,8 @@ impl Outcome {
     }
 }
 
-/// Asks all of them to end, waits, and kills those that did not; tells each that was asked. Once the
-/// user wants to stop nobody is waited for any more, and nobody killed.
+/// Asks all of them to end, waits, and kills those that did not and still have the port; tells each that
+/// was asked. Once the user wants to stop nobody is waited for any more, and nobody killed.
 pub(super) fn end_all(
     targets: Vec<Target>,
     args: &KillArgs,
@@ -112,7 +115,7 @@ pub(super) fn end_all(
         }
     }
     for (process, target) in waited_for {
-        let outcome = outcome(&process, args, started, stop);
+        let outcome = outcome(&process, &target, args, started, stop);
         // What was done to the others is to be told all the same.
         ended.push((target, outcome.unwrap_or_else(Outcome::Failed)));
     }
@@ -123,6 +126,7 @@ pub(super) fn end_all(
 /// What becomes of a process that was signalled when it all `started`.
 fn outcome(
     process: &OwnedFd,
+    target: &Target,
     args: &KillArgs,
     started: Instant,
     stop: &Stop,
@@ -131,6 +135,10 @@ fn outcome(
         Waited::Ended if args.signal == EndSignal::Kill => Ok(Outcome::Killed(started.elapsed())),
         Waited::Ended => Ok(Outcome::Ended(started.elapsed())),
         Waited::Stopped => Ok(Outcome::Signalled(args.signal)),
+        // Who was sent SIGKILL goes on in no way.
+        Waited::InVain if args.signal != EndSignal::Kill && !still_holds(args.port, target)? => {
+            Ok(Outcome::Freed)
+        }
         Waited::InVain => match signal(process, Signal::KILL) {
             // It ended just now.
             Err(Outcome::LetGo) => Ok(Outcome::Ended(started.elapsed())),
@@ -141,6 +149,17 @@ fn outcome(
                 Waited::Stopped => Outcome::Signalled(EndSignal::Kill),
             }),
         },
+    }
+}
+
+/// Looks once more: who has let go of the port meanwhile, as a server does that first serves those it has
+/// accepted, is not to be killed.
+fn still_holds(port: HeldPort, target: &Target) -> io::Result<bool> {
+    match Holders::of(port) {
+        Ok(holders) => Ok(holders.has(target)),
+        Err(error) => {
+            Err(io::Error::other(format!("whether it still holds {port} is not known: {error:#}")))
+        }
     }
 }
 

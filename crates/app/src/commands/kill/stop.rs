@@ -9,6 +9,7 @@ use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
 
 use crate::exit::{self, Exit};
 use crate::signals::Signals;
@@ -34,7 +35,8 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    pub(super) fn listen() -> anyhow::Result<Self> {
+    /// Cancels `stopped` then, too.
+    pub(super) fn listen(stopped: CancellationToken) -> anyhow::Result<Self> {
         exit::check_descriptors()?;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.context("cannot start the runtime")?;
@@ -46,6 +48,7 @@ impl Stop {
         let stop = signals.stop().clone();
         runtime.spawn(async move {
             stop.cancelled().await;
+            stopped.cancel();
             drop(told);
         });
         Ok(Self { signals, wish, _runtime: runtime })

@@ -1,13 +1,15 @@
 //! `ports ls --watch`: what happens to the sockets, as JSON lines.
 
+mod gaps;
 mod line;
 
 use std::time::SystemTime;
 
 use stats::system::{Snapshot, SocketWatch, UserNames};
 
+use self::gaps::Gaps;
 use self::line::{Line, millis};
-use super::{Filter, text_of};
+use super::{Filter, tell, text_of};
 use crate::args::{Format, LsArgs, OutputArgs};
 use crate::commands::metrics::Metrics;
 use crate::exit::{Exit, UsageError};
@@ -35,17 +37,25 @@ pub(crate) async fn watch(
         Line::Watching {
             time_ms: millis(SystemTime::now()),
             sockets: watch.snapshot().map_or(0, kept),
+            interrupted: watch.snapshot().is_some_and(is_interrupted),
             endings,
             interval_ms: args.interval.as_millis(),
         }
     };
+    let mut gaps = Gaps::default();
+    let tell_begin = |watch: &SocketWatch, gaps: &mut Gaps| {
+        if let Some(snapshot) = watch.snapshot() {
+            tell(snapshot, terminal);
+            gaps.begin(is_interrupted(snapshot));
+        }
+    };
     rows.write(&begin(&watch))?;
     rows.flush()?;
+    tell_begin(&watch, &mut gaps);
     let mut ticks = tokio::time::interval(args.interval);
     // A look that took long is not made up for.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks.tick().await;
-    let mut losses = 0;
     loop {
         tokio::select! {
             biased;
@@ -58,22 +68,26 @@ pub(crate) async fn watch(
         let found = watch.poll()?;
         if found.restarted {
             rows.write(&begin(&watch))?;
+            tell_begin(&watch, &mut gaps);
         }
         for event in found.events.iter().filter(|event| filter.keeps_record(&event.socket)) {
             rows.write(&Line::of(event))?;
         }
-        if found.dropped > 0 || found.losses > losses {
-            rows.write(&Line::Missed {
-                time_ms: millis(SystemTime::now()),
-                events: found.dropped,
-                losses: found.losses - losses,
-            })?;
-            losses = found.losses;
+        if let Some(line) = gaps.line(&found, SystemTime::now()) {
+            rows.write(&line)?;
         }
         rows.flush()?;
+        for text in gaps.notes(&found) {
+            terminal.warn(&text);
+        }
     }
     rows.finish()?;
     Ok(signals.or_interrupted(Exit::Done))
+}
+
+/// Whether it is known not to be whole.
+const fn is_interrupted(snapshot: &Snapshot) -> bool {
+    snapshot.coverage().interrupted
 }
 
 /// Hears the ends of sockets; says so where the kernel does not tell of them.

@@ -29,6 +29,8 @@ pub(super) struct Socket<'a> {
     no_process: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cgroup: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    cgroup_unread: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     workload: Option<stats::system::Workload<'a>>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -66,6 +68,7 @@ impl<'a> Socket<'a> {
             processes: (why != Some(NoProcess::NotAsked)).then_some(Processes(socket)),
             no_process: why.and_then(no_process),
             cgroup: socket.cgroup_path(),
+            cgroup_unread: socket.is_cgroup_unread(),
             workload: socket.workload(),
             details: socket.details().map(SocketDetails::of),
         }
@@ -97,6 +100,11 @@ pub(in crate::commands) const fn no_process(why: NoProcess) -> Option<&'static s
         NoProcess::Elsewhere => Some("elsewhere"),
         _ => Some("not-seen"),
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 struct Processes<'a>(SocketRow<'a>);

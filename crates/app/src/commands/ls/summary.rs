@@ -14,17 +14,22 @@ pub(super) struct SummaryLine {
     transport: Protocol,
     state: State,
     sockets: usize,
+    /// Whether the kernel's list is known not to be whole.
+    interrupted: bool,
 }
 
 /// By transport and state; only those that there are.
-pub(super) fn count<'a>(sockets: impl Iterator<Item = SocketRow<'a>>) -> Vec<SummaryLine> {
+pub(super) fn count<'a>(
+    sockets: impl Iterator<Item = SocketRow<'a>>,
+    interrupted: bool,
+) -> Vec<SummaryLine> {
     let mut counts = BTreeMap::new();
     for socket in sockets {
         *counts.entry((socket.protocol(), socket.state())).or_default() += 1;
     }
     counts
         .into_iter()
-        .map(|((transport, state), sockets)| SummaryLine { transport, state, sockets })
+        .map(|((transport, state), sockets)| SummaryLine { transport, state, sockets, interrupted })
         .collect()
 }
 

@@ -5,7 +5,7 @@ pub(super) mod keys;
 use std::collections::{BTreeMap, VecDeque};
 
 use ratatui::crossterm::event::KeyEvent;
-use stats::system::{Snapshot, SocketRow, State, UserNames};
+use stats::system::{NoProcess, Snapshot, SocketRow, State, UserNames};
 
 use super::list::{self, Wish};
 use super::look::{Look, Rates};
@@ -53,6 +53,8 @@ pub(super) struct Model {
     pub(super) history: VecDeque<Rates>,
     /// How many sockets are in each state, of those that the filter lets through.
     pub(super) states: BTreeMap<State, usize>,
+    /// How many of those may have a holder that this process may not see.
+    pub(super) hidden: usize,
     /// Places in the snapshot of the rows that are shown.
     pub(super) rows: Vec<usize>,
     /// The row that the user is at.
@@ -79,6 +81,7 @@ impl Model {
             users,
             history: VecDeque::with_capacity(HISTORY),
             states: BTreeMap::new(),
+            hidden: 0,
             rows: Vec::new(),
             selected: 0,
             snapshot: None,
@@ -143,8 +146,10 @@ impl Model {
             self.history.push_back(rates);
         }
         self.states.clear();
+        self.hidden = 0;
         for socket in look.snapshot.iter().filter(|socket| self.filter.keeps(socket)) {
             *self.states.entry(socket.state()).or_default() += 1;
+            self.hidden += usize::from(socket.no_process() == Some(NoProcess::NotPermitted));
         }
         let selected = self.selected_cookie();
         self.snapshot = Some(look.snapshot);

@@ -1,28 +1,50 @@
 //! Leaving the screen for the shell, and coming back to it.
 
 use std::io;
-use std::time::Duration;
 
 use anyhow::Context;
 use ratatui::DefaultTerminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, enable_raw_mode};
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A process that was not stopped by then is not going to be: nobody is there who could let it go on (a
-/// process group that is orphaned, setpgid(2)), or the signal is ignored.
-const STOPPED: Duration = Duration::from_millis(500);
+/// Who is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// All that the shell runs as one job, as the terminal does at Ctrl-Z.
+    Job,
+    /// This process: whoever asks for it by a signal asks the others by themselves.
+    Process,
+}
 
-/// Tells when the process goes on after it was stopped, by whomever.
+/// Tells what others want: that the process stops, or that it has gone on after it was stopped, by
+/// whomever.
 #[derive(Debug)]
-pub(super) struct Continuations(tokio::signal::unix::Signal);
+pub(super) struct JobControl {
+    continued: tokio::signal::unix::Signal,
+    /// None where it is ignored, which is to stay so.
+    stop: Option<tokio::signal::unix::Signal>,
+}
 
-impl Continuations {
+/// What others want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Stop,
+    /// It was stopped, and has gone on.
+    Continued,
+}
+
+impl JobControl {
     pub(super) fn listen() -> anyhow::Result<Self> {
-        let continued = SignalKind::from_raw(Signal::CONT.as_raw());
-        signal(continued).map(Self).context("cannot listen to SIGCONT")
+        let listen = |to: Signal| {
+            signal(SignalKind::from_raw(to.as_raw()))
+                .context("cannot listen to SIGTSTP and SIGCONT")
+        };
+        let is_ignored = sockets_sys::suspension_is_ignored().context("cannot ask for SIGTSTP")?;
+        let stop = if is_ignored { None } else { Some(listen(Signal::TSTP)?) };
+        Ok(Self { continued: listen(Signal::CONT)?, stop })
     }
 
     /// The next one.
@@ -30,27 +52,31 @@ impl Continuations {
     /// # Cancel safety
     ///
     /// Cancel safe: none is lost.
-    pub(super) async fn next(&mut self) {
-        if self.0.recv().await.is_none() {
-            std::future::pending::<()>().await;
+    pub(super) async fn next(&mut self) -> Wish {
+        let stop = async {
+            match &mut self.stop {
+                Some(stop) => stop.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(()) = stop => Wish::Stop,
+            Some(()) = self.continued.recv() => Wish::Continued,
+            else => std::future::pending().await,
         }
     }
 }
 
-/// Gives the terminal back and stops, as the terminal itself does at Ctrl-Z: with all that the shell runs
-/// as one job. Returns when it goes on, and the screen is to be [entered](enter) again.
-pub(super) async fn suspend(
-    screen: &mut DefaultTerminal,
-    continuations: &mut Continuations,
-) -> anyhow::Result<()> {
+/// Gives the terminal back and stops. Returns when it goes on, and the screen is to be [entered](enter)
+/// again; at once where nobody could let it go on.
+pub(super) fn suspend(screen: &mut DefaultTerminal, whom: Whom) -> anyhow::Result<()> {
     let restored = screen.show_cursor().and_then(|()| ratatui::try_restore());
     restored.context("cannot give the terminal back")?;
-    kill_current_process_group(Signal::TSTP).context("cannot stop")?;
-    tokio::select! {
-        () = continuations.next() => {}
-        () = tokio::time::sleep(STOPPED) => {}
-    }
-    Ok(())
+    let stopped = match whom {
+        Whom::Job => sockets_sys::suspend_process_group(),
+        Whom::Process => sockets_sys::suspend_process(),
+    };
+    stopped.context("cannot stop")
 }
 
 /// Takes the terminal over again, to draw all of it anew. Does no harm where it has it.

@@ -75,11 +75,14 @@ impl Owners {
             source: error.into(),
         };
         let read = self.read_and_write(snapshot).map_err(failed)?;
-        let unreadable = self.entries.values().filter(|entry| entry.is_unreadable).count();
+        let unreadable = || self.entries.iter().filter(|(_, entry)| entry.is_unreadable);
+        let first_unreadable = unreadable().map(|(pid, _)| *pid).min();
+        let unreadable = unreadable().count();
         let seen = self.entries.len() - unreadable;
         snapshot.coverage.processes = Some(ProcessCoverage {
             read: read.min(seen),
             unreadable,
+            first_unreadable,
             are_hidden: self.are_hidden,
             remembered: seen.saturating_sub(read),
         });

@@ -12,7 +12,7 @@ use crate::output::{Cells, Row};
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(super) enum Line<'a> {
     /// What is told from now on.
-    Watching { time_ms: u64, sockets: usize, endings: bool, interval_ms: u128 },
+    Watching { time_ms: u64, sockets: usize, interrupted: bool, endings: bool, interval_ms: u128 },
     Opened {
         time_ms: u64,
         #[serde(flatten)]
@@ -33,8 +33,8 @@ pub(super) enum Line<'a> {
         bytes_received: Option<u64>,
         bytes_acknowledged: Option<u64>,
     },
-    /// Events that are not told one by one.
-    Missed { time_ms: u64, events: u64, losses: u64 },
+    /// Events that are not told one by one, or not rightly.
+    Missed { time_ms: u64, events: u64, losses: u64, forgotten: u64, interrupted: bool },
 }
 
 impl<'a> Line<'a> {
@@ -54,7 +54,7 @@ impl<'a> Line<'a> {
                 }
             }
             // Kinds that are not known yet are counted, not told.
-            _ => Self::Missed { time_ms, events: 1, losses: 0 },
+            _ => Self::Missed { time_ms, events: 1, losses: 0, forgotten: 0, interrupted: false },
         }
     }
 }

@@ -28,14 +28,9 @@ pub(super) fn states(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         spans.push(Span::raw(format!("  {state} {count}")));
     }
     let coverage = snapshot.coverage();
-    let processes = coverage.processes.unwrap_or_default();
-    let hidden = if processes.are_hidden {
-        Some("other users' processes".to_owned())
-    } else {
-        (processes.unreadable > 0).then(|| counted(processes.unreadable, "process", "processes"))
-    };
-    if let Some(hidden) = hidden {
-        let text = format!("  ({hidden} hidden)");
+    // Processes that may not be looked into matter only where a socket may be theirs.
+    if model.hidden > 0 {
+        let text = format!("  (holders of {} not visible)", model.hidden);
         spans.push(Span::styled(text, colour(model, Color::Yellow)));
     }
     if coverage.interrupted || coverage.from_proc || coverage.malformed > 0 {

@@ -59,6 +59,15 @@ fn one_is_no_plural() {
 }
 
 #[test]
+fn sockets_whose_holder_may_not_be_seen_are_counted() {
+    let mut model = model();
+    model.update(looked(None));
+    assert!(!drawn(&mut model, 100, 9).contains("not visible"));
+    model.hidden = 2;
+    assert!(drawn(&mut model, 100, 9).contains("LISTEN 1  (holders of 2 not visible)"));
+}
+
+#[test]
 fn any_size_is_drawn() {
     let mut model = model();
     model.update(looked(Some(rates(3.0))));
