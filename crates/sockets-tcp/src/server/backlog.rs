@@ -116,9 +116,18 @@ impl<H: Handler> Acceptor<H> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::net::TcpStream as StdStream;
+    use std::net::{SocketAddr, TcpStream as StdStream};
 
     use super::*;
+
+    /// So many peers, of whom the kernel has all in the backlog.
+    fn waiting(backlog: &Backlog, address: SocketAddr, count: usize) -> Vec<StdStream> {
+        let peers = (0..count).map(|_| StdStream::connect(address).unwrap()).collect();
+        while backlog.waiting() < count {
+            std::thread::yield_now();
+        }
+        peers
+    }
 
     #[tokio::test]
     async fn the_kernel_says_how_many_wait() {
@@ -127,7 +136,7 @@ mod tests {
         let address = socket.local_addr().unwrap();
         let mut backlog = Backlog::new(Listening::new(socket).unwrap(), 8, None);
         assert_eq!(backlog.waiting(), 0);
-        let _peers: Vec<_> = (0..3).map(|_| StdStream::connect(address).unwrap()).collect();
+        let _peers = waiting(&backlog, address, 3);
         assert_eq!(backlog.waiting(), 3);
         assert!(backlog.accept().unwrap().is_some());
         assert_eq!(backlog.waiting(), 2);
@@ -139,7 +148,7 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();
         let mut backlog = Backlog::new(Listening::new(socket).unwrap(), 1, None);
-        let _peers: Vec<_> = (0..3).map(|_| StdStream::connect(address).unwrap()).collect();
+        let _peers = waiting(&backlog, address, 3);
         for _ in 0..2 {
             assert!(backlog.accept().unwrap().is_some());
         }

@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod broken;
+#[path = "../loopback/clock.rs"]
+mod clock;
 mod served;
 mod support;
