@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+#[path = "loopback/address.rs"]
+mod address;
 #[path = "loopback/clock.rs"]
 mod clock;
 
@@ -34,8 +36,7 @@ fn alone(test: impl Future<Output = ()>) {
 }
 
 async fn server() -> TcpServer {
-    let address = "127.0.0.1:0".parse().unwrap();
-    TcpServer::builder().bind(address).handler(Echo::new()).start().await.unwrap()
+    TcpServer::builder().bind(address::any_port()).handler(Echo::new()).start().await.unwrap()
 }
 
 /// Sockets to connect with later, when there are no descriptors.

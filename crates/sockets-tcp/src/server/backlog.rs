@@ -116,17 +116,15 @@ impl<H: Handler> Acceptor<H> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::net::{SocketAddr, TcpStream as StdStream};
+    use std::net::TcpStream as StdStream;
 
     use super::*;
 
-    /// So many peers, of whom the kernel has all in the backlog.
-    fn waiting(backlog: &Backlog, address: SocketAddr, count: usize) -> Vec<StdStream> {
-        let peers = (0..count).map(|_| StdStream::connect(address).unwrap()).collect();
+    /// Until so many wait: the last word of a connection may be on its way yet.
+    fn wait_for(backlog: &Backlog, count: usize) {
         while backlog.waiting() < count {
             std::thread::yield_now();
         }
-        peers
     }
 
     #[tokio::test]
@@ -136,7 +134,8 @@ mod tests {
         let address = socket.local_addr().unwrap();
         let mut backlog = Backlog::new(Listening::new(socket).unwrap(), 8, None);
         assert_eq!(backlog.waiting(), 0);
-        let _peers = waiting(&backlog, address, 3);
+        let _peers: Vec<_> = (0..3).map(|_| StdStream::connect(address).unwrap()).collect();
+        wait_for(&backlog, 3);
         assert_eq!(backlog.waiting(), 3);
         assert!(backlog.accept().unwrap().is_some());
         assert_eq!(backlog.waiting(), 2);
@@ -148,7 +147,8 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap();
         let mut backlog = Backlog::new(Listening::new(socket).unwrap(), 1, None);
-        let _peers = waiting(&backlog, address, 3);
+        let _peers: Vec<_> = (0..3).map(|_| StdStream::connect(address).unwrap()).collect();
+        wait_for(&backlog, 3);
         for _ in 0..2 {
             assert!(backlog.accept().unwrap().is_some());
         }

@@ -11,14 +11,11 @@ use sockets_tcp::{
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+pub(crate) use crate::address::any_port;
 pub(crate) use crate::arrival::reset;
 
 /// Only there to turn a hang into a failure.
 pub(crate) const HANG: Duration = Duration::from_mins(1);
-
-pub(crate) fn any_port() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
-}
 
 pub(crate) fn server<H: Handler>(handler: H) -> TcpServerBuilder<H> {
     TcpServer::builder().bind(any_port()).handler(handler)
@@ -81,17 +78,21 @@ pub(crate) async fn rest<E: Clone>(events: &mut Events<E>) -> Vec<E> {
 /// A port that servers may listen on again and again, and that the kernel gives to nobody else
 /// meanwhile: another socket stays bound to it, and both allow the sharing.
 pub(crate) fn reserved() -> (Socket, SocketAddr) {
+    reserved_at(any_port())
+}
+
+fn reserved_at(any_port: SocketAddr) -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
-    socket.bind(&any_port().into()).unwrap();
+    socket.bind(&any_port.into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, address)
 }
 
-/// As [`reserved`], of both families: a port that is free on every address of loopback.
+/// As [`reserved`], a port of 127.0.0.1 and of every address of IPv6.
 pub(crate) fn reserved_by_both() -> ((Socket, Socket), u16) {
     loop {
-        let (four, address) = reserved();
+        let (four, address) = reserved_at(SocketAddr::from(([127, 0, 0, 1], 0)));
         let six = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
         six.set_reuse_address(true).unwrap();
         six.set_only_v6(true).unwrap();
