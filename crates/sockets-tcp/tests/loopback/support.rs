@@ -89,10 +89,10 @@ fn reserved_at(any_port: SocketAddr) -> (Socket, SocketAddr) {
     (socket, address)
 }
 
-/// As [`reserved`], a port of 127.0.0.1 and of every address of IPv6.
+/// As [`reserved`], of both families: a port that is free on every address.
 pub(crate) fn reserved_by_both() -> ((Socket, Socket), u16) {
     loop {
-        let (four, address) = reserved_at(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let (four, address) = reserved_at(SocketAddr::from(([0; 4], 0)));
         let six = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
         six.set_reuse_address(true).unwrap();
         six.set_only_v6(true).unwrap();

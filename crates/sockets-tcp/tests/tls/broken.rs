@@ -111,6 +111,8 @@ async fn garbage_within_a_session_ends_it() {
     let server = server(Echo::new()).start().await.unwrap();
     let mut events = server.events();
     let (mut tcp, _session) = peer(server.local_addr()).await.into_inner();
+    // Until then it is within the handshake, and no client's.
+    wait(&mut events, connected).await;
     tcp.write_all(&[0x17, 3, 3, 0, 32]).await.unwrap();
     tcp.write_all(&[7; 32]).await.unwrap();
     assert_eq!(wait(&mut events, disconnected).await, CloseReason::TlsFailed);
