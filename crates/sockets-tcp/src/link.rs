@@ -216,8 +216,7 @@ impl Link {
     /// How many bytes the kernel holds for this end.
     #[cfg(test)]
     pub(crate) fn arrived(&self) -> u64 {
-        let receiving = lock(&self.receiving);
-        rustix::io::ioctl_fionread(receiving.stream.as_ref().unwrap().tcp()).unwrap()
+        lock(&self.receiving).unread()
     }
 
     fn note_activity(&self) {
@@ -230,9 +229,10 @@ impl Link {
     ///
     /// The kernel takes more for a slow peer in large and rare steps. So that a peer which takes a
     /// little all the time is not idle, it is looked whether it acknowledged something before it is
-    /// given up; one that stops is noticed after twice the time at most.
+    /// given up; one that stops is noticed after twice the time at most. And it is looked whether
+    /// something has come that nobody has read yet: that this end is late is not the peer's silence.
     pub(crate) async fn idle(&self, timeout: Duration) {
-        let mut taken = 0;
+        let (mut taken, mut came) = (0, 0);
         loop {
             let last = self.last_activity.as_ref().map_or(0, |last| last.load(Ordering::Relaxed));
             let deadline = Duration::from_nanos(last).saturating_add(timeout);
@@ -241,13 +241,19 @@ impl Link {
                 tokio::time::sleep(left).await;
                 continue;
             }
-            let before = taken;
+            let before = (taken, came);
             let behind = {
                 let sending = lock(&self.sending);
                 taken = sending.taken_by_peer();
                 sending.unacknowledged() > 0
             };
-            if !behind || taken == before {
+            let unread = {
+                let receiving = lock(&self.receiving);
+                let unread = receiving.unread();
+                came = receiving.bytes_in + unread;
+                unread > 0
+            };
+            if !(behind && taken != before.0 || unread && came != before.1) {
                 return;
             }
             self.note_activity();

@@ -3,6 +3,11 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+#[path = "loopback/address.rs"]
+mod address;
+#[path = "loopback/clock.rs"]
+mod clock;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +16,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use sockets_tcp::{Echo, Events, Operation, Received, Refusal, ServerEvent, TcpServer};
+
+use clock::stop_clock;
 
 /// Only there to turn a hang into a failure.
 const HANG: Duration = Duration::from_mins(1);
@@ -29,8 +36,7 @@ fn alone(test: impl Future<Output = ()>) {
 }
 
 async fn server() -> TcpServer {
-    let address = "127.0.0.1:0".parse().unwrap();
-    TcpServer::builder().bind(address).handler(Echo::new()).start().await.unwrap()
+    TcpServer::builder().bind(address::any_port()).handler(Echo::new()).start().await.unwrap()
 }
 
 /// Sockets to connect with later, when there are no descriptors.
@@ -76,6 +82,7 @@ impl Drop for Hoard {
 #[test]
 fn accepting_recovers_by_itself_and_says_so_once() {
     alone(async {
+        let _clock = stop_clock();
         let server = server().await;
         let mut events = server.events();
         let peers = sockets(2);
@@ -90,11 +97,12 @@ fn accepting_recovers_by_itself_and_says_so_once() {
             let event = next(&mut events).await;
             if matches!(event, ServerEvent::Error { .. }) {
                 episodes += 1;
-                // The episode lasts for several tries.
+                // The episode lasts for several tries, and not so long that anybody is refused.
                 while accept_errors(&server) < 3 {
-                    tokio::task::yield_now().await;
+                    tokio::time::advance(Duration::from_millis(1)).await;
                 }
                 hoard.give_back();
+                tokio::time::advance(Duration::from_secs(1)).await;
             }
             seen.push(event);
         }
@@ -190,6 +198,9 @@ fn at_the_shutdown_who_waits_without_a_descriptor_is_told_and_counted() {
         for peer in &mut peers {
             peer.connect(&server.local_addr().into()).unwrap();
             peer.send(b"sent before the end").unwrap();
+            while sockets_sys::unacknowledged_bytes(&*peer).unwrap() > 0 {
+                std::thread::yield_now();
+            }
         }
         let report = tokio::time::timeout(HANG, server.shutdown(HANG)).await.unwrap();
         hoard.give_back();

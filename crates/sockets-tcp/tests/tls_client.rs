@@ -2,6 +2,8 @@
 #![cfg(feature = "tls")]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+#[path = "loopback/address.rs"]
+mod address;
 #[path = "tls_client/handshake.rs"]
 mod handshake;
 #[path = "tls_client/last_bytes.rs"]
@@ -66,7 +68,7 @@ fn name(name: &'static str) -> ServerName<'static> {
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind(address::any_port()).await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }

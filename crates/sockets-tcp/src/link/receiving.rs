@@ -78,6 +78,12 @@ impl Receiving {
         self.failed.map_or(Ok(0), |kind| Err(kind.into()))
     }
 
+    /// How many bytes the kernel holds; 0 once the connection is buried.
+    pub(super) fn unread(&self) -> u64 {
+        let held = |stream: &Arc<Stream>| rustix::io::ioctl_fionread(stream.tcp()).unwrap_or(0);
+        self.stream.as_ref().map_or(0, held)
+    }
+
     fn count(&mut self, read: usize) {
         self.inbound.received(read);
         self.bytes_in += read as u64;
@@ -179,10 +185,7 @@ impl Link {
     /// Whether the peer has sent anything, read or not, or has come to its end.
     fn has_heard(&self) -> bool {
         let receiving = lock(&self.receiving);
-        let unread = |stream: &Arc<Stream>| rustix::io::ioctl_fionread(stream.tcp()).unwrap_or(0);
-        receiving.bytes_in > 0
-            || receiving.phase == Phase::Ended
-            || receiving.stream.as_ref().is_some_and(|stream| unread(stream) > 0)
+        receiving.bytes_in > 0 || receiving.phase == Phase::Ended || receiving.unread() > 0
     }
 
     /// Resolves where the peer has sent nothing for `timeout` since the connection was made.

@@ -1,5 +1,6 @@
 //! Draining and the idle clock, on a real connection.
 
+mod idle;
 #[cfg(feature = "tls")]
 mod tls;
 mod unlocked;
@@ -115,6 +116,7 @@ async fn draining_wakes_a_reader_that_waits() {
 async fn a_buried_link_refuses_and_ends() {
     let (link, mut peer) = pair();
     peer.write_all(&[1; 10]).unwrap();
+    arrived(&link, 10).await;
     link.bury();
     let mut end = String::new();
     peer.read_to_string(&mut end).expect_err("unread input: a reset");

@@ -120,6 +120,13 @@ mod tests {
 
     use super::*;
 
+    /// Until so many wait: the last word of a connection may be on its way yet.
+    fn wait_for(backlog: &Backlog, count: usize) {
+        while backlog.waiting() < count {
+            std::thread::yield_now();
+        }
+    }
+
     #[tokio::test]
     async fn the_kernel_says_how_many_wait() {
         let socket = StdListener::bind("127.0.0.1:0").unwrap();
@@ -128,6 +135,7 @@ mod tests {
         let mut backlog = Backlog::new(Listening::new(socket).unwrap(), 8, None);
         assert_eq!(backlog.waiting(), 0);
         let _peers: Vec<_> = (0..3).map(|_| StdStream::connect(address).unwrap()).collect();
+        wait_for(&backlog, 3);
         assert_eq!(backlog.waiting(), 3);
         assert!(backlog.accept().unwrap().is_some());
         assert_eq!(backlog.waiting(), 2);
@@ -140,6 +148,7 @@ mod tests {
         let address = socket.local_addr().unwrap();
         let mut backlog = Backlog::new(Listening::new(socket).unwrap(), 1, None);
         let _peers: Vec<_> = (0..3).map(|_| StdStream::connect(address).unwrap()).collect();
+        wait_for(&backlog, 3);
         for _ in 0..2 {
             assert!(backlog.accept().unwrap().is_some());
         }

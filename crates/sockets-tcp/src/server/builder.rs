@@ -189,8 +189,8 @@ impl<H: Handler> TcpServerBuilder<H> {
     }
 
     /// Ends a connection on which nothing moved in either direction for so long; where its client
-    /// is behind with what it was sent, and took some of it, after twice that at the latest. Who
-    /// moves a byte in time stays. Default: never.
+    /// is behind with what it was sent, and took some of it, or where its handler is behind with what
+    /// has come, after twice that at the latest. Who moves a byte in time stays. Default: never.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.settings.patience.idle = Some(timeout);
         self

@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+#[path = "../loopback/address.rs"]
+mod address;
+#[path = "../loopback/arrival.rs"]
+mod arrival;
 mod dribble;
 mod half_close;
 mod resets;

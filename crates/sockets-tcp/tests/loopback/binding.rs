@@ -6,7 +6,7 @@ use ports_core::{ClaimAddress, PortRegistry, Transport};
 use sockets_tcp::{BindError, Echo, ServerEvent, TcpServer};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{HANG, any_port, peer, read_exactly, server};
+use crate::support::{HANG, any_port, peer, read_exactly, reserved_by_both, server};
 
 #[tokio::test]
 async fn several_sockets_accept_on_one_port_under_one_claim() {
@@ -33,12 +33,12 @@ async fn several_sockets_accept_on_one_port_under_one_claim() {
 
 #[tokio::test]
 async fn dual_stack_is_a_choice() {
-    let any: SocketAddr = "[::]:0".parse().unwrap();
+    let (_reserved, port) = reserved_by_both();
+    let any = SocketAddr::from(([0; 8], port));
     let registry = PortRegistry::new();
     let build = || TcpServer::builder().bind(any).handler(Echo::new()).registry(registry.clone());
     for dual_stack in [true, false] {
         let server = build().dual_stack(dual_stack).start().await.unwrap();
-        let port = server.local_addr().port();
         let mut six = peer(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port))).await;
         six.write_all(b"6").await.unwrap();
         assert_eq!(read_exactly(&mut six, 1).await, b"6");
@@ -47,6 +47,9 @@ async fn dual_stack_is_a_choice() {
         // The kernel's word: the port of the other family is another one's to take, or it is not.
         let bound = TcpListener::bind(("127.0.0.1", port));
         assert_eq!(bound.is_ok(), !dual_stack, "{bound:?}");
+        // The next one takes the port again.
+        drop(six);
+        server.shutdown(HANG).await;
     }
 }
 

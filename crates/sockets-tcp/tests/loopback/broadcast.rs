@@ -7,16 +7,20 @@ use sockets_tcp::{CloseReason, Discard, Relay, ServerEvent, SlowPolicy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{
-    HANG, connected, disconnected, peer, read_exactly, reset, server, small_peer, wait,
+    HANG, connected, disconnected, peer, read_exactly, reset, server, small_peer, tight_server,
+    wait,
 };
 
 const MESSAGE: usize = 8192;
 const OUTBOX: usize = 16 * MESSAGE;
+/// Far more than the kernel holds for a connection of a tight server.
+const LARGE: usize = 1 << 20;
 
 /// Whoever has room has the message before anybody is waited for; who sends is held up by the next.
 #[tokio::test]
 async fn a_relay_gives_a_message_to_all_who_have_room_before_it_waits() {
-    let builder = server(Relay::new()).slow_policy(SlowPolicy::Block(HANG)).queue_bytes(OUTBOX);
+    let builder = tight_server(Relay::new()).slow_policy(SlowPolicy::Block(HANG));
+    let builder = builder.queue_bytes(OUTBOX);
     let server = builder.event_capacity(1 << 16).start().await.unwrap();
     let mut events = server.events();
     let stalled = small_peer(server.local_addr()).await;
@@ -58,16 +62,13 @@ async fn a_relay_gives_a_message_to_all_who_have_room_before_it_waits() {
 /// A client that always takes a little would hold everybody up for ever.
 #[tokio::test]
 async fn a_message_to_all_waits_for_a_dribbler_no_longer_than_for_one_that_stopped() {
-    const LARGE: usize = 1 << 20;
     let patience = Duration::from_millis(200);
-    let builder = server(Discard).slow_policy(SlowPolicy::Block(patience)).queue_bytes(LARGE);
-    let server = builder.start().await.unwrap();
+    let builder = tight_server(Discard).slow_policy(SlowPolicy::Block(patience));
+    let server = builder.queue_bytes(LARGE).start().await.unwrap();
     let mut events = server.events();
     let mut dribbler = small_peer(server.local_addr()).await;
     let id = wait(&mut events, connected).await;
-    while server.clients()[0].queued_bytes < LARGE * 3 / 4 {
-        server.send(id, Bytes::from(vec![1; LARGE / 16])).await.unwrap();
-    }
+    server.send(id, Bytes::from(vec![1; LARGE])).await.unwrap();
     let mut healthy = peer(server.local_addr()).await;
     wait(&mut events, connected).await;
     // Its pace, not a wait for anything: all that is queued takes it seconds.
@@ -91,27 +92,17 @@ async fn a_message_to_all_waits_for_a_dribbler_no_longer_than_for_one_that_stopp
 async fn one_message_ends_all_that_stopped() {
     const STOPPED: usize = 10;
     let patience = Duration::from_millis(50);
-    let builder = server(Discard).slow_policy(SlowPolicy::Block(patience)).queue_bytes(OUTBOX);
-    let server = builder.event_capacity(1 << 16).start().await.unwrap();
+    let builder = tight_server(Discard).slow_policy(SlowPolicy::Block(patience));
+    let server = builder.queue_bytes(LARGE).event_capacity(1 << 16).start().await.unwrap();
     let mut events = server.events();
     let mut stopped = Vec::new();
     for _ in 0..STOPPED {
         stopped.push(small_peer(server.local_addr()).await);
         let id = wait(&mut events, connected).await;
-        // Full for good: the kernel has taken what it takes.
-        loop {
-            let client = server.clients().pop().unwrap();
-            if client.queued_bytes + MESSAGE <= OUTBOX {
-                server.send(id, Bytes::from(vec![1; MESSAGE])).await.unwrap();
-            } else if client.bytes_out == 0 {
-                tokio::task::yield_now().await;
-            } else {
-                break;
-            }
-        }
+        server.send(id, Bytes::from(vec![1; LARGE])).await.unwrap();
     }
-    // It fits only into an outbox that is empty: the kernel may still take a little of each.
-    let report = server.broadcast(Bytes::from(vec![2; OUTBOX])).await;
+    // It fits only into an outbox that is empty.
+    let report = server.broadcast(Bytes::from(vec![2; LARGE])).await;
     assert_eq!((report.queued, report.disconnected), (0, STOPPED), "{report:?}");
     for _ in 0..STOPPED {
         let reason = wait(&mut events, |event| match event {

@@ -4,26 +4,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use socket2::SockRef;
 use sockets_tcp::{
     ClientEvent, ClientRecvError, CloseReason, Connection, ConnectionWriter, Discard, Echo,
     SendError, ServerEvent, SlowPolicy, TcpClient, handler_fn,
 };
 use stats::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use crate::arrival::delivered;
 use crate::support::{
-    HANG, connected, disconnected, peer, read_exactly, read_to_end, server, small_peer, wait,
+    HANG, connected, disconnected, peer, read_exactly, read_to_end, reset, server, small_peer, wait,
 };
 
 const MUCH: usize = 32 << 20;
-
-fn reset(peer: TcpStream) {
-    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
-    drop(peer);
-}
 
 #[tokio::test]
 async fn a_write_given_up_in_its_middle_ends_the_stream_in_a_reset() {
@@ -190,8 +184,8 @@ async fn a_reset_that_a_write_was_told_is_no_end_of_input() {
     let mut peer = peer(server.local_addr()).await;
     let id = wait(&mut events, connected).await;
     peer.write_all(b"half a mess").await.unwrap();
+    delivered(&peer);
     reset(peer);
-    // Loopback: the reset has arrived before `drop` returns.
     let error = server.send(id, Bytes::from_static(b"hi")).await.unwrap_err();
     assert_eq!(error, SendError::Closed { client: id });
     go.notify_one();

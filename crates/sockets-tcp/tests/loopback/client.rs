@@ -1,6 +1,6 @@
 //! What a client does on one connection: receive, send, end.
 
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,9 @@ use sockets_tcp::{
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::support::{any_port, pattern, read_exactly, read_to_end, reserved, rest, server, wait};
+use crate::support::{
+    any_port, pattern, read_exactly, read_to_end, reserved, reserved_by_both, rest, server, wait,
+};
 
 /// Fills an outbox of its size.
 const MESSAGE: usize = 64 * 1024;
@@ -101,8 +103,10 @@ async fn a_target_that_is_none_is_not_tried_again() {
 
 #[tokio::test]
 async fn a_name_is_resolved_and_its_addresses_are_tried() {
-    let server = server(Echo::new()).start().await.unwrap();
-    let port = server.local_addr().port();
+    let (_reserved, port) = reserved_by_both();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let builder = TcpServer::builder().bind(address).handler(Echo::new());
+    let _server = builder.start().await.unwrap();
     let client = TcpClient::builder(("localhost", port)).connect().await.unwrap();
     client.send(Bytes::from_static(b"x")).await.unwrap();
     assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"x"[..]));

@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use sockets_tcp::{CloseReason, Echo, ServerEvent, TcpClient, handler_fn};
 
-use crate::support::{HANG, connected, disconnected, peer, server, wait};
+use crate::support::{HANG, any_port, connected, disconnected, peer, server, wait};
 
 /// A client and the other end of its connection.
 async fn pair() -> (TcpClient, std::net::TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(any_port()).unwrap();
     let client = TcpClient::builder(listener.local_addr().unwrap()).connect().await.unwrap();
     let (peer, _) = listener.accept().unwrap();
     peer.set_read_timeout(Some(HANG)).unwrap();
@@ -91,7 +91,7 @@ async fn a_client_whose_stream_is_out_is_left_to_the_kernel() {
 
 #[tokio::test]
 async fn a_client_that_is_dropped_after_it_was_cut_off_ends_at_once() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(any_port()).unwrap();
     socket2::SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
     let target = listener.local_addr().unwrap();
     let builder = TcpClient::builder(target).close_grace(Duration::from_hours(1));

@@ -1,6 +1,7 @@
 //! Listeners that outlive their server, and turns for others while a long backlog is drained.
 
 use std::net::{TcpListener, TcpStream as StdStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use sockets_tcp::{Echo, Relay, TcpServer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::arrival::delivered;
 use crate::support::{HANG, any_port, connected, peer, read_to_end, server, wait};
 
 /// As after a restart without a gap: whoever still waits is the next instance's to serve.
@@ -30,6 +32,8 @@ async fn who_waits_on_a_listener_that_was_given_is_left_to_the_next_instance() {
     });
     assert_eq!((report.drained, report.refused), (1, 0), "{report:?}");
     assert_eq!(server.info().refused, 0);
+    // The socket is one, and the server's did not block.
+    next.set_nonblocking(false).unwrap();
     for peer in &waiting {
         let (_, from) = next.accept().unwrap();
         assert_eq!(from, peer.local_addr().unwrap(), "in their order, and none is missing");
@@ -47,6 +51,9 @@ async fn who_waits_on_a_listener_that_is_the_servers_alone_is_drained_or_told() 
     let mut second = StdStream::connect(address).unwrap();
     std::io::Write::write_all(&mut first, b"sent before the end").unwrap();
     first.shutdown(std::net::Shutdown::Write).unwrap();
+    std::io::Write::write_all(&mut second, b"in vain").unwrap();
+    delivered(&first);
+    delivered(&second);
     let report = server.shutdown(HANG).await;
     assert_eq!((report.drained, report.refused), (1, 1), "{report:?}");
     let mut answer = Vec::new();
@@ -88,7 +95,8 @@ async fn others_have_their_turn_while_a_long_backlog_is_drained() {
 }
 
 /// What `late` said last, as the server ends, is what `listener` hears.
-async fn passes_on_at_the_end(server: &TcpServer, late: impl Sized, mut listener: TcpStream) {
+async fn passes_on_at_the_end(server: &TcpServer, late: impl AsFd, mut listener: TcpStream) {
+    delivered(&late);
     let (report, heard) = tokio::join!(server.shutdown(HANG), async {
         drop(late);
         let heard = read_to_end(&mut listener).await.unwrap();

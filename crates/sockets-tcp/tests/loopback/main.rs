@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+mod address;
+mod arrival;
 mod binding;
 mod broadcast;
 mod broken;
 mod client;
+mod clock;
 mod connecting;
 mod cutting;
 mod ends;

@@ -148,7 +148,9 @@ async fn a_server_that_accepts_and_closes_uses_the_tries_up() {
         }
     });
     let brief = Reconnect::new().base(Duration::from_millis(1)).cap(Duration::from_millis(2));
-    let client = TcpClient::builder(address).reconnect(brief.limit(3)).start();
+    // However late the end is seen, no connection stood for long.
+    let brief = brief.stable_after(HANG).limit(3);
+    let client = TcpClient::builder(address).reconnect(brief).start();
     let mut events = client.events();
     let (attempts, failure) = wait(&mut events, |event| match event {
         ClientEvent::GaveUp { attempts, failure, .. } => Some((*attempts, failure.clone())),

@@ -25,7 +25,7 @@ fn disconnected(event: &ServerEvent) -> Option<CloseReason> {
 
 #[tokio::test]
 async fn echo_returns_every_byte() {
-    let server = server(Echo::new()).start().await.unwrap();
+    let server = server(Echo::new()).event_capacity(1 << 16).start().await.unwrap();
     let mut events = server.events();
     let sent = pattern(4 << 20);
     let (mut reader, mut writer) = peer(server.local_addr()).await.into_split();

@@ -1,16 +1,19 @@
 //! The end of a server: draining, cutting off, dropping.
 
+use std::net::Shutdown;
 use std::time::Duration;
 
 use bytes::Bytes;
+use socket2::SockRef;
 use sockets_tcp::{
-    CloseReason, Connection, Discard, Echo, Relay, ServerEvent, SlowPolicy, handler_fn,
+    CloseReason, Connection, Discard, Echo, Relay, ServerEvent, SlowPolicy, TcpServer, handler_fn,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::arrival::delivered;
 use crate::support::{
-    HANG, peer, read_exactly, read_to_end, reset, rest, server, small_peer, wait,
+    HANG, peer, read_exactly, read_to_end, reserved, reset, rest, server, small_peer, wait,
 };
 
 fn is_connected(event: &ServerEvent) -> Option<()> {
@@ -61,6 +64,8 @@ async fn an_end_that_comes_with_the_shutdown_is_told() {
     peer.write_all(b"hello").await.unwrap();
     assert_eq!(read_exactly(&mut peer, 5).await, b"hello");
     // From here to the beginning of the shutdown no other task has a turn.
+    SockRef::from(&peer).shutdown(Shutdown::Write).unwrap();
+    delivered(&peer);
     drop(peer);
     let report = server.shutdown(HANG).await;
     assert_eq!((report.drained, report.cut_off.len()), (1, 0));
@@ -181,8 +186,9 @@ async fn a_relay_puts_its_prefix_before_each_line_and_keeps_lines_whole() {
 
 #[tokio::test]
 async fn after_a_shutdown_nobody_gets_in() {
-    let server = server(Echo::new()).start().await.unwrap();
-    let address = server.local_addr();
+    let (_reserved, address) = reserved();
+    let builder = TcpServer::builder().bind(address).handler(Echo::new());
+    let server = builder.start().await.unwrap();
     let report = server.shutdown(HANG).await;
     assert_eq!((report.drained, report.cut_off.len()), (0, 0));
     assert!(TcpStream::connect(address).await.is_err());

@@ -9,7 +9,9 @@ use sockets_tcp::{
 };
 use tokio::net::TcpStream;
 
-use crate::support::{HANG, connected, peer, read_exactly, read_to_end, server, small_peer, wait};
+use crate::support::{
+    HANG, connected, peer, read_exactly, read_to_end, server, small_peer, tight_server, wait,
+};
 
 const MESSAGE: usize = 16 * 1024;
 
@@ -238,20 +240,22 @@ async fn a_handlers_write_and_messages_of_others_do_not_mix() {
 
 #[tokio::test]
 async fn drop_oldest_drops_nothing_for_a_message_that_does_not_fit_even_so() {
-    let builder = server(Discard).queue_bytes(1_000_000).slow_policy(SlowPolicy::DropOldest);
+    const LARGE: usize = 1_000_000;
+    let builder = tight_server(Discard).queue_bytes(LARGE).slow_policy(SlowPolicy::DropOldest);
     let server = builder.start().await.unwrap();
     let mut events = server.events();
     let _stalled = small_peer(server.local_addr()).await;
     let id = wait(&mut events, connected).await;
-    // The kernel takes a part of the last one: that one stays, whatever comes.
-    while server.clients()[0].queued_bytes == 0 {
-        server.send(id, Bytes::from(vec![1; 900_000])).await.unwrap();
+    server.send(id, Bytes::from(vec![1; LARGE * 9 / 10])).await.unwrap();
+    // The kernel takes a part of it: it stays, whatever comes.
+    while server.clients()[0].bytes_out == 0 {
+        tokio::task::yield_now().await;
     }
     for _ in 0..10 {
         server.send(id, Bytes::from(vec![2; 1000])).await.unwrap();
     }
     let queued = server.clients()[0].queued_messages;
-    let error = server.send(id, Bytes::from(vec![3; 1_000_000])).await.unwrap_err();
+    let error = server.send(id, Bytes::from(vec![3; LARGE])).await.unwrap_err();
     assert_eq!(error, SendError::Dropped { client: id });
     assert_eq!(server.clients()[0].queued_messages, queued);
     assert_eq!(server.clients()[0].dropped_messages, 1);

@@ -11,15 +11,24 @@ use sockets_tcp::{
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+pub(crate) use crate::address::any_port;
+pub(crate) use crate::arrival::reset;
+
 /// Only there to turn a hang into a failure.
 pub(crate) const HANG: Duration = Duration::from_mins(1);
 
-pub(crate) fn any_port() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
-}
-
 pub(crate) fn server<H: Handler>(handler: H) -> TcpServerBuilder<H> {
     TcpServer::builder().bind(any_port()).handler(handler)
+}
+
+/// A server for whose connections the kernel holds a few kilobytes, and never more. By itself it
+/// changes its mind: it takes megabytes, and more as a connection goes on, and next to nothing while
+/// TCP as a whole has too little memory (tcp(7), `tcp_mem`), so that what had to wait is suddenly gone.
+pub(crate) fn tight_server<H: Handler>(handler: H) -> TcpServerBuilder<H> {
+    let listener = std::net::TcpListener::bind(any_port()).unwrap();
+    // Its connections have it from the listener.
+    SockRef::from(&listener).set_send_buffer_size(4096).unwrap();
+    TcpServer::builder().exclusive_listener(listener).handler(handler)
 }
 
 /// The first event that `pick` takes.
@@ -69,11 +78,31 @@ pub(crate) async fn rest<E: Clone>(events: &mut Events<E>) -> Vec<E> {
 /// A port that servers may listen on again and again, and that the kernel gives to nobody else
 /// meanwhile: another socket stays bound to it, and both allow the sharing.
 pub(crate) fn reserved() -> (Socket, SocketAddr) {
+    reserved_at(any_port())
+}
+
+fn reserved_at(any_port: SocketAddr) -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
-    socket.bind(&any_port().into()).unwrap();
+    socket.bind(&any_port.into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, address)
+}
+
+/// As [`reserved`], of both families: a port that is free on every address.
+pub(crate) fn reserved_by_both() -> ((Socket, Socket), u16) {
+    loop {
+        let (four, address) = reserved_at(SocketAddr::from(([0; 4], 0)));
+        let six = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+        six.set_reuse_address(true).unwrap();
+        six.set_only_v6(true).unwrap();
+        let any = SocketAddr::from(([0; 8], address.port()));
+        match six.bind(&any.into()) {
+            Ok(()) => return ((four, six), address.port()),
+            // Another test's: the next one.
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse),
+        }
+    }
 }
 
 /// An address that never answers, as long as what comes with it is held. Linux answers no SYN while
@@ -85,6 +114,9 @@ pub(crate) fn silent() -> (impl Sized, SocketAddr) {
     listener.listen(0).unwrap();
     let address = listener.local_addr().unwrap().as_socket().unwrap();
     let filling = std::net::TcpStream::connect(address).unwrap();
+    while sockets_sys::tcp_info(&listener).unwrap().unacked == 0 {
+        std::thread::yield_now();
+    }
     ((listener, filling), address)
 }
 
@@ -96,12 +128,6 @@ pub(crate) async fn pair(
     let builder = set_up(TcpClient::builder(listener.local_addr().unwrap()));
     let (client, accepted) = tokio::join!(builder.connect(), listener.accept());
     (client.unwrap(), accepted.unwrap().0)
-}
-
-/// Ends a peer's connection with a reset.
-pub(crate) fn reset(peer: TcpStream) {
-    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
-    drop(peer);
 }
 
 /// A peer with a small receive buffer, which does not read unless it is told to.

@@ -7,6 +7,7 @@ use stats::ErrorKind;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::clock::stop_clock;
 use crate::support::{
     HANG, connected, disconnected, handshake_failed, peer, read_exactly, read_to_end, secured,
     server, wait,
@@ -48,6 +49,7 @@ async fn a_peer_that_leaves_in_the_handshake_is_told() {
 #[tokio::test]
 async fn a_handshake_that_stands_still_holds_up_nobody_and_ends() {
     let limit = Duration::from_millis(300);
+    let _clock = stop_clock();
     let server = server(Echo::new()).handshake_timeout(limit).start().await.unwrap();
     let mut events = server.events();
     let mut silent = TcpStream::connect(server.local_addr()).await.unwrap();
@@ -55,8 +57,10 @@ async fn a_handshake_that_stands_still_holds_up_nobody_and_ends() {
     honest.write_all(b"x").await.unwrap();
     assert_eq!(read_exactly(&mut honest, 1).await, b"x");
     wait(&mut events, connected).await;
+    tokio::time::advance(limit * 2).await;
     let failure = wait(&mut events, handshake_failed).await;
     assert_eq!(failure, "handshake: the TLS handshake took longer than 300ms");
+    tokio::time::resume();
     assert_eq!(read_to_end(&mut silent).await.unwrap(), b"");
 }
 
@@ -107,6 +111,8 @@ async fn garbage_within_a_session_ends_it() {
     let server = server(Echo::new()).start().await.unwrap();
     let mut events = server.events();
     let (mut tcp, _session) = peer(server.local_addr()).await.into_inner();
+    // Until then it is within the handshake, and no client's.
+    wait(&mut events, connected).await;
     tcp.write_all(&[0x17, 3, 3, 0, 32]).await.unwrap();
     tcp.write_all(&[7; 32]).await.unwrap();
     assert_eq!(wait(&mut events, disconnected).await, CloseReason::TlsFailed);

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+#[path = "../loopback/address.rs"]
+mod address;
 mod broken;
+#[path = "../loopback/clock.rs"]
+mod clock;
 mod served;
 mod support;

@@ -10,7 +10,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn echo_returns_every_byte_and_both_ends_are_proper() {
-    let server = server(Echo::new()).start().await.unwrap();
+    let server = server(Echo::new()).event_capacity(1 << 16).start().await.unwrap();
     let mut events = server.events();
     let sent = pattern(4 << 20);
     let (mut reader, mut writer) = tokio::io::split(peer(server.local_addr()).await);

@@ -15,6 +15,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::address::any_port;
+
 /// Only there to turn a hang into a failure.
 pub(crate) const HANG: Duration = Duration::from_mins(1);
 
@@ -34,8 +36,7 @@ pub(crate) fn client_config() -> Arc<ClientConfig> {
 }
 
 pub(crate) fn server<H: Handler>(handler: H) -> TcpServerBuilder<H> {
-    let any_port = "127.0.0.1:0".parse().unwrap();
-    TcpServer::builder().bind(any_port).handler(handler).tls(server_config())
+    TcpServer::builder().bind(any_port()).handler(handler).tls(server_config())
 }
 
 pub(crate) async fn secured(tcp: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
