@@ -231,8 +231,7 @@ fn write_lines(
         if !matches!(line, EventLine::Error { .. } | EventLine::Stats(_)) {
             sink.begin()?;
         }
-        sink.write_all(&text)?;
-        sink.flush()?;
+        sink.line(&text)?;
         reader.is_stuck.store(false, Relaxed);
         if matches!(line, EventLine::Stats(_)) {
             // Also where the second signal has it written while others still have something to say.
