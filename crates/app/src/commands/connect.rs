@@ -24,7 +24,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     check(&args)?;
     check_standard_output()?;
-    let mut session = Session::open(&args.report, terminal, signals)?;
+    let Some(mut session) = Session::open(&args.report, terminal, signals).await? else {
+        return Ok(signals.or_interrupted(Exit::Done));
+    };
     let result = match args.endpoint.scheme() {
         Scheme::Udp => {
             session.look_for_kernel_drops();

@@ -31,7 +31,9 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
-    let mut session = Session::open(&args.report, terminal, signals)?;
+    let Some(mut session) = Session::open(&args.report, terminal, signals).await? else {
+        return Ok(signals.or_interrupted(Exit::Done));
+    };
     if args.target.scheme() == Scheme::Udp {
         session.look_for_kernel_drops();
     }

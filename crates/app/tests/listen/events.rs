@@ -135,3 +135,26 @@ fn events_that_cannot_be_written_end_the_command() {
     assert_eq!(ended.code, Some(4));
     assert!(ended.stderr.contains("/dev/full"), "{}", ended.stderr);
 }
+
+/// A named pipe that nobody reads: the one signal ends the command, which said what it waits for.
+#[test]
+fn a_reader_of_events_that_does_not_come_is_waited_for_until_a_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("events");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let path = pipe.to_str().unwrap();
+    let hint = format!("note: `{path}`: waiting for somebody to read it");
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let ports = Ports::start(&["listen", ANY, "--events", path]);
+        ports.stderr.until(hint.as_bytes());
+        ports.signal(signal);
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(code));
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    }
+    let ports = Ports::start(&["listen", ANY, "--service", "echo", "--events", path]);
+    ports.stderr.until(hint.as_bytes());
+    let events = driver::Collected::of(std::fs::File::open(&pipe).unwrap(), "the named pipe");
+    let endpoint = format!("tcp://{}", ports.listening(0));
+    assert_eq!(events.event("listening")["endpoint"], endpoint);
+}
