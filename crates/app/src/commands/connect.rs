@@ -50,7 +50,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     if args.source.is_some() && options.source().is_some() {
         return senseless("source", "--source says it already");
     }
-    tls::check(&args.tls, &[endpoint.scheme()])?;
+    tls::check(&args.tls, &[], Some(endpoint.scheme()))?;
     if endpoint.scheme() != Scheme::Udp {
         return match options.ttl() {
             Some(_) => senseless("ttl", "it is for multicast"),

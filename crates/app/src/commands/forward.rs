@@ -16,6 +16,7 @@ use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
 use super::conversation::bind::{self, Bound, Passed};
+use super::conversation::resolve;
 use super::conversation::session::Session;
 use crate::args::ForwardArgs;
 use crate::commands::metrics::Metrics;
@@ -78,7 +79,7 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
             return Err(UsageError(format!("{option} is for TCP: UDP has no connections")));
         }
     }
-    tls::check(&args.tls, &[listen.scheme(), target.scheme()])?;
+    tls::check(&args.tls, &[listen.scheme()], Some(target.scheme()))?;
     tls::check_listener(&args.tls, listen)?;
     if let Some(listen) = listen.endpoint() {
         check_endpoint(listen)?;
@@ -90,6 +91,9 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
         if listen.options().interface().is_some() || listen.options().source().is_some() {
             return Err(UsageError(format!("{listen}: iface and source are for groups")));
         }
+    }
+    if args.source.is_some() && target.options().source().is_some() {
+        return Err(resolve::senseless("source", target, "--source says it already"));
     }
     if target.options().interface().is_some() {
         return Err(UsageError(format!("{target}: iface is for groups and broadcasts")));
