@@ -47,6 +47,12 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
         Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.listen.scheme() == Scheme::Tls;
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
+    // Before any client can come: whoever resolves no target forwards to nobody.
+    let resolving = resolve::addresses(&args.target);
+    let Some(resolved) = session.stop.run_until_cancelled(resolving).await else { return Ok(()) };
+    let resolved = resolved?;
+    let is_udp = args.target.scheme() == Scheme::Udp;
+    let route = is_udp.then(|| udp::Route::choose(resolved, args)).transpose()?;
     let targets = Targets::new(args, session)?;
     // What each client sends is told in order with its coming and going, not by the socket.
     let opening = bind::open(std::slice::from_ref(&args.listen), passed, false, session);
@@ -56,9 +62,10 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
         session.terminal.warn(&format!("forwarding {endpoint} to {}", args.target));
         session.events.send(EventLine::Listening { endpoint }).await;
     }
-    match args.target.scheme() {
-        Scheme::Udp => udp::run(udp, args, session).await,
-        _ => tcp::run(tcp, tls, targets, args, session).await,
+    match route {
+        Some(route) => udp::run(udp, route, args, session).await,
+        // Each connection resolves the target anew.
+        None => tcp::run(tcp, tls, targets, args, session).await,
     }
 }
 
