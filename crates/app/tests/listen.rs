@@ -40,7 +40,7 @@ use std::net::Shutdown;
 
 use datagrams::receive;
 use driver::{Ports, client, noise, read_exactly, read_to_end};
-use loopback::{reset, udp};
+use loopback::{read_to_reset, reset, udp};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -112,6 +112,23 @@ fn pipe_says_what_a_reset_cost() {
     assert!(ended.stderr.contains("broke"), "{}", ended.stderr);
 }
 
+#[test]
+fn pipe_counts_the_errors_that_it_tells() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let ports = Ports::start(&["listen", ANY, "--events", path, "--stats"]);
+    reset(client(ports.listening(0)));
+    let ended = ports.end();
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let errors = lines.iter().filter(|line| line["type"] == "error" && line["client"] == 1);
+    let kinds: Vec<_> = errors.map(|line| line["operation"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["read"], "{text}");
+    let counted = &lines.last().unwrap()["groups"][0]["counters"]["errors"];
+    assert_eq!(*counted, serde_json::json!({"read": 1}));
+    assert!(ended.stderr.contains("Errors: 1 (read 1)"), "{}", ended.stderr);
+}
+
 /// Whether the bytes come to a socket that is closed, or the close to bytes that are unread: the
 /// kernel answers with a reset.
 #[cfg(target_os = "linux")]
@@ -167,7 +184,8 @@ fn pipe_interrupted_while_it_talks_delivers_what_it_had_read() {
     // More than the peer has read is on its way, or waits in the pipe for its turn.
     let mut received = read_exactly(&mut peer, 1 << 20);
     ports.signal(Signal::TERM);
-    received.extend(read_to_end(&mut peer));
+    // It is not to take this for all.
+    received.extend(read_to_reset(&mut peer));
     drop(peer);
     let ended = ports.end();
     // It did not read all of its input, and says nothing was lost of what it read.
@@ -183,12 +201,20 @@ fn pipe_interrupted_while_it_talks_delivers_what_it_had_read() {
 
 #[test]
 fn pipe_idle_timeout() {
-    let ports = Ports::start(&["listen", ANY, "--idle-timeout", "50ms"]);
-    let mut peer = client(ports.listening(0));
-    assert!(read_to_end(&mut peer).is_empty());
-    let ended = ports.end();
-    assert_eq!(ended.code, Some(0));
-    assert!(ended.stderr.contains("idle timeout"), "{}", ended.stderr);
+    for ends_input in [false, true] {
+        let mut ports = Ports::start(&["listen", ANY, "--idle-timeout", "50ms"]);
+        let mut peer = client(ports.listening(0));
+        if ends_input {
+            ports.end_input();
+            assert!(read_to_end(&mut peer).is_empty());
+        } else {
+            // More of it might have come.
+            assert!(read_to_reset(&mut peer).is_empty());
+        }
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(0));
+        assert!(ended.stderr.contains("idle timeout"), "{}", ended.stderr);
+    }
 }
 
 #[test]

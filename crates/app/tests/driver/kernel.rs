@@ -60,6 +60,17 @@ pub(crate) fn wait_until_it_has_read_all(peer: &TcpStream) {
     }
 }
 
+/// Waits until the kernel has so many bytes of the program for its peer, who reads none.
+pub(crate) fn wait_until_the_kernel_has(bytes: u64, peer: &TcpStream) {
+    let (here, there) = (peer.local_addr().unwrap(), peer.peer_addr().unwrap());
+    let deadline = Instant::now() + DEADLINE;
+    // In this order what is on its way is not missed, and counted twice where it arrives meanwhile.
+    while row(there, here).sending + row(here, there).receiving != bytes {
+        assert!(Instant::now() < deadline, "{bytes} bytes are not with the kernel");
+        std::thread::yield_now();
+    }
+}
+
 /// Waits until a part of what was written to the program waits in it: it is neither in the pipe, nor
 /// with the kernel.
 pub(crate) fn wait_until_it_queues(written: &AtomicU64, peer: &TcpStream) {

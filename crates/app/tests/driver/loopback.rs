@@ -1,6 +1,7 @@
 //! The other ends, on loopback: listeners and sockets whose waits have the deadline.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -37,6 +38,14 @@ pub(crate) fn udp() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     socket
+}
+
+/// Reads to the end, which is a reset: what came before it.
+pub(crate) fn read_to_reset(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    bytes
 }
 
 /// Ends a connection by a reset.

@@ -25,8 +25,9 @@ fn one_address_has_no_more_than_its_connections() {
 fn who_says_nothing_at_all_is_closed() {
     for service in ["echo", "pipe"] {
         let args = ["listen", ANY, "--service", service, "--first-byte-timeout", "20ms"];
-        let ports = Ports::start(&args);
+        let mut ports = Ports::start(&args);
         let mut silent = client(ports.listening(0));
+        ports.end_input();
         assert_eq!(read_to_end(&mut silent), b"", "{service}");
     }
 }

@@ -87,6 +87,12 @@ impl InputReader {
     }
 }
 
+/// Whether input that is given up before its end is not whole: that of a file or of another program.
+/// What a user types ends where they end it, be it by Ctrl-C.
+pub(in crate::commands) fn has_an_end_to_come() -> bool {
+    !io::stdin().is_terminal()
+}
+
 /// Says that nobody waits for more input. A user at a terminal sees that it is over; a program that
 /// would have written more does not.
 pub(in crate::commands) fn tell_silence(terminal: Terminal) {
