@@ -9,17 +9,19 @@ mod datagrams;
 mod driver;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "driver/stalled.rs"]
+mod stalled;
 #[path = "forward/stopping.rs"]
 mod stopping;
 #[path = "forward/unread.rs"]
 mod unread;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::time::Duration;
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
-use loopback::{accept, listener, reset};
+use loopback::{accept, listener, read_to_reset, reset};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -127,14 +129,6 @@ fn ctrl_c_lets_what_was_under_way_arrive() {
     assert_eq!(last["type"], "stats");
 }
 
-/// Reads to the end, which is a reset.
-fn read_to_reset(stream: &mut TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let error = stream.read_to_end(&mut bytes).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    bytes
-}
-
 #[test]
 fn streams_that_are_not_over_when_it_stops_end_in_resets() {
     let (listener, target) = listener();
@@ -191,6 +185,7 @@ fn ends_that_do_not_fit_are_refused() {
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9?iface=lo"], "iface is for groups"),
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9", "--keepalive", "1s"], "is for TCP"),
         (&["127.0.0.1:0", "127.0.0.1:0"], "0 is not a port to connect to"),
+        (&["[::1]:0", "[::1]:9?source=::1", "--source", "::1"], "--source says it already"),
         (&["127.0.0.1:9", "127.0.0.1:9"], "forward to itself"),
         (&["udp://[::]:9", "udp://127.0.0.1:9"], "forward to itself"),
         (&["127.0.0.1:0", "127.0.0.1:9", "--metrics", "0.0.0.0:0"], "not a loopback address"),
@@ -199,6 +194,26 @@ fn ends_that_do_not_fit_are_refused() {
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{args:?}: {}", ended.stderr);
     }
+}
+
+/// Names that are resolved on this machine: no packet leaves it.
+#[test]
+fn what_resolves_no_target_does_not_begin() {
+    for (listen, target) in [
+        ("tcp://127.0.0.1:0", "tcp://[fe80::1%nonesuch0]:1"),
+        ("udp://127.0.0.1:0", "udp://[fe80::1%nonesuch0]:1"),
+    ] {
+        let ended = run(&["forward", listen, target, "--events", "-"]);
+        assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+        assert!(ended.stderr.contains("cannot resolve"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("forwarding"), "{}", ended.stderr);
+        assert!(!String::from_utf8(ended.stdout).unwrap().contains("listening"));
+    }
+    let other = ["forward", "udp://127.0.0.1:0", "udp://127.0.0.1:9", "--source", "::1"];
+    let ended = run(&other);
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.stderr.contains("no address of the family"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("forwarding"), "{}", ended.stderr);
 }
 
 #[test]
