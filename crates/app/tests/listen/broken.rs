@@ -14,6 +14,7 @@ fn pipe_says_what_a_reset_cost() {
     let ended = ports.end();
     assert_eq!(ended.code, Some(4));
     assert!(ended.stderr.contains("broke"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("ended its stream"), "{}", ended.stderr);
 }
 
 #[test]

@@ -221,7 +221,10 @@ impl<'a> Conversation<'a> {
                     }
                 }
                 Input::Silent => {
-                    tell_silence(self.session.terminal);
+                    // How it broke is said at the end.
+                    if self.broken.borrow().is_none() {
+                        tell_silence(self.session.terminal);
+                    }
                     break;
                 }
                 Input::Stopped if has_an_end_to_come() => {
