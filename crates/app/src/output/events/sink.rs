@@ -29,6 +29,11 @@ impl LogFile {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         Ok(Self { file: Marked(file::open(path)?), has_begun: false, before: Vec::new() })
     }
+
+    /// Not a pipe, whose reader would be in the way.
+    pub(super) fn is_regular(&self) -> bool {
+        self.file.0.metadata().is_ok_and(|file| file.is_file())
+    }
 }
 
 impl Write for LogFile {
