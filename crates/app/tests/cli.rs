@@ -7,6 +7,8 @@ mod cli {
     mod files;
     mod help;
     mod lookup;
+    #[path = "../driver/own_port.rs"]
+    mod own_port;
     mod program;
     mod scan;
     mod scan_formats;

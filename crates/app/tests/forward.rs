@@ -7,8 +7,12 @@ mod clients;
 mod datagrams;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/kernel.rs"]
+mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "driver/own_port.rs"]
+mod own_port;
 #[path = "driver/stalled.rs"]
 mod stalled;
 #[path = "forward/stopping.rs"]
@@ -18,10 +22,10 @@ mod unread;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::time::Duration;
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
-use loopback::{accept, listener, read_to_reset, reset};
+use kernel::fill;
+use loopback::{accept, comes_and_is_reset, listener, read_to_reset, refusing, reset};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -78,14 +82,12 @@ fn a_reset_of_either_end_is_a_reset_of_the_other() {
 
 #[test]
 fn a_client_whose_target_is_not_there_is_reset_and_the_cause_is_told() {
-    let (listener, target) = listener();
-    drop(listener);
-    let ports = forward(&target, &["--events", "-"]);
-    let mut here = client(ports.forwarding(0));
-    assert_eq!(here.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let (_refusing, target) = refusing();
+    let ports = forward(&target.to_string(), &["--events", "-"]);
+    comes_and_is_reset(ports.forwarding(0));
     let error = ports.stdout.event("error");
     assert_eq!((&error["client"], &error["operation"]), (&1.into(), &"connect".into()));
-    assert!(error["error"].as_str().unwrap().contains(&target[6..]), "{error}");
+    assert!(error["error"].as_str().unwrap().contains(&target.to_string()), "{error}");
     let gone = ports.stdout.event("disconnected");
     assert_eq!(gone["reason"], "handler-failed");
 }
@@ -96,14 +98,7 @@ fn a_client_that_does_not_read_stops_the_target_and_not_the_memory() {
     let ports = forward(&target, &["--events", "-"]);
     let mut here = client(ports.forwarding(0));
     let mut there = accept(&listener);
-    // Long enough for the forwarding to take what it is going to take; less would only prove less.
-    there.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-    let chunk = noise(1 << 20);
-    let mut sent = 0;
-    while let Ok(written) = there.write(&chunk) {
-        sent += written;
-        assert!(sent < 256 << 20, "nothing holds the target back");
-    }
+    let sent = fill(ports.child.id(), &mut there);
     there.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut here).len(), sent);
 }

@@ -42,6 +42,7 @@ use std::net::Shutdown;
 
 use datagrams::receive;
 use driver::{Ports, client, noise, read_exactly, read_to_end};
+use kernel::fill;
 use loopback::{read_to_reset, udp};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -82,9 +83,10 @@ fn pipe_half_closes_at_the_end_of_input_and_goes_on_reading() {
 fn pipe_goes_on_sending_to_a_peer_that_only_listens() {
     let mut ports = Ports::start(&["listen", ANY]);
     let mut peer = client(ports.listening(0));
-    peer.shutdown(Shutdown::Write).unwrap();
     let data = noise(4 << 20);
     let feeding = ports.feed(data.clone());
+    // Behind the beginning of the input: it waits only so long for one that is silent.
+    peer.shutdown(Shutdown::Write).unwrap();
     assert!(read_to_end(&mut peer) == data);
     feeding.join().unwrap().unwrap();
     assert_eq!(ports.end().code, Some(0));
@@ -118,7 +120,13 @@ fn pipe_ends_quietly_where_nobody_reads_its_output() {
     let stderr = driver::Collected::of(child.stderr.take().unwrap(), "standard error");
     let address = stderr.line("note: listening on tcp://", 0).parse().unwrap();
     let mut peer = client(address);
-    peer.write_all(b"nobody reads this\n").unwrap();
+    // A program that another test is just starting has a copy of the pipe until it is that program:
+    // the first lines may still have a reader.
+    while child.try_wait().unwrap().is_none() {
+        // It may have ended meanwhile.
+        let _ = peer.write(b"nobody reads this\n");
+        std::thread::yield_now();
+    }
     let text = String::from_utf8(stderr.whole()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!text.contains("error"), "{text}");
@@ -295,10 +303,8 @@ fn a_service_that_is_stopped_drains_what_it_was_sent() {
 fn what_a_stop_cuts_off_is_said() {
     let ports = Ports::start(&["listen", ANY, "--service", "echo", "--events", "-"]);
     let mut peer = client(ports.listening(0));
-    // Never read: until nothing more fits, so that the echo has something that cannot go out.
-    peer.set_write_timeout(Some(std::time::Duration::from_secs(2))).unwrap();
-    let data = noise(65_536);
-    while peer.write(&data).is_ok() {}
+    // Never read, so that the echo has something that cannot go out.
+    fill(ports.child.id(), &mut peer);
     ports.signal(Signal::INT);
     let ended = ports.end();
     assert_eq!(ended.code, Some(130));

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use self::queue::Queue;
+use super::haste::{Haste, has_room};
 
 /// There is one standard error for the process, and so one queue.
 static BEHIND: OnceLock<Arc<Queue>> = OnceLock::new();
@@ -32,6 +33,16 @@ pub(crate) fn write_behind() {
 pub(crate) fn flush_standard_error(most: Duration) {
     if let Some(queue) = BEHIND.get() {
         queue.wait_until_empty(most);
+    }
+}
+
+/// As [`flush_standard_error`], for who is in a hurry: its reader is hardly waited for.
+pub(crate) fn flush_standard_error_now() {
+    let (Some(queue), haste) = (BEHIND.get(), Haste::begin()) else { return };
+    while !queue.is_empty()
+        && let Some(pause) = haste.pause(|| has_room(io::stderr()))
+    {
+        queue.wait_until_empty(pause);
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::driver::{Ports, noise, read_to_end};
 use crate::kernel::{wait_until_it_has_read_all, wait_until_it_queues, wait_until_the_kernel_has};
-use crate::loopback::{accept, listener, read_to_reset, reset};
+use crate::loopback::{accept, listener, read_to_reset, reset, wait_for_reset};
 use crate::stalled;
 use crate::unread::Unread;
 
@@ -118,7 +118,7 @@ fn stuck_on_its_output() -> (Unread, TcpStream) {
 fn the_second_signal_resets_a_peer_whose_bytes_are_not_written() {
     let (ports, peer) = stuck_on_its_output();
     let said = ports.signal_until_it_ends(Signal::INT, 130);
-    assert!(peer.take_error().unwrap().is_some());
+    wait_for_reset(&peer);
     assert!(said.contains("not written to standard output"), "{said}");
 }
 
@@ -127,7 +127,7 @@ fn an_output_that_takes_nothing_is_named_at_the_end_of_the_grace() {
     let (ports, peer) = stuck_on_its_output();
     ports.signal(Signal::INT);
     let said = ports.end(130);
-    assert!(peer.take_error().unwrap().is_some());
+    wait_for_reset(&peer);
     assert!(said.contains("not written to standard output"), "{said}");
     assert!(!said.contains("has not acknowledged"), "{said}");
 }

@@ -1,7 +1,7 @@
 //! How a forwarding stops: who is waited for, what is lost, who is reset.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -9,19 +9,9 @@ use serde_json::Value;
 
 use crate::driver::{Ended, client, noise, read_exactly, read_to_end};
 use crate::forward;
-use crate::loopback::{accept, listener, read_to_reset};
-
-/// Writes until nothing more is taken.
-fn fill(stream: &mut TcpStream) {
-    // Long enough for the forwarding to take what it is going to take; less would only prove less.
-    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-    let chunk = noise(1 << 20);
-    let mut sent = 0;
-    while let Ok(written) = stream.write(&chunk) {
-        sent += written;
-        assert!(sent < 256 << 20, "nothing holds it back");
-    }
-}
+use crate::kernel::fill;
+use crate::loopback::{accept, comes_and_is_reset, listener, read_to_reset};
+use crate::own_port::OwnPort;
 
 fn lines(ended: &Ended) -> Vec<Value> {
     let text = std::str::from_utf8(&ended.stdout).unwrap();
@@ -85,9 +75,10 @@ fn a_transfer_that_moves_is_waited_for() {
     ports.stdout.event("data");
     assert_eq!(read_exactly(&mut there, 4), b"more");
     ports.signal(Signal::INT);
-    // For longer than an idle one has.
+    // For longer than an idle one has, and no longer: what moves it must not be kept from that for as
+    // long.
     let begin = Instant::now();
-    while begin.elapsed() < Duration::from_millis(1200) {
+    while begin.elapsed() < Duration::from_millis(700) {
         there.write_all(b"x").unwrap();
         assert_eq!(read_exactly(&mut here, 1), b"x");
     }
@@ -104,7 +95,7 @@ fn what_is_lost_on_the_way_to_the_target_is_told() {
     let ports = forward(&target, &["--events", "-"]);
     let mut here = client(ports.forwarding(0));
     let mut there = accept(&listener);
-    fill(&mut here);
+    fill(ports.child.id(), &mut here);
     ports.signal(Signal::TERM);
     let ended = ports.end();
     read_to_reset(&mut there);
@@ -189,7 +180,7 @@ fn what_is_lost_on_the_way_to_the_client_is_told() {
     let ports = forward(&target, &["--events", "-"]);
     let mut here = client(ports.forwarding(0));
     let mut there = accept(&listener);
-    fill(&mut there);
+    fill(ports.child.id(), &mut there);
     ports.signal(Signal::TERM);
     let ended = ports.end();
     read_to_reset(&mut here);
@@ -215,7 +206,7 @@ fn the_second_signal_resets_both_sides() {
         here.write_all(&noise(1000)).unwrap();
         here.shutdown(Shutdown::Write).unwrap();
         ports.stdout.event("half-closed");
-        fill(&mut there);
+        fill(ports.child.id(), &mut there);
         while ports.child.try_wait().unwrap().is_none() {
             ports.signal(signal);
             std::thread::yield_now();
@@ -236,7 +227,7 @@ fn the_second_signal_resets_a_target_that_does_not_read() {
         let mut ports = forward(&target, &[]);
         let mut here = client(ports.forwarding(0));
         let mut there = accept(&listener);
-        fill(&mut here);
+        fill(ports.child.id(), &mut here);
         while ports.child.try_wait().unwrap().is_none() {
             ports.signal(signal);
             std::thread::yield_now();
@@ -255,18 +246,18 @@ fn the_second_signal_resets_a_target_that_does_not_read() {
 fn a_client_is_told_of_from_its_beginning_to_its_end() {
     // The target is gone before the client is: nothing of it may be told before `connected`, nor
     // after `disconnected`.
-    let (listener, target) = listener();
-    let ports = forward(&target, &["--events", "-"]);
+    let target = OwnPort::at(Ipv4Addr::LOCALHOST);
+    let listener = target.listen();
+    let ports = forward(&target.address().to_string(), &["--events", "-"]);
     let mut here = client(ports.forwarding(0));
     let there = accept(&listener);
-    fill(&mut here);
+    fill(ports.child.id(), &mut here);
     crate::loopback::reset(there);
     ports.stdout.event("disconnected");
     drop(here);
     drop(listener);
     for _ in 0..8 {
-        let mut here = client(ports.forwarding(0));
-        read_to_reset(&mut here);
+        comes_and_is_reset(ports.forwarding(0));
     }
     ports.signal(Signal::INT);
     let ended = ports.end();

@@ -1,7 +1,7 @@
 //! `--events`: what the lines say, and what happens where nobody can read them.
 
 use std::io::Write;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -72,6 +72,14 @@ fn the_reader_of_events_may_leave() {
         .unwrap();
     drop(child.stdout.take());
     let stderr = driver::Collected::of(child.stderr.take().unwrap(), "standard error");
+    let address = stderr.line("note: listening on tcp://", 0).parse::<SocketAddr>().unwrap();
+    // A program that another test is just starting has a copy of the pipe until it is that program:
+    // the first events may still have a reader.
+    while child.try_wait().unwrap().is_none() {
+        // It may have ended meanwhile.
+        let _ = TcpStream::connect(address);
+        std::thread::yield_now();
+    }
     let text = String::from_utf8(stderr.whole()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
     assert!(!text.contains("error"), "{text}");

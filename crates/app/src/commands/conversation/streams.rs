@@ -25,6 +25,9 @@ pub(in crate::commands) const SILENCE_AFTER_PEER: Duration = Duration::from_mill
 /// How long a thread waits at once for input on a non-blocking descriptor: nobody can break it off.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
+/// How soon it is looked again whether input that is there has been read.
+const SOON: Duration = Duration::from_millis(10);
+
 /// What standard input had.
 #[derive(Debug)]
 pub(in crate::commands) enum Input {
@@ -62,6 +65,11 @@ impl InputReader {
         let silence = async {
             peer_ended.cancelled().await;
             tokio::time::sleep(SILENCE_AFTER_PEER).await;
+            // What is there and not read yet is no silence of its writer: this process was kept from
+            // running.
+            while has_input() {
+                tokio::time::sleep(SOON).await;
+            }
         };
         let read = async {
             loop {
@@ -144,6 +152,13 @@ fn write_all(mut data: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether standard input has something to read, be it its end.
+fn has_input() -> bool {
+    let stdin = io::stdin();
+    let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+    matches!(poll(&mut ready, Some(&Timespec::default())), Ok(1..))
 }
 
 /// Waits for a stream that another process has made non-blocking: it is the same for all that were

@@ -45,6 +45,11 @@ impl LogFile {
         Ok(Self { file, has_begun: false, before: Vec::new(), missed: 0 })
     }
 
+    /// Not a pipe, whose reader would be in the way.
+    pub(super) fn is_regular(&self) -> bool {
+        self.file.0.metadata().is_ok_and(|file| file.is_file())
+    }
+
     fn keep(&mut self, line: &[u8]) {
         // One that is missed is told behind those that are there.
         if self.missed > 0 || self.before.len() + line.len() > MOST_BEFORE {

@@ -83,6 +83,9 @@ impl<'a> Conversation<'a> {
 
         let (mut reader, writer) = split(&mut stream);
         let outcome = tokio::select! {
+            // What has come before the clock: who was kept from running finds both at once, and the
+            // peer is not idle for that.
+            biased;
             both = async {
                 tokio::try_join!(self.receive(&mut reader, inbound), self.send(writer, outbound))?;
                 tokio::join!(self.last_bytes(), self.throw_away(&mut reader));
