@@ -4,6 +4,7 @@ mod counted;
 mod csv_error;
 mod events;
 mod file;
+mod haste;
 mod outputs;
 #[cfg(target_os = "linux")]
 mod packets;
@@ -27,7 +28,9 @@ pub(crate) use packets::{
 use reader_gone::Marked;
 pub(crate) use reader_gone::ReaderGone;
 pub(crate) use rows::{Cells, Row, RowOutputs};
-pub(crate) use standard_error::{StandardError, flush_standard_error, write_behind};
+pub(crate) use standard_error::{
+    StandardError, flush_standard_error, flush_standard_error_now, write_behind,
+};
 pub(crate) use standard_output::{
     StandardOutput, check_open as check_standard_output, reader_is_gone,
 };

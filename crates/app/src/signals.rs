@@ -12,13 +12,10 @@ use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Signal};
-use crate::output::flush_standard_error;
+use crate::output::flush_standard_error_now;
 
 /// Signals this close together are one wish: timeout(1) signals the process and then its group.
 const SAME_WISH: Duration = Duration::from_millis(500);
-
-/// How long the last words may wait for who reads standard error.
-const HASTE: Duration = Duration::from_millis(250);
 
 /// What is still to be said before the process ends at once.
 type LastWords = Box<dyn FnOnce() + Send>;
@@ -101,7 +98,7 @@ impl fmt::Debug for Signals {
 
 #[expect(clippy::exit, reason = "the user asked twice: stopping in order takes too long for them")]
 fn exit_at_once(signal: Signal) {
-    flush_standard_error(HASTE);
+    flush_standard_error_now();
     std::process::exit(i32::from(Exit::Interrupted(signal).code()));
 }
 

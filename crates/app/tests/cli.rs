@@ -10,6 +10,8 @@ mod cli {
     mod full_pipe;
     mod help;
     mod lookup;
+    #[path = "../driver/own_port.rs"]
+    mod own_port;
     mod program;
     mod scan;
     mod scan_formats;

@@ -7,19 +7,25 @@ mod clients;
 mod datagrams;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/kernel.rs"]
+mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "driver/own_port.rs"]
+mod own_port;
+#[path = "driver/stalled.rs"]
+mod stalled;
 #[path = "forward/stopping.rs"]
 mod stopping;
 #[path = "forward/unread.rs"]
 mod unread;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::net::Shutdown;
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
-use loopback::{accept, listener, reset};
+use kernel::fill;
+use loopback::{accept, comes_and_is_reset, listener, read_to_reset, refusing, reset};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -76,14 +82,12 @@ fn a_reset_of_either_end_is_a_reset_of_the_other() {
 
 #[test]
 fn a_client_whose_target_is_not_there_is_reset_and_the_cause_is_told() {
-    let (listener, target) = listener();
-    drop(listener);
-    let ports = forward(&target, &["--events", "-"]);
-    let mut here = client(ports.forwarding(0));
-    assert_eq!(here.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let (_refusing, target) = refusing();
+    let ports = forward(&target.to_string(), &["--events", "-"]);
+    comes_and_is_reset(ports.forwarding(0));
     let error = ports.stdout.event("error");
     assert_eq!((&error["client"], &error["operation"]), (&1.into(), &"connect".into()));
-    assert!(error["error"].as_str().unwrap().contains(&target[6..]), "{error}");
+    assert!(error["error"].as_str().unwrap().contains(&target.to_string()), "{error}");
     let gone = ports.stdout.event("disconnected");
     assert_eq!(gone["reason"], "handler-failed");
 }
@@ -94,14 +98,7 @@ fn a_client_that_does_not_read_stops_the_target_and_not_the_memory() {
     let ports = forward(&target, &["--events", "-"]);
     let mut here = client(ports.forwarding(0));
     let mut there = accept(&listener);
-    // Long enough for the forwarding to take what it is going to take; less would only prove less.
-    there.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-    let chunk = noise(1 << 20);
-    let mut sent = 0;
-    while let Ok(written) = there.write(&chunk) {
-        sent += written;
-        assert!(sent < 256 << 20, "nothing holds the target back");
-    }
+    let sent = fill(ports.child.id(), &mut there);
     there.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut here).len(), sent);
 }
@@ -125,14 +122,6 @@ fn ctrl_c_lets_what_was_under_way_arrive() {
     let last = String::from_utf8(ended.stdout).unwrap();
     let last: Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
     assert_eq!(last["type"], "stats");
-}
-
-/// Reads to the end, which is a reset.
-fn read_to_reset(stream: &mut TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let error = stream.read_to_end(&mut bytes).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    bytes
 }
 
 #[test]
@@ -191,6 +180,7 @@ fn ends_that_do_not_fit_are_refused() {
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9?iface=lo"], "iface is for groups"),
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9", "--keepalive", "1s"], "is for TCP"),
         (&["127.0.0.1:0", "127.0.0.1:0"], "0 is not a port to connect to"),
+        (&["[::1]:0", "[::1]:9?source=::1", "--source", "::1"], "--source says it already"),
         (&["127.0.0.1:9", "127.0.0.1:9"], "forward to itself"),
         (&["udp://[::]:9", "udp://127.0.0.1:9"], "forward to itself"),
         (&["127.0.0.1:0", "127.0.0.1:9", "--metrics", "0.0.0.0:0"], "not a loopback address"),
@@ -199,6 +189,26 @@ fn ends_that_do_not_fit_are_refused() {
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{args:?}: {}", ended.stderr);
     }
+}
+
+/// Names that are resolved on this machine: no packet leaves it.
+#[test]
+fn what_resolves_no_target_does_not_begin() {
+    for (listen, target) in [
+        ("tcp://127.0.0.1:0", "tcp://[fe80::1%nonesuch0]:1"),
+        ("udp://127.0.0.1:0", "udp://[fe80::1%nonesuch0]:1"),
+    ] {
+        let ended = run(&["forward", listen, target, "--events", "-"]);
+        assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+        assert!(ended.stderr.contains("cannot resolve"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("forwarding"), "{}", ended.stderr);
+        assert!(!String::from_utf8(ended.stdout).unwrap().contains("listening"));
+    }
+    let other = ["forward", "udp://127.0.0.1:0", "udp://127.0.0.1:9", "--source", "::1"];
+    let ended = run(&other);
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.stderr.contains("no address of the family"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("forwarding"), "{}", ended.stderr);
 }
 
 #[test]

@@ -19,9 +19,17 @@ mod rows;
 #[path = "lease/terminal.rs"]
 mod terminal;
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use driver::{Ended, Ports, run};
+
+/// Held shared by tests that lease any port, alone by one that is to get a port of them again.
+static ANY_PORT: RwLock<()> = RwLock::new(());
+
+fn any_port() -> RwLockReadGuard<'static, ()> {
+    ANY_PORT.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What the command printed, word by word.
 fn words(ended: &Ended) -> Vec<String> {
@@ -37,6 +45,7 @@ fn port_of(ports: &Ports) -> u16 {
 
 #[test]
 fn the_command_finds_its_ports_in_its_environment() {
+    let _any = any_port();
     let ended =
         run(&["lease", "--", "sh", "-c", "echo $PORT $PORT1 ${PORT2-none} ${LISTEN_FDS-none}"]);
     let words = words(&ended);
@@ -72,6 +81,7 @@ fn a_name_gets_its_port_again() {
 
 #[test]
 fn the_exit_code_is_that_of_the_command() {
+    let _any = any_port();
     assert_eq!(run(&["lease", "--", "sh", "-c", "exit 42"]).code, Some(42));
     let killed = run(&["lease", "--", "sh", "-c", "kill -9 $$"]);
     assert_eq!(killed.code, None, "a signal that ends the command ends this process");
@@ -79,6 +89,7 @@ fn the_exit_code_is_that_of_the_command() {
 
 #[test]
 fn its_own_failures_have_codes_of_their_own() {
+    let _any = any_port();
     for (args, code, text) in [
         (&["lease", "--", "/no/such/command"][..], 127, "cannot run `/no/such/command`: "),
         (&["lease", "--", "/etc/passwd"], 126, "cannot run `/etc/passwd`: "),
@@ -105,11 +116,12 @@ fn its_own_failures_have_codes_of_their_own() {
 
 #[test]
 fn a_port_in_use_is_told_with_its_user() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    // Of another process: one that this process starts meanwhile would have a copy for a moment.
+    let user = Ports::start(&["listen", "tcp://127.0.0.1:0"]);
+    let port = user.listening(0).port().to_string();
     let ended = run(&["lease", "--port", &port, "--", "true"]);
     assert_eq!(ended.code, Some(125));
-    let who = format!("(process {})", std::process::id());
+    let who = format!("(process {})", user.child.id());
     assert!(ended.stderr.contains(&who) && ended.stderr.contains("(LISTEN)"), "{}", ended.stderr);
 }
 
@@ -129,6 +141,7 @@ fn sockets_are_passed_from_descriptor_three_on() {
 
 #[test]
 fn passed_sockets_listen_at_the_port_and_leave_no_others_open() {
+    let _any = any_port();
     let script = "echo $PORT; exec cat";
     let mut ports = Ports::start(&["lease", "--fd", "--", "sh", "-c", script]);
     let port = port_of(&ports);
@@ -142,6 +155,7 @@ fn passed_sockets_listen_at_the_port_and_leave_no_others_open() {
 
 #[test]
 fn what_stood_at_descriptor_three_is_overwritten_only_with_fd() {
+    let _any = any_port();
     let ports = env!("CARGO_BIN_EXE_ports");
     let run = |flag: &str| {
         let script =
@@ -163,6 +177,7 @@ fn script(text: &str) -> String {
 
 #[test]
 fn the_command_starts_with_the_signals_and_streams_of_its_caller() {
+    let _any = any_port();
     let ignored = |trap: &str| {
         let line = script(&format!("{trap} exec \"$0\" lease -- grep SigIgn /proc/self/status"));
         u64::from_str_radix(line.trim_start_matches("SigIgn:").trim(), 16).unwrap()
@@ -185,6 +200,7 @@ fn script_status(field: &str) -> u64 {
 
 #[test]
 fn ports_of_an_outer_lease_are_not_taken_for_its_own() {
+    let _any = any_port();
     let inner = "'echo ${PORT1-none} ${PORT2-none} ${PORT3-none} ${PORTAL-none}'";
     let line = format!(
         "PORTAL=kept exec \"$0\" lease --count 3 -- \"$0\" lease --count 2 -- sh -c {inner}"
@@ -201,11 +217,13 @@ fn ports_of_an_outer_lease_are_not_taken_for_its_own() {
 
 #[test]
 fn a_long_run_takes_a_descriptor_for_each_port() {
+    let _any = any_port();
     assert_eq!(script("ulimit -n 64; exec \"$0\" lease --count 50 -- echo done"), "done\n");
 }
 
 #[test]
 fn too_few_descriptors_are_a_failure_of_its_own() {
+    let _any = any_port();
     // With any limit: there is no lease, or it cannot be passed on, or all is well.
     let mut said = String::new();
     for limit in 10..40 {

@@ -48,8 +48,10 @@ fn connected_at(address: &str) -> Connected {
 
 #[test]
 fn a_listener_with_its_process() {
-    let Connected { listener, port, .. } = connected();
-    let rows = json(&["ls", "--listening", "--port", &port, "--process"]);
+    // Of an address that nobody else has: others may listen at that port elsewhere.
+    let Connected { listener, port, .. } = connected_at("127.0.78.6:0");
+    let at = ["--port", &port, "--address", "127.0.78.6"];
+    let rows = json(&[&["ls", "--listening", "--process"], &at[..]].concat());
     assert_eq!(rows.len(), 1, "{rows:?}");
     let row = &rows[0];
     assert_eq!((&row["type"], &row["transport"]), (&"socket".into(), &"tcp".into()));
@@ -104,9 +106,9 @@ fn filters_hold_together() {
 
 #[test]
 fn datagram_sockets_and_unix_names() {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.78.7:0").unwrap();
     let port = udp.local_addr().unwrap().port().to_string();
-    let rows = json(&["ls", "--udp", "--port", &port]);
+    let rows = json(&["ls", "--udp", "--port", &port, "--address", "127.0.78.7"]);
     assert_eq!((rows.len(), &rows[0]["state"]), (1, &"UNCONN".into()));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");

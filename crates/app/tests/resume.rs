@@ -50,9 +50,9 @@ impl Fixture {
         fixed.into_iter().chain(["--resume", file]).chain(more.iter().copied()).collect()
     }
 
-    /// A scan that takes three seconds.
+    /// A scan that takes fifteen seconds, and keeps what it found every second.
     fn slow(&self) -> Child {
-        let mut command = ports(&self.args(&["--rate", "1000"]));
+        let mut command = ports(&self.args(&["--rate", "200"]));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -119,8 +119,8 @@ fn killed_twice_and_resumed_it_is_the_scan() {
         assert_eq!(resumed[count], whole[count], "{count}");
     }
     assert_eq!((&resumed["resumed"], &whole["resumed"]), (&true.into(), &Value::Null));
-    // Probes of the ports that were asked twice are counted, too.
-    assert!(resumed["sent"].as_u64() >= whole["sent"].as_u64());
+    // What was sent before it was killed is counted, too.
+    assert!(resumed["sent"].as_u64() >= resumed["probes"].as_u64(), "{resumed}");
 
     // Once more: it is finished, says so, and reports in every format.
     let again = run(&[&["-v"], &*fixture.args(&[])].concat());

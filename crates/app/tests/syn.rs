@@ -267,7 +267,10 @@ fn without_privilege_the_remedy_is_said() {
     // For everyone, and a path that a shell would take for two.
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("the ports");
-    std::fs::copy(env!("CARGO_BIN_EXE_ports"), &program).unwrap();
+    // By another program: a copy that this process had open for writing, a program that a test starts
+    // meanwhile would have open, too, and then it could not be run.
+    let mut copy = Command::new("cp");
+    assert!(copy.arg(env!("CARGO_BIN_EXE_ports")).arg(&program).status().unwrap().success());
     let output = Command::new("setpriv")
         .args(["--bounding-set=-all", "--inh-caps=-all", "--reuid=65534", "--clear-groups"])
         .arg(&program)

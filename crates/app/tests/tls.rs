@@ -166,6 +166,22 @@ fn files_that_are_wrong_are_named() {
         (&["listen", "fd:", "--insecure"], "no endpoint begins with tls:// or tls+fd:"),
         (&["listen", "127.0.0.1:0", "--cert", "a", "--key", "b"], "no endpoint begins with tls://"),
         (&["connect", "127.0.0.1:1", "--insecure"], "no endpoint begins with tls://"),
+        (
+            &["listen", "tls://127.0.0.1:0", "--cert", "a", "--key", "b", "--insecure"],
+            "--insecure is for who connects to tls://",
+        ),
+        (
+            &["listen", "tls+fd:", "--cert", "a", "--key", "b", "--server-name", "x"],
+            "--server-name is for who connects to tls://",
+        ),
+        (
+            &["forward", "tls://:0", "[::1]:1", "--cert", "a", "--key", "b", "--insecure"],
+            "--insecure is for who connects to tls://",
+        ),
+        (
+            &["forward", "[::1]:0", "[::1]:1", "--server-name", "x"],
+            "no endpoint begins with tls://",
+        ),
         (&["connect", "tls://127.0.0.1:1", "--cert", "a"], "--key"),
     ] {
         let ended = run(args);

@@ -94,10 +94,9 @@ fn a_client_is_found_at_its_own_port() {
     let client = TcpStream::connect(address).unwrap();
     let (code, rows) = rows(&format!("{}/tcp", client.local_addr().unwrap().port()));
     assert_eq!(code, Some(0));
-    assert_eq!(
-        (&rows[0]["state"], &rows[0]["peer"]),
-        (&"ESTAB".into(), &address.to_string().into())
-    );
+    // Ended connections to others may still be at that port.
+    let row = rows.iter().find(|row| row["peer"] == address.to_string()).unwrap();
+    assert_eq!(row["state"], "ESTAB");
 }
 
 #[test]

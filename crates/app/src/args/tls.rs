@@ -35,4 +35,11 @@ impl TlsArgs {
         .into_iter()
         .find_map(|(option, given)| given.then_some(option))
     }
+
+    /// Those that only say whom to believe of those who are connected to: the first that was given.
+    pub(crate) fn given_for_target(&self) -> Option<&'static str> {
+        [("--insecure", self.insecure), ("--server-name", self.server_name.is_some())]
+            .into_iter()
+            .find_map(|(option, given)| given.then_some(option))
+    }
 }

@@ -24,7 +24,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     check(&args)?;
     check_standard_output()?;
-    let mut session = Session::open(&args.report, terminal, signals)?;
+    let Some(mut session) = Session::open(&args.report, terminal, signals).await? else {
+        return Ok(signals.or_interrupted(Exit::Done));
+    };
     let result = match args.endpoint.scheme() {
         Scheme::Udp => {
             session.look_for_kernel_drops();
@@ -48,7 +50,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     if args.source.is_some() && options.source().is_some() {
         return senseless("source", "--source says it already");
     }
-    tls::check(&args.tls, &[endpoint.scheme()])?;
+    tls::check(&args.tls, &[], Some(endpoint.scheme()))?;
     if endpoint.scheme() != Scheme::Udp {
         return match options.ttl() {
             Some(_) => senseless("ttl", "it is for multicast"),

@@ -16,6 +16,7 @@ use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
 use super::conversation::bind::{self, Bound, Passed};
+use super::conversation::resolve;
 use super::conversation::session::Session;
 use crate::args::ForwardArgs;
 use crate::commands::metrics::Metrics;
@@ -31,7 +32,9 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
-    let mut session = Session::open(&args.report, terminal, signals)?;
+    let Some(mut session) = Session::open(&args.report, terminal, signals).await? else {
+        return Ok(signals.or_interrupted(Exit::Done));
+    };
     if args.target.scheme() == Scheme::Udp {
         session.look_for_kernel_drops();
     }
@@ -44,6 +47,12 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
         Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.listen.scheme() == Scheme::Tls;
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
+    // Before any client can come: whoever resolves no target forwards to nobody.
+    let resolving = resolve::addresses(&args.target);
+    let Some(resolved) = session.stop.run_until_cancelled(resolving).await else { return Ok(()) };
+    let resolved = resolved?;
+    let is_udp = args.target.scheme() == Scheme::Udp;
+    let route = is_udp.then(|| udp::Route::choose(resolved, args)).transpose()?;
     let targets = Targets::new(args, session)?;
     // What each client sends is told in order with its coming and going, not by the socket.
     let opening = bind::open(std::slice::from_ref(&args.listen), passed, false, session);
@@ -53,9 +62,10 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
         session.terminal.warn(&format!("forwarding {endpoint} to {}", args.target));
         session.events.send(EventLine::Listening { endpoint }).await;
     }
-    match args.target.scheme() {
-        Scheme::Udp => udp::run(udp, args, session).await,
-        _ => tcp::run(tcp, tls, targets, args, session).await,
+    match route {
+        Some(route) => udp::run(udp, route, args, session).await,
+        // Each connection resolves the target anew.
+        None => tcp::run(tcp, tls, targets, args, session).await,
     }
 }
 
@@ -76,7 +86,7 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
             return Err(UsageError(format!("{option} is for TCP: UDP has no connections")));
         }
     }
-    tls::check(&args.tls, &[listen.scheme(), target.scheme()])?;
+    tls::check(&args.tls, &[listen.scheme()], Some(target.scheme()))?;
     tls::check_listener(&args.tls, listen)?;
     if let Some(listen) = listen.endpoint() {
         check_endpoint(listen)?;
@@ -88,6 +98,9 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
         if listen.options().interface().is_some() || listen.options().source().is_some() {
             return Err(UsageError(format!("{listen}: iface and source are for groups")));
         }
+    }
+    if args.source.is_some() && target.options().source().is_some() {
+        return Err(resolve::senseless("source", target, "--source says it already"));
     }
     if target.options().interface().is_some() {
         return Err(UsageError(format!("{target}: iface is for groups and broadcasts")));

@@ -33,7 +33,9 @@ pub(crate) async fn run(
     if args.service == ServiceKind::Pipe {
         check_standard_output()?;
     }
-    let mut session = Session::open(&args.report, terminal, signals)?;
+    let Some(mut session) = Session::open(&args.report, terminal, signals).await? else {
+        return Ok(signals.or_interrupted(Exit::Done));
+    };
     if args.places.iter().any(|place| place.scheme() == Scheme::Udp) {
         session.look_for_kernel_drops();
     }

@@ -28,11 +28,25 @@ pub(in crate::commands) use self::advice::{End, advice, with_advice};
 /// What a client needs: the configuration, and whose certificate it wants to see.
 pub(in crate::commands) type ClientTls = (Arc<ClientConfig>, ServerName<'static>);
 
-/// That options of TLS are given where nothing speaks it.
-pub(in crate::commands) fn check(args: &TlsArgs, schemes: &[Scheme]) -> Result<(), UsageError> {
-    match args.given() {
-        Some(option) if !schemes.contains(&Scheme::Tls) => Err(UsageError(format!(
+/// That options of TLS are given where nothing has a use for them: nothing speaks it where the command
+/// listens or connects, or nothing where it connects.
+pub(in crate::commands) fn check(
+    args: &TlsArgs,
+    listeners: &[Scheme],
+    target: Option<Scheme>,
+) -> Result<(), UsageError> {
+    let is_tls = |scheme: &Scheme| *scheme == Scheme::Tls;
+    if let Some(option) = args.given()
+        && !listeners.iter().chain(&target).any(is_tls)
+    {
+        return Err(UsageError(format!(
             "{option} is for TLS: no endpoint begins with tls:// or tls+fd:"
+        )));
+    }
+    match args.given_for_target() {
+        Some(option) if !target.as_ref().is_some_and(is_tls) => Err(UsageError(format!(
+            "{option} is for who connects to tls://: a listener asks its clients for certificates \
+             with --ca only"
         ))),
         _ => Ok(()),
     }

@@ -6,7 +6,6 @@ mod sink;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
 
 use anyhow::Context;
 use stats::Snapshot;
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::line::EventLine;
 use self::sink::{LogFile, Sink};
+use super::haste::{Haste, has_room};
 use super::{Marked, standard_output};
 use crate::args::EventTarget;
 
@@ -26,8 +26,6 @@ const QUEUED_LINES: usize = 256;
 const ROOM: Duration = Duration::from_secs(1);
 /// How long the reader of the last lines is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the last line may take after a second signal.
-const HASTE: Duration = Duration::from_millis(250);
 
 /// Takes lines; a clone for each source of events.
 #[derive(Clone, Debug)]
@@ -108,30 +106,57 @@ pub(crate) struct LastLine {
     sender: Option<mpsc::WeakSender<EventLine>>,
     said: Arc<AtomicBool>,
     written: Arc<(Mutex<bool>, Condvar)>,
+    way: Way,
+}
+
+/// What may be in the way of a line.
+#[derive(Clone, Copy, Debug, Default)]
+enum Way {
+    /// A reader, who cannot be looked at.
+    #[default]
+    Unknown,
+    /// The reader of standard output.
+    StandardOutput,
+    /// Nobody.
+    RegularFile,
+}
+
+impl Way {
+    fn has_room(self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::StandardOutput => has_room(io::stdout()),
+            Self::RegularFile => true,
+        }
+    }
 }
 
 impl LastLine {
-    /// Writes it now, unless it is being written; waits for [`HASTE`] at most. For a thread that is
-    /// about to end the process.
+    /// Writes it now, unless it is being written; waits no longer than [`Haste`] says. For a thread
+    /// that is about to end the process.
     pub(crate) fn write_now(&self, last: Snapshot) {
         let Some(sender) = self.sender.as_ref().and_then(mpsc::WeakSender::upgrade) else { return };
-        let deadline = Instant::now() + HASTE;
+        let haste = Haste::begin();
+        let pause = || haste.pause(|| self.way.has_room());
         if !self.said.swap(true, Relaxed) {
             let mut line = EventLine::Stats(last);
             // A full queue becomes shorter unless its reader stands still.
             while let Err(TrySendError::Full(back)) = sender.try_send(line) {
-                if Instant::now() >= deadline {
-                    return;
-                }
+                let Some(pause) = pause() else { return };
                 line = back;
-                std::thread::sleep(HASTE / 50);
+                std::thread::sleep(pause);
             }
         }
         let (written, changed) = &*self.written;
-        let written = written.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = deadline.saturating_duration_since(Instant::now());
-        // Nobody is told how it went: the process ends.
-        drop(changed.wait_timeout_while(written, left, |written| !*written));
+        let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody is told how it went: the process ends. Nor is a writer waited for that has failed.
+        while !*written
+            && !sender.is_closed()
+            && let Some(pause) = pause()
+        {
+            let waited = changed.wait_timeout(written, pause);
+            written = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     fn note_written(&self) {
@@ -156,21 +181,24 @@ impl EventLog {
         target: Option<&EventTarget>,
         failed: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let (name, sink): (_, Box<dyn Sink>) = match target {
+        let (name, sink, way): (_, Box<dyn Sink>, _) = match target {
             None => {
                 let (sender, last) = (EventSender(None), LastLine::default());
                 return Ok(Self { sender, writer: None, last, name: String::new() });
             }
             Some(EventTarget::StandardOutput) => {
                 standard_output::check_open()?;
-                ("standard output".to_owned(), Box::new(Marked(io::stdout())))
+                let sink = Box::new(Marked(io::stdout()));
+                ("standard output".to_owned(), sink, Way::StandardOutput)
             }
             Some(EventTarget::File(path)) => {
-                (format!("`{}`", path.display()), Box::new(LogFile::open(path)?))
+                let file = LogFile::open(path)?;
+                let way = if file.is_regular() { Way::RegularFile } else { Way::Unknown };
+                (format!("`{}`", path.display()), Box::new(file), way)
             }
         };
         let (sender, lines) = mpsc::channel(QUEUED_LINES);
-        let last = LastLine { sender: Some(sender.downgrade()), ..LastLine::default() };
+        let last = LastLine { sender: Some(sender.downgrade()), way, ..LastLine::default() };
         let (told, reader) = (last.clone(), Arc::<Reader>::default());
         let of_writer = Arc::clone(&reader);
         let writer = spawn_blocking(move || {
@@ -231,8 +259,7 @@ fn write_lines(
         if !matches!(line, EventLine::Error { .. } | EventLine::Stats(_)) {
             sink.begin()?;
         }
-        sink.write_all(&text)?;
-        sink.flush()?;
+        sink.line(&text)?;
         reader.is_stuck.store(false, Relaxed);
         if matches!(line, EventLine::Stats(_)) {
             // Also where the second signal has it written while others still have something to say.
@@ -271,7 +298,8 @@ mod tests {
         assert!(error.to_string().contains("/nowhere/events"), "{error}");
     }
 
-    #[tokio::test]
+    /// No time passes while the writer has something to do.
+    #[tokio::test(start_paused = true)]
     async fn lines_come_in_order_and_the_statistics_last() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let target = EventTarget::File(file.path().into());

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use self::queue::Queue;
+use super::haste::{Haste, has_room};
 
 /// There is one standard error for the process, and so one queue; none where no thread can be had: then
 /// whoever writes waits.
@@ -40,6 +41,16 @@ fn behind() -> Option<&'static Queue> {
 pub(crate) fn flush_standard_error(most: Duration) {
     if let Some(Some(queue)) = BEHIND.get() {
         queue.wait_until_empty(most);
+    }
+}
+
+/// As [`flush_standard_error`], for who is in a hurry: its reader is hardly waited for.
+pub(crate) fn flush_standard_error_now() {
+    let (Some(queue), haste) = (BEHIND.get(), Haste::begin()) else { return };
+    while !queue.is_empty()
+        && let Some(pause) = haste.pause(|| has_room(io::stderr()))
+    {
+        queue.wait_until_empty(pause);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 
+use super::own_port::OwnPort;
 use super::program::{Run, ports, run};
 
 const QUIET: Ipv4Addr = Ipv4Addr::new(127, 88, 7, 1);
@@ -33,15 +34,13 @@ impl Folder {
 #[test]
 fn a_port_that_opens_and_one_that_closes() {
     let folder = Folder(tempfile::tempdir().unwrap());
-    let listen = || TcpListener::bind((QUIET, 0)).unwrap();
-    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
-    let (stays, goes, comes) = (listen(), listen(), listen());
-    let (kept, gone, new) = (port(&stays), port(&goes), port(&comes));
+    let [stays, goes, comes] = [(); 3].map(|()| OwnPort::at(QUIET));
+    let (kept, gone, new) = (stays.number(), goes.number(), comes.number());
     let spec = format!("{kept},{gone},{new}");
-    drop(comes);
+    let (_stays, goes) = (stays.listen(), goes.listen());
     folder.scan("a", &spec, &[]);
     drop(goes);
-    let _comes = TcpListener::bind((QUIET, new)).unwrap();
+    let _comes = comes.listen();
     folder.scan("b", &spec, &[]);
 
     for (a, b) in

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::own_port::OwnPort;
 use super::program::{Run, ports, run};
 
 /// An address of 127.0.0.0/8 for one test, so that other tests' listeners are not in its way.
@@ -23,7 +24,8 @@ fn exactly_the_open_ports_in_every_format() {
     let listeners: Vec<_> = (0..4).map(|_| TcpListener::bind((QUIET, 0)).unwrap()).collect();
     let ports: BTreeSet<u16> =
         listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
-    let closed = TcpListener::bind((QUIET, 0)).unwrap().local_addr().unwrap().port();
+    let refusing = OwnPort::at(QUIET);
+    let closed = refusing.number();
     let list: Vec<String> = ports.iter().chain([&closed]).map(ToString::to_string).collect();
     let spec = list.join(",");
     let target = QUIET.to_string();

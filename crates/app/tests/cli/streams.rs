@@ -110,15 +110,15 @@ fn a_reader_that_does_not_read_does_not_hold_up_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("all.jsonl");
     let scan = ["scan", "127.88.7.0/24", "-p", "1-500", "--show", "all", "--format", "jsonl"];
-    let mut child = ports(&scan)
+    let (mut stdout, theirs) = std::io::pipe().unwrap();
+    // Room for one write; with something in it there is none for the summary, which comes last.
+    fcntl_setpipe_size(&theirs, 4096).unwrap();
+    let child = ports(&scan)
         .args(["--method", "connect", "-o", file.to_str().unwrap()])
-        .stdout(Stdio::piped())
+        .stdout(theirs)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    // Room for one write; with something in it there is none for the summary, which comes last.
-    fcntl_setpipe_size(&stdout, 4096).unwrap();
     read_line(&mut stdout);
     poll(&mut [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN)], None).unwrap();
     signal(&child, Signal::INT);

@@ -1,9 +1,11 @@
 //! The other ends, on loopback: listeners and sockets whose waits have the deadline.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::driver::DEADLINE;
@@ -39,10 +41,35 @@ pub(crate) fn udp() -> UdpSocket {
     socket
 }
 
+/// Reads to the end, which is a reset: what came before it.
+pub(crate) fn read_to_reset(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    bytes
+}
+
 /// Ends a connection by a reset.
 pub(crate) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
+}
+
+/// Comes to an address where it is reset at once. The reset may be there before `connect` is back,
+/// which tells of it then.
+pub(crate) fn comes_and_is_reset(address: SocketAddr) {
+    let read = TcpStream::connect(address).and_then(|stream| with_deadline(stream).read(&mut [0]));
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+/// Waits until a connection whose peer has ended its stream is reset all the same. Reading tells only
+/// of the end.
+pub(crate) fn wait_for_reset(stream: &TcpStream) {
+    // An error is told of unasked (poll(2)).
+    let mut error = [PollFd::new(stream, PollFlags::empty())];
+    let deadline = Timespec::try_from(DEADLINE).unwrap();
+    assert_eq!(poll(&mut error, Some(&deadline)), Ok(1), "it is not reset");
+    assert!(stream.take_error().unwrap().is_some());
 }
 
 /// A UDP socket that takes answers only from the address it asks, which is what most clients do.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 /// No wait is that long but one that would never end.
@@ -188,6 +188,11 @@ impl Ports {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Stops all of it, until `SIGCONT`.
+    pub(crate) fn stop(&self) {
+        stop(&self.child);
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let (stdout, stderr) = (self.stdout.whole(), self.stderr.whole());
@@ -203,6 +208,13 @@ impl Drop for Ports {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Stops a process; back once none of its threads runs, which is later than the signal.
+pub(crate) fn stop(child: &Child) {
+    let process = Pid::from_child(child);
+    kill_process(process, Signal::STOP).unwrap();
+    waitid(WaitId::Pid(process), WaitIdOptions::STOPPED).unwrap().unwrap();
 }
 
 fn address_of(endpoint: &str) -> SocketAddr {

@@ -1,14 +1,14 @@
 //! A standard error that nobody reads, such as the pipe of a supervisor that hangs.
 
-use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::io::{ErrorKind, PipeReader, PipeWriter, Write};
 use std::process::{Child, Command, Stdio};
 
 use rustix::io::ioctl_fionbio;
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::driver::{Collected, client};
-use crate::loopback::listener;
+use crate::driver::Collected;
+use crate::loopback::{comes_and_is_reset, refusing};
 
 /// How many clients are served: what is said of each does not fit into the pipe.
 const CLIENTS: usize = 200;
@@ -59,14 +59,14 @@ fn refuse_clients(stdout: &Collected) {
     let endpoint = stdout.event("listening")["endpoint"].as_str().unwrap().to_owned();
     let address = endpoint.trim_start_matches("tcp://").parse().unwrap();
     for _ in 0..CLIENTS {
-        let error = client(address).read(&mut [0; 8]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        comes_and_is_reset(address);
     }
 }
 
 #[test]
 fn it_stops_no_client_and_no_signal() {
-    let target = listener().1;
+    let (_refusing, target) = refusing();
+    let target = target.to_string();
     let (unread, stderr) = full_pipe();
     let (mut ports, stdout) = Running::forward(&target, stderr);
     refuse_clients(&stdout);
@@ -79,7 +79,8 @@ fn it_stops_no_client_and_no_signal() {
 
 #[test]
 fn what_is_said_meanwhile_is_there_once_it_is_read() {
-    let target = listener().1;
+    let (_refusing, target) = refusing();
+    let target = target.to_string();
     let (unread, stderr) = full_pipe();
     let (mut ports, stdout) = Running::forward(&target, stderr);
     refuse_clients(&stdout);

@@ -1,9 +1,9 @@
 //! What comes after the signal: somebody takes the port again, or the user stops waiting.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use super::driver::{Ended, Ports, run};
+use super::driver::{Ended, Ports, run, stop};
 use super::{Holder, MEEK, alone, kill};
 
 /// Starts a server again and again, and lets a moment pass before. No server outlives the test by long.
@@ -33,7 +33,7 @@ fn an_interrupted_wait_says_what_was_done() {
     let _alone = alone();
     let holder = Holder::start(MEEK);
     // It does not even hear that it is to end.
-    kill_process(Pid::from_child(&holder.child), Signal::STOP).unwrap();
+    stop(&holder.child);
     let pid = holder.child.id();
     let number = holder.port.trim_end_matches("/tcp");
     for (stop, expected) in [(Signal::INT, 130), (Signal::TERM, 143)] {

@@ -45,6 +45,9 @@ fn hold(range: &str) -> Ports {
 fn it_is_held_as_long_as_the_command_lives() {
     let mut ports = hold("3200-3219");
     let port = port_of(&ports);
+    // The shell has become it.
+    ports.write(b"cat\n");
+    ports.stdout.until(b"cat\n");
     let told = lease_again(port).unwrap_err();
     let who = format!("is leased by `held`, held by cat (process {})", ports.child.id());
     assert!(told.contains(&who), "{told}");

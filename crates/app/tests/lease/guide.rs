@@ -1,9 +1,12 @@
 //! The commands of docs/guide/leasing.md, as they stand there; with stand-ins for other programs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
+
+use super::{ANY_PORT, any_port};
 
 const GUIDE: &str = include_str!("../../../../docs/guide/leasing.md");
 
@@ -25,11 +28,19 @@ impl Place {
     pub(super) fn with(programs: &[&str]) -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         for program in programs {
-            let path = place.path().join(program);
-            fs::write(&path, "#!/bin/sh\necho \"$@\" / $PORT1 $PORT2\n").unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            place.program(program, "#!/bin/sh\necho \"$@\" / $PORT1 $PORT2\n");
         }
         place
+    }
+
+    /// By another program: a file that this process had open for writing, a program that a test starts
+    /// meanwhile would have open, too, and then it could not be run.
+    pub(super) fn program(&self, path: &str, text: &str) {
+        let mut copy = Command::new("install");
+        copy.args(["-m", "755", "/dev/stdin"]).arg(self.path().join(path)).stdin(Stdio::piped());
+        let mut copy = copy.spawn().unwrap();
+        copy.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(copy.wait().unwrap().success());
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -79,6 +90,7 @@ pub(super) fn crate_to_test() -> Place {
 
 #[test]
 fn cargo_test() {
+    let _any = any_port();
     let place = crate_to_test();
     let mut shell = place.shell(block("sh", "cargo test"));
     let output = shell.env("CARGO_TARGET_DIR", place.path().join("target")).output().unwrap();
@@ -89,6 +101,7 @@ fn cargo_test() {
 
 #[test]
 fn cargo_nextest_as_shell() {
+    let _any = any_port();
     let text = Place::with(&["cargo"]).run(block("sh", "cargo nextest"));
     let (arguments, ports) = split(&text);
     assert_eq!((arguments, ports[0] + 1), ("nextest run", ports[1]));
@@ -96,6 +109,7 @@ fn cargo_nextest_as_shell() {
 
 #[test]
 fn npm_scripts_as_shell() {
+    let _alone = ANY_PORT.write().unwrap_or_else(PoisonError::into_inner);
     let scripts: serde_json::Value = serde_json::from_str(block("json", "scripts")).unwrap();
     let place = Place::with(&["vite", "node"]);
     let run = |name: &str| place.run(scripts["scripts"][name].as_str().unwrap());
@@ -109,6 +123,7 @@ fn npm_scripts_as_shell() {
 
 #[test]
 fn docker_run_as_shell() {
+    let _any = any_port();
     let text = Place::with(&["docker"]).run(block("sh", "docker run"));
     let (arguments, ports) = split(&text);
     assert_eq!(arguments, format!("run --rm -p 127.0.0.1:{}:5432 postgres", ports[0]));

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::driver::{Ended, Ports, run};
-use super::port_of;
+use super::{any_port, port_of};
 
 /// Runs a script as root, with the program as `$0` and a port as `$1`.
 fn script(text: &str, port: u16) -> Ended {
@@ -91,6 +91,7 @@ os.execvp(sys.argv[1], sys.argv[1:])";
 #[test]
 #[ignore = "needs python3"]
 fn a_kernel_without_ipv6_has_leases() {
+    let _any = any_port();
     let without = |args: &[&str]| {
         let mut python = Command::new("python3");
         python.args(["-c", WITHOUT_IPV6, env!("CARGO_BIN_EXE_ports"), "lease"]).args(args);

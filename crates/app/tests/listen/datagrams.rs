@@ -33,11 +33,13 @@ fn udp_pipe_answers_the_latest_sender() {
 
 #[test]
 fn udp_relay_among_three() {
-    let ports =
-        Ports::start(&["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "]);
+    let args = ["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "];
+    let ports = Ports::start(&[&args[..], &["--events", "-"]].concat());
     let address = ports.listening(0);
     let (first, second, third) = (udp(), udp(), udp());
     first.send_to(b"1", address).unwrap();
+    // Datagrams of two sockets keep no order.
+    ports.stdout.event("connected");
     second.send_to(b"2", address).unwrap();
     assert_eq!(receive(&first), b"# 2");
     third.send_to(b"3", address).unwrap();
@@ -58,12 +60,13 @@ fn on_every_address_the_udp_services_answer_from_the_one_they_were_asked_at() {
         assert_eq!(receive(&client), b"?", "{address}");
     }
 
-    let relay = Ports::start(&["listen", "udp://[::]:0", "--service", "relay"]);
+    let relay = Ports::start(&["listen", "udp://[::]:0", "--service", "relay", "--events", "-"]);
     let port = relay.listening(0).port();
     let clients = ADDRESSES.map(|address| udp_of(address, port));
     for (known, client) in clients.iter().enumerate() {
         // Each hears of who came after it.
         client.send(&[known as u8]).unwrap();
+        relay.stdout.event("connected");
         for other in &clients[..known] {
             assert_eq!(receive(other), [known as u8]);
         }
@@ -83,10 +86,11 @@ fn on_every_address_the_udp_services_answer_from_the_one_they_were_asked_at() {
 #[test]
 fn udp_relay_of_a_burst_loses_nothing_and_keeps_the_order() {
     let args = ["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "];
-    let ports = Ports::start(&args);
+    let ports = Ports::start(&[&args[..], &["--events", "-"]].concat());
     let address = ports.listening(0);
     let (listener, sender) = (udp(), udp());
     listener.send_to(b"here", address).unwrap();
+    ports.stdout.event("connected");
     for number in 0..100 {
         sender.send_to(format!("{number}").as_bytes(), address).unwrap();
     }

@@ -1,7 +1,7 @@
 //! `--events`: what the lines say, and what happens where nobody can read them.
 
 use std::io::Write;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -72,6 +72,14 @@ fn the_reader_of_events_may_leave() {
         .unwrap();
     drop(child.stdout.take());
     let stderr = driver::Collected::of(child.stderr.take().unwrap(), "standard error");
+    let address = stderr.line("note: listening on tcp://", 0).parse::<SocketAddr>().unwrap();
+    // A program that another test is just starting has a copy of the pipe until it is that program:
+    // the first events may still have a reader.
+    while child.try_wait().unwrap().is_none() {
+        // It may have ended meanwhile.
+        let _ = TcpStream::connect(address);
+        std::thread::yield_now();
+    }
     let text = String::from_utf8(stderr.whole()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
     assert!(!text.contains("error"), "{text}");
@@ -134,4 +142,27 @@ fn events_that_cannot_be_written_end_the_command() {
     let ended = run(&["listen", ANY, "--service", "echo", "--events", "/dev/full"]);
     assert_eq!(ended.code, Some(4));
     assert!(ended.stderr.contains("/dev/full"), "{}", ended.stderr);
+}
+
+/// A named pipe that nobody reads: the one signal ends the command, which said what it waits for.
+#[test]
+fn a_reader_of_events_that_does_not_come_is_waited_for_until_a_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("events");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let path = pipe.to_str().unwrap();
+    let hint = format!("note: `{path}`: waiting for somebody to read it");
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let ports = Ports::start(&["listen", ANY, "--events", path]);
+        ports.stderr.until(hint.as_bytes());
+        ports.signal(signal);
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(code));
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    }
+    let ports = Ports::start(&["listen", ANY, "--service", "echo", "--events", path]);
+    ports.stderr.until(hint.as_bytes());
+    let events = driver::Collected::of(std::fs::File::open(&pipe).unwrap(), "the named pipe");
+    let endpoint = format!("tcp://{}", ports.listening(0));
+    assert_eq!(events.event("listening")["endpoint"], endpoint);
 }

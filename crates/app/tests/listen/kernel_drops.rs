@@ -24,7 +24,7 @@ fn they_are_counted_in_a_note() {
         sent += count;
     };
     for _ in 0..3 {
-        ports.signal(Signal::STOP);
+        ports.stop();
         send(DATAGRAMS);
         ports.signal(Signal::CONT);
         // The next one that is read tells of those that were dropped before.

@@ -1,12 +1,14 @@
 //! Limits of `ports listen`, passed sockets, `-v`, and the second signal.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::ANY;
-use crate::driver::{Ports, client, noise, read_exactly, read_to_end, run};
+use crate::driver::{Ports, client, read_exactly, read_to_end, run};
+use crate::kernel::fill;
+use crate::loopback::comes_and_is_reset;
 
 #[test]
 fn one_address_has_no_more_than_its_connections() {
@@ -16,16 +18,17 @@ fn one_address_has_no_more_than_its_connections() {
     let mut first = client(address);
     first.write_all(b"hello").unwrap();
     assert_eq!(read_exactly(&mut first, 5), b"hello");
-    let mut second = client(address);
-    assert_eq!(second.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    comes_and_is_reset(address);
     assert_eq!(ports.stdout.event("refused")["reason"], "address-limit");
 }
 
 #[test]
 fn who_says_nothing_at_all_is_closed() {
-    for service in ["echo", "pipe"] {
-        let args = ["listen", ANY, "--service", service, "--first-byte-timeout", "20ms"];
-        let ports = Ports::start(&args);
+    // The end of a pipe's input is to be there before the time is over.
+    for (service, time) in [("echo", "20ms"), ("pipe", "1s")] {
+        let args = ["listen", ANY, "--service", service, "--first-byte-timeout", time];
+        let mut ports = Ports::start(&args);
+        ports.end_input();
         let mut silent = client(ports.listening(0));
         assert_eq!(read_to_end(&mut silent), b"", "{service}");
     }
@@ -95,9 +98,7 @@ fn the_second_signal_ends_it_and_the_statistics_are_written() {
     let mut ports = Ports::start(&args);
     let mut peer = client(ports.listening(0));
     // It never reads: what is sent back to it is what the first signal waits for.
-    peer.set_nonblocking(true).unwrap();
-    let chunk = noise(1 << 20);
-    while peer.write(&chunk).is_ok() {}
+    fill(ports.child.id(), &mut peer);
     while ports.child.try_wait().unwrap().is_none() {
         ports.signal(Signal::INT);
         std::thread::yield_now();

@@ -61,6 +61,7 @@ fn who_makes_room_among_the_clients_of_a_relay_is_told() {
     // One more than are remembered.
     let clients: Vec<_> = (0..257).map(|_| udp()).collect();
     clients[0].send_to(b"?", address).unwrap();
+    ports.stdout.event("connected");
     for client in &clients[1..256] {
         client.send_to(b"?", address).unwrap();
         // One at a time: the kernel drops what it has no room for.

@@ -1,13 +1,13 @@
 //! Every bound has its event, and the event names the bound.
 
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::ANY;
-use crate::driver::{Ports, client, read_exactly};
+use crate::driver::{DEADLINE, Ports, client, read_exactly};
 
 /// How the one client of this command ends, who says nothing.
 fn reason_of(args: &[&str]) -> Value {
@@ -15,9 +15,11 @@ fn reason_of(args: &[&str]) -> Value {
     let path = events.path().to_str().unwrap();
     let ports = Ports::start(&[args, &["--events", path]].concat());
     let address = if args[0] == "forward" { ports.forwarding(0) } else { ports.listening(0) };
-    let mut peer = client(address);
-    // However it is told to the client.
-    let _ = std::io::Read::read_to_end(&mut peer, &mut Vec::new());
+    // However it is told to the client, and be that while it connects.
+    let _ = TcpStream::connect(address).and_then(|mut peer| {
+        peer.set_read_timeout(Some(DEADLINE))?;
+        peer.read_to_end(&mut Vec::new())
+    });
     ports.signal(Signal::INT);
     ports.end();
     let text = std::fs::read_to_string(path).unwrap();

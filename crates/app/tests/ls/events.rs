@@ -21,11 +21,14 @@ fn about(ports: &Ports, kind: &str, local: &str) -> Value {
 
 #[test]
 fn sockets_are_opened_and_closed() {
-    let ports = Ports::start(&["ls", "--tcp", "--watch", "--process", "--interval", "50ms"]);
+    // Of an address that nobody else has: a client of others may be at the same port.
+    let at = ["--tcp", "--address", "127.0.78.9"];
+    let watched = ["ls", "--watch", "--process", "--interval", "50ms"];
+    let ports = Ports::start(&[&watched[..], &at].concat());
     let watching = ports.stdout.event("watching");
     assert!(watching["sockets"].is_u64() && watching["endings"].is_boolean(), "{watching}");
     assert!(watching["interrupted"].is_boolean(), "{watching}");
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.78.9:0").unwrap();
     let address = listener.local_addr().unwrap();
     let opened = about(&ports, "opened", &address.to_string());
     assert_eq!(opened["state"], "LISTEN");
@@ -55,9 +58,10 @@ fn sockets_are_opened_and_closed() {
 fn a_connection_goes_on_in_time_wait_as_that_of_its_process() {
     // Seldom enough that no look falls into the moment in which the kernel moves it to TIME-WAIT.
     let watched = ["ls", "--tcp", "--watch", "--process", "--interval", "200ms"];
-    let ports = Ports::start(&watched);
+    // Of an address that nobody else has: a client of others may be at the same port.
+    let ports = Ports::start(&[&watched[..], &["--address", "127.0.78.10"]].concat());
     assert_eq!(ports.stdout.event("watching")["endings"], true);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.78.10:0").unwrap();
     let client = client(listener.local_addr().unwrap());
     let (mut server, peer) = listener.accept().unwrap();
     let lines = |bytes: &[u8]| -> Vec<Value> {
@@ -109,9 +113,12 @@ fn only_those_that_were_asked_for() {
 
 #[test]
 fn metrics_count_sockets_and_what_the_kernel_dropped() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // At an address that nobody else has: others may listen at that port elsewhere.
+    let listener = TcpListener::bind("127.0.78.8:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let ports = Ports::start(&["ls", "--watch", "--port", &port, "--metrics", "127.0.0.1:0"]);
+    let at = ["--port", &port, "--address", "127.0.78.8"];
+    let metrics = ["--metrics", "127.0.0.1:0"];
+    let ports = Ports::start(&[&["ls", "--watch"], &at[..], &metrics].concat());
     ports.stdout.event("watching");
     let url = ports.stderr.line("note: metrics at http://", 0);
     let address = url.trim_end().strip_suffix("/metrics").unwrap().parse().unwrap();

@@ -43,7 +43,7 @@ fn after_the_end(input: &[u8]) -> (Option<i32>, String) {
     let mut ports = Ports::start(&["connect", &endpoint, "--ca", &certificates.ca()]);
     ports.stdout.until(b"bye");
     // It waits only so long for input that is silent, and this may take longer.
-    ports.signal(Signal::STOP);
+    ports.stop();
     go.send(()).unwrap();
     serving.join().unwrap();
     ports.write(input);

@@ -53,6 +53,26 @@ fn a_servers_certificate_that_is_not_accepted_is_told_with_its_fault() {
 }
 
 #[test]
+fn a_server_that_nobody_here_knows_is_named_with_what_can_be_done() {
+    let certificates = Certificates::new();
+    let server = certificates.self_signed("stranger", |_| {});
+    let ports = listen(&server, &["--service", "echo"]);
+    let port = ports.listening(0).port();
+    let endpoint = format!("tls://localhost:{port}");
+    for more in [&[][..], &["--reconnect"]] {
+        let ca = certificates.ca();
+        let ended = run(&[&["connect", &endpoint, "--ca", &ca][..], more].concat());
+        assert_eq!(ended.code, Some(4));
+        for said in [
+            &format!(":{port} as localhost: its certificate is signed by nobody who is trusted")[..],
+            "with --ca FILE; or believe whoever answers, with --insecure",
+        ] {
+            assert!(ended.stderr.contains(said), "no {said:?} in: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_clients_certificate_that_is_not_accepted_is_told_with_its_fault() {
     let certificates = Certificates::new();
     let (ca, server) = (certificates.ca(), certificates.server());

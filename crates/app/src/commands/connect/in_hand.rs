@@ -11,6 +11,8 @@ pub(super) struct InHand {
     pub(super) for_peer: AtomicU64,
     /// Bytes of the peer that standard output has not taken.
     pub(super) of_peer: AtomicU64,
+    /// Bytes that the peer had not acknowledged, once the conversation is over.
+    pub(super) unacknowledged: AtomicU64,
 }
 
 impl InHand {

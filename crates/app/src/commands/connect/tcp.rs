@@ -22,7 +22,7 @@ use crate::commands::conversation::losses::Lost;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::stillness::Stillness;
 use crate::commands::conversation::streams::{
-    Input, InputReader, Output, STREAM_CHUNK, tell_silence,
+    Input, InputReader, Output, STREAM_CHUNK, has_an_end_to_come, tell_silence,
 };
 use crate::commands::tls;
 use crate::output::EventLine;
@@ -81,6 +81,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         let cut = in_hand.cut(&client);
         (Err(anyhow::anyhow!("not done {} s after the signal", GRACE.as_secs())), cut)
     });
+    in_hand.unacknowledged.store(report.unacknowledged_bytes as u64, Relaxed);
     drop(client);
     let told = telling.await?;
     session.unless_cut().await;
@@ -112,14 +113,15 @@ fn reset_at_second(
     let (stats, terminal, endpoint) =
         (session.stats.clone(), session.terminal, args.endpoint.clone());
     session.at_second(move || {
-        if let Some(client) = client.upgrade() {
-            in_hand.cut(&client);
-        }
+        // Without a client all is over but the telling.
+        let unacknowledged = match client.upgrade() {
+            Some(client) => in_hand.cut(&client).unacknowledged_bytes as u64,
+            None => in_hand.unacknowledged.load(Relaxed),
+        };
         let unsent = in_hand.for_peer.swap(0, Relaxed);
         stats.dropped(Transport::Tcp, Role::Client, u64::from(unsent > 0), unsent);
         let unsent = stats.snapshot().counters(Transport::Tcp, Role::Client).dropped_bytes;
-        // What the kernel holds it goes on sending.
-        let lost = Lost { unsent, unacknowledged: 0, unwritten: in_hand.of_peer.load(Relaxed) };
+        let lost = Lost { unsent, unacknowledged, unwritten: in_hand.of_peer.load(Relaxed) };
         if let Some(text) = lost.in_words(&endpoint) {
             terminal.warn(&text);
         }
@@ -190,6 +192,15 @@ impl Talk<'_> {
         }
     }
 
+    /// Waits until what was accepted is acknowledged, within the command's grace, and resets the
+    /// connection: the peer is not to take for whole what has lost its end.
+    async fn break_off(&self) {
+        while self.client.outstanding_bytes() > 0 {
+            sleep(LOOK).await;
+        }
+        self.client.abort();
+    }
+
     /// Until the peer has taken nothing for [`GRACE`].
     async fn stands_still(&self) {
         let mut stillness = Stillness::begin(0, Instant::now());
@@ -248,6 +259,10 @@ impl Talk<'_> {
                         tell_silence(session.terminal);
                     }
                     break;
+                }
+                Input::Stopped if has_an_end_to_come() => {
+                    self.break_off().await;
+                    return Ok(());
                 }
                 Input::Stopped => break,
             }

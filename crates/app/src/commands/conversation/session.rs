@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use stats::SocketStats;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::kernel_drops::KernelDrops;
-use crate::args::ReportArgs;
+use crate::args::{EventTarget, ReportArgs};
 use crate::exit::{Exit, report};
 use crate::output::{EventLine, EventLog, EventSender, StandardError, Terminal};
 use crate::signals::Signals;
@@ -45,15 +46,16 @@ pub(in crate::commands) struct Session {
 }
 
 impl Session {
-    /// Opens the events' file, before anything else happens.
-    pub(in crate::commands) fn open(
+    /// Opens the events' file, before anything else happens. `None` where the command is to stop
+    /// before it is open.
+    pub(in crate::commands) async fn open(
         report: &ReportArgs,
         terminal: Terminal,
         signals: &Signals,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<Option<Self>> {
         let stop = signals.stop().child_token();
         let prints_stats = report.stats;
-        let log = EventLog::open(report.events.as_ref(), stop.clone())?;
+        let Some(log) = open_log(report, terminal, &stop).await? else { return Ok(None) };
         let (events, last_line) = (log.sender(), log.last_line());
         let (stats, printed) = (SocketStats::new(), Arc::<AtomicBool>::default());
         let (counted, already) = (stats.clone(), Arc::clone(&printed));
@@ -73,7 +75,7 @@ impl Session {
             }
         });
         let kernel_drops = KernelDrops::new(terminal);
-        Ok(Self {
+        Ok(Some(Self {
             terminal,
             stats,
             events,
@@ -84,7 +86,7 @@ impl Session {
             kernel_drops,
             prints_stats,
             printed,
-        })
+        }))
     }
 
     /// For what receives datagrams: the user is told of those that the kernel drops.
@@ -147,6 +149,32 @@ impl Session {
             return Ok(signals.or_interrupted(Exit::Done));
         }
         result.map(|()| signals.or_interrupted(Exit::Done))
+    }
+}
+
+/// A named pipe is open only once somebody reads it (fifo(7)): the user is told what is waited for.
+async fn open_log(
+    report: &ReportArgs,
+    terminal: Terminal,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<EventLog>> {
+    let (target, failed) = (report.events.clone(), stop.clone());
+    let Some(EventTarget::File(path)) = &target else {
+        return EventLog::open(target.as_ref(), failed).map(Some);
+    };
+    let path = path.display().to_string();
+    let opening = spawn_blocking(move || EventLog::open(target.as_ref(), failed));
+    let hint = async {
+        tokio::time::sleep(HINT_AFTER).await;
+        terminal.warn(&format!("`{path}`: waiting for somebody to read it; Ctrl-C gives up"));
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        opened = opening => opened?.map(Some),
+        // Whoever opens it goes with the process.
+        () = stop.cancelled() => Ok(None),
+        never = hint => never,
     }
 }
 

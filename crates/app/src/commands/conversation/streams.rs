@@ -25,6 +25,9 @@ pub(in crate::commands) const SILENCE_AFTER_PEER: Duration = Duration::from_mill
 /// How long a thread waits at once for input on a non-blocking descriptor: nobody can break it off.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
+/// How soon it is looked again whether input that is there has been read.
+const SOON: Duration = Duration::from_millis(10);
+
 /// What standard input had.
 #[derive(Debug)]
 pub(in crate::commands) enum Input {
@@ -62,6 +65,11 @@ impl InputReader {
         let silence = async {
             peer_ended.cancelled().await;
             tokio::time::sleep(SILENCE_AFTER_PEER).await;
+            // What is there and not read yet is no silence of its writer: this process was kept from
+            // running.
+            while has_input() {
+                tokio::time::sleep(SOON).await;
+            }
         };
         let read = async {
             loop {
@@ -85,6 +93,12 @@ impl InputReader {
             read => Input::Chunk(Bytes::copy_from_slice(&self.buffer[..read])),
         })
     }
+}
+
+/// Whether input that is given up before its end is not whole: that of a file or of another program.
+/// What a user types ends where they end it, be it by Ctrl-C.
+pub(in crate::commands) fn has_an_end_to_come() -> bool {
+    !io::stdin().is_terminal()
 }
 
 /// Says that nobody waits for more input. A user at a terminal sees that it is over; a program that
@@ -138,6 +152,13 @@ fn write_all(mut data: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether standard input has something to read, be it its end.
+fn has_input() -> bool {
+    let stdin = io::stdin();
+    let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+    matches!(poll(&mut ready, Some(&Timespec::default())), Ok(1..))
 }
 
 /// Waits for a stream that another process has made non-blocking: it is the same for all that were

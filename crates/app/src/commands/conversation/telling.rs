@@ -101,8 +101,9 @@ mod tests {
     use crate::args::{ColorWhen, EventTarget};
     use crate::output::EventLog;
 
-    /// More at once than are kept: nobody waited, the last ones are there, the rest is counted.
-    #[tokio::test]
+    /// More at once than are kept: nobody waited, the last ones are there, the rest is counted. No time
+    /// passes while the writer has something to do.
+    #[tokio::test(start_paused = true)]
     async fn what_a_slow_reader_misses_is_counted() {
         let file = NamedTempFile::new().unwrap();
         let target = EventTarget::File(file.path().to_owned());

@@ -18,6 +18,8 @@ pub(super) struct Forwarding {
     pub(super) progress: Progress,
     /// Not before it is connected.
     pub(super) target: OnceLock<TcpClient>,
+    /// Both streams have ended, as far as the kernel has them.
+    pub(super) is_over: AtomicBool,
     /// What is lost on the way to the target is counted.
     is_counted: AtomicBool,
 }
@@ -25,29 +27,36 @@ pub(super) struct Forwarding {
 /// What the way to the target lost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cut {
+    /// What was not sent, and what was and the target has not acknowledged: that is as good as lost.
     pub(super) to_target: Loss,
-    pub(super) unacknowledged: usize,
+    /// How many bytes of that were sent; over TLS at most, as those of its records are known.
+    pub(super) unacknowledged: u64,
     /// Bytes of the target that nobody took.
     unread: u64,
 }
 
 impl Forwarding {
-    /// Resets the connection to the target; counts, the first time, what that loses.
+    /// Ends the connection to the target: by a reset unless its streams are both over, when the
+    /// kernel goes on sending the last bytes. Counts, the first time, what did not get there.
     pub(super) fn cut(&self, stats: &SocketStats) -> Cut {
         let Some(target) = self.target.get() else { return Cut::default() };
-        let report = target.abort();
+        let is_over = self.is_over.load(Relaxed);
+        let report = if is_over { target.cut_off() } else { target.abort() };
         if self.is_counted.swap(true, Relaxed) {
             return Cut { unread: report.unread_bytes, ..Cut::default() };
         }
         // Whatever came for it and was not sent; what was never accepted by its queue, nobody else
         // counts.
-        let bytes = self.progress.up().saturating_sub(report.sent_bytes);
-        let in_hand = bytes.saturating_sub(report.unsent_bytes as u64);
-        let one = u64::from(in_hand > 0);
-        stats.dropped(Transport::Tcp, Role::Client, one, in_hand);
+        let unsent = self.progress.up().saturating_sub(report.sent_bytes);
+        let in_hand = unsent.saturating_sub(report.unsent_bytes as u64);
+        let unacknowledged = (report.unacknowledged_bytes as u64).min(report.sent_bytes);
+        // What the kernel had counts as one message.
+        let more = u64::from(in_hand > 0) + u64::from(unacknowledged > 0);
+        stats.dropped(Transport::Tcp, Role::Client, more, in_hand + unacknowledged);
+        let messages = report.unsent_messages as u64 + more;
         Cut {
-            to_target: Loss { messages: report.unsent_messages as u64 + one, bytes },
-            unacknowledged: report.unacknowledged_bytes,
+            to_target: Loss { messages, bytes: unsent + unacknowledged },
+            unacknowledged,
             unread: report.unread_bytes,
         }
     }
@@ -103,18 +112,17 @@ impl Drop for Ends {
     fn drop(&mut self) {
         let mut account = Account::new(self.peer, self.is_over == IsOver::Quiet);
         account.error = self.error.take();
+        if matches!(self.is_over, IsOver::No | IsOver::Quiet) {
+            self.writer.get_mut().abort();
+        }
+        let stats = self.ledger.stats().clone();
+        let cut = self.forwarding.cut(&stats);
+        account.give_up(cut);
         if self.is_over != IsOver::Yes {
-            if self.is_over != IsOver::OfClient {
-                self.writer.get_mut().abort();
-            }
-            let stats = self.ledger.stats().clone();
-            let cut = self.forwarding.cut(&stats);
             let untold = self.untold(cut.unread);
             let one = u64::from(untold > 0);
             stats.dropped(Transport::Tcp, Role::Server, one, untold);
             account.to_client = Loss { messages: one, bytes: untold };
-            account.to_target = cut.to_target;
-            account.unacknowledged = cut.unacknowledged;
         }
         self.ledger.close(self.client, account);
     }

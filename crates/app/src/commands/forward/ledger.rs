@@ -1,15 +1,17 @@
 //! What each client's forwarding gave up: told before its last event, and when the command ends.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ports_core::Endpoint;
-use sockets_tcp::{Events, Received, ServerEvent, ShutdownReport};
+use sockets_tcp::{CutOff, Events, Received, ServerEvent, ShutdownReport};
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
-use super::ends::Forwarding;
+use super::ends::{Cut, Forwarding};
 use crate::commands::conversation::events;
 use crate::commands::conversation::session::Session;
 use crate::output::{EventLine, EventSender, Terminal};
@@ -27,9 +29,9 @@ pub(super) struct Account {
     peer: SocketAddr,
     is_quiet: bool,
     pub(super) error: Option<(&'static str, String)>,
-    pub(super) to_target: Loss,
-    /// Bytes that the target's kernel had not acknowledged when it was reset.
-    pub(super) unacknowledged: usize,
+    to_target: Loss,
+    /// Bytes of that which were sent, and not acknowledged by the target.
+    unacknowledged: u64,
     /// Beyond what the server tells.
     pub(super) to_client: Loss,
 }
@@ -39,6 +41,11 @@ impl Account {
     pub(super) fn new(peer: SocketAddr, is_quiet: bool) -> Self {
         let none = Loss::default();
         Self { peer, is_quiet, error: None, to_target: none, unacknowledged: 0, to_client: none }
+    }
+
+    /// Notes what the way to the target lost.
+    pub(super) fn give_up(&mut self, cut: Cut) {
+        (self.to_target, self.unacknowledged) = (cut.to_target, cut.unacknowledged);
     }
 }
 
@@ -70,8 +77,42 @@ struct Balance {
     /// Where the server cut it off, why.
     reason: Option<&'static str>,
     is_quiet: bool,
-    to_client: (u64, usize),
-    to_target: (u64, usize),
+    to_client: Missing,
+    to_target: Missing,
+}
+
+/// What did not get to one side, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missing {
+    unsent: u64,
+    /// They were sent.
+    unacknowledged: u64,
+}
+
+impl Missing {
+    fn of_target(all: Loss, unacknowledged: u64) -> Self {
+        Self { unsent: all.bytes.saturating_sub(unacknowledged), unacknowledged }
+    }
+}
+
+impl From<&CutOff> for Missing {
+    fn from(cut: &CutOff) -> Self {
+        let (unsent, unacknowledged) = (cut.unsent_bytes as u64, cut.unacknowledged_bytes as u64);
+        Self { unsent, unacknowledged }
+    }
+}
+
+impl AddAssign for Missing {
+    fn add_assign(&mut self, more: Self) {
+        self.unsent += more.unsent;
+        self.unacknowledged += more.unacknowledged;
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes not sent, {} not acknowledged", self.unsent, self.unacknowledged)
+    }
 }
 
 impl Ledger {
@@ -107,8 +148,8 @@ impl Ledger {
                 peer: account.peer,
                 reason: None,
                 is_quiet: account.is_quiet,
-                to_client: (account.to_client.bytes, 0),
-                to_target: (account.to_target.bytes, account.unacknowledged),
+                to_client: Missing { unsent: account.to_client.bytes, unacknowledged: 0 },
+                to_target: Missing::of_target(account.to_target, account.unacknowledged),
             };
             books.at_stop.insert(client, balance);
         }
@@ -117,10 +158,23 @@ impl Ledger {
         }
     }
 
-    /// Resets all connections to the target at once; says how many bytes for it are lost.
-    pub(super) fn cut_all(&self) -> u64 {
+    /// Resets all connections at once: those to the target first, as a client's end is that of its
+    /// forwarding, which would count them itself. What did not get to the clients and to the target
+    /// since the command is to stop, if anything.
+    pub(super) fn cut_all(&self, cut_clients: impl FnOnce() -> ShutdownReport) -> Option<String> {
         let live: Vec<_> = self.books().live.values().filter_map(Weak::upgrade).collect();
-        live.iter().map(|forwarding| forwarding.cut(&self.stats).to_target.bytes).sum()
+        let (mut to_clients, mut to_target) = (Missing::default(), Missing::default());
+        for forwarding in live {
+            let cut = forwarding.cut(&self.stats);
+            to_target += Missing::of_target(cut.to_target, cut.unacknowledged);
+        }
+        for balance in std::mem::take(&mut self.books().at_stop).values() {
+            to_clients += balance.to_client;
+            to_target += balance.to_target;
+        }
+        cut_clients().cut_off.iter().for_each(|cut| to_clients += Missing::from(cut));
+        let is_any = (to_clients, to_target) != Default::default();
+        is_any.then(|| format!("for clients {to_clients}; for {} {to_target}", self.target))
     }
 
     /// Tells the server's events until the last one, and in their order what it does not know of.
@@ -183,12 +237,11 @@ impl Ledger {
                 peer: cut.peer,
                 reason: None,
                 is_quiet: false,
-                to_client: (0, 0),
-                to_target: (0, 0),
+                to_client: Missing::default(),
+                to_target: Missing::default(),
             });
             balance.reason = Some(cut.reason.name());
-            balance.to_client.0 += cut.unsent_bytes as u64;
-            balance.to_client.1 += cut.unacknowledged_bytes;
+            balance.to_client += Missing::from(cut);
         }
         for (client, balance) in balances {
             if balance.is_worth_a_word() {
@@ -204,18 +257,15 @@ impl Ledger {
 
 impl Balance {
     fn is_worth_a_word(&self) -> bool {
-        let lost_nothing = (self.to_client, self.to_target) == ((0, 0), (0, 0));
+        let lost_nothing = (self.to_client, self.to_target) == Default::default();
         !lost_nothing || self.reason.is_some() && !self.is_quiet
     }
 
     fn in_words(&self, client: u64, target: &Endpoint) -> String {
         let reason = self.reason.map_or(String::new(), |reason| format!(" ({reason})"));
-        let in_words = |(unsent, held)| format!("{unsent} bytes not sent, {held} not acknowledged");
         format!(
             "client {client} ({}) was cut off{reason}: for it {}; for {target} {}",
-            self.peer,
-            in_words(self.to_client),
-            in_words(self.to_target)
+            self.peer, self.to_client, self.to_target
         )
     }
 }
@@ -230,8 +280,8 @@ mod tests {
             peer: "127.0.0.1:50000".parse().unwrap(),
             reason: Some("shutdown"),
             is_quiet: false,
-            to_client: (1, 2),
-            to_target: (3, 4),
+            to_client: Missing { unsent: 1, unacknowledged: 2 },
+            to_target: Missing { unsent: 3, unacknowledged: 4 },
         };
         let target = "tcp://127.0.0.1:9".parse().unwrap();
         assert_eq!(
@@ -240,7 +290,8 @@ mod tests {
              acknowledged; for tcp://127.0.0.1:9 3 bytes not sent, 4 not acknowledged"
         );
         assert!(balance.is_worth_a_word());
-        let idle = Balance { to_client: (0, 0), to_target: (0, 0), is_quiet: true, ..balance };
+        let none = Missing::default();
+        let idle = Balance { to_client: none, to_target: none, is_quiet: true, ..balance };
         assert!(!idle.is_worth_a_word(), "it lost nothing");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sockets_tcp::{
@@ -10,9 +11,17 @@ use sockets_tcp::{
 };
 use tokio::sync::Mutex;
 use tokio::task::unconstrained;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::quiet::{self, Look};
+use crate::commands::conversation::session::GRACE;
+use crate::commands::conversation::stillness::Stillness;
+
+/// Longer than what ends the waiting for the last bytes of a target.
+pub(super) const UNBOUNDED: Duration = Duration::from_hours(24 * 365);
+/// How often it is looked whether a target goes on taking something.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What came so far, from either side.
 #[derive(Debug, Default)]
@@ -106,6 +115,21 @@ pub(super) async fn both_ways(
         () = quiet::after(stop, || progress.look(writer, target)) => {
             Ok(if is_answered.load(Relaxed) { Over::Cut } else { Over::Quiet })
         }
+    }
+}
+
+/// After both streams have ended: until the target has acknowledged all, for as long as it goes on
+/// taking some.
+pub(super) async fn last_bytes(target: &TcpClient) {
+    tokio::select! {
+        biased;
+        _ = target.close() => {}
+        () = async {
+            let mut stillness = Stillness::begin(0, Instant::now());
+            while stillness.look(target.outstanding_bytes(), Instant::now()) < GRACE {
+                sleep(LOOK).await;
+            }
+        } => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{
@@ -11,7 +12,7 @@ use sockets_tcp::{
 use super::ends::{Ends, Forwarding, IsOver};
 use super::ledger::Ledger;
 use super::said::Said;
-use super::streams::{Broken, Over, both_ways};
+use super::streams::{Broken, Over, UNBOUNDED, both_ways, last_bytes};
 use crate::args::ForwardArgs;
 use crate::commands::conversation::bind::Listener;
 use crate::commands::conversation::session::{GRACE, Session};
@@ -57,15 +58,8 @@ fn reset_at_second(server: &Arc<TcpServer>, ledger: &Arc<Ledger>, session: &Sess
         (Arc::downgrade(server), Arc::downgrade(ledger), session.terminal);
     session.at_second(move || {
         let (Some(server), Some(ledger)) = (server.upgrade(), ledger.upgrade()) else { return };
-        // The targets first: a client's end is its forwarding's, which would count them itself.
-        let to_target = ledger.cut_all();
-        let report = server.cut_off();
-        let to_clients: usize = report.cut_off.iter().map(|cut| cut.unsent_bytes).sum();
-        if to_clients as u64 + to_target > 0 {
-            terminal.warn(&format!(
-                "stopped at once: {to_clients} bytes for clients and {to_target} for the target \
-                 not sent"
-            ));
+        if let Some(lost) = ledger.cut_all(|| server.cut_off()) {
+            terminal.warn(&format!("stopped at once: {lost}"));
         }
     });
 }
@@ -82,7 +76,8 @@ pub(super) struct Targets(TcpClientBuilder);
 
 impl Targets {
     pub(super) fn new(args: &ForwardArgs, session: &Session) -> anyhow::Result<Self> {
-        let mut builder = TcpClient::builder(&args.target).stats(session.stats.clone());
+        let mut builder =
+            TcpClient::builder(&args.target).stats(session.stats.clone()).close_grace(UNBOUNDED);
         if let Some((config, name)) = tls::client(&args.tls, &args.target, session.terminal)? {
             builder = builder.tls(config, name);
         }
@@ -124,6 +119,10 @@ impl Handler for Forward {
                     Over::Cut => IsOver::OfClient,
                     Over::Quiet => IsOver::Quiet,
                 };
+                if let (Over::Whole, Some(target)) = (over, ends.forwarding.target.get()) {
+                    ends.forwarding.is_over.store(true, Relaxed);
+                    last_bytes(target).await;
+                }
                 Ok(())
             }
             // The server tells of it.

@@ -19,7 +19,6 @@ use super::mapping::{self, Lanes, Mapping, WayBack};
 use super::mappings::Mappings;
 use crate::args::ForwardArgs;
 use crate::commands::conversation::events::tell_udp;
-use crate::commands::conversation::resolve::addresses;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::{Teller, not_served};
 use crate::output::counted;
@@ -31,24 +30,36 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many events of a client's socket are kept: only what fails is one.
 const KEPT_EVENTS: usize = 16;
 
+/// Where datagrams go, and from where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    target: SocketAddr,
+    source: Option<IpAddr>,
+}
+
+impl Route {
+    /// By the first of the target's addresses that the source can send to.
+    pub(super) fn choose(resolved: Vec<SocketAddr>, args: &ForwardArgs) -> anyhow::Result<Self> {
+        let source = args.source.or(args.target.options().source());
+        let fits = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
+        let target = resolved.into_iter().find(fits).with_context(|| {
+            format!("{} has no address of the family of the source", args.target)
+        })?;
+        // A source that is not here would fail each client alike.
+        if let Some(source) = source {
+            std::net::UdpSocket::bind((source, 0))
+                .with_context(|| format!("cannot send to udp {target} from {source}"))?;
+        }
+        Ok(Self { target, source })
+    }
+}
+
 pub(super) async fn run(
     sockets: Vec<UdpSocket>,
+    Route { target, source }: Route,
     args: &ForwardArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
-    let Some(resolved) = session.stop.run_until_cancelled(addresses(&args.target)).await else {
-        return Ok(());
-    };
-    let source = args.source.or(args.target.options().source());
-    let fits = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
-    let target = resolved?.into_iter().find(fits);
-    let target = target
-        .with_context(|| format!("{} has no address of the family of the source", args.target))?;
-    // A source that is not here would fail each client alike.
-    if let Some(source) = source {
-        std::net::UdpSocket::bind((source, 0))
-            .with_context(|| format!("cannot send to udp {target} from {source}"))?;
-    }
     let most = args.limits.most_clients().unwrap_or(MOST_CLIENTS);
     let mut telling = JoinSet::new();
     let mut forwarding = JoinSet::new();

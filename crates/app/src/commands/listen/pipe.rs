@@ -13,8 +13,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use ports_core::Transport;
 use sockets_tcp::TlsError;
 use sockets_tcp::rustls::ServerConfig;
+use stats::{ErrorKind, Role};
 use tokio::net::TcpListener;
 
 use crate::args::LimitArgs;
@@ -68,6 +70,7 @@ async fn first(
                 let fault = TlsError::of_io(&error).map(TlsError::fault);
                 let error = error.to_string();
                 session.terminal.warn(&no_session(peer, &error, fault));
+                session.stats.error(Transport::Tcp, Role::Server, ErrorKind::Handshake);
                 session.events.send(EventLine::HandshakeFailed { peer, error }).await;
             }
         }

@@ -74,7 +74,7 @@ fn check_schemes(args: &ListenArgs) -> Result<(), UsageError> {
         ));
     }
     let schemes: Vec<Scheme> = args.places.iter().map(Place::scheme).collect();
-    tls::check(&args.tls, &schemes)?;
+    tls::check(&args.tls, &schemes, None)?;
     args.places.iter().try_for_each(|place| tls::check_listener(&args.tls, place))?;
     if any(Scheme::Tcp) || any(Scheme::Tls) {
         return Ok(());

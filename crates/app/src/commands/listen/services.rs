@@ -161,11 +161,16 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
     session.at_second(move || {
         let Some(server) = server.upgrade() else { return };
         let report = server.cut_off();
-        let unsent = report.cut_off.iter().map(|cut| cut.unsent_bytes).filter(|bytes| *bytes > 0);
-        let (clients, bytes) = unsent.fold((0, 0), |(n, sum), bytes| (n + 1, sum + bytes));
+        let missing = report.cut_off.iter().map(|cut| (cut.unsent_bytes, cut.unacknowledged_bytes));
+        let (mut clients, mut unsent, mut held) = (0, 0, 0);
+        for (not_sent, not_acknowledged) in missing.filter(|missing| *missing != (0, 0)) {
+            (clients, unsent, held) = (clients + 1, unsent + not_sent, held + not_acknowledged);
+        }
         if clients > 0 {
-            terminal
-                .warn(&format!("stopped at once: {bytes} bytes for {clients} clients not sent"));
+            terminal.warn(&format!(
+                "stopped at once: for {clients} clients {unsent} bytes not sent, {held} not \
+                 acknowledged"
+            ));
         }
     });
 }

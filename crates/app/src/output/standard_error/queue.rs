@@ -62,6 +62,11 @@ impl Queue {
         }
     }
 
+    /// Whether all that was offered is written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting().is_over()
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

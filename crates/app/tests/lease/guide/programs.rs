@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
+use std::sync::PoisonError;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 
 use super::driver::{self, Ports, run};
 use super::guide::{Place, block, crate_to_test};
+use super::{ANY_PORT, any_port};
 
 #[test]
 #[ignore = "needs python3"]
 fn python_takes_the_sockets() {
+    let _any = any_port();
     let text = Place::with(&[]).run(block("sh", "fileno=3"));
     let port: u16 = text.trim().strip_prefix("serving at ").unwrap().parse().unwrap();
     assert!(port >= 10_000);
@@ -24,6 +26,7 @@ fn python_takes_the_sockets() {
 #[test]
 #[ignore = "needs python3"]
 fn a_web_server_serves_at_its_port() {
+    let _any = any_port();
     let place = Place::with(&[]);
     fs::write(place.path().join("index.html"), "here").unwrap();
     // Without the buffer of a pipe; the line that is looked for is Python's own.
@@ -41,6 +44,7 @@ fn a_web_server_serves_at_its_port() {
 #[test]
 #[ignore = "needs pytest (Debian: python3-pytest)"]
 fn pytest_has_a_port_for_each_worker() {
+    let _any = any_port();
     let place = Place::with(&[]);
     fs::write(place.path().join("conftest.py"), block("python", "PYTEST_XDIST_WORKER")).unwrap();
     let test = "import socket\n\ndef test_port(port):\n    \
@@ -53,6 +57,7 @@ fn pytest_has_a_port_for_each_worker() {
 #[test]
 #[ignore = "needs cargo-nextest"]
 fn cargo_nextest_runs_with_its_ports() {
+    let _any = any_port();
     let place = crate_to_test();
     let mut shell = place.shell(block("sh", "cargo nextest"));
     // What a run of the tests by nextest itself leaves there would be taken for its own.
@@ -81,6 +86,7 @@ fn npm(place: &Place, name: &str) -> Command {
 #[test]
 #[ignore = "needs npm (and Node.js, which it comes with)"]
 fn npm_runs_node_with_its_ports() {
+    let _any = any_port();
     let place = package();
     let test = "const assert = require('node:assert');
         const net = require('node:net');
@@ -99,16 +105,16 @@ fn npm_runs_node_with_its_ports() {
 #[test]
 #[ignore = "needs npm (and Node.js, which it comes with)"]
 fn npm_runs_a_server_at_the_port_of_its_name() {
+    let _alone = ANY_PORT.write().unwrap_or_else(PoisonError::into_inner);
     let place = package();
-    let bin = place.path().join("node_modules/.bin");
-    fs::create_dir_all(&bin).unwrap();
+    let bin = "node_modules/.bin";
+    fs::create_dir_all(place.path().join(bin)).unwrap();
     let vite = "#!/usr/bin/env node\n\
         const [, , option, port, strict] = process.argv;\n\
         require('node:net').createServer().listen({port, host: '127.0.0.1'}, () => {\n\
             console.log(option, port, strict, process.pid);\n\
         });\n";
-    fs::write(bin.join("vite"), vite).unwrap();
-    fs::set_permissions(bin.join("vite"), fs::Permissions::from_mode(0o755)).unwrap();
+    place.program(&format!("{bin}/vite"), vite);
     let mut ports = Vec::new();
     for _ in 0..2 {
         let mut server = Ports::spawn(&mut npm(&place, "dev"));
@@ -143,6 +149,7 @@ fn lease_at(port: u16) -> Value {
 #[test]
 #[ignore = "needs docker (the client; Debian: docker.io or docker-cli)"]
 fn docker_publishes_the_port() {
+    let _any = any_port();
     let place = Place::with(&[]);
     let socket = place.path().join("docker.sock");
     let daemon = UnixListener::bind(&socket).unwrap();

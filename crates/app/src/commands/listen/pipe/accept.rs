@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
 
+use ports_core::Transport;
+use stats::{ErrorKind, Role};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
@@ -70,6 +72,8 @@ fn was_gone(error: &io::Error) -> bool {
 
 async fn tell(error: &io::Error, session: &Session) {
     session.terminal.warn(&format!("cannot accept a connection: {error}; trying on"));
-    let (operation, error) = ("accept", error.to_string());
+    let (kind, error) = (ErrorKind::Accept, error.to_string());
+    session.stats.error(Transport::Tcp, Role::Server, kind);
+    let operation = kind.name();
     session.events.send(EventLine::Error { client: None, operation, error }).await;
 }

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use ports_core::{FiveTuple, Transport};
-use socket2::SockRef;
 use sockets_tcp::CloseReason;
-use stats::{Inbound, Outbound, Role};
+use stats::{ErrorKind, Inbound, Outbound, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -22,11 +21,10 @@ use super::idle::{Idle, Look};
 use super::in_hand::InHand;
 use super::wire::{Wire, read_now, write};
 use crate::args::LimitArgs;
-use crate::commands::conversation::losses::Lost;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::stillness::Stillness;
 use crate::commands::conversation::streams::{
-    Input, InputReader, Output, STREAM_CHUNK, tell_silence,
+    Input, InputReader, Output, STREAM_CHUNK, has_an_end_to_come, tell_silence,
 };
 use crate::output::EventLine;
 
@@ -52,11 +50,6 @@ pub(super) struct Conversation<'a> {
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
     in_hand: Arc<InHand>,
-    /// Where in its stream, as [`Socket::taken`](super::socket::Socket::taken) counts, the data for
-    /// the peer ends; once its end follows.
-    data_end: Cell<Option<u64>>,
-    /// The end of the stream is with the kernel, behind all data.
-    is_ended: Cell<bool>,
     /// The first error of the connection, in either direction.
     broken: RefCell<Option<io::Error>>,
 }
@@ -71,8 +64,6 @@ impl<'a> Conversation<'a> {
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
             in_hand: Arc::default(),
-            data_end: Cell::new(None),
-            is_ended: Cell::new(false),
             broken: RefCell::new(None),
         }
     }
@@ -92,6 +83,9 @@ impl<'a> Conversation<'a> {
 
         let (mut reader, writer) = split(&mut stream);
         let outcome = tokio::select! {
+            // What has come before the clock: who was kept from running finds both at once, and the
+            // peer is not idle for that.
+            biased;
             both = async {
                 tokio::try_join!(self.receive(&mut reader, inbound), self.send(writer, outbound))?;
                 tokio::join!(self.last_bytes(), self.throw_away(&mut reader));
@@ -101,12 +95,13 @@ impl<'a> Conversation<'a> {
             () = self.silent(limits.first_byte_timeout) => Ok(Ended::Silent),
             () = self.session.grace_over() => Ok(Ended::CutOff),
         };
-        let lost = self.lost();
+        let lost = self.in_hand.settle();
         let reason = self.reason(&outcome, stream.is_tls());
         let is_cut = matches!(outcome, Ok(Ended::CutOff));
-        if lost.unsent + lost.unwritten > 0 || is_cut && !self.is_ended.get() {
-            // What lost bytes must not look like a proper end. It fails on a socket that is gone.
-            let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
+        let is_lossy = lost.unsent + lost.unwritten > 0 || outcome.is_err();
+        if is_lossy || !self.in_hand.is_whole() || is_cut && !self.in_hand.is_ended.load(Relaxed) {
+            // What lost bytes, or its end, must not look like what came to its proper end.
+            self.in_hand.socket.make_close_a_reset();
         } else if reason == CloseReason::Shutdown && !is_cut {
             self.wait_for_end(&mut stream).await;
         }
@@ -131,24 +126,6 @@ impl<'a> Conversation<'a> {
             self.session.terminal.warn(&text);
         }
         verdict(outcome?, self.broken.into_inner(), peer, lost, self.session.terminal)
-    }
-
-    /// As far as it is known now.
-    fn lost(&self) -> Lost {
-        Lost {
-            unsent: self.in_hand.for_peer.load(Relaxed),
-            unacknowledged: self.unacknowledged(),
-            unwritten: self.in_hand.of_peer.load(Relaxed),
-        }
-    }
-
-    /// Bytes that the kernel holds for the peer, up to the end of data: what TLS says behind it the
-    /// peer need not take. 0 where the system does not tell.
-    fn unacknowledged(&self) -> u64 {
-        let socket = &self.in_hand.socket;
-        let (end, taken_by_peer) =
-            (self.data_end.get().or_else(|| socket.taken()), socket.acknowledged());
-        end.zip(taken_by_peer).map_or(0, |(end, acknowledged)| end.saturating_sub(acknowledged))
     }
 
     fn reason(&self, outcome: &anyhow::Result<Ended>, is_tls: bool) -> CloseReason {
@@ -209,7 +186,7 @@ impl<'a> Conversation<'a> {
                     self.last_move.set(Instant::now());
                 }
                 Err(error) => {
-                    self.fail("read", error).await;
+                    self.fail(ErrorKind::Read, error).await;
                     self.peer_ended.cancel();
                     return Ok(());
                 }
@@ -240,22 +217,30 @@ impl<'a> Conversation<'a> {
                             }
                             Err(error) => {
                                 // What the peer sent before may still be there to read.
-                                self.fail("write", error).await;
+                                self.fail(ErrorKind::Write, error).await;
                                 return Ok(());
                             }
                         }
                     }
                 }
                 Input::Silent => {
-                    tell_silence(self.session.terminal);
+                    // How it broke is said at the end.
+                    if self.broken.borrow().is_none() {
+                        tell_silence(self.session.terminal);
+                    }
                     break;
+                }
+                Input::Stopped if has_an_end_to_come() => {
+                    // The peer is not to take for whole what has lost its end.
+                    self.in_hand.end_data();
+                    return Ok(());
                 }
                 Input::End | Input::Stopped => break,
             }
         }
-        self.data_end.set(self.in_hand.socket.taken());
+        self.in_hand.end_data();
         // It fails only where the peer is gone, which reading tells.
-        self.is_ended.set(writer.shutdown().await.is_ok());
+        self.in_hand.is_ended.store(writer.shutdown().await.is_ok(), Relaxed);
         Ok(())
     }
 
@@ -265,12 +250,12 @@ impl<'a> Conversation<'a> {
     async fn last_bytes(&self) {
         let mut stillness = Stillness::begin(0, Instant::now());
         while self.broken.borrow().is_none() {
-            let left = self.unacknowledged();
+            let left = self.in_hand.unacknowledged();
             if left == 0 {
                 return;
             }
             if let Some(error) = self.in_hand.socket.error() {
-                return self.fail("write", error).await;
+                return self.fail(ErrorKind::Write, error).await;
             }
             let still = stillness.look(left, Instant::now());
             if still >= GRACE && !self.session.stop.is_cancelled() {
@@ -284,18 +269,19 @@ impl<'a> Conversation<'a> {
     /// it is not accepted.
     async fn throw_away(&self, reader: &mut ReadHalf<&mut Wire>) {
         let mut scratch = [0; 4096];
-        let awaited = || self.broken.borrow().is_none() && self.unacknowledged() > 0;
+        let awaited = || self.broken.borrow().is_none() && self.in_hand.unacknowledged() > 0;
         while self.session.stop.is_cancelled() && !self.peer_ended.is_cancelled() && awaited() {
             match tokio::time::timeout(LOOK, reader.read(&mut scratch)).await {
                 Err(_) | Ok(Ok(1..)) => {}
                 Ok(Ok(0)) => return,
-                Ok(Err(error)) => return self.fail("read", error).await,
+                Ok(Err(error)) => return self.fail(ErrorKind::Read, error).await,
             }
         }
     }
 
-    async fn fail(&self, operation: &'static str, error: io::Error) {
-        let text = error.to_string();
+    async fn fail(&self, operation: ErrorKind, error: io::Error) {
+        self.session.stats.error(Transport::Tcp, Role::Server, operation);
+        let (operation, text) = (operation.name(), error.to_string());
         let line = EventLine::Error { client: Some(CLIENT), operation, error: text };
         self.broken.borrow_mut().get_or_insert(error);
         self.session.events.send(line).await;

@@ -1,0 +1,54 @@
+//! Input that a user types: Ctrl-C is its end.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::{Command, Stdio};
+
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::driver::{Collected, client, read_exactly, read_to_end};
+use crate::loopback::{accept, listener};
+
+/// A command that listens at an endpoint of its own, or connects to the given one.
+fn is_told_of_a_proper_end(
+    command: &str,
+    endpoint: &str,
+    peer: impl FnOnce(&Collected) -> std::net::TcpStream,
+) {
+    let controller =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
+    let terminal = options.open(name.to_str().unwrap()).unwrap();
+    let mut controller = File::from(controller);
+    let mut ports = Command::new(env!("CARGO_BIN_EXE_ports"))
+        .args([command, endpoint])
+        .stdin(terminal)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = Collected::of(ports.stderr.take().unwrap(), "standard error");
+    let mut peer = peer(&stderr);
+    controller.write_all(b"typed\n").unwrap();
+    assert_eq!(read_exactly(&mut peer, 6), b"typed\n");
+    kill_process(Pid::from_child(&ports), Signal::INT).unwrap();
+    assert_eq!(read_to_end(&mut peer), b"");
+    drop(peer);
+    assert_eq!(ports.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn ctrl_c_ends_what_was_typed() {
+    let (listener, endpoint) = listener();
+    is_told_of_a_proper_end("connect", &endpoint, |_| accept(&listener));
+    is_told_of_a_proper_end("listen", "tcp://127.0.0.1:0", |stderr| {
+        client(stderr.line("note: listening on tcp://", 0).parse().unwrap())
+    });
+}
