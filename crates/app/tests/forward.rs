@@ -7,6 +7,8 @@ mod clients;
 mod datagrams;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/full_pipe.rs"]
+mod full_pipe;
 #[path = "driver/kernel.rs"]
 mod kernel;
 #[path = "driver/loopback.rs"]

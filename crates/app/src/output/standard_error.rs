@@ -46,7 +46,8 @@ pub(crate) fn flush_standard_error(most: Duration) {
 
 /// As [`flush_standard_error`], for who is in a hurry: its reader is hardly waited for.
 pub(crate) fn flush_standard_error_now() {
-    let (Some(queue), haste) = (BEHIND.get(), Haste::begin()) else { return };
+    let Some(Some(queue)) = BEHIND.get() else { return };
+    let haste = Haste::begin();
     while !queue.is_empty()
         && let Some(pause) = haste.pause(|| has_room(io::stderr()))
     {

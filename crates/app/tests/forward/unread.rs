@@ -1,32 +1,16 @@
 //! A standard error that nobody reads, such as the pipe of a supervisor that hangs.
 
-use std::io::{ErrorKind, PipeReader, PipeWriter, Write};
+use std::io::PipeWriter;
 use std::process::{Child, Command, Stdio};
 
-use rustix::io::ioctl_fionbio;
-use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::driver::Collected;
+use crate::full_pipe::full_pipe;
 use crate::loopback::{comes_and_is_reset, refusing};
 
 /// How many clients are served: what is said of each does not fit into the pipe.
 const CLIENTS: usize = 200;
-
-/// A pipe that has no room.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = std::io::pipe().unwrap();
-    fcntl_setpipe_size(&writer, 4096).unwrap();
-    ioctl_fionbio(&writer, true).unwrap();
-    let error = loop {
-        if let Err(error) = writer.write(&[b'\n'; 4096]) {
-            break error;
-        }
-    };
-    assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    ioctl_fionbio(&writer, false).unwrap();
-    (reader, writer)
-}
 
 /// Killed when it is dropped.
 struct Running(Child);
