@@ -127,7 +127,7 @@ pub use netlink::{
     Attribute, Attributes, ExchangeError, Message, Messages, NetlinkFlags, NetlinkProtocol,
     NetlinkReceiveError, NetlinkRequest, NetlinkSocket,
 };
-pub use option::{set_receive_buffer, set_timestamps};
+pub use option::{report_errors_as_priority, set_receive_buffer, set_timestamps};
 pub use packet::{PacketFd, PacketLevel, PacketStatistics};
 pub use privileged_port::is_privileged_port;
 pub use readiness::wait_readable;

@@ -36,6 +36,17 @@ pub fn set_timestamps(fd: impl AsFd, on: bool) -> io::Result<()> {
     set_int(fd.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, c_int::from(on))
 }
 
+/// Makes a pending error of a datagram socket wake who waits for urgent data, too (`EPOLLPRI`,
+/// `SO_SELECT_ERR_QUEUE`; Linux 3.10 and later). Without it an error alone wakes who waits for room, or
+/// for errors by name, and not who waits for data.
+///
+/// # Errors
+///
+/// What the kernel says of the descriptor.
+pub fn report_errors_as_priority(fd: impl AsFd) -> io::Result<()> {
+    set_int(fd.as_fd(), libc::SOL_SOCKET, libc::SO_SELECT_ERR_QUEUE, 1)
+}
+
 /// Sets an option whose value is a C int.
 pub(crate) fn set_int(
     fd: BorrowedFd<'_>,

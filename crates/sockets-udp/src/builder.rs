@@ -10,6 +10,7 @@ use stats::{ErrorKind, Role, SocketStats};
 use crate::bind::{self, BindError, BoundSocket};
 use crate::interface::Interface;
 use crate::multicast_source::{self, MulticastSource};
+use crate::registered::Registered;
 use crate::send::Family;
 use crate::socket::{Opening, UdpSocket};
 
@@ -36,6 +37,7 @@ pub struct UdpSocketBuilder {
     datagram_events: bool,
     gro: bool,
     dont_fragment: bool,
+    return_peer_errors: bool,
 }
 
 impl UdpSocketBuilder {
@@ -70,6 +72,7 @@ impl UdpSocketBuilder {
             datagram_events: true,
             gro: false,
             dont_fragment: false,
+            return_peer_errors: false,
         }
     }
 
@@ -187,6 +190,16 @@ impl UdpSocketBuilder {
         self
     }
 
+    /// Whether a receive on a connected socket ends with [`RecvError::PeerUnreachable`] when an ICMP
+    /// message says that an earlier datagram did not arrive, as std's and tokio's do; so does a
+    /// [`Service`](crate::Service). Default: no; it is an event, and who waits goes on waiting.
+    ///
+    /// [`RecvError::PeerUnreachable`]: crate::RecvError::PeerUnreachable
+    pub const fn return_peer_errors(mut self, on: bool) -> Self {
+        self.return_peer_errors = on;
+        self
+    }
+
     /// How many events are kept for a slow subscriber, at least 1 and at most
     /// [`Self::MAX_EVENT_CAPACITY`]; the channel rounds up to a power of two. Default:
     /// [`Self::DEFAULT_EVENT_CAPACITY`].
@@ -256,8 +269,10 @@ impl UdpSocketBuilder {
         let gro = crate::arrival::join_datagrams(&socket, self.gro);
         crate::arrival::cut_nothing(&socket);
         socket.set_nonblocking(true).map_err(option("O_NONBLOCK"))?;
-        let socket = tokio::net::UdpSocket::from_std(socket.into()).map_err(|source| {
-            BindError::Io { address: local, operation: "register with the runtime", source }
+        let socket = Registered::new(socket.into()).map_err(|source| BindError::Io {
+            address: local,
+            operation: "register with the runtime",
+            source,
         })?;
         Ok(UdpSocket::new(Opening {
             socket,
@@ -271,6 +286,7 @@ impl UdpSocketBuilder {
             gro,
             event_capacity: self.event_capacity,
             datagram_events: self.datagram_events,
+            return_peer_errors: self.return_peer_errors,
             multicast_source,
         }))
     }

@@ -59,6 +59,16 @@ pub enum RecvError {
         /// The address the socket had.
         local: SocketAddr,
     },
+    /// An ICMP message said that an earlier datagram did not arrive, on a socket that
+    /// [returns such errors](crate::UdpSocketBuilder::return_peer_errors). The socket goes on.
+    #[error("cannot receive on udp {local}: what was sent from it did not arrive")]
+    PeerUnreachable {
+        /// The address of the socket.
+        local: SocketAddr,
+        /// What the message said, such as [`io::ErrorKind::ConnectionRefused`] for a closed port.
+        #[source]
+        source: io::Error,
+    },
     /// The kernel refused.
     #[error("cannot receive on udp {local}")]
     Io {

@@ -88,7 +88,8 @@ pub enum Event {
         datagrams: u32,
     },
     /// An ICMP message said that an earlier datagram did not arrive. The peer's error: the socket
-    /// goes on.
+    /// goes on. Seen at once by whoever waits for a datagram, who goes on waiting; otherwise by the next
+    /// call that sends or receives.
     ///
     /// Only on a socket that was [handed in](crate::UdpSocketBuilder::socket) connected, so that its
     /// peer is the one: the kernel tells no other socket of such messages (udp(7)).

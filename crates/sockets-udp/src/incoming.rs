@@ -187,7 +187,7 @@ impl OpenSocket {
         }
     }
 
-    /// Calls again after what is an error of an earlier datagram, or of nobody.
+    /// Calls again after what is an error of nobody, or of an earlier datagram, unless that is wanted.
     fn repeat_peer_errors<T>(
         &self,
         events: &EventSource,
@@ -206,7 +206,12 @@ impl OpenSocket {
             match blame(&error) {
                 _ if attempts >= RECEIVE_ATTEMPTS => return Err(error),
                 // A `recvmsg` that finds no datagram has no network error of its own.
-                Blame::Peer | Blame::Unclear => self.note_peer_error(error.kind(), events),
+                Blame::Peer | Blame::Unclear => {
+                    self.note_peer_error(error.kind(), events);
+                    if self.returns_peer_errors {
+                        return Err(error);
+                    }
+                }
                 Blame::Nobody => {}
                 Blame::Us => return Err(error),
             }

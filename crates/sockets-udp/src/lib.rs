@@ -117,6 +117,7 @@ mod multicast_source;
 mod open_socket;
 mod outgoing;
 mod path;
+mod registered;
 mod rejoin;
 mod return_path;
 mod segmentation;

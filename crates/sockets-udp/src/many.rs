@@ -3,14 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::UdpSocket as TokioSocket;
-
 use crate::batch::RecvBatch;
 use crate::datagram::RecvError;
 use crate::incoming::Ask;
 use crate::open_socket::{Blame, OpenSocket, blame};
 use crate::outgoing::{MESSAGES_PER_CALL, Message};
 use crate::path::Path;
+use crate::registered::Registered;
 use crate::send::{FailedSend, Outgoing, SendError, SendReport};
 use crate::socket::{Cost, Stopped, UdpSocket};
 
@@ -117,7 +116,7 @@ impl UdpSocket {
             return Ok(0);
         }
         let inner = &*self.inner;
-        self.drive(cost, &inner.writable, TokioSocket::poll_send_ready, |open| {
+        self.drive(cost, &inner.writable, Registered::poll_send_ready, |open| {
             open.send_run(messages.clone(), &inner.events)
         })
         .await
@@ -184,7 +183,7 @@ impl UdpSocket {
             Err(_) if self.is_closed() => return Err(SendError::Closed { target }),
             checked => checked?,
         };
-        self.drive(cost, &inner.writable, TokioSocket::poll_send_ready, |open| {
+        self.drive(cost, &inner.writable, Registered::poll_send_ready, |open| {
             open.send(&message, &mut unclear, &inner.events)
         })
         .await

@@ -12,14 +12,17 @@ use crate::event::{Event, EventSource};
 use crate::incoming::Receiver;
 use crate::membership::Joined;
 use crate::outgoing::Senders;
+use crate::registered::Registered;
 
 /// An open socket. Nothing here waits. See [`crate::incoming`] and [`crate::outgoing`].
 #[derive(Debug)]
 pub(crate) struct OpenSocket {
-    pub(crate) socket: tokio::net::UdpSocket,
+    pub(crate) socket: Registered,
     pub(crate) claim: Option<PortClaim>,
     pub(crate) account: Account,
     pub(crate) receiver: Mutex<Receiver>,
+    /// Whether who receives gets errors of earlier datagrams.
+    pub(crate) returns_peer_errors: bool,
     pub(crate) senders: Senders,
     pub(crate) memberships: Mutex<Vec<Joined>>,
 }

@@ -18,6 +18,7 @@ use crate::incoming::Receiver;
 use crate::multicast_source::MulticastSource;
 use crate::open_socket::OpenSocket;
 use crate::outgoing::Senders;
+use crate::registered::Registered;
 use crate::segmentation::Segmentation;
 use crate::send::Family;
 use crate::waiters::Waiters;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     send_buffer: usize,
     pub(crate) gro: bool,
     pub(crate) segmentation: Segmentation,
+    pub(crate) returns_peer_errors: bool,
     pub(crate) readable: Waiters,
     pub(crate) writable: Waiters,
     pub(crate) events: EventSource,
@@ -51,8 +53,9 @@ pub(crate) struct Inner {
 }
 
 /// What the builder hands over.
+#[expect(clippy::struct_excessive_bools, reason = "settings that are each on or off")]
 pub(crate) struct Opening {
-    pub(crate) socket: tokio::net::UdpSocket,
+    pub(crate) socket: Registered,
     pub(crate) claim: Option<PortClaim>,
     pub(crate) local: SocketAddr,
     pub(crate) family: Family,
@@ -63,6 +66,7 @@ pub(crate) struct Opening {
     pub(crate) gro: bool,
     pub(crate) event_capacity: usize,
     pub(crate) datagram_events: bool,
+    pub(crate) return_peer_errors: bool,
     pub(crate) multicast_source: Option<MulticastSource>,
 }
 
@@ -135,9 +139,9 @@ impl UdpSocket {
     }
 
     /// Asks the kernel now whether an ICMP message says that an earlier datagram did not arrive; if so,
-    /// it is [`Event::PeerUnreachable`]. Without this it is seen by the next call that sends or receives
-    /// something: who waits for a datagram does not wake up for it. Only a connected socket is told
-    /// (udp(7), `SO_ERROR` in socket(7)).
+    /// it is [`Event::PeerUnreachable`]. Without this it is seen by whoever waits for a datagram, or by
+    /// the next call that sends or receives something. Only a connected socket is told (udp(7), `SO_ERROR`
+    /// in socket(7)).
     pub fn check_peer(&self) -> bool {
         match &*self.open() {
             Some(open) => open.check_peer(&self.inner.events),
@@ -188,6 +192,7 @@ impl UdpSocket {
             socket: opening.socket,
             claim: opening.claim,
             receiver: Mutex::new(Receiver::new(opening.gro)),
+            returns_peer_errors: opening.return_peer_errors,
             senders: Senders::default(),
             memberships: Mutex::default(),
         };
@@ -203,6 +208,7 @@ impl UdpSocket {
                 send_buffer: opening.send_buffer,
                 gro: opening.gro,
                 segmentation,
+                returns_peer_errors: opening.return_peer_errors,
                 readable: Waiters::default(),
                 writable: Waiters::default(),
                 events: EventSource::new(opening.event_capacity, opening.datagram_events),
@@ -222,7 +228,7 @@ impl UdpSocket {
         &self,
         cost: Cost,
         waiters: &Waiters,
-        poll_ready: fn(&tokio::net::UdpSocket, &mut Context<'_>) -> Poll<io::Result<()>>,
+        poll_ready: fn(&Registered, &mut Context<'_>) -> Poll<io::Result<()>>,
         mut attempt: impl FnMut(&OpenSocket) -> io::Result<Poll<T>>,
     ) -> Result<T, Stopped> {
         // A task whose attempts always succeed lets the others run, too.

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::task::Poll;
 
 use stats::ErrorKind;
-use tokio::net::UdpSocket as TokioSocket;
 
 use crate::datagram::{Datagram, Received, RecvError};
 use crate::event::{Event, Operation, in_words};
 use crate::incoming::Ask;
-use crate::open_socket::OpenSocket;
+use crate::open_socket::{Blame, OpenSocket, blame};
+use crate::registered::Registered;
 use crate::send::{Outgoing, SendError};
 use crate::socket::{Cost, Stopped, UdpSocket};
 
@@ -99,9 +99,14 @@ impl UdpSocket {
 
     /// Receives one datagram, whole. Waits until there is one.
     ///
+    /// That nobody listens at the peer of a connected socket does not end the wait, as somebody may
+    /// listen there soon: it is [`Event::PeerUnreachable`], at once.
+    ///
     /// # Errors
     ///
     /// [`RecvError::Closed`] once the socket is closed; what the kernel still held is gone then.
+    /// [`RecvError::PeerUnreachable`] where
+    /// [`return_peer_errors`](crate::UdpSocketBuilder::return_peer_errors) asks for it.
     ///
     /// # Cancel safety
     ///
@@ -168,7 +173,7 @@ impl UdpSocket {
             result
         };
         let result =
-            self.drive(cost, &self.inner.readable, TokioSocket::poll_recv_ready, attempt).await;
+            self.drive(cost, &self.inner.readable, Registered::poll_recv_ready, attempt).await;
         self.inner.events.log_kernel_drops();
         result.map_err(|stopped| self.receive_error(stopped))
     }
@@ -184,6 +189,13 @@ impl UdpSocket {
         let local = self.inner.local;
         let source = match stopped {
             Stopped::Closed => return RecvError::Closed { local },
+            // Counted and told already.
+            Stopped::Failed(source)
+                if self.inner.returns_peer_errors
+                    && matches!(blame(&source), Blame::Peer | Blame::Unclear) =>
+            {
+                return RecvError::PeerUnreachable { local, source };
+            }
             Stopped::Failed(source) => source,
         };
         if let Some(open) = &*self.open() {

@@ -46,7 +46,7 @@ fn keep_for_this_test(address: SocketAddr) -> std::net::UdpSocket {
 }
 
 /// Polls once, and asserts that it waits.
-async fn assert_waits<F: Future>(mut future: Pin<&mut F>) {
+async fn assert_waits<F: Future + ?Sized>(mut future: Pin<&mut F>) {
     poll_fn(|context| {
         assert!(future.as_mut().poll(context).is_pending(), "the future does not wait");
         Poll::Ready(())
