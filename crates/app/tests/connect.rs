@@ -226,12 +226,22 @@ fn what_makes_no_sense_is_usage() {
         (&["connect", "udp://127.0.0.1:1?ttl=1"], "`ttl`"),
         (&["connect", "udp://127.0.0.1:1", "--reconnect"], "--reconnect"),
         (&["connect", "udp://[ff01::1]:1"], "?iface=INTERFACE"),
+        (&["connect", "tcp://127.0.0.1:1?iface=lo"], "`iface`"),
+        (&["connect", "udp://239.1.2.3:1?source=239.1.1.1"], "no unicast address"),
+        (&["connect", "tcp://127.0.0.1:1", "--source", "239.1.1.1"], "no unicast address"),
+        (&["connect", "udp://127.0.0.1:1", "--source", "::1"], "IP version"),
+        (&["connect", "udp://[ff02::1%lo]:1?iface=lo"], "its zone says the link"),
+        (&["connect", "udp://239.1.2.3:1?iface=nope0"], ": there is no interface `nope0`"),
         (&["connect", "tcp://127.0.0.1:0"], "0 is not a port"),
     ] {
         let ended = run(args);
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
         assert!(ended.stderr.contains(said), "{args:?}: {}", ended.stderr);
     }
+    let broadcast = "udp://255.255.255.255:1?iface=nope0";
+    let ended = run(&["connect", broadcast]);
+    let said = format!("error: {broadcast}: there is no interface `nope0`\n");
+    assert_eq!((ended.code, ended.stderr), (Some(2), said));
 }
 
 #[cfg(target_os = "linux")]

@@ -84,7 +84,7 @@ impl From<IpAddr> for Interface {
 #[non_exhaustive]
 pub enum InterfaceError {
     /// No interface of this machine fits.
-    #[error("there is no such interface: {interface}")]
+    #[error("{}", Missing(interface))]
     Unknown {
         /// The interface asked for.
         interface: Interface,
@@ -98,6 +98,18 @@ pub enum InterfaceError {
         #[source]
         source: io::Error,
     },
+}
+
+/// That there is none.
+struct Missing<'a>(&'a Interface);
+
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Interface::Address(address) => write!(f, "no interface here has the address {address}"),
+            interface => write!(f, "there is no {interface}"),
+        }
+    }
 }
 
 fn check_index(index: u32) -> nix::Result<u32> {
@@ -155,15 +167,15 @@ mod tests {
     #[test]
     fn an_interface_that_is_not_there_is_named_in_the_error() {
         for (interface, message) in [
-            (Interface::from("nope0"), "there is no such interface: interface `nope0`"),
-            (Interface::Index(u32::MAX), "there is no such interface: interface 4294967295"),
+            (Interface::from("nope0"), "there is no interface `nope0`"),
+            (Interface::Index(u32::MAX), "there is no interface 4294967295"),
             (
                 Interface::from("a-name-much-longer-than-the-kernel-allows"),
-                "there is no such interface: interface `a-name-much-longer-than-the-kernel-allows`",
+                "there is no interface `a-name-much-longer-than-the-kernel-allows`",
             ),
             (
                 Interface::from(IpAddr::from([192, 0, 2, 1])),
-                "there is no such interface: the interface with address 192.0.2.1",
+                "no interface here has the address 192.0.2.1",
             ),
         ] {
             assert_eq!(interface.index().unwrap_err().to_string(), message);

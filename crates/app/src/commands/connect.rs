@@ -10,7 +10,7 @@ use ports_core::Scheme;
 
 use super::listen::plan;
 use crate::args::{ConnectArgs, EventTarget};
-use crate::commands::conversation::resolve;
+use crate::commands::conversation::options::{self, address, check_interface, check_source};
 use crate::commands::conversation::session::Session;
 use crate::commands::tls;
 use crate::exit::{Exit, UsageError};
@@ -39,22 +39,24 @@ pub(crate) async fn run(
 
 fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     let endpoint = &args.endpoint;
-    let options = endpoint.options();
-    let senseless = |option, why| Err(resolve::senseless(option, endpoint, why));
+    let given = endpoint.options();
+    let senseless = |option, why| Err(options::senseless(option, endpoint, why));
     if args.report.events == Some(EventTarget::StandardOutput) {
         return Err(UsageError("--events -: standard output carries the data here".to_owned()));
     }
     if endpoint.port().number() == 0 {
         return Err(UsageError(format!("{endpoint}: 0 is not a port to connect to")));
     }
-    if args.source.is_some() && options.source().is_some() {
+    if args.source.is_some() && given.source().is_some() {
         return senseless("source", "--source says it already");
     }
+    check_source(args.source.or(given.source()), endpoint)?;
     tls::check(&args.tls, &[], Some(endpoint.scheme()))?;
     if endpoint.scheme() != Scheme::Udp {
-        return match options.ttl() {
-            Some(_) => senseless("ttl", "it is for multicast"),
-            None => Ok(()),
+        return match (given.ttl(), given.interface()) {
+            (Some(_), _) => senseless("ttl", "it is for multicast"),
+            (_, Some(_)) => senseless("iface", "it is for multicast and broadcasts"),
+            (None, None) => Ok(()),
         };
     }
     plan::check_link(endpoint)?;
@@ -67,12 +69,12 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
             return Err(UsageError(format!("{option}: {endpoint} has no connection")));
         }
     }
-    let address = endpoint.socket_addr().map(|address| address.ip());
-    if options.ttl().is_some() && !address.is_some_and(|ip| ip.is_multicast()) {
+    let address = address(endpoint);
+    if given.ttl().is_some() && !address.is_some_and(|ip| ip.is_multicast()) {
         return senseless("ttl", "it is for a multicast group, given by its address");
     }
-    if options.interface().is_some() && !address.is_some_and(udp::is_many) {
+    if given.interface().is_some() && !address.is_some_and(udp::is_many) {
         return senseless("iface", "it is for a group or a broadcast, given by its address");
     }
-    Ok(())
+    check_interface(endpoint)
 }

@@ -7,6 +7,7 @@ pub(in crate::commands) mod events;
 pub(in crate::commands) mod kernel_drops;
 pub(in crate::commands) mod losses;
 pub(in crate::commands) mod memberships;
+pub(in crate::commands) mod options;
 pub(in crate::commands) mod resolve;
 pub(in crate::commands) mod session;
 pub(in crate::commands) mod stillness;

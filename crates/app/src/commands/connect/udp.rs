@@ -28,11 +28,11 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     };
     let target = target(resolved?, source(args))
         .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
+    let way = Way::of_broadcast(args, target)?;
     let socket = open(args, target, session)?;
     let telling = session
         .tells()
         .then(|| tokio::spawn(tell_udp(socket.events(), session.events.clone(), session.terminal)));
-    let way = Way::of_broadcast(args, target)?;
     let exchange = Exchange { socket: &socket, target, way, session };
     let result = tokio::select! {
         result = exchange.run() => result,
@@ -104,8 +104,10 @@ fn open(args: &ConnectArgs, target: SocketAddr, session: &Session) -> anyhow::Re
         .bind(local)
         .broadcast(true)
         .datagram_events(session.events.is_on())
-        .stats(session.stats.clone())
-        .multicast_interface(interface(endpoint));
+        .stats(session.stats.clone());
+    if target.ip().is_multicast() {
+        builder = builder.multicast_interface(interface(endpoint));
+    }
     if let Some(ttl) = endpoint.options().ttl() {
         builder = builder.multicast_ttl(ttl);
     }

@@ -6,8 +6,6 @@ use anyhow::Context;
 use ports_core::Endpoint;
 use sockets_udp::Interface;
 
-use crate::exit::UsageError;
-
 /// Every address of an endpoint, each once: one, unless it is a name.
 pub(in crate::commands) async fn addresses(endpoint: &Endpoint) -> anyhow::Result<Vec<SocketAddr>> {
     if let Some(address) = endpoint.socket_addr() {
@@ -39,9 +37,4 @@ pub(in crate::commands) fn interface(endpoint: &Endpoint) -> Interface {
     } else {
         Interface::from(text)
     }
-}
-
-/// That an option says something which this endpoint has no use for.
-pub(in crate::commands) fn senseless(option: &str, endpoint: &Endpoint, why: &str) -> UsageError {
-    UsageError(format!("`{option}` makes no sense in {endpoint}: {why}"))
 }

@@ -8,7 +8,7 @@ use crate::commands::conversation::bind::{self, Passed};
 use crate::commands::conversation::memberships;
 
 use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
-use crate::commands::conversation::resolve::senseless;
+use crate::commands::conversation::options::{address, check_interface, check_source, senseless};
 use crate::commands::tls;
 use crate::exit::UsageError;
 
@@ -94,13 +94,14 @@ fn check_schemes(args: &ListenArgs) -> Result<(), UsageError> {
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
     let options = endpoint.options();
-    let group = endpoint.scheme() == Scheme::Udp
-        && endpoint.socket_addr().is_some_and(|address| address.ip().is_multicast());
+    let is_udp = endpoint.scheme() == Scheme::Udp;
+    let group = is_udp && address(endpoint).is_some_and(|address| address.is_multicast());
     if options.interface().is_some() && !group {
         return Err(senseless("iface", endpoint, "it says where to join a multicast group"));
     }
-    if endpoint.scheme() == Scheme::Udp {
+    if is_udp {
         check_link(endpoint)?;
+        check_interface(endpoint)?;
     }
     if options.ttl().is_some() {
         return Err(senseless("ttl", endpoint, "a listener sends to no group"));
@@ -112,7 +113,10 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
             "only of a multicast group one sender can be heard",
         ));
     }
-    Ok(())
+    if options.source().is_some_and(|source| source.is_unspecified()) {
+        return Err(senseless("source", endpoint, "it is the one sender to hear"));
+    }
+    check_source(options.source(), endpoint)
 }
 
 /// Refuses a group of one link without the link: the system would choose one.
