@@ -16,6 +16,7 @@ use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
 use super::conversation::bind::{self, Bound, Passed};
+use super::conversation::options::{address, check_source, senseless};
 use super::conversation::resolve;
 use super::conversation::session::Session;
 use crate::args::ForwardArgs;
@@ -52,7 +53,7 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
     let Some(resolved) = session.stop.run_until_cancelled(resolving).await else { return Ok(()) };
     let resolved = resolved?;
     let is_udp = args.target.scheme() == Scheme::Udp;
-    let route = is_udp.then(|| udp::Route::choose(resolved, args)).transpose()?;
+    let udp_target = is_udp.then(|| udp::Target::choose(resolved, args)).transpose()?;
     let targets = Targets::new(args, session)?;
     // What each client sends is told in order with its coming and going, not by the socket.
     let opening = bind::open(std::slice::from_ref(&args.listen), passed, false, session);
@@ -62,8 +63,8 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
         session.terminal.warn(&format!("forwarding {endpoint} to {}", args.target));
         session.events.send(EventLine::Listening { endpoint }).await;
     }
-    match route {
-        Some(route) => udp::run(udp, route, args, session).await,
+    match udp_target {
+        Some(target) => udp::run(udp, target, args, session).await,
         // Each connection resolves the target anew.
         None => tcp::run(tcp, tls, targets, args, session).await,
     }
@@ -100,11 +101,12 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
         }
     }
     if args.source.is_some() && target.options().source().is_some() {
-        return Err(resolve::senseless("source", target, "--source says it already"));
+        return Err(senseless("source", target, "--source says it already"));
     }
     if target.options().interface().is_some() {
         return Err(UsageError(format!("{target}: iface is for groups and broadcasts")));
     }
+    check_source(args.source.or(target.options().source()), target)?;
     check_endpoint(target)
 }
 
@@ -120,14 +122,21 @@ fn is_itself(listen: &Endpoint, target: &Endpoint) -> bool {
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
-    let many = |ip: IpAddr| ip.is_multicast() || ip == Ipv4Addr::BROADCAST;
-    if endpoint.socket_addr().is_some_and(|address| many(address.ip().to_canonical())) {
-        return Err(UsageError(format!(
-            "{endpoint}: a group or a broadcast has no one way back to forward"
-        )));
+    if address(endpoint).is_some_and(is_of_many) {
+        return Err(many(endpoint));
     }
     if endpoint.options().ttl().is_some() {
         return Err(UsageError(format!("{endpoint}: ttl is for groups")));
     }
     Ok(())
+}
+
+/// Whether it is a group or the broadcast of every network; those of single ones the kernel knows.
+fn is_of_many(address: IpAddr) -> bool {
+    let ip = address.to_canonical();
+    ip.is_multicast() || ip == Ipv4Addr::BROADCAST
+}
+
+fn many(endpoint: &Endpoint) -> UsageError {
+    UsageError(format!("{endpoint}: a group or a broadcast has no one way back to forward"))
 }

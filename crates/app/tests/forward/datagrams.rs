@@ -145,6 +145,19 @@ fn a_source_that_is_not_here_ends_a_udp_forwarding_at_once() {
         run(&["forward", "udp://127.0.0.1:0", "udp://127.0.0.1:9", "--source", "192.0.2.77"]);
     assert_eq!(ended.code, Some(4), "{}", ended.stderr);
     assert!(ended.stderr.contains("from 192.0.2.77"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("forwarding"), "{}", ended.stderr);
+}
+
+/// 127.255.255.255 is the broadcast address of 127.0.0.0/8, which no name and no digit of it says for sure.
+#[test]
+fn what_has_no_one_way_back_is_no_target_over_udp() {
+    for target in ["127.255.255.255", "255.255.255.255", "239.1.2.3", "[ff02::1%lo]"] {
+        let endpoint = format!("udp://{target}:9");
+        let ended = run(&["forward", "udp://127.0.0.1:0", &endpoint]);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        let why = format!("{endpoint}: a group or a broadcast has no one way back to forward");
+        assert_eq!(ended.stderr, format!("error: {why}\n"), "it never listened");
+    }
 }
 
 #[test]

@@ -44,14 +44,31 @@ pub(in crate::commands) async fn tell_udp(
     terminal: Terminal,
 ) {
     while let Some(event) = events.recv().await {
-        if let Event::Error { text, .. } = &event
-            && terminal.is_verbose()
-        {
-            terminal.note(text);
+        tell_one_udp(&event, &log, terminal).await;
+    }
+}
+
+/// As [`tell_udp`], without what could not be sent: that is told with the client whom it was for.
+pub(in crate::commands) async fn tell_listener(
+    mut events: sockets_udp::Events,
+    log: EventSender,
+    terminal: Terminal,
+) {
+    while let Some(event) = events.recv().await {
+        if !matches!(event, Event::Error { operation: Operation::Send, .. }) {
+            tell_one_udp(&event, &log, terminal).await;
         }
-        if let Some(line) = udp_line(&event) {
-            log.send(line).await;
-        }
+    }
+}
+
+async fn tell_one_udp(event: &Event, log: &EventSender, terminal: Terminal) {
+    if let Event::Error { text, .. } = event
+        && terminal.is_verbose()
+    {
+        terminal.note(text);
+    }
+    if let Some(line) = udp_line(event) {
+        log.send(line).await;
     }
 }
 

@@ -40,20 +40,35 @@ impl Teller {
     }
 
     pub(in crate::commands) fn tell(&self, line: EventLine) {
-        if self.terminal.is_verbose()
-            && let Some(text) = note(&line)
-        {
+        if self.terminal.is_verbose() {
+            self.tell_plainly(line);
+        } else {
+            self.write(line);
+        }
+    }
+
+    /// The same, and on a terminal without `-v`, too.
+    pub(in crate::commands) fn tell_plainly(&self, line: EventLine) {
+        let text = note(&line);
+        // First: what is seen on standard error is among the events before whatever follows it.
+        self.write(line);
+        if let Some(text) = text {
             self.terminal.note(&text);
         }
+    }
+
+    fn write(&self, line: EventLine) {
         if let Some(lines) = &self.lines {
             // Without a receiver the events can no longer be written, which ends the command.
             let _ = lines.send(line);
         }
     }
 
-    /// Says it on a terminal, or with `-v`.
-    pub(in crate::commands) fn say(&self, text: &str) {
-        self.terminal.note(text);
+    /// Says it with `-v`.
+    pub(in crate::commands) fn note(&self, text: &str) {
+        if self.terminal.is_verbose() {
+            self.terminal.note(text);
+        }
     }
 
     /// Says it to everybody.
@@ -87,6 +102,9 @@ fn note(line: &EventLine) -> Option<String> {
             format!(
                 "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
             )
+        }
+        EventLine::Error { client: Some(client), error, .. } => {
+            format!("client {client}: {error}")
         }
         _ => return None,
     })

@@ -3,9 +3,8 @@
 
 mod way_back;
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::way_back::{Lanes, WayBack, new_batch};
 use super::ledger::Loss;
-use crate::commands::conversation::telling::Teller;
 use crate::output::EventLine;
 
 /// Why a client is no longer served.
@@ -40,10 +38,6 @@ impl Ending {
     }
 }
 
-/// How long it is looked for an ICMP message after a datagram; one that comes later is told with the next
-/// datagram.
-const ANSWER_WAIT: Duration = Duration::from_secs(4);
-
 /// A client: an address that sends, and the one of this machine that it sends to.
 pub(super) struct Mapping {
     number: u64,
@@ -58,6 +52,10 @@ pub(super) struct Mapping {
     bytes_out: AtomicU64,
     /// Answers that were taken from the target, and are not given to the client's kernel yet.
     in_hand: Mutex<Loss>,
+    /// It was told that nobody is at the target.
+    is_unreachable: AtomicBool,
+    /// How many datagrams that the kernel dropped are told.
+    drops_told: AtomicU64,
     ended: Mutex<Option<Ending>>,
     over: CancellationToken,
 }
@@ -79,6 +77,8 @@ impl Mapping {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             in_hand: Mutex::default(),
+            is_unreachable: AtomicBool::new(false),
+            drops_told: AtomicU64::new(0),
             ended: Mutex::default(),
             over: CancellationToken::new(),
         }
@@ -165,13 +165,6 @@ impl Mapping {
         1
     }
 
-    /// Looks whether the target says that nobody is there, while its word may be on the way.
-    pub(super) fn look(&self) {
-        if self.last().elapsed() < ANSWER_WAIT {
-            self.socket.check_peer();
-        }
-    }
-
     /// Answers that were taken and not given on.
     pub(super) fn in_hand(&self) -> Loss {
         *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
@@ -179,21 +172,6 @@ impl Mapping {
 
     fn hold(&self, loss: Loss) {
         *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = loss;
-    }
-
-    fn tell_unreachable(&self, teller: &Teller, kind: ErrorKind) {
-        let why = match kind {
-            ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
-            kind => kind.to_string(),
-        };
-        let text = format!("udp {} is unreachable: {why}", self.target);
-        teller.say(&format!("client {}: {text}", self.number));
-        teller.tell(self.error("send", text));
-    }
-
-    /// That something of the target's side failed.
-    fn error(&self, operation: &'static str, error: String) -> EventLine {
-        EventLine::Error { client: Some(self.number), operation, error }
     }
 
     fn touch(&self) {

@@ -59,11 +59,6 @@ impl Mappings {
         mapping
     }
 
-    /// Looks for each client whether its target is there.
-    pub(super) fn look(&self) {
-        self.by_path.values().for_each(|mapping| mapping.look());
-    }
-
     /// Ends all.
     pub(super) fn end(&self, ending: Ending) {
         self.by_path.values().for_each(|mapping| mapping.end(ending));

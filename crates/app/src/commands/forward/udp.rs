@@ -1,62 +1,37 @@
 //! UDP: a socket to the target for each client, as a NAT does it.
 
+mod target;
 mod way_out;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use ports_core::Transport;
 use sockets_udp::{Datagram, RecvBatch, RecvError, ReturnPath, UdpSocket};
 use stats::{ErrorKind, Role, SocketStats};
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::target::Target;
 use super::ledger::Loss;
 use super::mapping::{self, Lanes, Mapping, WayBack};
 use super::mappings::Mappings;
 use crate::args::ForwardArgs;
-use crate::commands::conversation::events::tell_udp;
+use crate::commands::conversation::events::tell_listener;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::{Teller, not_served};
 use crate::output::counted;
 
 /// How many clients there are at once, each with a socket.
 const MOST_CLIENTS: usize = 1024;
-/// How often it is looked whether nobody is there: the kernel wakes nobody for that who only receives.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many events of a client's socket are kept: only what fails is one.
 const KEPT_EVENTS: usize = 16;
 
-/// Where datagrams go, and from where.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Route {
-    target: SocketAddr,
-    source: Option<IpAddr>,
-}
-
-impl Route {
-    /// By the first of the target's addresses that the source can send to.
-    pub(super) fn choose(resolved: Vec<SocketAddr>, args: &ForwardArgs) -> anyhow::Result<Self> {
-        let source = args.source.or(args.target.options().source());
-        let fits = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
-        let target = resolved.into_iter().find(fits).with_context(|| {
-            format!("{} has no address of the family of the source", args.target)
-        })?;
-        // A source that is not here would fail each client alike.
-        if let Some(source) = source {
-            std::net::UdpSocket::bind((source, 0))
-                .with_context(|| format!("cannot send to udp {target} from {source}"))?;
-        }
-        Ok(Self { target, source })
-    }
-}
-
 pub(super) async fn run(
     sockets: Vec<UdpSocket>,
-    Route { target, source }: Route,
+    target: Target,
     args: &ForwardArgs,
     session: &Session,
 ) -> anyhow::Result<()> {
@@ -66,7 +41,7 @@ pub(super) async fn run(
     for socket in sockets {
         if session.tells() {
             let (events, terminal) = (session.events.clone(), session.terminal);
-            telling.spawn(tell_udp(socket.events(), events, terminal));
+            telling.spawn(tell_listener(socket.events(), events, terminal));
         }
         let teller = Teller::start(&session.events, session.terminal, &mut telling);
         let way = WayBack {
@@ -78,7 +53,6 @@ pub(super) async fn run(
         let forward = Forward {
             socket,
             target,
-            source,
             mappings: Mappings::new(most),
             serving: JoinSet::new(),
             way,
@@ -103,8 +77,7 @@ pub(super) async fn run(
 /// One listening socket and those of its clients.
 struct Forward {
     socket: UdpSocket,
-    target: SocketAddr,
-    source: Option<IpAddr>,
+    target: Target,
     mappings: Mappings,
     /// The way back, one task a client.
     serving: JoinSet<Arc<Mapping>>,
@@ -155,12 +128,9 @@ impl Forward {
         batch: &mut RecvBatch,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut looks = interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                _ = looks.tick() => self.mappings.look(),
                 Some(ended) = self.serving.join_next() => self.forget(&*ended?),
                 first = self.socket.recv() => { self.take(first, batch).await?; }
             }
@@ -281,9 +251,9 @@ impl Forward {
                 "the sockets of clients that are gone still have answers for them"
             );
         }
-        let socket = connect(self.target, self.source, &self.stats)?;
+        let socket = self.target.connect(&self.stats)?;
         let events = socket.events();
-        let mapping = self.mappings.admit(path, socket, self.target);
+        let mapping = self.mappings.admit(path, socket, self.target.address);
         self.teller.tell(mapping.greeting());
         let (serving, way) = (mapping.clone(), self.way.clone());
         self.serving.spawn(async move {
@@ -306,28 +276,6 @@ impl Forward {
         self.mappings.remove(mapping);
         self.teller.tell(mapping.farewell());
     }
-}
-
-/// Only a connected socket is told that nobody listens at its peer, and takes nothing from others.
-fn connect(
-    target: SocketAddr,
-    source: Option<IpAddr>,
-    stats: &SocketStats,
-) -> anyhow::Result<UdpSocket> {
-    let failed = || format!("cannot open a socket to udp {target}");
-    let any = match target {
-        SocketAddr::V4(_) => IpAddr::from([0; 4]),
-        SocketAddr::V6(_) => IpAddr::from([0u16; 8]),
-    };
-    let socket = std::net::UdpSocket::bind((source.unwrap_or(any), 0)).with_context(failed)?;
-    socket.connect(target).with_context(failed)?;
-    UdpSocket::builder()
-        .socket(socket)
-        .stats(stats.clone())
-        .datagram_events(false)
-        .event_capacity(KEPT_EVENTS)
-        .open()
-        .with_context(failed)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the target says, on its way to the client, until the mapping is over.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -58,7 +59,6 @@ impl Mapping {
     /// The way back, until the mapping is over; what had come by then still goes. What fails on the
     /// way there is told, that nobody is there once.
     pub(in super::super) async fn to_client(&self, way: &WayBack, mut events: Events) {
-        let mut is_unreachable = false;
         let mut silence = std::pin::pin!(sleep_until(self.last() + way.idle));
         loop {
             tokio::select! {
@@ -77,24 +77,7 @@ impl Mapping {
                         break;
                     }
                 }
-                Some(event) = events.recv() => match event {
-                    Event::PeerUnreachable { kind } if !is_unreachable => {
-                        is_unreachable = true;
-                        self.tell_unreachable(&way.teller, kind);
-                    }
-                    Event::Error { operation, text, .. } => {
-                        let operation =
-                            if operation == Operation::Send { "send" } else { "receive" };
-                        way.teller.tell(self.error(operation, text));
-                    }
-                    Event::Dropped { datagrams } => way.teller.tell(EventLine::Dropped {
-                        client: Some(self.number()),
-                        messages: datagrams.into(),
-                        bytes: None,
-                    }),
-                    Event::Lagged { missed } => way.teller.tell(EventLine::Lagged { missed }),
-                    _ => {}
-                },
+                Some(event) = events.recv() => self.tell(event, &way.teller),
             }
         }
         let mut left = DRAIN_LIMIT;
@@ -105,6 +88,51 @@ impl Mapping {
             left = left.saturating_sub(sent);
         }
         self.socket.close();
+        // The last one is that it is closed.
+        while let Some(event) = events.recv().await {
+            self.tell(event, &way.teller);
+        }
+        self.close(&way.teller);
+    }
+
+    /// Closes its socket, if it is open, and tells what the kernel dropped and is not told yet.
+    pub(in super::super) fn close(&self, teller: &Teller) {
+        self.socket.close();
+        let dropped = self.socket.kernel_drops() - self.drops_told.load(Relaxed);
+        if dropped > 0 {
+            self.tell_dropped(dropped, teller);
+        }
+    }
+
+    fn tell(&self, event: Event, teller: &Teller) {
+        match event {
+            Event::PeerUnreachable { kind } => self.tell_unreachable(kind, teller),
+            Event::Error { operation: Operation::Send, text, .. } => {
+                teller.tell(self.error("send", text));
+            }
+            Event::Error { text, .. } => teller.tell(self.error("receive", text)),
+            Event::Dropped { datagrams } => self.tell_dropped(datagrams.into(), teller),
+            Event::Lagged { missed } => teller.tell(EventLine::Lagged { missed }),
+            _ => {}
+        }
+    }
+
+    fn tell_dropped(&self, messages: u64, teller: &Teller) {
+        self.drops_told.fetch_add(messages, Relaxed);
+        teller.tell(EventLine::Dropped { client: Some(self.number), messages, bytes: None });
+    }
+
+    /// The first time.
+    fn tell_unreachable(&self, kind: ErrorKind, teller: &Teller) {
+        if self.is_unreachable.swap(true, Relaxed) {
+            return;
+        }
+        let why = match kind {
+            ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+            kind => kind.to_string(),
+        };
+        let text = format!("udp {} is unreachable: {why}", self.target);
+        teller.tell_plainly(self.error("send", text));
     }
 
     /// Sends back the first answer, and with it those that came meanwhile; how many.
@@ -120,7 +148,7 @@ impl Mapping {
             self.hold(Loss { messages: 1, bytes: first.data.len() as u64 });
             match listener.send_back(&first.data, &self.path).await {
                 Ok(()) => _ = self.bytes_out.fetch_add(first.data.len() as u64, Relaxed),
-                Err(error) => self.note_not_sent_back(&error),
+                Err(error) => self.tell_not_sent_back(error, &way.teller),
             }
             self.hold(Loss::default());
             return next.map(|_| 1);
@@ -141,14 +169,19 @@ impl Mapping {
         let mut unsent = 0;
         for failed in report.failed {
             unsent += answers[failed.index].data().len();
-            self.note_not_sent_back(&failed.error);
+            self.tell_not_sent_back(failed.error, &way.teller);
         }
         self.bytes_out.fetch_add((bytes - unsent) as u64, Relaxed);
         self.hold(Loss::default());
         more.map(|more| 2 + more as u64)
     }
 
-    fn note_not_sent_back(&self, error: &SendError) {
-        tracing::debug!(client = %self.path.peer(), %error, "not sent back");
+    /// The listening socket's events do not say whose answer it was.
+    fn tell_not_sent_back(&self, error: SendError, teller: &Teller) {
+        teller.tell(self.error("send", format!("{:#}", anyhow::Error::from(error))));
+    }
+
+    fn error(&self, operation: &'static str, error: String) -> EventLine {
+        EventLine::Error { client: Some(self.number), operation, error }
     }
 }

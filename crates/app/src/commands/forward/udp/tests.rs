@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use ports_core::Transport;
 use serde_json::Value;
+use sockets_udp::Event;
 use tempfile::NamedTempFile;
 
 use super::super::mapping::Ending;
@@ -39,8 +40,7 @@ impl Lab {
         };
         let forward = Forward {
             socket,
-            target: target.local_addr().unwrap(),
-            source: None,
+            target: Target { address: target.local_addr().unwrap(), source: None },
             mappings: Mappings::new(most),
             serving: JoinSet::new(),
             way,
@@ -61,6 +61,16 @@ impl Lab {
         }
     }
 
+    /// More answers to what the client said than any buffer for receiving has room for.
+    fn flood(&self) {
+        let (_, from) = self.target.recv_from(&mut [0; 16]).unwrap();
+        while kernel_drops(from, self.target.local_addr().unwrap()) == 0 {
+            for _ in 0..100 {
+                self.target.send_to(&[0; 10_000], from).unwrap();
+            }
+        }
+    }
+
     /// All lines but the last; the forwarding is gone.
     async fn lines(mut self) -> Vec<Value> {
         while self.telling.join_next().await.is_some() {}
@@ -69,6 +79,17 @@ impl Lab {
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter(|line| line["type"] != "stats").collect()
     }
+}
+
+/// How many datagrams of `to` the kernel dropped on the socket with this port: the last column of
+/// proc(5), /proc/net/udp.
+fn kernel_drops(socket: SocketAddr, to: SocketAddr) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let [here, there] = [socket, to].map(|address| format!(":{:04X}", address.port()));
+    let columns = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut lines = columns.filter(|row| row[1].ends_with(&here) && row[2].ends_with(&there));
+    // While other sockets come and go a row may be left out.
+    lines.next().map_or(0, |row| row.last().unwrap().parse().unwrap())
 }
 
 fn kinds(lines: &[Value]) -> Vec<&str> {
@@ -240,4 +261,68 @@ async fn the_way_out_is_bounded_and_what_is_not_sent_is_told() {
     assert_eq!(lost, (&1.into(), &2.into(), &12.into()));
     let gone = (&lines[3]["reason"], &lines[3]["bytes_in"], &lines[3]["bytes_out"]);
     assert_eq!(gone, (&"shutdown".into(), &8.into(), &0.into()));
+}
+
+/// The way back is stuck while the target floods it, so that the kernel drops what comes: most often no
+/// datagram tells of it any more.
+#[tokio::test]
+async fn what_the_kernel_dropped_is_told_by_the_end_of_a_client() {
+    for is_cut in [false, true] {
+        let (lab, mut forward) = Lab::new(4);
+        forward.grace = if is_cut { Duration::ZERO } else { forward.grace };
+        let lanes = Arc::clone(&forward.way.lanes);
+        let held = lanes.block().await;
+        let path = paths(1).await[0];
+        forward.take_in_hand(&[(path, b"question")]).await;
+        let mapping = forward.mappings.find(path).unwrap();
+        lab.flood();
+        until(|| mapping.in_hand().messages == 2).await;
+        let stop = CancellationToken::new();
+        stop.cancel();
+        if is_cut {
+            forward.run(&stop).await.unwrap();
+            drop(held);
+        } else {
+            drop(held);
+            forward.run(&stop).await.unwrap();
+        }
+        let dropped = lab.stats.snapshot().transport(Transport::Udp).dropped_received;
+        let lines = lab.lines().await;
+        let told = lines.iter().filter(|line| line["type"] == "dropped" && line["bytes"].is_null());
+        let told = told.inspect(|line| assert_eq!(line["client"], 1, "{lines:?}"));
+        let told: u64 = told.map(|line| line["messages"].as_u64().unwrap()).sum();
+        assert!(dropped > 0 && told == dropped, "{dropped} dropped: {lines:?}");
+        assert_eq!(lines.last().unwrap()["type"], "disconnected", "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_go_back_is_told_with_its_client() {
+    let (lab, mut forward) = Lab::new(4);
+    let asking = client();
+    asking.send_to(b"", asking.local_addr()).await.unwrap();
+    let mut datagram = asking.recv().await.unwrap();
+    datagram.source.set_port(0);
+    forward.take_in_hand(&[(datagram.return_path(), b"?")]).await;
+    let mut events = forward.socket.events();
+    let (_, from) = lab.target.recv_from(&mut [0; 16]).unwrap();
+    // One alone, then two at once, most likely.
+    for answers in [1, 2] {
+        for _ in 0..answers {
+            lab.target.send_to(b"answer", from).unwrap();
+        }
+        for _ in 0..answers {
+            while !matches!(events.recv().await.unwrap(), Event::Error { .. }) {}
+        }
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    forward.run(&stop).await.unwrap();
+    let lines = lab.lines().await;
+    let told: Vec<_> = lines.iter().filter(|line| line["type"] == "error").collect();
+    assert_eq!(told.len(), 3, "{lines:?}");
+    for line in told {
+        assert_eq!((&line["client"], &line["operation"]), (&1.into(), &"send".into()));
+        assert_eq!(line["error"], "cannot send to udp 127.0.0.1:0: 0 is not a port to send to");
+    }
 }

@@ -48,6 +48,7 @@ impl Forward {
                 let (client, bytes) = (Some(mapping.number()), Some(bytes));
                 self.teller.tell(EventLine::Dropped { client, messages, bytes });
             }
+            mapping.close(&self.teller);
             self.teller.tell(mapping.farewell());
         }
         self.teller.warn(&format!(
@@ -55,7 +56,7 @@ impl Forward {
              datagrams for udp {} are not sent",
             self.grace.as_secs(),
             up.messages,
-            self.target
+            self.target.address
         ));
     }
 
