@@ -89,14 +89,16 @@ fn a_udp_pipe_outlives_senders_that_cannot_be_answered() {
 #[ignore = "needs root: a network namespace, a raw socket"]
 fn a_udp_relay_sends_nothing_to_port_0() {
     in_own_network(|| {
-        let args = ["listen", "udp://127.0.0.1:0", "--service", "relay", "--events", "-"];
+        let args = ["-v", "listen", "udp://127.0.0.1:0", "--service", "relay", "--events", "-"];
         let ports = Ports::start(&args);
         let address = ports.listening(0);
         let client = udp();
         client.send_to(b"here", address).unwrap();
         ports.stdout.event("connected");
-        forge(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), address.port(), b"heard");
-        assert_eq!(receive(&client), b"heard");
+        for _ in 0..2 {
+            forge(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), address.port(), b"heard");
+            assert_eq!(receive(&client), b"heard");
+        }
         client.send_to(b"to all", address).unwrap();
         ports.signal(Signal::INT);
         let ended = ports.end();
@@ -104,5 +106,33 @@ fn a_udp_relay_sends_nothing_to_port_0() {
         assert_eq!(lines.matches(r#""type":"connected""#).count(), 1, "{lines}");
         assert!(!lines.contains(r#""type":"error""#), "{lines}");
         assert!(!ended.stderr.contains("could not be sent"), "{}", ended.stderr);
+        let said = "note: 127.0.0.1 sends from port 0: nothing goes back to it\n";
+        assert_eq!(ended.stderr.matches(said).count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains("note: 2 datagrams came from port 0"), "{}", ended.stderr);
+    });
+}
+
+#[test]
+#[ignore = "needs root: a network namespace, a raw socket"]
+fn a_udp_forwarding_tells_whose_answers_cannot_go_back() {
+    in_own_network(|| {
+        let target = udp();
+        let endpoint = format!("udp://{}", target.local_addr().unwrap());
+        let args = ["-v", "forward", "udp://127.0.0.1:0", &endpoint, "--events", "-"];
+        let ports = Ports::start(&args);
+        let to = ports.forwarding(0).port();
+        forge(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), to, b"question");
+        let (_, from) = target.recv_from(&mut [0; 16]).unwrap();
+        target.send_to(b"answer", from).unwrap();
+        let told = ports.stdout.event("error");
+        assert_eq!((&told["client"], &told["operation"]), (&1.into(), &"send".into()));
+        let why = "cannot send to udp 127.0.0.1:0: 0 is not a port to send to";
+        assert_eq!(told["error"], why);
+        ports.signal(Signal::INT);
+        let ended = ports.end();
+        let lines = String::from_utf8(ended.stdout).unwrap();
+        assert_eq!(lines.matches(r#""type":"error""#).count(), 1, "{lines}");
+        assert_eq!(ended.stderr.matches(why).count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("note: client 1: {why}")), "{}", ended.stderr);
     });
 }

@@ -1,6 +1,7 @@
 //! A UDP relay: each datagram goes to every other client that is remembered.
 
 mod clients;
+mod unanswerable;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::clients::can_be_answered;
 use self::clients::{Client, Clients};
+use self::unanswerable::Unanswerable;
 use crate::commands::conversation::telling::Teller;
 use crate::output::EventLine;
 
@@ -25,6 +27,7 @@ pub(super) struct Relay {
     socket: UdpSocket,
     prefix: Bytes,
     clients: Clients,
+    unanswerable: Unanswerable,
     teller: Teller,
     /// How many datagrams could not be sent on.
     failed: u64,
@@ -33,7 +36,8 @@ pub(super) struct Relay {
 impl Relay {
     /// One that forgets who sends nothing for so long.
     pub(super) fn new(socket: UdpSocket, prefix: Bytes, idle: Duration, teller: Teller) -> Self {
-        Self { socket, prefix, clients: Clients::new(idle), teller, failed: 0 }
+        let (clients, unanswerable) = (Clients::new(idle), Unanswerable::default());
+        Self { socket, prefix, clients, unanswerable, teller, failed: 0 }
     }
 
     /// Relays until `stop`, then what had arrived by then. Returns how many datagrams could not be
@@ -105,6 +109,11 @@ impl Relay {
                 }
                 client.number
             });
+            if number.is_none()
+                && let Some(text) = self.unanswerable.hear(path.peer().ip())
+            {
+                self.teller.note(&text);
+            }
             if self.teller.writes() {
                 let peer = Some(path.peer());
                 self.teller.tell(EventLine::Data { client: number, peer, len });
@@ -135,6 +144,9 @@ impl Drop for Relay {
     fn drop(&mut self) {
         for client in self.clients.drain() {
             self.teller.tell(farewell(&client, "shutdown"));
+        }
+        if let Some(text) = self.unanswerable.in_words() {
+            self.teller.note(&text);
         }
     }
 }
