@@ -1,11 +1,11 @@
 //! One connection from its first byte to its end: the handler, the flushing, and the way out.
 
-use std::any::Any;
+mod serving;
+
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::unconstrained;
@@ -15,6 +15,7 @@ use crate::close_reason::CloseReason;
 use crate::failure::{Failure, Operation};
 use crate::handler::HandlerError;
 use crate::link::{Attended, Closing, Link, Traffic};
+use serving::{Served, Serving};
 
 /// How soon it is looked again whether a peer has acknowledged the last bytes; the pause doubles up
 /// to the longest. A peer may keep an acknowledgement back for 40 ms (Linux, `TCP_DELACK_MIN`).
@@ -55,23 +56,6 @@ impl Ended {
     /// Bytes accepted for sending that the kernel did not take before the end.
     pub(crate) fn unsent(&self) -> usize {
         self.traffic.lost.bytes
-    }
-}
-
-/// How the first part, while the handler runs, ended.
-enum Served {
-    Returned(Result<(), HandlerError>),
-    Panicked(String),
-    Idle,
-    Silent,
-    Closing(Closing),
-    Broken,
-}
-
-impl Served {
-    /// Whether the end is what the handler, or who disconnects the peer, meant it to be.
-    fn is_proper(&self) -> bool {
-        matches!(self, Self::Returned(Ok(())) | Self::Closing(Closing::Finish(_)))
     }
 }
 
@@ -127,97 +111,6 @@ where
     Ended { reason, aborted, traffic: link.traffic(), unacknowledged }
 }
 
-/// Polls the handler, then the link, then the clock; drops the handler.
-///
-/// Only the handler is subject to tokio's budget of operations per turn: one that always has
-/// something to read would leave nothing of it for its own link and clock.
-struct Serving<'a, F> {
-    link: &'a Link,
-    handler: Pin<&'a mut Option<F>>,
-    patience: &'a Patience,
-    // In the heap: a connection without such a bound neither holds nor looks at a timer.
-    idle: Option<Bound<'a>>,
-    silent: Option<Bound<'a>>,
-    // Of use to few, and to these once.
-    broken: Option<Bound<'a>>,
-}
-
-type Bound<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-impl<'a, F> Serving<'a, F> {
-    fn new(link: &'a Link, handler: Pin<&'a mut Option<F>>, patience: &'a Patience) -> Self {
-        let idle = patience.idle.map(|timeout| -> Bound<'_> { Box::pin(link.idle(timeout)) });
-        let silent =
-            patience.first_byte.map(|timeout| -> Bound<'_> { Box::pin(link.silent(timeout)) });
-        Self { link, handler, patience, idle, silent, broken: None }
-    }
-}
-
-impl<F> Serving<'_, F>
-where
-    F: Future<Output = Result<(), HandlerError>>,
-{
-    fn poll_served(&mut self, context: &mut Context<'_>) -> Poll<Served> {
-        let Self { link, handler, patience, idle, silent, broken } = self;
-        let link = *link;
-        // The handler is not polled again after a panic, so nothing sees its broken state.
-        let polled = catch_unwind(AssertUnwindSafe(|| match handler.as_mut().as_pin_mut() {
-            Some(handler) => handler.poll(context),
-            None => Poll::Pending,
-        }));
-        match polled {
-            Err(panic) => return Poll::Ready(Served::Panicked(panic_text(panic.as_ref()))),
-            // A connection that is being closed fails its handler's writes; that is no failure of
-            // the handler's.
-            Ok(Poll::Ready(result)) => {
-                let closing = link.closing().map(|it| as_it_came(link, it, result.is_ok()));
-                return Poll::Ready(closing.map_or(Served::Returned(result), Served::Closing));
-            }
-            Ok(Poll::Pending) => {}
-        }
-        let mut service = pin!(unconstrained(poll_fn(|context| link.poll_service(context, true))));
-        match service.as_mut().poll(context) {
-            Poll::Ready(Attended::Close(closing)) => {
-                return Poll::Ready(Served::Closing(as_it_came(link, closing, false)));
-            }
-            // What had arrived may still be read, and worked on.
-            Poll::Ready(Attended::Broken) if patience.gives_up => {
-                let broken = broken.get_or_insert_with(|| Box::pin(link.unread(patience.linger)));
-                return poll_unconstrained(broken, context).map(|()| Served::Broken);
-            }
-            Poll::Ready(Attended::Broken) | Poll::Pending => {}
-        }
-        if let Some(silent) = silent
-            && poll_unconstrained(silent, context).is_ready()
-        {
-            return Poll::Ready(Served::Silent);
-        }
-        match idle {
-            Some(idle) => poll_unconstrained(idle, context).map(|()| Served::Idle),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<F> Future for Serving<'_, F>
-where
-    F: Future<Output = Result<(), HandlerError>>,
-{
-    type Output = Served;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Served> {
-        let served = ready!(self.poll_served(context));
-        Poll::Ready(match catch_unwind(AssertUnwindSafe(|| self.handler.set(None))) {
-            Ok(()) => served,
-            Err(panic) => Served::Panicked(panic_text(panic.as_ref())),
-        })
-    }
-}
-
-fn poll_unconstrained(bound: &mut Bound<'_>, context: &mut Context<'_>) -> Poll<()> {
-    pin!(unconstrained(bound)).poll(context)
-}
-
 /// How the connection broke, if it did. The kernel tells neither of the two kinds: they are TLS's.
 fn failure(link: &Link) -> Option<CloseReason> {
     match link.read_failure() {
@@ -255,14 +148,6 @@ fn reason_of_error(link: &Link, error: &HandlerError) -> CloseReason {
     }
     link.observer.failed(Failure::new(Operation::Handler, error.to_string()));
     CloseReason::HandlerFailed
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("without a message"))
 }
 
 /// Flushes and lingers; who aborted it, if anyone did.
