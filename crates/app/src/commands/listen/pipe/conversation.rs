@@ -83,8 +83,7 @@ impl<'a> Conversation<'a> {
 
         let (mut reader, writer) = split(&mut stream);
         let outcome = tokio::select! {
-            // What has come before the clock: who was kept from running finds both at once, and the
-            // peer is not idle for that.
+            // What has come goes before the clock.
             biased;
             both = async {
                 tokio::try_join!(self.receive(&mut reader, inbound), self.send(writer, outbound))?;
@@ -299,7 +298,7 @@ impl<'a> Conversation<'a> {
         Look {
             last_move: self.last_move.get(),
             acknowledged: self.in_hand.socket.acknowledged().unwrap_or(0),
-            is_writing: self.in_hand.of_peer.load(Relaxed) > 0,
+            is_ours_to_move: self.in_hand.of_peer.load(Relaxed) > 0 || self.has_unread(),
         }
     }
 
@@ -307,9 +306,15 @@ impl<'a> Conversation<'a> {
     async fn silent(&self, timeout: Option<Duration>) {
         let Some(timeout) = timeout else { return std::future::pending().await };
         sleep(timeout).await;
-        if self.bytes_in.get() > 0 {
+        if self.bytes_in.get() > 0 || self.has_unread() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Whether the peer has sent what was not read yet: a process that did not run for a while finds
+    /// its clock run down before the poller has told it.
+    fn has_unread(&self) -> bool {
+        self.in_hand.socket.unread() > 0
     }
 
     /// Reads to the peer's end, within [`LINGER`]; what still comes was not accepted.

@@ -18,8 +18,9 @@ pub(super) struct Look {
     /// How many bytes the peer has acknowledged: the kernel takes more for a slow one in large and rare
     /// steps.
     pub(super) acknowledged: u64,
-    /// Standard output is what waits: the peer is not asked for anything.
-    pub(super) is_writing: bool,
+    /// Standard output is what waits: the peer is not asked for anything. Or the peer has spoken, and
+    /// this process was kept from reading it.
+    pub(super) is_ours_to_move: bool,
 }
 
 /// Since when nothing has moved.
@@ -36,7 +37,7 @@ impl Idle {
 
     /// How long to wait for the next look; `None` once the pipe is idle.
     pub(super) fn look(&mut self, look: Look, now: Instant) -> Option<Duration> {
-        self.stillness.stir(if look.is_writing { now } else { look.last_move });
+        self.stillness.stir(if look.is_ours_to_move { now } else { look.last_move });
         let still = self.stillness.look(look.acknowledged, now);
         let left = self.timeout.checked_sub(still).filter(|left| !left.is_zero())?;
         Some(left.min(self.timeout / LOOKS))
@@ -50,7 +51,7 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(4);
 
     fn silent(last_move: Instant) -> Look {
-        Look { last_move, acknowledged: 0, is_writing: false }
+        Look { last_move, acknowledged: 0, is_ours_to_move: false }
     }
 
     #[test]
@@ -85,12 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_waits_for_its_own_output_is_not_idle() {
+    fn a_pipe_that_waits_for_its_own_output_or_to_read_is_not_idle() {
         let begin = Instant::now();
         let mut idle = Idle::begin(TIMEOUT, begin);
-        let writing = Look { is_writing: true, ..silent(begin) };
-        assert!(idle.look(writing, begin + TIMEOUT * 100).is_some());
-        // Its time begins when the output has taken all.
+        let ours = Look { is_ours_to_move: true, ..silent(begin) };
+        assert!(idle.look(ours, begin + TIMEOUT * 100).is_some());
+        // Its time begins when that is done.
         let done = silent(begin + TIMEOUT * 101);
         assert!(idle.look(done, begin + TIMEOUT * 101 + TIMEOUT / 2).is_some());
         assert_eq!(idle.look(done, begin + TIMEOUT * 102), None);

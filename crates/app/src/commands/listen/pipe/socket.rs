@@ -36,6 +36,11 @@ impl Socket {
         SockRef::from(self.lock().as_ref()?).take_error().ok()?
     }
 
+    /// How many bytes of the peer wait in the kernel to be read.
+    pub(super) fn unread(&self) -> u64 {
+        self.lock().as_ref().map_or(0, |socket| rustix::io::ioctl_fionread(socket).unwrap_or(0))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<OwnedFd>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
