@@ -166,6 +166,19 @@ fn a_signal_ends_it_after_what_was_read_is_delivered() {
 }
 
 #[test]
+fn a_signal_ends_the_waiting_for_an_answer() {
+    let (listener, target) = listener();
+    let mut ports = Ports::start(&["connect", &target]);
+    ports.write(b"question");
+    ports.end_input();
+    let mut peer = accept(&listener);
+    assert_eq!(read_to_end(&mut peer), b"question");
+    ports.signal(Signal::INT);
+    let ended = ports.end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(130), ""));
+}
+
+#[test]
 fn it_ends_quietly_where_nobody_reads_its_output() {
     use std::process::{Command, Stdio};
     let (listener, endpoint) = listener();

@@ -219,7 +219,7 @@ impl Link {
         lock(&self.receiving).unread()
     }
 
-    fn note_activity(&self) {
+    pub(crate) fn note_activity(&self) {
         if let Some(last) = &self.last_activity {
             last.store(self.opened.elapsed().as_nanos() as u64, Ordering::Relaxed);
         }

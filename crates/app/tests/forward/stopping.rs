@@ -119,6 +119,37 @@ fn what_is_lost_on_the_way_to_the_target_is_told() {
 
 /// The kernel took all of it, and the target's took next to nothing.
 #[test]
+fn a_client_is_not_idle_while_its_target_is_to_take_the_last_bytes() {
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--idle-timeout", "1s", "--events", "-"]);
+    // More than the kernel takes for the target, and no more than it takes from the forwarding.
+    let data = noise(1 << 20);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    there.shutdown(Shutdown::Write).unwrap();
+    here.write_all(&data).unwrap();
+    here.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut here), b"");
+    // Another one's idle time is over.
+    let mut idle = client(ports.forwarding(0));
+    let _its_target = accept(&listener);
+    assert_eq!(read_to_reset(&mut idle), b"");
+    let got = read_to_end(&mut there);
+    assert!(got == data, "{} of {} bytes", got.len(), data.len());
+    ports.stdout.wait(|so_far, _| {
+        let text = String::from_utf8_lossy(so_far);
+        text.lines()
+            .any(|line| line.contains(r#""client":1"#) && line.contains("disconnected"))
+            .then_some(())
+    });
+    ports.signal(Signal::INT);
+    let lines = lines(&ports.end());
+    assert_eq!(dropped(&lines, true), 0);
+    let ended = |line: &&Value| line["type"] == "disconnected" && line["client"] == 1;
+    assert_eq!(lines.iter().find(ended).unwrap()["reason"], "peer-closed");
+}
+
+#[test]
 fn what_a_target_did_not_acknowledge_is_lost() {
     let listener = crate::stalled::listener();
     let target = format!("tcp://{}", listener.local_addr().unwrap());

@@ -69,6 +69,12 @@ impl ConnectionWriter {
         }
     }
 
+    /// Puts the idle timeout off, as a byte that moves does: for a handler that works for its client
+    /// elsewhere.
+    pub fn stir(&self) {
+        self.shared.link.note_activity();
+    }
+
     /// Ends the connection at once by a reset: the peer learns that its stream is not whole. For a
     /// handler that passes on what another source broke off. What is queued counts as dropped.
     ///

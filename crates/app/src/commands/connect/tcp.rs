@@ -252,7 +252,21 @@ impl Talk<'_> {
                     }
                     self.in_hand.for_peer.store(0, Relaxed);
                 }
-                Input::End => return self.finish(&mut state).await,
+                Input::End => {
+                    self.finish(&mut state).await?;
+                    tokio::select! {
+                        biased;
+                        () = self.peer_ended.cancelled() => return Ok(()),
+                        // The rest of the answer is not waited for any more; what there is of it is
+                        // written first.
+                        () = session.stop.cancelled() => {
+                            while self.in_hand.of_peer.load(Relaxed) > 0 {
+                                sleep(LOOK).await;
+                            }
+                            break;
+                        }
+                    }
+                }
                 Input::Silent => {
                     // Where there is no connection any more, why not is said at the end.
                     if self.client.info().state() != SocketState::Closed {

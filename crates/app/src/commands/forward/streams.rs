@@ -119,17 +119,23 @@ pub(super) async fn both_ways(
 }
 
 /// After both streams have ended: until the target has acknowledged all, for as long as it goes on
-/// taking some.
-pub(super) async fn last_bytes(target: &TcpClient) {
+/// taking some. Its client is not idle meanwhile.
+pub(super) async fn last_bytes(target: &TcpClient, writer: &Mutex<ConnectionWriter>) {
+    let look = async {
+        let mut stillness = Stillness::begin(0, Instant::now());
+        loop {
+            let still = stillness.look(target.outstanding_bytes(), Instant::now());
+            if still >= GRACE {
+                return;
+            }
+            writer.lock().await.stir();
+            sleep(LOOK).await;
+        }
+    };
     tokio::select! {
         biased;
         _ = target.close() => {}
-        () = async {
-            let mut stillness = Stillness::begin(0, Instant::now());
-            while stillness.look(target.outstanding_bytes(), Instant::now()) < GRACE {
-                sleep(LOOK).await;
-            }
-        } => {}
+        () = look => {}
     }
 }
 

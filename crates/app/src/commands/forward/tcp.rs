@@ -121,7 +121,7 @@ impl Handler for Forward {
                 };
                 if let (Over::Whole, Some(target)) = (over, ends.forwarding.target.get()) {
                     ends.forwarding.is_over.store(true, Relaxed);
-                    last_bytes(target).await;
+                    last_bytes(target, &ends.writer).await;
                 }
                 Ok(())
             }

@@ -137,7 +137,11 @@ fn outcome(
         Waited::Stopped => Ok(Outcome::Signalled(args.signal)),
         // Who was sent SIGKILL goes on in no way.
         Waited::InVain if args.signal != EndSignal::Kill && !still_holds(args.port, target)? => {
-            Ok(Outcome::Freed)
+            // It may have ended while that was looked for.
+            Ok(match stop.wait_for(process, Duration::ZERO)? {
+                Waited::Ended => Outcome::Ended(started.elapsed()),
+                _ => Outcome::Freed,
+            })
         }
         Waited::InVain => match signal(process, Signal::KILL) {
             // It ended just now.

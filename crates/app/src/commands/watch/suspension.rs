@@ -1,6 +1,8 @@
 //! Leaving the screen for the shell, and coming back to it.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 
 use anyhow::Context;
 use ratatui::DefaultTerminal;
@@ -51,7 +53,7 @@ impl JobControl {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: none is lost.
+    /// Cancel safe: none is lost, but a stop that was taken back.
     pub(super) async fn next(&mut self) -> Wish {
         let stop = async {
             match &mut self.stop {
@@ -60,8 +62,15 @@ impl JobControl {
             }
         };
         tokio::select! {
+            biased;
+            // Before a stop, and in its place: to stop now would be after the wish to go on.
+            Some(()) = self.continued.recv() => {
+                if let Some(stop) = &mut self.stop {
+                    poll_fn(|context| Poll::Ready(_ = stop.poll_recv(context))).await;
+                }
+                Wish::Continued
+            }
             Some(()) = stop => Wish::Stop,
-            Some(()) = self.continued.recv() => Wish::Continued,
             else => std::future::pending().await,
         }
     }

@@ -12,6 +12,7 @@ use ports_core::{FiveTuple, Transport};
 use sockets_tcp::CloseReason;
 use stats::{ErrorKind, Inbound, Outbound, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +93,7 @@ impl<'a> Conversation<'a> {
             } => both,
             () = self.idle(limits.idle_timeout) => Ok(Ended::Idle),
             () = self.silent(limits.first_byte_timeout) => Ok(Ended::Silent),
-            () = self.session.grace_over() => Ok(Ended::CutOff),
+            () = unconstrained(self.session.grace_over()) => Ok(Ended::CutOff),
         };
         let lost = self.in_hand.settle();
         let reason = self.reason(&outcome, stream.is_tls());
@@ -317,10 +318,13 @@ impl<'a> Conversation<'a> {
         self.in_hand.socket.unread() > 0
     }
 
-    /// Reads to the peer's end, within [`LINGER`]; what still comes was not accepted.
+    /// Waits for the peer's end, within [`LINGER`]. What still comes is not accepted: a reset tells the
+    /// peer, who has acknowledged all.
     async fn wait_for_end(&self, stream: &mut Wire) {
-        let mut scratch = [0; 4096];
-        let to_the_end = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
-        let _ = tokio::time::timeout(LINGER, to_the_end).await;
+        let mut scratch = [0];
+        let more = stream.read(&mut scratch);
+        if let Ok(Ok(1..)) = tokio::time::timeout(LINGER, more).await {
+            self.in_hand.socket.make_close_a_reset();
+        }
     }
 }
