@@ -13,6 +13,8 @@ mod loopback;
 mod losses;
 #[path = "connect/non_blocking.rs"]
 mod non_blocking;
+#[path = "driver/pty.rs"]
+mod pty;
 #[path = "connect/reconnect.rs"]
 mod reconnect;
 #[path = "driver/stalled.rs"]

@@ -10,6 +10,8 @@ mod driver;
 mod full_pipe;
 #[path = "driver/nobody.rs"]
 mod nobody;
+#[path = "driver/pty.rs"]
+mod pty;
 #[path = "kill/question.rs"]
 mod question;
 #[path = "kill/unread.rs"]

@@ -1,16 +1,13 @@
 //! Input that a user types: Ctrl-C is its end.
 
-use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Command, Stdio};
 
-use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::driver::{Collected, client, read_exactly, read_to_end};
 use crate::loopback::{accept, listener};
+use crate::pty::terminal;
 
 /// A command that listens at an endpoint of its own, or connects to the given one.
 fn is_told_of_a_proper_end(
@@ -18,15 +15,7 @@ fn is_told_of_a_proper_end(
     endpoint: &str,
     peer: impl FnOnce(&Collected) -> std::net::TcpStream,
 ) {
-    let controller =
-        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&controller).unwrap();
-    unlockpt(&controller).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
-    let mut options = File::options();
-    options.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
-    let terminal = options.open(name.to_str().unwrap()).unwrap();
-    let mut controller = File::from(controller);
+    let (mut controller, terminal) = terminal();
     let mut ports = Command::new(env!("CARGO_BIN_EXE_ports"))
         .args([command, endpoint])
         .stdin(terminal)

@@ -1,16 +1,13 @@
 //! The question before a process is ended, on a real terminal.
 
-use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 
-use rustix::fs::OFlags;
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::driver::Collected;
+use super::pty::terminal;
 use super::{Holder, MEEK, alone};
 
 /// How a command ended that was asked on a terminal, and what that showed.
@@ -22,15 +19,7 @@ struct Answered {
 
 /// Runs `ports kill`, and types `answer` once it is asked.
 fn answer(mut command: Command, port: &str, answer: &[u8]) -> Answered {
-    let controller =
-        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&controller).unwrap();
-    unlockpt(&controller).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
-    let mut options = File::options();
-    options.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
-    let terminal = options.open(name.to_str().unwrap()).unwrap();
-    let mut controller = File::from(controller);
+    let (mut controller, terminal) = terminal();
     let screen = Collected::of(controller.try_clone().unwrap(), "the terminal");
     let mut child = command
         .args(["kill", port, "--format", "jsonl"])

@@ -174,9 +174,21 @@ fn a_signal_gives_the_terminal_back() {
 #[test]
 #[ignore = "needs tmux"]
 fn the_shell_comes_and_goes() {
+    is_stopped_and_goes_on(|tmux| tmux.keys(&["C-z"]));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_stop_from_elsewhere_gives_the_terminal_back() {
+    is_stopped_and_goes_on(|tmux| {
+        rustix::process::kill_process(tmux.pid(), rustix::process::Signal::TSTP).unwrap();
+    });
+}
+
+/// Twice, in a shell that people type to, and so one with jobs.
+fn is_stopped_and_goes_on(stop: impl Fn(&Tmux)) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    // A shell that people type to, and so one with jobs.
     let tmux = Tmux::window(&["env", "PS1=ask> ", "sh", "-i"]);
     tmux.shows("ask>");
     let line = format!("{} {}", env!("CARGO_BIN_EXE_ports"), own("--tcp"));
@@ -184,43 +196,14 @@ fn the_shell_comes_and_goes() {
     tmux.shows(&address);
     tmux.shows("q quit");
     for _ in 0..2 {
-        tmux.keys(&["C-z"]);
-        let screen = tmux.shows("Stopped");
-        assert!(!screen.contains("q quit"), "{screen}");
-        assert_eq!(tmux.run(&["display", "-p", "#{alternate_on} #{cursor_flag}"]).trim(), "0 1");
-        tmux.keys(&["clear; fg; echo ended with $?", "Enter"]);
-        tmux.shows("q quit");
-        // It goes on: keys are heard, and the table is drawn.
-        tmux.keys(&["r"]);
-        tmux.shows("LOCALv");
-        tmux.keys(&["r"]);
-        tmux.shows("LOCAL^");
-        tmux.shows(&address);
-    }
-    tmux.keys(&["q"]);
-    tmux.shows("ended with 0");
-    assert_eq!(tmux.run(&["display", "-p", "#{alternate_on}"]).trim(), "0");
-}
-
-#[test]
-#[ignore = "needs tmux"]
-fn a_stop_from_elsewhere_gives_the_terminal_back() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let tmux = Tmux::window(&["env", "PS1=ask> ", "sh", "-i"]);
-    tmux.shows("ask>");
-    let line = format!("{} {}", env!("CARGO_BIN_EXE_ports"), own("--tcp"));
-    tmux.keys(&[&line, "Enter"]);
-    tmux.shows(&address);
-    let ports = tmux.pid();
-    for _ in 0..2 {
-        rustix::process::kill_process(ports, rustix::process::Signal::TSTP).unwrap();
+        stop(&tmux);
         let screen = tmux.shows("Stopped");
         assert!(!screen.contains("q quit"), "{screen}");
         assert_eq!(tmux.run(&["display", "-p", "#{alternate_on} #{cursor_flag}"]).trim(), "0 1");
         // The shell reads lines as before: Enter is heard.
         tmux.keys(&["clear; fg; echo ended with $?", "Enter"]);
         tmux.shows("q quit");
+        // It goes on: keys are heard, and the table is drawn.
         tmux.keys(&["r"]);
         tmux.shows("LOCALv");
         tmux.keys(&["r"]);
