@@ -117,6 +117,8 @@ impl Backend {
             self.read(dump, query, &mut snapshot)?;
         }
         snapshot.coverage.interrupted |= self.told.keep_one_of_each(&mut snapshot.rows);
+        // As far as they have cookies; and below only sockets are added that it has not.
+        snapshot.has_each_once = true;
         // `/proc` has no cookies to look for, and where it stands in for netlink, there is none to ask.
         if let Some(earlier) = earlier.filter(|_| !snapshot.coverage.from_proc) {
             let diagnosis = Diagnosis::opened(&mut self.diagnosis)

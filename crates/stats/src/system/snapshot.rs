@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub(super) taken: SystemTime,
     pub(super) taken_at: Instant,
     pub(super) rows: Vec<Row>,
+    /// Whether it is known that no two rows are of one socket.
+    pub(super) has_each_once: bool,
     pub(super) details: Vec<Details>,
     pub(super) unix: Vec<UnixNames>,
     /// The names of UNIX sockets, one behind the other.
@@ -32,6 +34,7 @@ impl Snapshot {
             taken: SystemTime::now(),
             taken_at: Instant::now(),
             rows: Vec::new(),
+            has_each_once: false,
             details: Vec::new(),
             unix: Vec::new(),
             names: Vec::new(),

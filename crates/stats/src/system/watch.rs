@@ -1,5 +1,6 @@
 //! The life of the machine's sockets as a stream of events.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
@@ -72,7 +73,7 @@ pub struct SocketWatch {
     sockets: SystemSockets,
     endings: Option<Endings>,
     capacity: usize,
-    previous: Option<Snapshot>,
+    previous: Option<Arc<Snapshot>>,
     lives: Lives,
     /// Ends that are not told yet: also those that a poll had heard before it failed.
     heard: Vec<EndedSocket>,
@@ -143,8 +144,13 @@ impl SocketWatch {
     }
 
     /// The sockets of the last poll.
-    pub const fn snapshot(&self) -> Option<&Snapshot> {
-        self.previous.as_ref()
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.previous.as_deref()
+    }
+
+    /// The same, to be kept beyond the next poll without a copy.
+    pub fn shared_snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.previous.clone()
     }
 
     /// What happened since the last poll; nothing at the first one, which only looks.
@@ -189,7 +195,7 @@ impl SocketWatch {
         }
         self.heard.clear();
         poll.found.forgotten = self.lives.forgotten();
-        self.previous = Some(now);
+        self.previous = Some(Arc::new(now));
         poll.found
     }
 

@@ -104,8 +104,14 @@ impl Lives {
         if heard.is_empty() {
             return Vec::new();
         }
-        let cookies: NumberSet =
-            [then, now].iter().flat_map(|snapshot| &snapshot.rows).map(|row| row.cookie).collect();
+        // Of the few that were heard, not of all that are listed.
+        let cookies: NumberSet = heard.iter().filter_map(|ended| ended.cookie).collect();
+        let listed: NumberSet = [then, now]
+            .iter()
+            .flat_map(|snapshot| &snapshot.rows)
+            .map(|row| row.cookie)
+            .filter(|cookie| cookies.contains(cookie))
+            .collect();
         let nameless: HashMap<Ends, u64> = now
             .rows
             .iter()
@@ -115,15 +121,15 @@ impl Lives {
         let mut unseen = Vec::new();
         for ended in heard {
             let ends = (ended.local, ended.peer);
-            let listed = match ended.cookie {
+            let cookie = match ended.cookie {
                 Some(cookie) if self.awaited.remove(cookie) => continue,
-                Some(cookie) if cookies.contains(&cookie) => Some(cookie),
+                Some(cookie) if listed.contains(&cookie) => Some(cookie),
                 _ if ended.protocol == Protocol::Tcp => {
                     nameless.get(&ends).copied().filter(|cookie| self.nameless.remove(cookie))
                 }
                 _ => None,
             };
-            match (listed, ended.tcp) {
+            match (cookie, ended.tcp) {
                 (Some(cookie), Some(tcp)) => _ = self.moved.insert(cookie, tcp),
                 (None, _) if query.matches(&record::row_of(ended)) => {
                     if ended.protocol == Protocol::Tcp {

@@ -54,7 +54,7 @@ fn one_is_no_plural() {
     let one: Vec<&str> = TABLE.lines().take(2).collect();
     let snapshot = Snapshot::from_proc_net(Protocol::Tcp, one.join("\n").as_bytes());
     let mut model = model();
-    model.update(Event::Looked(Box::new(Look { snapshot, rates: None })));
+    model.update(Event::Looked(Box::new(Look { snapshot: snapshot.into(), rates: None })));
     assert!(drawn(&mut model, 60, 9).contains("1 socket  LISTEN 1"));
 }
 
