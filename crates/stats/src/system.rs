@@ -104,7 +104,7 @@ use linux as backend;
 pub use address::{Address, UnixAddress};
 pub use bind::{BindFacts, BindFinding, Blocks, PortRules, PortSocket};
 pub use changes::Change;
-pub use details::{Details, SocketMemory, TcpDetails};
+pub use details::{Details, SocketMemory, TcpDetails, Traffic};
 pub use endings::{EndedSocket, Endings, EndingsError};
 pub use error::SnapshotError;
 pub use networks::OtherNetworks;

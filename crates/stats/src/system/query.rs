@@ -39,6 +39,7 @@ pub struct Query {
     address: Option<IpAddr>,
     processes: bool,
     cgroups: bool,
+    traffic: bool,
     details: bool,
     source: Source,
 }
@@ -59,7 +60,7 @@ impl PortFilters {
 
 impl Query {
     /// No protocol: to be followed by [`with_tcp`](Self::with_tcp) and so on. IPv4 and IPv6, every
-    /// state, no processes, cgroups or details.
+    /// state, no processes, cgroups, traffic or details.
     pub const fn none() -> Self {
         Self {
             tcp: false,
@@ -73,6 +74,7 @@ impl Query {
             address: None,
             processes: false,
             cgroups: false,
+            traffic: false,
             details: false,
             source: Source::Auto,
         }
@@ -193,7 +195,15 @@ impl Query {
         self
     }
 
-    /// With [`Details`](super::Details): `TCP_INFO`, memory, drops. By netlink only.
+    /// With the [`Traffic`](super::Traffic) of TCP sockets, which takes less than all details. By
+    /// netlink only.
+    pub const fn traffic(mut self, wanted: bool) -> Self {
+        self.traffic = wanted;
+        self
+    }
+
+    /// With [`Details`](super::Details): `TCP_INFO`, memory, drops; traffic is among them. By netlink
+    /// only.
     pub const fn details(mut self, wanted: bool) -> Self {
         self.details = wanted;
         self
@@ -225,6 +235,10 @@ impl Query {
 
     pub(super) const fn wants_cgroups(&self) -> bool {
         self.cgroups
+    }
+
+    pub(super) const fn wants_only_traffic(&self) -> bool {
+        self.traffic && !self.details
     }
 
     pub(super) const fn wants_details(&self) -> bool {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::Details;
 use super::address::UnixNames;
 use super::cgroup::CgroupPaths;
 use super::process::{Holding, Process};
 use super::row::{Row, SocketRow};
+use super::{Details, Traffic};
 
 /// The sockets of the machine at one moment, as far as a dump that takes some milliseconds is one.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub struct Snapshot {
     pub(super) rows: Vec<Row>,
     /// Whether it is known that no two rows are of one socket.
     pub(super) has_each_once: bool,
+    pub(super) traffic: Vec<Traffic>,
     pub(super) details: Vec<Details>,
     pub(super) unix: Vec<UnixNames>,
     /// The names of UNIX sockets, one behind the other.
@@ -35,6 +36,7 @@ impl Snapshot {
             taken_at: Instant::now(),
             rows: Vec::new(),
             has_each_once: false,
+            traffic: Vec::new(),
             details: Vec::new(),
             unix: Vec::new(),
             names: Vec::new(),
@@ -97,6 +99,13 @@ impl Snapshot {
         self.details.get(row.details as usize)
     }
 
+    pub(super) fn traffic(&self, row: &Row) -> Option<Traffic> {
+        match self.traffic.get(row.traffic as usize) {
+            Some(traffic) => Some(*traffic),
+            None => Traffic::of(self.details(row)?.tcp.as_ref()?),
+        }
+    }
+
     pub(super) fn cgroup_path(&self, id: u64) -> Option<&str> {
         self.cgroups.path(id)
     }
@@ -111,6 +120,7 @@ impl Snapshot {
     pub(super) const fn mark(&self) -> Mark {
         Mark {
             rows: self.rows.len(),
+            traffic: self.traffic.len(),
             details: self.details.len(),
             unix: self.unix.len(),
             names: self.names.len(),
@@ -121,6 +131,12 @@ impl Snapshot {
     /// Adds the rows of a part that was read at the same time, before UNIX sockets are given the names
     /// of their peers and processes are looked for.
     pub(super) fn append(&mut self, mut part: Self) {
+        if !part.traffic.is_empty() {
+            let traffic_before = self.traffic.len() as u32;
+            for row in part.rows.iter_mut().filter(|row| row.traffic != Row::NONE) {
+                row.traffic += traffic_before;
+            }
+        }
         let details_before = self.details.len() as u32;
         if !part.details.is_empty() {
             for row in part.rows.iter_mut().filter(|row| row.details != Row::NONE) {
@@ -139,6 +155,7 @@ impl Snapshot {
             self.names.append(&mut part.names);
         }
         self.rows.append(&mut part.rows);
+        self.traffic.append(&mut part.traffic);
         self.details.append(&mut part.details);
         self.coverage.malformed += part.coverage.malformed;
         self.coverage.interrupted |= part.coverage.interrupted;
@@ -147,6 +164,7 @@ impl Snapshot {
     /// Forgets the rows since the mark: they were of an answer that is asked for again.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.rows.truncate(mark.rows);
+        self.traffic.truncate(mark.traffic);
         self.details.truncate(mark.details);
         self.unix.truncate(mark.unix);
         self.names.truncate(mark.names);
@@ -157,6 +175,7 @@ impl Snapshot {
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     rows: usize,
+    traffic: usize,
     details: usize,
     unix: usize,
     names: usize,

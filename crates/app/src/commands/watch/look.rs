@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stats::system::{Snapshot, SocketEventKind, SocketWatch};
+use stats::system::{Snapshot, SocketEventKind, SocketWatch, Traffic};
 use tokio::sync::mpsc::Sender;
 
-use super::meter::{self, Traffic};
+use super::meter;
 use super::model::Event;
 use crate::commands::ls::Filter;
 
@@ -32,7 +32,7 @@ pub(super) struct Rates {
 
 /// Until nobody takes what it sees any more.
 pub(super) fn start(filter: &Filter, interval: Duration, events: Sender<Event>) {
-    let mut watch = SocketWatch::new(filter.query().processes(true).details(true));
+    let mut watch = SocketWatch::new(filter.query().processes(true).traffic(true));
     // Without the right to it, what comes and goes between two looks is not counted.
     let _ = watch.hear_endings();
     let filter = filter.clone();

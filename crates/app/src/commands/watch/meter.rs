@@ -1,33 +1,8 @@
 //! How much the TCP sockets have moved since the look before.
 
-use stats::system::{Snapshot, SocketRow};
+use stats::system::{Snapshot, Traffic};
 
 use crate::commands::ls::Filter;
-
-/// Bytes that moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Traffic {
-    pub(super) received: u64,
-    pub(super) acknowledged: u64,
-}
-
-impl Traffic {
-    /// What a TCP socket has moved in its life.
-    fn of(socket: &SocketRow<'_>) -> Option<Self> {
-        let tcp = socket.details()?.tcp?;
-        Some(Self {
-            received: tcp.bytes_received.unwrap_or_default(),
-            acknowledged: tcp.bytes_acked.unwrap_or_default(),
-        })
-    }
-
-    const fn since(self, before: Self) -> Self {
-        Self {
-            received: self.received.saturating_sub(before.received),
-            acknowledged: self.acknowledged.saturating_sub(before.acknowledged),
-        }
-    }
-}
 
 /// How much the sockets that the filter keeps have moved since `earlier`; those that were not there
 /// have moved all that they have. What one moved between then and its end is not seen.
@@ -35,12 +10,11 @@ pub(super) fn moved(now: &Snapshot, earlier: &Snapshot, filter: &Filter) -> Traf
     let mut moved = Traffic::default();
     for (socket, before) in now.beside(earlier) {
         // One that was kept of late only counts from there: it was there before.
-        let Some(traffic) = Traffic::of(&socket) else { continue };
-        let before = before.and_then(|before| Traffic::of(&before)).unwrap_or_default();
-        let since = traffic.since(before);
-        if since != Traffic::default() && filter.keeps(&socket) {
-            moved.received += since.received;
-            moved.acknowledged += since.acknowledged;
+        let Some(traffic) = socket.traffic() else { continue };
+        let before = before.and_then(|before| before.traffic()).unwrap_or_default();
+        if traffic != before && filter.keeps(&socket) {
+            moved.received += traffic.received.saturating_sub(before.received);
+            moved.acknowledged += traffic.acknowledged.saturating_sub(before.acknowledged);
         }
     }
     moved
