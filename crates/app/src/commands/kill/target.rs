@@ -7,11 +7,15 @@ use stats::system::{NoProcess, ProcessDetails, UserNames, WorkloadKind};
 
 use super::sockets;
 use crate::args::HeldPort;
+use crate::commands::keeper::Keeper;
 
 /// The first process of the machine, or of the container.
 const INIT: u32 = 1;
 /// Whose children are what others left behind. What these start again by themselves is in a unit.
 const ADOPTERS: [&str; 6] = ["systemd", "init", "tini", "dumb-init", "docker-init", "catatonit"];
+
+/// The name of systemd's processes, which listen for socket units.
+const MANAGER: &str = "systemd";
 
 /// A process that holds the port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +33,10 @@ pub(super) struct Target {
     pub(super) sockets: Vec<String>,
     parent: Option<String>,
     workload: Option<String>,
+    /// What may start it again, or has made its sockets.
+    keepers: Vec<Keeper>,
     is_supervised: bool,
-    spared: Option<&'static str>,
+    spared: Option<String>,
 }
 
 impl Target {
@@ -47,8 +53,9 @@ impl Target {
             sockets: Vec::new(),
             parent: parent.map(|parent| format!("{} {}", parent.name, parent.pid)),
             workload: details.workload().map(|workload| workload.to_string()),
+            keepers: family.keepers(details.cgroup.as_deref()),
             is_supervised: family.is_supervised(details),
-            spared: family.why(details.pid),
+            spared: family.why(details.pid).map(str::to_owned),
         }
     }
 
@@ -56,8 +63,29 @@ impl Target {
         self.spared.is_some() && !force
     }
 
-    pub(super) const fn why_spared(&self) -> Option<&'static str> {
-        self.spared
+    pub(super) fn why_spared(&self) -> Option<&str> {
+        self.spared.as_deref()
+    }
+
+    /// Takes in a socket that it waits with.
+    fn add(&mut self, name: &str, cgroup: Option<&str>, family: &Family) {
+        if !self.sockets.iter().any(|known| known == name) {
+            self.sockets.push(name.to_owned());
+        }
+        for keeper in family.keepers(cgroup) {
+            // It waits for the first client, to start a service then; it is no service itself.
+            if self.name == MANAGER && keeper.is_socket_unit() {
+                self.spared = Some(format!("what waits there for {keeper}"));
+            }
+            if !self.keepers.contains(&keeper) {
+                self.keepers.push(keeper);
+            }
+        }
+    }
+
+    /// What may start it again, or has made its sockets.
+    pub(super) fn keepers(&self) -> &[Keeper] {
+        &self.keepers
     }
 
     /// Whether there is somebody who may start it again by himself.
@@ -117,9 +145,7 @@ impl Holders {
                     let target = targets.entry(details.pid).or_insert_with(|| {
                         Target::new(holding.process.name(), details, &users, &family)
                     });
-                    if !target.sockets.contains(&name) {
-                        target.sockets.push(name.clone());
-                    }
+                    target.add(&name, socket.cgroup_path(), &family);
                 }
             }
         }
@@ -187,6 +213,7 @@ struct Family {
     own: u32,
     ancestors: Vec<u32>,
     workload: Option<String>,
+    keeper: Option<Keeper>,
 }
 
 fn own_family(users: &UserNames) -> anyhow::Result<Family> {
@@ -194,8 +221,11 @@ fn own_family(users: &UserNames) -> anyhow::Result<Family> {
     let details = ProcessDetails::of(own, users)?;
     let workload = details.as_ref().and_then(ProcessDetails::workload);
     let workload = workload.map(|workload| workload.to_string());
+    let cgroup = details.as_ref().and_then(|details| details.cgroup.as_deref());
+    let keeper = cgroup.and_then(Keeper::of_path);
     let parents = details.map(|details| details.parents).unwrap_or_default();
-    Ok(Family { own, ancestors: parents.iter().map(|parent| parent.pid).collect(), workload })
+    let ancestors = parents.iter().map(|parent| parent.pid).collect();
+    Ok(Family { own, ancestors, workload, keeper })
 }
 
 impl Family {
@@ -210,6 +240,13 @@ impl Family {
         } else {
             None
         }
+    }
+
+    /// What keeps up the processes of a control group, and not this one, too.
+    fn keepers(&self, cgroup: Option<&str>) -> Vec<Keeper> {
+        let mut keepers = Keeper::all(cgroup);
+        keepers.retain(|keeper| self.keeper.as_ref() != Some(keeper));
+        keepers
     }
 
     /// Whether it is of a container or service that this process is not in, or was started by somebody
@@ -234,7 +271,7 @@ mod tests {
 
     #[test]
     fn relatives_are_spared() {
-        let family = Family { own: 7, ancestors: vec![5, 3, 1], workload: None };
+        let family = Family { own: 7, ancestors: vec![5, 3, 1], workload: None, keeper: None };
         for pid in [7, 5, 3, 1] {
             assert!(family.why(pid).is_some(), "{pid}");
         }
@@ -251,7 +288,7 @@ mod tests {
             details.cgroup = Some(cgroup.to_owned());
             details.parents.retain(|parent| parents.contains(&parent.pid));
             let workload = own.map(str::to_owned);
-            Family { own: 7, ancestors: vec![5], workload }.is_supervised(&details)
+            Family { own: 7, ancestors: vec![5], workload, keeper: None }.is_supervised(&details)
         };
         let parent = std::os::unix::process::parent_id();
         assert!(is_supervised(&[parent], "/", None), "by its parent");
