@@ -46,11 +46,13 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         rows.finish()?;
         return Err(match holders.why_none() {
             NoProcess::NotPermitted => {
-                NotPermitted(format!("who holds {} is not to be seen: run as root", args.port))
-                    .into()
+                let is_root = rustix::process::geteuid().is_root();
+                let todo = if is_root { ", even by root" } else { ": run as root" };
+                NotPermitted(format!("who holds {} is not to be seen{todo}", args.port)).into()
             }
             _ => anyhow::anyhow!(
-                "{} is held by no process that can be seen: by the kernel, or in another PID namespace",
+                "{} is held by no process that can be seen: by the kernel, in another PID namespace, \
+                 or on its way from one process to another",
                 args.port
             ),
         });

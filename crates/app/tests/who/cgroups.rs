@@ -122,7 +122,7 @@ fn containers_and_units_are_named() {
         // It has ended before its group is removed. Nobody takes the port again here, but somebody may.
         let kill = run(&["kill", "--yes", "--settle", "0s", &format!("{port}/tcp")]);
         assert_eq!(kill.code, Some(0), "{}", kill.stderr);
-        let later = format!("note: {shown} may take port {port}/tcp again later");
+        let later = format!("note: {shown} may take tcp port {port} again later");
         assert!(kill.stderr.contains(&later), "{}", kill.stderr);
         assert_eq!(listening.end().code, Some(143));
     }

@@ -160,7 +160,8 @@ fn holders(socket: &PortSocket, users: &UserNames) -> String {
         [] if socket.no_process == Some(NoProcess::Elsewhere) => {
             format!(
                 "somebody of {user} who is not visible from this PID namespace: a process of \
-                 another one, or the kernel itself"
+                 another one, or the kernel itself; or the socket is on its way from one process to \
+                 another"
             )
         }
         [] => format!("a process of {user} that may not be looked into from here"),

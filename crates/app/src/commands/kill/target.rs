@@ -165,10 +165,12 @@ impl Holders {
             .map(|(name, _)| name.as_str())
             .collect();
         (!hidden.is_empty()).then(|| {
-            format!(
-                "{}: held by another user's process, which only root may see",
-                hidden.join(", ")
-            )
+            let who = if rustix::process::geteuid().is_root() {
+                "a process that may not be looked into, even by root"
+            } else {
+                "another user's process, which only root may see"
+            };
+            format!("{}: held by {who}", hidden.join(", "))
         })
     }
 

@@ -180,9 +180,12 @@ impl Row for HolderLine<'_> {
         cells.push(or(holder.map(|holder| holder.pid.to_string()), "?"));
         cells.push(match (holder, self.why) {
             (Some(holder), _) => holder.name,
+            (None, Some(NoProcess::NotPermitted)) if rustix::process::geteuid().is_root() => {
+                "(may not be looked into)"
+            }
             (None, Some(NoProcess::NotPermitted)) => "(only root may see it)",
             (None, Some(NoProcess::Released)) => "(none: not accepted, or closed)",
-            (None, _) => "(none here: the kernel, or another PID namespace)",
+            (None, _) => "(none here: the kernel, on its way, or another PID namespace)",
         });
         let since = holder.and_then(|holder| holder.started);
         cells.push(or(since.map(|time| humantime::format_rfc3339_seconds(time).to_string()), "-"));
