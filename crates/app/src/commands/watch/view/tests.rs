@@ -64,7 +64,7 @@ fn sockets_whose_holder_may_not_be_seen_are_counted() {
     model.update(looked(None));
     assert!(!drawn(&mut model, 100, 9).contains("not visible"));
     model.hidden = 2;
-    assert!(drawn(&mut model, 100, 9).contains("LISTEN 1  (holders of 2 not visible)"));
+    assert!(drawn(&mut model, 100, 9).contains("(holders of 2 not visible)"));
 }
 
 #[test]
