@@ -3,6 +3,7 @@
 mod aftermath;
 mod consent;
 mod end;
+mod family;
 mod row;
 mod stop;
 mod target;

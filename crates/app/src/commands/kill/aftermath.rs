@@ -104,6 +104,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_may_become_of_the_port_is_told_once() {
+        let port: HeldPort = "80/tcp".parse().unwrap();
+        let ended = |name: &str, cgroup: &str| {
+            (Target::made_up(name, cgroup, cgroup), Outcome::Ended(Duration::ZERO))
+        };
+        let service = "/system.slice/web.service";
+        assert_eq!(
+            later(port, &[ended("web", service), ended("web", service)]),
+            ["unit web.service may take tcp port 80 again later; to prevent that: \
+              systemctl stop web.service"]
+        );
+        assert_eq!(
+            later(port, &[ended("docker-proxy", "/system.slice/docker.service")]),
+            ["the container that tcp port 80 was passed on to goes on; to see it: \
+              docker ps --filter publish=80"]
+        );
+        assert!(later(port, &[ended("web", "/user.slice/session-3.scope")]).is_empty());
+        let (target, _) = ended("web", service);
+        assert!(later(port, &[(target, Outcome::Freed)]).is_empty());
+    }
+
+    #[test]
     fn one_that_cannot_be_seen_holds_it_too() {
         let holders = Holders::of_nobody_seen("tcp 127.0.0.1:80");
         assert!(!holders.is_nobody());
