@@ -4,6 +4,8 @@
 
 #[path = "kill/aftermath.rs"]
 mod aftermath;
+#[path = "kill/docker.rs"]
+mod docker;
 #[path = "driver/ports.rs"]
 mod driver;
 #[path = "driver/full_pipe.rs"]

@@ -10,6 +10,9 @@ use crate::commands::keeper::{Keeper, is_docker_proxy, published};
 use crate::commands::who::waiting_out;
 use crate::output::counted;
 
+/// The first process of the machine, or of the container.
+const INIT: u32 = 1;
+
 /// A finding in words.
 pub(super) struct Advice {
     pub(super) kind: &'static str,
@@ -127,6 +130,10 @@ fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames)
             format!("Stop the container that has it: {}", published(port))
         }
         (_, _) if !keepers.is_empty() => kept_up(&keepers),
+        // Which it spares.
+        (processes, _) if processes.iter().any(|(pid, _)| *pid == INIT) => {
+            format!("End it and all that depends on it: ports kill --force {port}/{transport}")
+        }
         (_, _) => format!("End it: ports kill {port}/{transport}"),
     };
     let what = format!("{} ({}) is held by {who}", socket.local, socket.state);

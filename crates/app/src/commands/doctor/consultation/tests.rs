@@ -86,8 +86,8 @@ fn who_has_it_in_ipv4_is_named_where_only_ipv6_can_be_bound() {
 #[test]
 fn what_starts_it_again_is_to_be_stopped() {
     let users = UserNames::default();
-    let todo = |name: &str, cgroups: &[&str]| {
-        let processes = vec![(7, name.to_owned())];
+    let of = |pid, name: &str, cgroups: &[&str]| {
+        let processes = vec![(pid, name.to_owned())];
         let cgroups = cgroups.iter().map(ToString::to_string).collect();
         let socket =
             PortSocket { processes, cgroups, no_process: None, ..holder("127.0.0.1:8080") };
@@ -95,7 +95,9 @@ fn what_starts_it_again_is_to_be_stopped() {
         let lines = Consultation::new(&users).lines(&facts, &in_use());
         serde_json::to_value(&lines[1]).unwrap()["todo"].as_str().unwrap().to_owned()
     };
+    let todo = |name: &str, cgroups: &[&str]| of(7, name, cgroups);
     assert_eq!(todo("web", &["/user.slice/session-3.scope"]), "End it: ports kill 8080/tcp");
+    assert_eq!(of(1, "web", &[]), "End it and all that depends on it: ports kill --force 8080/tcp");
     assert_eq!(
         todo("systemd", &["/system.slice/web.socket", "/init.scope"]),
         "It is of unit web.socket, to be stopped by: systemctl stop web.socket"
