@@ -16,6 +16,8 @@ mod nobody;
 mod pty;
 #[path = "kill/question.rs"]
 mod question;
+#[path = "kill/systemd.rs"]
+mod systemd;
 #[path = "kill/unread.rs"]
 mod unread;
 
