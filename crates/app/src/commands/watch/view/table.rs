@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 use ratatui::widgets::{Cell, Row, Table};
-use stats::system::{SocketRow, State, UserNames};
+use stats::system::{Snapshot, SocketRow, State, UserNames};
 
 use super::super::model::Model;
 use super::{bold, colour};
@@ -46,7 +46,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
         };
         Cell::new(format!("{}{mark}", column.heading()))
     });
-    let widths = shown.iter().map(|(.., width)| *width);
+    let transport = longest_transport(model);
+    let widths = shown.iter().map(|(column, _, width)| match column {
+        Column::Transport => Constraint::Length(transport),
+        _ => *width,
+    });
     let places = Layout::horizontal(widths).spacing(SPACING).split(area);
     let widths: Vec<u16> = places.iter().map(|place| place.width).collect();
     let sockets = model.rows_from(first, rows);
@@ -68,6 +72,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
         .column_spacing(SPACING)
         .header(Row::new(header).style(bold()));
     frame.render_widget(table, area);
+}
+
+/// The width of the names of all transports that there are: those of UNIX sockets are told apart at the end.
+fn longest_transport(model: &Model) -> u16 {
+    let sockets = model.snapshot.iter().flat_map(Snapshot::iter);
+    let longest = sockets.map(|socket| socket.protocol().name().len()).max().unwrap_or_default();
+    // No shorter than its heading, with the mark of what is sorted by.
+    let mark = usize::from(model.sort == Column::Transport);
+    longest.max(Column::Transport.heading().len() + mark) as u16
 }
 
 /// The text, or as much of it as there is room for and a mark: a number that is cut is another number.
