@@ -153,6 +153,10 @@ fn the_kernel_filters_as_the_query_says() {
     assert_eq!(count(Query::tcp().ports(all.clone()).address(Ipv4Addr::LOCALHOST.into())), 5);
     assert_eq!(count(Query::udp().ports(all.clone()).states(StateSet::NONE)), 0);
     assert_eq!(count(Query::tcp().ports(PortSet::new())), 0);
+    // Who has no peer has none at port 0, and none at the wildcard.
+    assert_eq!(count(Query::tcp().ports(PortSet::from([Port::ANY]))), 0);
+    assert_eq!(count(Query::tcp().address(Ipv4Addr::UNSPECIFIED.into())), 0);
+    assert_eq!(count(Query::tcp().address(std::net::Ipv6Addr::UNSPECIFIED.into())), 1);
     let client_port = port(mapped.local_addr().unwrap());
     let query = Query::tcp().local_ports(client_port.clone()).peer_ports(all);
     assert_eq!(count(query), 1);

@@ -279,14 +279,15 @@ impl Query {
         let PortFilters { local, peer, either } = &self.ports;
         local.as_ref().is_none_or(|ports| within(ports, row.local))
             && peer.as_ref().is_none_or(|ports| within(ports, row.peer))
-            && either
-                .as_ref()
-                .is_none_or(|ports| within(ports, row.local) || within(ports, row.peer))
+            && either.as_ref().is_none_or(|ports| {
+                // A socket without a peer has none at port 0, either.
+                within(ports, row.local) || row.peer().is_some_and(|peer| within(ports, peer))
+            })
     }
 
     fn matches_address(&self, row: &Row) -> bool {
         let Some(wanted) = self.address else { return true };
-        [row.local, row.peer].iter().any(|end| {
+        [Some(row.local), row.peer()].iter().flatten().any(|end| {
             let ip = end.ip();
             ip == wanted || (wanted.is_ipv4() && ip.to_canonical() == wanted)
         })

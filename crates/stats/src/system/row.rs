@@ -69,6 +69,11 @@ impl Row {
         }
     }
 
+    /// The other end, where it has one.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        (self.peer.port() != 0 || !self.peer.ip().is_unspecified()).then_some(self.peer)
+    }
+
     /// Whether it is one end of a TCP connection.
     pub(super) const fn is_connection(&self) -> bool {
         matches!(self.protocol, Protocol::Tcp) && self.peer.port() != 0
@@ -157,8 +162,7 @@ impl<'a> SocketRow<'a> {
 
     /// The peer's address, where it has one.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        let peer = self.row.peer;
-        (peer.port() != 0 || !peer.ip().is_unspecified()).then_some(peer)
+        self.row.peer()
     }
 
     /// The index of the interface that it is bound to, where it is.

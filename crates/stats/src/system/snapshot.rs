@@ -238,6 +238,7 @@ pub enum NoProcess {
     /// is one of theirs, or none's.
     NotPermitted,
     /// All processes that can be seen were read: it is the kernel's own, of a process in another
-    /// PID namespace, or it changed hands meanwhile.
+    /// PID namespace, of a thread with descriptors of its own (`CLONE_FILES` in clone(2)), or on its way
+    /// from one process to another (`SCM_RIGHTS`); or it changed hands meanwhile.
     Elsewhere,
 }
