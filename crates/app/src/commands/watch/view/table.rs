@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 use ratatui::widgets::{Cell, Row, Table};
-use stats::system::{Snapshot, SocketRow, State, UserNames};
+use stats::system::{SocketRow, State, UserNames};
 
 use super::super::model::Model;
 use super::{bold, colour};
@@ -76,7 +76,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
 
 /// The width of the names of all transports that there are: those of UNIX sockets are told apart at the end.
 fn longest_transport(model: &Model) -> u16 {
-    let sockets = model.snapshot.iter().flat_map(Snapshot::iter);
+    let sockets = model.snapshot.iter().flat_map(|snapshot| snapshot.iter());
     let longest = sockets.map(|socket| socket.protocol().name().len()).max().unwrap_or_default();
     // No shorter than its heading, with the mark of what is sorted by.
     let mark = usize::from(model.sort == Column::Transport);

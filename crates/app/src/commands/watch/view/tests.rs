@@ -68,7 +68,7 @@ fn unix_sockets_are_told_apart() {
     let table = b"Num\n0: 00000002 00000000 00010000 0005 01 7 /run/x.sock\n";
     let snapshot = Snapshot::from_proc_net(Protocol::UnixStream, table);
     let mut model = model();
-    model.update(Event::Looked(Box::new(Look { snapshot, rates: None })));
+    model.update(Event::Looked(Box::new(Look { snapshot: snapshot.into(), rates: None })));
     let screen = drawn(&mut model, 80, 9);
     assert!(screen.contains("unix-seqpacket LISTEN     /run/x.sock 7"), "{screen}");
 }
