@@ -59,10 +59,11 @@ pub use endpoint::{
 };
 pub use five_tuple::FiveTuple;
 pub use port::{ParsePortError, ParsePortErrorKind, Port, PortClass};
-pub use range::{BackwardRangeError, ParseRangeError, PortRange};
+pub use range::{BackwardRangeError, ParseRangeError, PortRange, PortRangeIter};
 pub use registry::{
-    ClaimAddress, ClaimError, ClaimRecord, ClaimRequest, ForeignRecord, Holder, Owner, PortClaim,
-    PortRegistry, PortRegistryBuilder, RegistrySnapshot, RegistryStatus, TransportStatus, UsedPort,
+    ClaimAddress, ClaimError, ClaimRecord, ClaimRequest, ForeignRecord, Holder, Owner,
+    ParseClaimAddressError, PortClaim, PortRegistry, PortRegistryBuilder, RegistrySnapshot,
+    RegistryStatus, TransportStatus, UsedPort,
 };
 pub use service::{
     Service, ServiceSource, ServiceTable, service_by_port, services_by_name, top_ports, well_known,

@@ -31,6 +31,9 @@
 //! only the line that was begun). Data goes to the
 //! handler; events carry only its lengths.
 //!
+//! What its signatures are made of comes with it: [`bytes`], [`ports_core`], [`stats`], [`tokio_util`],
+//! and `rustls`.
+//!
 //! It is not for UDP, nor for text: without a codec it moves the bytes as they are.
 //!
 //! An echo server and its client:
@@ -117,6 +120,8 @@ mod stream;
 mod tls;
 
 pub use backoff::{Backoff, Reconnect, Retry};
+/// Messages and frames are `Bytes`.
+pub use bytes;
 pub use chunk::Chunk;
 pub use client::{
     ClientEvent, ClientRecvError, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target,
@@ -131,12 +136,20 @@ pub use framing::{
 };
 pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handler_fn};
 pub use options::Keepalive;
+/// Addresses, sockets and the port registry as values.
+pub use ports_core;
 pub use server::{
     BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
-    ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
+    ServerHandle, ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder,
+    UnknownClientError,
 };
 #[cfg(target_os = "linux")]
 pub use server::{InheritError, InheritedListener, inherited_listeners};
+/// What servers and clients record to.
+pub use stats;
+/// Codecs of one's own, and the token of a shutdown.
+pub use tokio_util;
+
 /// The connection's numbers as the kernel has them.
 #[cfg(target_os = "linux")]
 pub use sockets_sys::TcpInfo;

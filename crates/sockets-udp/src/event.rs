@@ -1,5 +1,6 @@
 //! What happens on a socket, as a bounded stream of typed events.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -132,6 +133,22 @@ pub enum Operation {
     Send,
     /// Receiving a datagram.
     Receive,
+}
+
+impl Operation {
+    /// The name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Receive => "receive",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// A subscription to a socket's events; ends after [`Event::Closed`].

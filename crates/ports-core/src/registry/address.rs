@@ -1,9 +1,11 @@
 //! The local address a claim is for, and which two of them collide.
 
+mod parse;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use serde::{Serialize, Serializer};
+pub use parse::ParseClaimAddressError;
 
 /// The local address part of a claim: a wildcard or one address.
 ///
@@ -192,20 +194,13 @@ impl From<SocketAddr> for ClaimAddress {
 impl fmt::Display for ClaimAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            AddressSet::DualStack => f.pad("*"),
+            AddressSet::DualStack => f.pad(parse::DUAL_STACK),
             AddressSet::Ipv4Wildcard => f.pad("0.0.0.0"),
-            AddressSet::Ipv6Only => f.pad(":: (IPv6 only)"),
+            AddressSet::Ipv6Only => f.pad(parse::IPV6_ONLY),
             AddressSet::Ipv4(address) => fmt::Display::fmt(&address, f),
             AddressSet::Ipv6 { address, scope: 0 } => fmt::Display::fmt(&address, f),
             AddressSet::Ipv6 { address, scope } => f.pad(&format!("{address}%{scope}")),
         }
-    }
-}
-
-/// As the text that `Display` prints.
-impl Serialize for ClaimAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Why a connection was not made.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +9,7 @@ use rustix::io::Errno;
 use stats::ErrorKind;
 
 use super::Target;
+use crate::failure::in_full;
 #[cfg(feature = "tls")]
 use crate::tls::{TlsError, TlsFault};
 
@@ -222,13 +222,7 @@ impl ConnectError {
 
     /// The error and its causes in one line.
     pub(super) fn in_full(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
+        in_full(self)
     }
 }
 

@@ -94,7 +94,7 @@ pub struct BroadcastReport {
     pub too_large: usize,
     /// Clients disconnected because they were slow.
     pub disconnected: usize,
-    /// Clients whose sending direction had already ended.
+    /// Clients whose sending direction had already ended; of those that were named, also who is gone.
     pub closed: usize,
 }
 
