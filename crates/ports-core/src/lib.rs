@@ -53,6 +53,7 @@ mod set;
 mod socket_info;
 mod spec;
 mod transport;
+mod zone;
 
 pub use endpoint::{
     Endpoint, EndpointOptions, Host, ParseEndpointError, ParseEndpointErrorKind, Scheme,
@@ -72,3 +73,4 @@ pub use set::{PortSet, PortSetIter};
 pub use socket_info::{SocketInfo, SocketState, TransitionError};
 pub use spec::ParsePortSetError;
 pub use transport::{ParseTransportError, Transport};
+pub use zone::lacks_zone;

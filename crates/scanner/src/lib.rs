@@ -72,6 +72,9 @@ mod state;
 mod target;
 mod udp;
 
+/// Ports, sets of ports and transports as values.
+pub use ports_core;
+
 pub use block::{Blocks, MAX_BLOCK_LEN, ParseShardError, Shard};
 pub use comparison::{ChangeCounts, ChangeKind, Comparison, HostChange, PortChange, ScanChange};
 pub use engine::{Engine, EngineConfig, EngineEvent, LocalError, Probe, ProbeId, Reply, Silence};

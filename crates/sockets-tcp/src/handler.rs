@@ -7,6 +7,7 @@ mod relay;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::connection::Connection;
 
@@ -35,6 +36,16 @@ pub trait Handler: Send + Sync + 'static {
         &self,
         connection: Connection,
     ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}
+
+/// One that others have, too.
+impl<H: Handler> Handler for Arc<H> {
+    fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        (**self).handle(connection)
+    }
 }
 
 /// A handler made of a function or closure.

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 pub use parse::ParseClaimAddressError;
 
+use crate::zone::has_link_scope;
+
 /// The local address part of a claim: a wildcard or one address.
 ///
 /// Two claims of one port and transport collide where the sets of addresses they stand for overlap,
@@ -131,14 +133,6 @@ impl ClaimAddress {
         Self(AddressSet::Ipv6 { address, scope })
     }
 }
-
-/// Whether `bind` looks at the scope: link-local unicast (`fe80::/10`), interface-local and
-/// link-local multicast (`ffx1::/16`, `ffx2::/16`). Linux ignores it elsewhere (`__inet6_bind` in
-/// `net/ipv6/af_inet6.c`).
-const fn has_link_scope(address: Ipv6Addr) -> bool {
-    address.is_unicast_link_local() || matches!(address.segments()[0] & 0xff0f, 0xff01 | 0xff02)
-}
-
 impl From<Ipv4Addr> for ClaimAddress {
     fn from(address: Ipv4Addr) -> Self {
         if address.is_unspecified() {

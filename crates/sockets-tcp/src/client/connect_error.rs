@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ports_core::lacks_zone;
 use rustix::io::Errno;
 use stats::ErrorKind;
 
@@ -50,6 +51,17 @@ pub enum ConnectError {
     /// There is no way there: no route here, or a router on the way said so.
     #[error("cannot connect to {address}: no way there")]
     Unreachable {
+        /// The address tried.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The address is of a link, and the link is not said.
+    #[error(
+        "cannot connect to {address}: it is an address of one link; say of which by the index of \
+         its interface (`SocketAddrV6::scope_id`), as in `[fe80::1%2]:80`"
+    )]
+    NoZone {
         /// The address tried.
         address: SocketAddr,
         /// What the kernel said.
@@ -132,7 +144,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// Whether trying again is no use before somebody has changed something: a target that is no
-    /// target, a certificate that is not accepted, ends that do not agree on how to speak TLS. Where
+    /// target, or an address without its zone, a certificate that is not accepted, ends that do not agree on how to speak TLS. Where
     /// several addresses failed: all of them in such a way.
     pub fn is_permanent(&self) -> bool {
         if let Self::AllFailed { failures, .. } = self {
@@ -145,6 +157,7 @@ impl ConnectError {
         // What the resolver does not even look up.
         match self {
             Self::Resolve { source, .. } => source.kind() == io::ErrorKind::InvalidInput,
+            Self::NoZone { .. } => true,
             _ => false,
         }
     }
@@ -212,6 +225,7 @@ impl ConnectError {
         }
         match source.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused { address, source },
+            io::ErrorKind::InvalidInput if lacks_zone(address) => Self::NoZone { address, source },
             io::ErrorKind::TimedOut => Self::TimedOut { target: address.into(), timeout: limit },
             io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
@@ -251,6 +265,18 @@ impl fmt::Display for Causes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_without_its_zone_says_what_is_missing() {
+        let (address, limit) = ("[fe80::1]:80".parse().unwrap(), Duration::from_secs(1));
+        let error = ConnectError::of_io(address, limit, Errno::INVAL.into());
+        assert!(matches!(error, ConnectError::NoZone { .. }), "{error:?}");
+        assert!(error.is_permanent());
+        assert!(error.to_string().contains("[fe80::1%2]:80"), "{error}");
+        let address = "[::1]:80".parse().unwrap();
+        let error = ConnectError::of_io(address, limit, Errno::INVAL.into());
+        assert!(matches!(error, ConnectError::Io { .. }), "{error:?}");
+    }
 
     #[test]
     fn several_addresses_are_named_each_with_its_cause() {

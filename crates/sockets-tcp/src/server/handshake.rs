@@ -54,8 +54,8 @@ impl<H: Handler> TcpServerBuilder<H> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
-        self.settings.handshake.config = Some(config);
+    pub fn tls(mut self, config: impl Into<Arc<ServerConfig>>) -> Self {
+        self.settings.handshake.config = Some(config.into());
         self
     }
 
