@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ports_core::SocketInfo;
+use serde::Serialize;
 use stats::SocketStats;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -268,7 +269,7 @@ impl std::fmt::Debug for TcpClient {
 }
 
 /// What [`TcpClient::close`], [`TcpClient::abort`] or [`TcpClient::cut_off`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CloseReport {
     /// Bytes sent, as far as the kernel took them, over all connections.

@@ -58,14 +58,17 @@ pub(crate) fn in_full(error: &dyn Error) -> String {
     text
 }
 
-/// A failure: the operation, the kind of I/O error where it was one, and its text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A failure: the operation, the kind of I/O error where it was one, and its text. Serialised, it is
+/// the operation and the text.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, thiserror::Error)]
 #[error("{operation}: {text}")]
 pub struct Failure {
     operation: Operation,
+    #[serde(skip)]
     kind: Option<io::ErrorKind>,
     text: String,
     #[cfg(feature = "tls")]
+    #[serde(skip)]
     tls: Option<TlsFault>,
 }
 

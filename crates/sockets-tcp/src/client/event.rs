@@ -3,11 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::close_reason::CloseReason;
 use crate::failure::Failure;
 
 /// Something that happened to a client. Data comes from `recv`; here are only its lengths.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Serialised as a [`ServerEvent`](crate::ServerEvent) is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ClientEvent {
     /// A connection stands.
