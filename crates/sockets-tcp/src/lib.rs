@@ -138,10 +138,10 @@ pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handle
 pub use options::Keepalive;
 /// Addresses, sockets and the port registry as values.
 pub use ports_core;
+pub use server::ServerHandle;
 pub use server::{
     BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
-    ServerHandle, ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder,
-    UnknownClientError,
+    ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
 };
 #[cfg(target_os = "linux")]
 pub use server::{InheritError, InheritedListener, inherited_listeners};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ports_core::lacks_zone;
@@ -73,6 +73,27 @@ pub enum ConnectError {
     SelfConnection {
         /// The address tried.
         address: SocketAddr,
+    },
+    /// The address to connect from cannot be had: it is none of this machine's, or of another
+    /// family.
+    #[error("cannot connect to {address} from {from}")]
+    Source {
+        /// The address tried.
+        address: SocketAddr,
+        /// The address to connect from.
+        from: IpAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The interface to connect through cannot be had: there is none of that name.
+    #[error("cannot connect to {address} through the interface `{interface}`")]
+    Interface {
+        /// The address tried.
+        address: SocketAddr,
+        /// Its name.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
     },
     /// This machine could not even try: no descriptors, no local port, no permission. It says
     /// nothing about the other end.

@@ -90,3 +90,21 @@ pub enum ClientEvent {
     /// The client is closed for good. The last event.
     Closed,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_line_with_its_type() {
+        let event = ClientEvent::Reconnecting { attempt: 2, delay: Duration::from_millis(1) };
+        assert_eq!(
+            serde_json::to_string(&event).unwrap(),
+            r#"{"type":"reconnecting","attempt":2,"delay":{"secs":0,"nanos":1000000}}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&ClientEvent::HalfClosed).unwrap(),
+            r#"{"type":"half-closed"}"#
+        );
+    }
+}

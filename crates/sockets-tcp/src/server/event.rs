@@ -160,37 +160,3 @@ pub enum ServerEvent {
     /// The server is closed: no listener, no client. The last event.
     Closed,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::ClientEvent;
-    use crate::failure::Operation;
-
-    #[test]
-    fn an_event_is_a_line_with_its_type() {
-        let client = ClientId::new(7);
-        let peer = SocketAddr::from(([127, 0, 0, 1], 80));
-        let (bytes_in, bytes_out) = (3, 4);
-        let reason = CloseReason::IdleTimeout;
-        let failure = Failure::new(Operation::Handler, "as asked");
-        for (event, line) in [
-            (
-                ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out },
-                r#"{"type":"disconnected","client":7,"peer":"127.0.0.1:80","reason":"idle-timeout","bytes_in":3,"bytes_out":4}"#,
-            ),
-            (
-                ServerEvent::Error { client: Some(client), failure },
-                r#"{"type":"error","client":7,"failure":{"operation":"handler","text":"as asked"}}"#,
-            ),
-            (ServerEvent::HalfClosed { client }, r#"{"type":"half-closed","client":7}"#),
-        ] {
-            assert_eq!(serde_json::to_string(&event).unwrap(), line);
-        }
-        let event = ClientEvent::Reconnecting { attempt: 2, delay: Duration::from_millis(1) };
-        assert_eq!(
-            serde_json::to_string(&event).unwrap(),
-            r#"{"type":"reconnecting","attempt":2,"delay":{"secs":0,"nanos":1000000}}"#
-        );
-    }
-}

@@ -106,6 +106,7 @@ async fn a_failure_is_told_with_its_causes() {
     });
     let server = server(handler).start().await.unwrap();
     let mut events = server.events();
+    let mut log = server.events();
     for (order, text) in [
         (b"1", "cannot look the order up: the table is locked"),
         (b"2", "no error of its own"),
@@ -118,7 +119,16 @@ async fn a_failure_is_told_with_its_causes() {
             _ => None,
         });
         assert_eq!(failure.await.text(), text);
+        let line = wait(&mut log, |event| {
+            let line = serde_json::to_value(event).unwrap();
+            (line["type"] == "error").then_some(line)
+        });
+        let line = line.await;
+        assert_eq!(line["failure"], serde_json::json!({ "operation": "handler", "text": text }));
+        assert!(line["client"].is_u64(), "{line}");
     }
+    let report = serde_json::to_value(server.shutdown(Duration::ZERO).await).unwrap();
+    assert_eq!(report["refused"], 0);
 }
 
 #[tokio::test]
