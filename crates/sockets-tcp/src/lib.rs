@@ -120,8 +120,6 @@ mod stream;
 mod tls;
 
 pub use backoff::{Backoff, Reconnect, Retry};
-/// Messages and frames are `Bytes`.
-pub use bytes;
 pub use chunk::Chunk;
 pub use client::{
     ClientEvent, ClientRecvError, ClientSendError, CloseReport, ConnectError, QueuePolicy, Target,
@@ -136,8 +134,6 @@ pub use framing::{
 };
 pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handler_fn};
 pub use options::Keepalive;
-/// Addresses, sockets and the port registry as values.
-pub use ports_core;
 pub use server::ServerHandle;
 pub use server::{
     BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
@@ -145,6 +141,11 @@ pub use server::{
 };
 #[cfg(target_os = "linux")]
 pub use server::{InheritError, InheritedListener, inherited_listeners};
+
+/// Messages and frames are `Bytes`.
+pub use bytes;
+/// Addresses, sockets and the port registry as values.
+pub use ports_core;
 /// What servers and clients record to.
 pub use stats;
 /// Codecs of one's own, and the token of a shutdown.
