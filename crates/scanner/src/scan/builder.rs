@@ -118,7 +118,7 @@ impl ScanBuilder {
         self
     }
 
-    /// A ceiling in probes per second; by default the scan finds its pace itself.
+    /// A ceiling in probes per second, at least 1; by default the scan finds its pace itself.
     pub const fn rate(mut self, rate: u32) -> Self {
         self.engine.rate = Some(rate);
         self
