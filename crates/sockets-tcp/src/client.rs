@@ -161,6 +161,13 @@ impl TcpClient {
         self.shared.link()?.tls_version()
     }
 
+    /// The TLS session: what the server showed, and what is spoken. `None` where none is, or there is
+    /// no connection.
+    #[cfg(feature = "tls")]
+    pub fn tls_info(&self) -> Option<crate::TlsInfo> {
+        self.shared.link()?.tls_info()
+    }
+
     /// Closes the client for good: nothing connects after this. What is queued is flushed, the
     /// stream is ended, the server's end is waited for, and that it has acknowledged all; all within
     /// the grace. Bytes received

@@ -2,8 +2,8 @@
 //! order.
 //!
 //! - [`TcpServer`] accepts, gives each connection to a [`Handler`] in a task of its own, and sends
-//!   to one client or to all from outside. A client that does not read meets the [`SlowPolicy`]:
-//!   it is waited for, loses messages, or is disconnected. Under [`SlowPolicy::Block`] whoever
+//!   to one client, to some or to all, from outside and, by a [`ServerHandle`], from handlers. A
+//!   client that does not read meets the [`SlowPolicy`]: it is waited for, loses messages, or is disconnected. Under [`SlowPolicy::Block`] whoever
 //!   sends to all waits for the slowest, for a bounded time; under the others nobody does. It limits connections, in
 //!   all and of one address, and how long they may be silent; where descriptors run out it tells
 //!   those who wait, and goes on by itself. It listens on several addresses, on sockets of one's
@@ -155,7 +155,7 @@ pub use tokio_util;
 #[cfg(target_os = "linux")]
 pub use sockets_sys::TcpInfo;
 #[cfg(feature = "tls")]
-pub use tls::{TlsAlert, TlsError, TlsFault};
+pub use tls::{TlsAlert, TlsError, TlsFault, TlsInfo};
 /// TLS is rustls: its configurations are what the builders take.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

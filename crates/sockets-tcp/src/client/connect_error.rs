@@ -287,6 +287,12 @@ impl fmt::Display for Causes<'_> {
 mod tests {
     use super::*;
 
+    /// From 128 bytes on, clippy warns whoever returns it (`result_large_err`).
+    #[test]
+    fn it_is_not_too_large_to_be_returned() {
+        assert!(size_of::<ConnectError>() < 128, "{}", size_of::<ConnectError>());
+    }
+
     #[test]
     fn an_address_without_its_zone_says_what_is_missing() {
         let (address, limit) = ("[fe80::1]:80".parse().unwrap(), Duration::from_secs(1));

@@ -64,7 +64,7 @@ async fn a_handler_reaches_the_other_clients_of_its_server() {
     assert_eq!(read_to_end(&mut second).await.unwrap(), b"y");
     drop((first, second));
 
-    assert!(server.shutdown(Duration::from_secs(60)).await.cut_off.is_empty());
+    assert!(server.shutdown(Duration::from_mins(1)).await.cut_off.is_empty());
     drop(server);
     let error = handle.send(second_id, Bytes::from_static(b"x")).await.unwrap_err();
     assert!(matches!(error, SendError::UnknownClient(_)), "{error:?}");
