@@ -1,18 +1,20 @@
 //! An inclusive range of ports.
 
+mod deserialize;
+
 use std::fmt;
 use std::iter::FusedIterator;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::port::{ParsePortError, Port};
 
 /// A run of ports from `first` to `last`, both included; never empty.
 ///
 /// Ranges are ordered by their first port, then by their last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "(Port, Port)", into = "(Port, Port)")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "(Port, Port)")]
 pub struct PortRange {
     first: Port,
     last: Port,

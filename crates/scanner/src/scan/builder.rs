@@ -17,10 +17,10 @@ use crate::engine::EngineConfig;
 use crate::event::Method;
 use crate::plan::ScanPlan;
 use crate::progress::ScanHandle;
-use crate::resolve::ResolvedTargets;
+use crate::resolve::{ResolveError, ResolvedTargets, resolve};
 use crate::resume::{Description, ResumeFile};
 use crate::state::PortState;
-use crate::target::{AddressSet, Family, reached_by};
+use crate::target::{AddressSet, Family, TargetSpec, reached_by};
 use crate::udp;
 
 /// Probes per second that one thread sends without effort.
@@ -82,6 +82,22 @@ impl ScanBuilder {
         self.addresses = self.addresses.union(&reached_by(address).into());
         self.targets.push(address.to_string());
         self
+    }
+
+    /// Adds targets, each name meaning every address it resolves to, of the `family` where one is
+    /// given: [`resolve`] and [`targets`](Self::targets) in one. Blocks while the system's resolver
+    /// works.
+    ///
+    /// # Errors
+    ///
+    /// [`ResolveError`] names the first target that has no address.
+    pub fn resolve(
+        self,
+        targets: &[TargetSpec],
+        family: Option<Family>,
+    ) -> Result<Self, ResolveError> {
+        let texts = targets.iter().map(TargetSpec::to_string).collect();
+        Ok(self.targets(resolve(targets, family)?, texts))
     }
 
     /// Adds resolved targets, and shows their hosts by the names they were given by. `texts` are the
