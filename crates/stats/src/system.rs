@@ -112,7 +112,7 @@ pub use process::{Holding, Parent, Process, ProcessDetails};
 pub use protocol::{ParseProtocolError, Protocol};
 pub use query::{Query, Source};
 pub use row::{SocketRow, Timer};
-pub use snapshot::{Coverage, NoProcess, ProcessCoverage, Snapshot};
+pub use snapshot::{Coverage, NoProcess, ProcessCoverage, Rows, Snapshot};
 pub use sockets::SystemSockets;
 pub use state::{ParseStateError, State, StateSet};
 pub use users::UserNames;

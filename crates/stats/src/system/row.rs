@@ -121,7 +121,8 @@ impl Timer {
     }
 }
 
-/// One socket of a [`Snapshot`]. Cheap to copy; what it borrows is the snapshot.
+/// One socket of a [`Snapshot`]. Cheap to copy; what it borrows is the snapshot. To keep it, or to
+/// serialize it: [`SocketRecord::of`](super::SocketRecord::of).
 #[derive(Clone, Copy, Debug)]
 pub struct SocketRow<'a> {
     pub(super) snapshot: &'a Snapshot,

@@ -1,5 +1,6 @@
 //! The sockets of the machine at one moment.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -58,8 +59,8 @@ impl Snapshot {
     }
 
     /// The sockets, in the kernel's order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = SocketRow<'_>> + Clone {
-        self.rows.iter().map(|row| SocketRow { snapshot: self, row })
+    pub fn iter(&self) -> Rows<'_> {
+        Rows { snapshot: self, rows: self.rows.iter() }
     }
 
     /// The socket at this place of [`iter`](Self::iter).
@@ -180,6 +181,37 @@ pub(super) struct Mark {
     unix: usize,
     names: usize,
     malformed: usize,
+}
+
+/// The sockets of a [`Snapshot`], in the kernel's order.
+#[derive(Clone, Debug)]
+pub struct Rows<'a> {
+    snapshot: &'a Snapshot,
+    rows: slice::Iter<'a, Row>,
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = SocketRow<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { snapshot, rows } = self;
+        rows.next().map(|row| SocketRow { snapshot, row })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rows.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Rows<'_> {}
+
+impl<'a> IntoIterator for &'a Snapshot {
+    type Item = SocketRow<'a>;
+    type IntoIter = Rows<'a>;
+
+    fn into_iter(self) -> Rows<'a> {
+        self.iter()
+    }
 }
 
 /// What a snapshot does not show, and which way it was read.
