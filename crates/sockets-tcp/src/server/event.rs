@@ -100,10 +100,13 @@ pub enum ServerEvent {
         peer: SocketAddr,
         /// Why.
         reason: CloseReason,
-        /// Bytes received from it.
+        /// Bytes received from it and read by its handler.
         bytes_in: u64,
         /// Bytes sent to it, as far as the kernel took them.
         bytes_out: u64,
+        /// Bytes that came from it when nobody was to read them any more, and were thrown away. They
+        /// are not in `bytes_in`.
+        discarded: u64,
     },
     /// Messages for a client were given up.
     Dropped {

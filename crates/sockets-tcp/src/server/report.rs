@@ -103,7 +103,7 @@ pub struct BroadcastReport {
 #[non_exhaustive]
 pub struct ShutdownReport {
     /// Connections that came to their proper end: their clients have acknowledged every byte that
-    /// was accepted for them.
+    /// was accepted for them, and sent none that nobody read.
     pub drained: usize,
     /// Connections that did not.
     pub cut_off: Vec<CutOff>,
@@ -114,10 +114,10 @@ pub struct ShutdownReport {
     pub refused: usize,
 }
 
-/// A connection that was not done when the grace was over, was reset before, lost bytes, or whose
-/// handler failed.
+/// A connection that was not done when the grace was over, was reset before, lost bytes of either
+/// direction, or whose handler failed.
 ///
-/// What was accepted for it and is in neither of the two counts, its client has acknowledged.
+/// What was accepted for it and is neither unsent nor unacknowledged, its client has acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CutOff {
@@ -136,4 +136,10 @@ pub struct CutOff {
     /// else the kernel goes on sending them, and nobody learns what becomes of them. 0 where the
     /// system does not tell (elsewhere than on Linux).
     pub unacknowledged_bytes: usize,
+    /// Bytes that had come from it and that nobody read: they came after the shutdown had begun, or
+    /// the handler ended before it read them. Where the connection had not ended otherwise, it was
+    /// reset once the client had acknowledged all that was sent to it, so that the client does not
+    /// take them for handled; elsewhere than on Linux it ends in order all the same. Over TLS, what was
+    /// not decrypted is not known, and not in this count.
+    pub discarded_bytes: u64,
 }

@@ -124,6 +124,7 @@ impl ServerState {
         let whole = !ended.aborted
             && ended.unsent() == 0
             && ended.unacknowledged == 0
+            && !ended.input_lost
             && !ended.reason.is_broken_stream()
             && !ended.reason.is_handlers_failure();
         if whole {
@@ -135,6 +136,7 @@ impl ServerState {
                 reason: ended.reason,
                 unsent_bytes: ended.unsent(),
                 unacknowledged_bytes: ended.unacknowledged,
+                discarded_bytes: ended.traffic.discarded,
             });
         }
     }
@@ -250,6 +252,7 @@ impl ServerState {
                 reason: CloseReason::Shutdown,
                 unsent_bytes: traffic.lost.bytes + traffic.queued.bytes,
                 unacknowledged_bytes: link.unacknowledged(),
+                discarded_bytes: link.undelivered(),
             }
         }));
         report
