@@ -132,8 +132,9 @@ pub use framing::{
 pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handler_fn};
 pub use options::Keepalive;
 pub use server::{
-    BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
-    ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
+    BindError, BroadcastReport, ClientId, ClientInfo, ClientNumbers, CutOff, Refusal, SendError,
+    ServerEvent, ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder,
+    UnknownClientError,
 };
 #[cfg(target_os = "linux")]
 pub use server::{InheritError, InheritedListener, inherited_listeners};

@@ -36,7 +36,7 @@ use crate::link::Closing;
 
 pub use bind_error::BindError;
 pub use builder::TcpServerBuilder;
-pub use event::{ClientId, Refusal, ServerEvent};
+pub use event::{ClientId, ClientNumbers, Refusal, ServerEvent};
 #[cfg(target_os = "linux")]
 pub use inherited::{InheritError, InheritedListener, inherited_listeners};
 pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
@@ -82,6 +82,13 @@ impl TcpServer {
     /// [`Lagged`](crate::Received::Lagged). [`ServerEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ServerEvent> {
         self.state.subscribe()
+    }
+
+    /// As [`events`](Self::events), for who has no use for [`ServerEvent::Data`]: for this subscription
+    /// none is made, so that reading costs no more than without one. Where another one has them made, it
+    /// sees them, too.
+    pub fn events_without_data(&self) -> Events<ServerEvent> {
+        self.state.publisher().subscribe_without_data()
     }
 
     /// The clients that are connected now, oldest first. The kernel is asked of each one.

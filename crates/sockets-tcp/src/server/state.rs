@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::coming::Arrivals;
 use super::{
-    ClientId, ClientInfo, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport, SlowPolicy,
-    UnknownClientError,
+    ClientId, ClientInfo, ClientNumbers, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport,
+    SlowPolicy, UnknownClientError,
 };
 use crate::close_reason::CloseReason;
 use crate::drive::Ended;
@@ -22,6 +22,7 @@ use crate::link::{Closing, Link};
 /// What all parts of a server share.
 pub(crate) struct ServerState {
     table: Mutex<Table>,
+    numbers: ClientNumbers,
     accepted: AtomicU64,
     refused: AtomicU64,
     handshakes_failed: AtomicU64,
@@ -54,8 +55,10 @@ impl ServerState {
         max_connections: usize,
         events: Publisher<ServerEvent>,
         stats: SocketStats,
+        numbers: ClientNumbers,
     ) -> Self {
         Self {
+            numbers,
             table: Mutex::new(Table {
                 links: BTreeMap::new(),
                 stage: Stage::Serving,
@@ -100,7 +103,8 @@ impl ServerState {
     }
 
     pub(super) fn next_id(&self) -> ClientId {
-        ClientId::new(self.accepted.fetch_add(1, Ordering::Relaxed) + 1)
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.numbers.draw()
     }
 
     pub(super) fn insert(&self, client: ClientId, link: &Arc<Link>) {

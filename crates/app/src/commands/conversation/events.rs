@@ -1,15 +1,25 @@
 //! Events of servers and sockets, as lines.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use sockets_tcp::{Received, ServerEvent, TlsFault};
+use sockets_tcp::{Received, ServerEvent, TcpServer, TlsFault};
 use sockets_udp::{Event, Operation};
 
 use crate::commands::tls::{End, advice};
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::output::{EventLine, EventSender, Terminal, counted};
 
-/// Writes a server's events until its last; with `-v`, what concerns its clients to standard error
-/// as well.
+/// The events of a server that somebody wants to know: all where they are written, else without those
+/// of every read.
+pub(in crate::commands) fn of_server(
+    server: &TcpServer,
+    log: &EventSender,
+) -> sockets_tcp::Events<ServerEvent> {
+    if log.is_on() { server.events() } else { server.events_without_data() }
+}
+
+/// Writes a server's events until its last; to standard error as well what keeps clients from being
+/// served, and with `-v` what concerns single ones.
 pub(in crate::commands) async fn tell_tcp(
     mut events: sockets_tcp::Events<ServerEvent>,
     log: EventSender,
@@ -26,11 +36,14 @@ pub(in crate::commands) async fn tell_one(
     log: &EventSender,
     terminal: Terminal,
 ) {
-    if let Received::Event(event) = &received
-        && terminal.is_verbose()
-        && let Some(text) = tcp_note(event)
-    {
-        terminal.note(&text);
+    if let Received::Event(event) = &received {
+        if let Some(text) = tcp_warning(event) {
+            terminal.warn(&text);
+        } else if terminal.is_verbose()
+            && let Some(text) = tcp_note(event)
+        {
+            terminal.note(&text);
+        }
     }
     if let Some(line) = tcp_line(received) {
         log.send(line).await;
@@ -72,12 +85,35 @@ async fn tell_one_udp(event: &Event, log: &EventSender, terminal: Terminal) {
     }
 }
 
+/// What the user is to know even where nobody watches: the two ends of an episode in which nobody is
+/// accepted.
+fn tcp_warning(event: &ServerEvent) -> Option<String> {
+    match event {
+        ServerEvent::Error { client: None, failure } => {
+            let why = failure.text();
+            Some(format!("cannot accept connections: {why}; trying on"))
+        }
+        ServerEvent::AcceptResumed { refused, lasted } => {
+            let lasted =
+                humantime::format_duration(Duration::from_millis(lasted.as_millis() as u64));
+            let clients = counted(*refused, "client was", "clients were");
+            Some(format!("accepting again, after {lasted}; {clients} refused meanwhile"))
+        }
+        _ => None,
+    }
+}
+
 fn tcp_note(event: &ServerEvent) -> Option<String> {
     Some(match event {
         ServerEvent::Connected { client, peer } => format!("client {client} connected: {peer}"),
-        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out } => {
+        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out, discarded } => {
+            let unread = match discarded {
+                0 => String::new(),
+                discarded => format!(", {discarded} not read"),
+            };
             format!(
-                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
+                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} \
+                 out{unread}"
             )
         }
         ServerEvent::Dropped { client, messages, bytes } => {
@@ -93,7 +129,6 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
         ServerEvent::Error { client: Some(client), failure } => {
             format!("client {client}: {failure}")
         }
-        ServerEvent::Error { client: None, failure } => failure.to_string(),
         _ => return None,
     })
 }
@@ -127,9 +162,9 @@ fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
         ServerEvent::HalfClosed { client } => {
             EventLine::HalfClosed { client: Some(client.number()) }
         }
-        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out } => {
+        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out, discarded } => {
             let (client, reason) = (Some(client.number()), reason.name());
-            EventLine::Disconnected { client, peer, reason, bytes_in, bytes_out }
+            EventLine::Disconnected { client, peer, reason, bytes_in, bytes_out, discarded }
         }
         ServerEvent::Dropped { client, messages, bytes } => EventLine::Dropped {
             client: Some(client.number()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
-use sockets_tcp::{Discard, Echo, Relay, TcpServer};
+use sockets_tcp::{CloseReason, CutOff, Discard, Echo, Relay, TcpServer};
 use sockets_udp::{Datagram, Service, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use crate::commands::conversation::bind::{Bound, Listener};
 use crate::commands::conversation::events;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::Teller;
-use crate::output::Terminal;
+use crate::output::{Terminal, counted};
 
 /// What is served until the command is stopped.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +43,9 @@ pub(super) async fn run(
     } else {
         let server = Arc::new(start(kind, bound.tcp, tls, args, &prefix, session).await?);
         reset_at_second(&server, session);
-        if session.tells() {
-            let (events, terminal) = (session.events.clone(), session.terminal);
-            telling.spawn(events::tell_tcp(server.events(), events, terminal));
-        }
+        let (log, terminal) = (session.events.clone(), session.terminal);
+        let told = events::of_server(&server, &log);
+        telling.spawn(events::tell_tcp(told, log, terminal));
         Some(server)
     };
     let sockets = bound.udp.clone();
@@ -58,7 +57,13 @@ pub(super) async fn run(
         let (stop, terminal, prefix) = (session.stop.clone(), session.terminal, prefix.clone());
         if let Kind::Relay = kind {
             let teller = Teller::start(&session.events, terminal, &mut telling);
-            let relay = UdpRelay::new(socket, prefix, args.limits.silence(), teller);
+            let relay = UdpRelay::new(
+                socket,
+                prefix,
+                args.limits.silence(),
+                session.clients.clone(),
+                teller,
+            );
             serving.spawn(async move { relay.run(&stop).await });
         } else {
             serving.spawn(serve(socket, kind, prefix, stop, terminal));
@@ -108,6 +113,7 @@ async fn start(
 ) -> anyhow::Result<TcpServer> {
     let mut builder =
         TcpServer::builder().stats(session.stats.clone()).early_data_events(session.events.is_on());
+    builder = builder.client_numbers(session.clients.clone());
     for listener in listeners {
         builder = listener.give_to(builder);
     }
@@ -167,21 +173,47 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
             (clients, unsent, held) = (clients + 1, unsent + not_sent, held + not_acknowledged);
         }
         if clients > 0 {
+            let clients = counted(clients, "client", "clients");
             terminal.warn(&format!(
-                "stopped at once: for {clients} clients {unsent} bytes not sent, {held} not \
-                 acknowledged"
+                "stopped at once: for {clients} {unsent} bytes not sent, {held} not acknowledged"
             ));
         }
+        tell_unread(report.cut_off.iter(), terminal);
     });
 }
 
 async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
     session.unless_cut().await;
-    for cut in &report.cut_off {
+    // Of what comes after the stop nothing is lost that was accepted: one note is enough.
+    let is_only_late = |cut: &&CutOff| {
+        cut.reason == CloseReason::Shutdown
+            && (cut.unsent_bytes, cut.unacknowledged_bytes) == (0, 0)
+            && cut.discarded_bytes > 0
+    };
+    let (late, cut_off): (Vec<&CutOff>, Vec<_>) = report.cut_off.iter().partition(is_only_late);
+    for cut in cut_off {
+        let unread = match cut.discarded_bytes {
+            0 => String::new(),
+            bytes => format!("; {bytes} that it sent not read"),
+        };
         session.terminal.warn(&format!(
-            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
+            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged{unread}",
             cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));
+    }
+    tell_unread(late.into_iter(), session.terminal);
+}
+
+/// What clients sent and nobody was to read any more.
+fn tell_unread<'a>(cut_off: impl Iterator<Item = &'a CutOff>, terminal: Terminal) {
+    let (mut clients, mut bytes) = (0, 0);
+    for cut in cut_off.filter(|cut| cut.discarded_bytes > 0) {
+        (clients, bytes) = (clients + 1, bytes + cut.discarded_bytes);
+    }
+    if clients > 0 {
+        let clients = counted(clients, "client", "clients");
+        let bytes = counted(bytes, "byte", "bytes");
+        terminal.warn(&format!("{clients} went on sending and were reset: {bytes} not read"));
     }
 }

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{self, Stdout, Write};
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use super::line::EventLine;
-use crate::output::{Marked, file};
+use crate::output::{Marked, file, stop_when_gone};
 
 /// Where lines go.
 pub(super) trait Sink: Send {
@@ -43,6 +45,13 @@ impl LogFile {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let file = Marked(file::open(path)?);
         Ok(Self { file, has_begun: false, before: Vec::new(), missed: 0 })
+    }
+
+    /// Whoever reads it may leave before the next line.
+    pub(super) fn stop_when_unread(&self, stop: &CancellationToken) {
+        if let Ok(copy) = self.file.0.try_clone() {
+            stop_when_gone(copy, stop);
+        }
     }
 
     /// Not a pipe, whose reader would be in the way.
