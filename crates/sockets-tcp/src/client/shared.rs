@@ -89,7 +89,7 @@ struct Standing {
     finished: bool,
     /// What the last connection lost, and since the end what had waited for another one.
     unsent: Loss,
-    /// Bytes in, be it that they were thrown away, and out over the connections that are over.
+    /// Bytes in and out over the connections that are over.
     moved: (u64, u64),
 }
 
@@ -99,12 +99,12 @@ impl Standing {
         self.ending.is_some() || self.finished
     }
 
-    /// Bytes in, be it that they were thrown away, and out, over all connections.
+    /// Bytes in and out, over all connections.
     fn moved(&self) -> (u64, u64) {
         let (mut bytes_in, mut bytes_out) = self.moved;
         if let State::Connected(link) = &self.state {
             let traffic = link.traffic();
-            bytes_in += traffic.bytes_in + traffic.discarded;
+            bytes_in += traffic.bytes_in;
             bytes_out += traffic.bytes_out;
         }
         (bytes_in, bytes_out)

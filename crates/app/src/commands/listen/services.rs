@@ -212,8 +212,8 @@ fn tell_unread<'a>(cut_off: impl Iterator<Item = &'a CutOff>, terminal: Terminal
         (clients, bytes) = (clients + 1, bytes + cut.discarded_bytes);
     }
     if clients > 0 {
-        let clients = counted(clients, "client", "clients");
+        let clients = counted(clients, "client was", "clients were");
         let bytes = counted(bytes, "byte", "bytes");
-        terminal.warn(&format!("{clients} went on sending and were reset: {bytes} not read"));
+        terminal.warn(&format!("{clients} reset, with {bytes} that came too late to be read"));
     }
 }
