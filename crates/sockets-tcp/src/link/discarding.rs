@@ -1,5 +1,6 @@
 //! What comes when nobody is to read it any more: thrown away, counted, and told to the peer.
 
+use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
@@ -93,6 +94,12 @@ impl Link {
                     return Poll::Ready(());
                 }
                 Ok(read) => self.discard(receiving, read as u64),
+                // Over TLS, without its `close_notify`: that cuts short what nobody is to read any
+                // more (RFC 8446 section 6.1: who has got the other's need not send its own).
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    receiving.end();
+                    return Poll::Ready(());
+                }
                 Err(error) => {
                     self.note_read_failure(guard, &error);
                     return Poll::Ready(());

@@ -81,6 +81,12 @@ impl Receiving {
         }
     }
 
+    /// The peer's stream has come to its end.
+    pub(super) fn end(&mut self) {
+        self.phase = Phase::Ended;
+        self.peer_ended = true;
+    }
+
     fn how_it_ended(&self) -> io::Result<usize> {
         self.failed.map_or(Ok(0), |kind| Err(kind.into()))
     }
@@ -209,10 +215,7 @@ impl Link {
     pub(super) fn end_of_input(&self, receiving: &mut Receiving) -> io::Result<usize> {
         match self.write_failure() {
             Some(kind) if kind != io::ErrorKind::BrokenPipe => receiving.fail(kind),
-            _ => {
-                receiving.phase = Phase::Ended;
-                receiving.peer_ended = true;
-            }
+            _ => receiving.end(),
         }
         receiving.how_it_ended()
     }
