@@ -134,7 +134,7 @@ pub use options::Keepalive;
 pub use server::{
     BindError, BroadcastReport, ClientId, ClientInfo, ClientNumbers, CutOff, Refusal, SendError,
     ServerEvent, ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder,
-    UnknownClientError,
+    UnknownClientError, Unread,
 };
 #[cfg(target_os = "linux")]
 pub use server::{InheritError, InheritedListener, inherited_listeners};

@@ -39,7 +39,7 @@ pub use builder::TcpServerBuilder;
 pub use event::{ClientId, ClientNumbers, Refusal, ServerEvent};
 #[cfg(target_os = "linux")]
 pub use inherited::{InheritError, InheritedListener, inherited_listeners};
-pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
+pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport, Unread};
 pub use send::{SendError, SlowPolicy, UnknownClientError};
 pub(crate) use state::ServerState;
 
@@ -154,8 +154,9 @@ impl TcpServer {
 
     /// Ends the server in order: takes in who still waits in the backlog, stops accepting and
     /// releases the ports, lets the handlers read what has already arrived, flushes every outbox,
-    /// ends every stream, and waits until its client has acknowledged all of it. What is not
-    /// done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
+    /// ends every stream, and waits until its client has acknowledged all of it. A client that goes on
+    /// sending is reset then (on Linux), as nobody handles what it sends, and is in the report apart. What is
+    /// not done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
     /// still. Connections in the backlog for which there is no place, and those without a TLS
     /// session where there is to be one, are reset, and counted in the report. The backlog of a
     /// [`listener`](TcpServerBuilder::listener) that was given is not touched: it is for who holds

@@ -105,7 +105,9 @@ pub struct ShutdownReport {
     /// Connections that came to their proper end: their clients have acknowledged every byte that
     /// was accepted for them, and sent none that nobody read.
     pub drained: usize,
-    /// Connections that did not.
+    /// Connections that came as far, and whose clients sent bytes that nobody was to read any more.
+    pub unread: Vec<Unread>,
+    /// Connections that did not come so far.
     pub cut_off: Vec<CutOff>,
     /// Connections that still waited for their turn and were reset, see
     /// [`Refusal::Shutdown`](crate::Refusal::Shutdown), or whose TLS handshake was under way. Those
@@ -114,8 +116,25 @@ pub struct ShutdownReport {
     pub refused: usize,
 }
 
-/// A connection that was not done when the grace was over, was reset before, lost bytes of either
-/// direction, or whose handler failed.
+/// A client that went on sending when the server stopped.
+///
+/// It has acknowledged every byte that was accepted for it, and was reset then, so that it does not take
+/// for handled what it sent. Elsewhere than on Linux, where nobody knows what is acknowledged, its
+/// connection ended as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unread {
+    /// The client.
+    pub client: ClientId,
+    /// Its address.
+    pub peer: SocketAddr,
+    /// Bytes that had come from it and that nobody read: since the shutdown began, or before the handler
+    /// ended for it.
+    pub bytes: u64,
+}
+
+/// A connection that was not done when the grace was over, was reset before, lost bytes, or whose
+/// handler failed.
 ///
 /// What was accepted for it and is neither unsent nor unacknowledged, its client has acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,10 +155,7 @@ pub struct CutOff {
     /// else the kernel goes on sending them, and nobody learns what becomes of them. 0 where the
     /// system does not tell (elsewhere than on Linux).
     pub unacknowledged_bytes: usize,
-    /// Bytes that had come from it and that nobody read: they came after the shutdown had begun, or
-    /// the handler ended before it read them. Where the connection had not ended otherwise, it was
-    /// reset once the client had acknowledged all that was sent to it, so that the client does not
-    /// take them for handled; elsewhere than on Linux it ends in order all the same. Over TLS, what was
-    /// not decrypted is not known, and not in this count.
+    /// Bytes that had come from it and that nobody read. Over TLS, what was not decrypted is not known,
+    /// and not in this count.
     pub discarded_bytes: u64,
 }

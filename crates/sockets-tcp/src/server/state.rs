@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::coming::Arrivals;
 use super::{
     ClientId, ClientInfo, ClientNumbers, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport,
-    SlowPolicy, UnknownClientError,
+    SlowPolicy, UnknownClientError, Unread,
 };
 use crate::close_reason::CloseReason;
 use crate::drive::Ended;
@@ -128,15 +128,18 @@ impl ServerState {
         let whole = !ended.aborted
             && ended.unsent() == 0
             && ended.unacknowledged == 0
-            && !ended.input_lost
             && !ended.reason.is_broken_stream()
             && !ended.reason.is_handlers_failure();
-        if whole {
+        let peer = link.tuple().remote;
+        if whole && ended.input_lost {
+            let bytes = ended.traffic.discarded;
+            table.report.unread.push(Unread { client, peer, bytes });
+        } else if whole {
             table.report.drained += 1;
         } else {
             table.report.cut_off.push(CutOff {
                 client,
-                peer: link.tuple().remote,
+                peer,
                 reason: ended.reason,
                 unsent_bytes: ended.unsent(),
                 unacknowledged_bytes: ended.unacknowledged,

@@ -24,9 +24,9 @@ async fn read_to_its_end(stream: &mut TcpStream) -> (Vec<u8>, std::io::Result<()
 
 /// The one client's bytes that nobody handled.
 fn discarded(report: &ShutdownReport) -> u64 {
-    let [cut] = report.cut_off[..] else { panic!("{report:?}") };
-    assert_eq!((cut.unsent_bytes, cut.unacknowledged_bytes), (0, 0), "{cut:?}");
-    cut.discarded_bytes
+    let [unread] = report.unread[..] else { panic!("{report:?}") };
+    assert_eq!((report.drained, report.cut_off.len()), (0, 0), "{report:?}");
+    unread.bytes
 }
 
 /// A client that is told of the stop by the end of the server's stream, and goes on sending.

@@ -236,17 +236,14 @@ impl Ledger {
     pub(super) fn say(&self, report: &ShutdownReport) {
         let mut balances = std::mem::take(&mut self.books().at_stop);
         for cut in &report.cut_off {
-            let balance = balances.entry(cut.client.number()).or_insert(Balance {
-                peer: cut.peer,
-                reason: None,
-                is_quiet: false,
-                to_client: Missing::default(),
-                to_target: Missing::default(),
-                unread: 0,
-            });
+            let balance = balances.entry(cut.client.number()).or_insert(Balance::of(cut.peer));
             balance.unread += cut.discarded_bytes;
             balance.reason = Some(cut.reason.name());
             balance.to_client += Missing::from(cut);
+        }
+        for unread in &report.unread {
+            let balance = balances.entry(unread.client.number());
+            balance.or_insert(Balance::of(unread.peer)).unread += unread.bytes;
         }
         for (client, balance) in balances {
             if balance.is_worth_a_word() {
@@ -261,6 +258,12 @@ impl Ledger {
 }
 
 impl Balance {
+    fn of(peer: SocketAddr) -> Self {
+        let none = Missing::default();
+        let (reason, is_quiet, unread) = (None, false, 0);
+        Self { peer, reason, is_quiet, to_client: none, to_target: none, unread }
+    }
+
     fn is_worth_a_word(&self) -> bool {
         let missing = (self.to_client, self.to_target, self.unread);
         let lost_nothing = missing == Default::default();

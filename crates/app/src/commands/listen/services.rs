@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
-use sockets_tcp::{CloseReason, CutOff, Discard, Echo, Relay, TcpServer};
+use sockets_tcp::{Discard, Echo, Relay, TcpServer};
 use sockets_udp::{Datagram, Service, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -178,21 +178,16 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
                 "stopped at once: for {clients} {unsent} bytes not sent, {held} not acknowledged"
             ));
         }
-        tell_unread(report.cut_off.iter(), terminal);
+        let unread = report.unread.iter().map(|unread| unread.bytes);
+        let cut_off = report.cut_off.iter().map(|cut| cut.discarded_bytes);
+        tell_unread(unread.chain(cut_off), terminal);
     });
 }
 
 async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
     session.unless_cut().await;
-    // Of what comes after the stop nothing is lost that was accepted: one note is enough.
-    let is_only_late = |cut: &&CutOff| {
-        cut.reason == CloseReason::Shutdown
-            && (cut.unsent_bytes, cut.unacknowledged_bytes) == (0, 0)
-            && cut.discarded_bytes > 0
-    };
-    let (late, cut_off): (Vec<&CutOff>, Vec<_>) = report.cut_off.iter().partition(is_only_late);
-    for cut in cut_off {
+    for cut in &report.cut_off {
         let unread = match cut.discarded_bytes {
             0 => String::new(),
             bytes => format!("; {bytes} that it sent not read"),
@@ -202,14 +197,14 @@ async fn shut_down(server: &TcpServer, session: &Session) {
             cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));
     }
-    tell_unread(late.into_iter(), session.terminal);
+    tell_unread(report.unread.iter().map(|unread| unread.bytes), session.terminal);
 }
 
-/// What clients sent and nobody was to read any more.
-fn tell_unread<'a>(cut_off: impl Iterator<Item = &'a CutOff>, terminal: Terminal) {
-    let (mut clients, mut bytes) = (0, 0);
-    for cut in cut_off.filter(|cut| cut.discarded_bytes > 0) {
-        (clients, bytes) = (clients + 1, bytes + cut.discarded_bytes);
+/// What clients sent and nobody was to read any more, in one note: those who send all the time are many.
+fn tell_unread(by_client: impl Iterator<Item = u64>, terminal: Terminal) {
+    let (mut clients, mut bytes) = (0_u64, 0);
+    for of_client in by_client.filter(|bytes| *bytes > 0) {
+        (clients, bytes) = (clients + 1, bytes + of_client);
     }
     if clients > 0 {
         let clients = counted(clients, "client was", "clients were");
