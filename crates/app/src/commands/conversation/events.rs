@@ -1,52 +1,99 @@
 //! Events of servers and sockets, as lines.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use sockets_tcp::{Received, ServerEvent, TcpServer, TlsFault};
+use sockets_tcp::{Events, Received, ServerEvent, TcpServer, TlsFault};
 use sockets_udp::{Event, Operation};
+use tokio::time::{Instant, sleep_until};
 
+use super::accepting::Accepting;
 use crate::commands::tls::{End, advice};
-use crate::output::{EventLine, EventSender, Terminal, counted};
+use crate::output::{EventLine, EventSender, Terminal};
 
 /// The events of a server that somebody wants to know: all where they are written, else without those
 /// of every read.
-pub(in crate::commands) fn of_server(
-    server: &TcpServer,
-    log: &EventSender,
-) -> sockets_tcp::Events<ServerEvent> {
+pub(in crate::commands) fn of_server(server: &TcpServer, log: &EventSender) -> Events<ServerEvent> {
     if log.is_on() { server.events() } else { server.events_without_data() }
 }
 
-/// Writes a server's events until its last; to standard error as well what keeps clients from being
-/// served, and with `-v` what concerns single ones.
-pub(in crate::commands) async fn tell_tcp(
-    mut events: sockets_tcp::Events<ServerEvent>,
+/// Tells a server's events: to the log, to standard error what keeps clients from being served, and with
+/// `-v` what concerns single ones.
+pub(in crate::commands) struct ServerTeller {
     log: EventSender,
     terminal: Terminal,
-) {
-    while let Some(received) = events.recv().await {
-        tell_one(received, &log, terminal).await;
-    }
+    accepting: Accepting,
 }
 
-/// One of them.
-pub(in crate::commands) async fn tell_one(
-    received: Received<ServerEvent>,
-    log: &EventSender,
-    terminal: Terminal,
-) {
-    if let Received::Event(event) = &received {
-        if let Some(text) = tcp_warning(event) {
-            terminal.warn(&text);
-        } else if terminal.is_verbose()
-            && let Some(text) = tcp_note(event)
-        {
-            terminal.note(&text);
+impl ServerTeller {
+    pub(in crate::commands) fn new(log: EventSender, terminal: Terminal) -> Self {
+        Self { log, terminal, accepting: Accepting::default() }
+    }
+
+    /// All of them until the last.
+    pub(in crate::commands) async fn tell_all(mut self, mut events: Events<ServerEvent>) {
+        while let Some(received) = self.next(&mut events).await {
+            self.tell(received).await;
         }
     }
-    if let Some(line) = tcp_line(received) {
-        log.send(line).await;
+
+    /// The next event, to be told by [`tell`](Self::tell). Meanwhile it says what had to wait.
+    pub(in crate::commands) async fn next(
+        &mut self,
+        events: &mut Events<ServerEvent>,
+    ) -> Option<Received<ServerEvent>> {
+        loop {
+            let due = self.accepting.due();
+            let wait = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let note = tokio::select! {
+                received = events.recv() => {
+                    if received.is_some() {
+                        return received;
+                    }
+                    if let Some(note) = self.accepting.rest() {
+                        self.terminal.warn(&note);
+                    }
+                    return None;
+                }
+                () = wait => self.accepting.note(Instant::now()),
+            };
+            if let Some(note) = note {
+                self.terminal.warn(&note);
+            }
+        }
+    }
+
+    pub(in crate::commands) async fn tell(&mut self, received: Received<ServerEvent>) {
+        if let Received::Event(event) = &received {
+            self.say(event);
+        }
+        if let Some(line) = tcp_line(received) {
+            self.log.send(line).await;
+        }
+    }
+
+    fn say(&mut self, event: &ServerEvent) {
+        match event {
+            ServerEvent::Error { client: None, failure } => self.accepting.begins(failure.text()),
+            ServerEvent::AcceptResumed { refused, lasted } => {
+                self.accepting.ends(*refused, *lasted);
+            }
+            event => {
+                if self.terminal.is_verbose()
+                    && let Some(text) = tcp_note(event)
+                {
+                    self.terminal.note(&text);
+                }
+                return;
+            }
+        }
+        if let Some(note) = self.accepting.note(Instant::now()) {
+            self.terminal.warn(&note);
+        }
     }
 }
 
@@ -82,24 +129,6 @@ async fn tell_one_udp(event: &Event, log: &EventSender, terminal: Terminal) {
     }
     if let Some(line) = udp_line(event) {
         log.send(line).await;
-    }
-}
-
-/// What the user is to know even where nobody watches: the two ends of an episode in which nobody is
-/// accepted.
-fn tcp_warning(event: &ServerEvent) -> Option<String> {
-    match event {
-        ServerEvent::Error { client: None, failure } => {
-            let why = failure.text();
-            Some(format!("cannot accept connections: {why}; trying on"))
-        }
-        ServerEvent::AcceptResumed { refused, lasted } => {
-            let lasted =
-                humantime::format_duration(Duration::from_millis(lasted.as_millis() as u64));
-            let clients = counted(*refused, "client was", "clients were");
-            Some(format!("accepting again, after {lasted}; {clients} refused meanwhile"))
-        }
-        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
 use super::ends::{Cut, Forwarding};
-use crate::commands::conversation::events;
+use crate::commands::conversation::events::ServerTeller;
 use crate::commands::conversation::session::Session;
 use crate::output::{EventLine, EventSender, Terminal};
 
@@ -182,7 +182,8 @@ impl Ledger {
 
     /// Tells the server's events until the last one, and in their order what it does not know of.
     pub(super) async fn tell(self: Arc<Self>, mut events: Events<ServerEvent>) {
-        while let Some(received) = events.recv().await {
+        let mut teller = ServerTeller::new(self.events.clone(), self.terminal);
+        while let Some(received) = teller.next(&mut events).await {
             let due: BTreeMap<_, _> = match &received {
                 Received::Event(ServerEvent::Disconnected { client, .. }) => {
                     let account = self.books().untold.remove(&client.number());
@@ -193,7 +194,7 @@ impl Ledger {
                 Received::Event(_) => BTreeMap::new(),
             };
             self.tell_all(due).await;
-            events::tell_one(received, &self.events, self.terminal).await;
+            teller.tell(received).await;
         }
         let rest = std::mem::take(&mut self.books().untold);
         self.tell_all(rest).await;

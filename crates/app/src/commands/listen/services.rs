@@ -13,7 +13,7 @@ use super::peers::Peers;
 use super::relay_udp::Relay as UdpRelay;
 use crate::args::{ListenArgs, SlowArg};
 use crate::commands::conversation::bind::{Bound, Listener};
-use crate::commands::conversation::events;
+use crate::commands::conversation::events::{self, ServerTeller};
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::Teller;
 use crate::output::{Terminal, counted};
@@ -45,7 +45,7 @@ pub(super) async fn run(
         reset_at_second(&server, session);
         let (log, terminal) = (session.events.clone(), session.terminal);
         let told = events::of_server(&server, &log);
-        telling.spawn(events::tell_tcp(told, log, terminal));
+        telling.spawn(ServerTeller::new(log, terminal).tell_all(told));
         Some(server)
     };
     let sockets = bound.udp.clone();
