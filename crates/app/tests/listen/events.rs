@@ -222,3 +222,22 @@ fn a_reader_of_events_that_does_not_come_is_waited_for_until_a_signal() {
     let endpoint = format!("tcp://{}", ports.listening(0));
     assert_eq!(events.event("listening")["endpoint"], endpoint);
 }
+
+/// What a pipe moves is cut by that: no end for which the exit code is 0.
+#[test]
+fn a_reader_of_an_events_file_that_leaves_is_a_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("events");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let path = pipe.to_str().unwrap();
+    let ports = Ports::start(&["listen", ANY, "--events", path]);
+    let mut events = BufReader::new(std::fs::File::open(&pipe).unwrap());
+    let mut line = String::new();
+    events.read_line(&mut line).unwrap();
+    assert!(line.contains("listening"), "{line}");
+    drop(events);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(4));
+    let said = format!("cannot write events to `{path}`");
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+}
