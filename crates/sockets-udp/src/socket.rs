@@ -18,7 +18,7 @@ use crate::incoming::Receiver;
 use crate::multicast_source::MulticastSource;
 use crate::open_socket::OpenSocket;
 use crate::outgoing::Senders;
-use crate::registered::Registered;
+use crate::registered::{Readiness, Registered};
 use crate::segmentation::Segmentation;
 use crate::send::Family;
 use crate::waiters::Waiters;
@@ -228,7 +228,7 @@ impl UdpSocket {
         &self,
         cost: Cost,
         waiters: &Waiters,
-        poll_ready: fn(&Registered, &mut Context<'_>) -> Poll<io::Result<()>>,
+        poll_ready: fn(&Registered, &mut Context<'_>) -> Poll<io::Result<Readiness>>,
         mut attempt: impl FnMut(&OpenSocket) -> io::Result<Poll<T>>,
     ) -> Result<T, Stopped> {
         // A task whose attempts always succeed lets the others run, too.
@@ -240,17 +240,22 @@ impl UdpSocket {
         loop {
             // Before the attempt: a wake-up between the two is not lost.
             let woken = waiters.woken();
-            {
+            let stuck = {
                 let open = self.open();
                 let Some(open) = &*open else { return Err(Stopped::Closed) };
                 if let Poll::Ready(value) = attempt(open).map_err(Stopped::Failed)? {
                     return Ok(value);
                 }
                 match waiters.poll(|context| poll_ready(&open.socket, context)) {
-                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Ok(Readiness::MayBe)) => continue,
+                    Poll::Ready(Ok(Readiness::Stuck(registration))) => Some(registration),
                     Poll::Ready(Err(error)) => return Err(Stopped::Failed(error)),
-                    Poll::Pending => {}
+                    Poll::Pending => None,
                 }
+            };
+            if let Some(registration) = stuck {
+                self.register_again(registration)?;
+                continue;
             }
             // Without budget the runtime was not asked, and where nothing schedules the task, as in
             // `block_on`, the waiters are woken at once: only giving way for certain ends the turn.
@@ -260,6 +265,17 @@ impl UdpSocket {
                 coop::consume_budget().await;
             }
         }
+    }
+
+    /// Has the runtime know the socket anew. Who waits is woken, and looks at what it says now.
+    fn register_again(&self, registration: u64) -> Result<(), Stopped> {
+        let mut open = self.inner.open.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = &mut *open else { return Err(Stopped::Closed) };
+        if open.socket.register_again(registration).map_err(Stopped::Failed)? {
+            self.inner.readable.wake();
+            self.inner.writable.wake();
+        }
+        Ok(())
     }
 
     fn try_once<T>(
