@@ -105,6 +105,7 @@ mod broadcast;
 mod builder;
 mod bulk;
 mod datagram;
+mod error_queue;
 mod event;
 mod incoming;
 mod interface;

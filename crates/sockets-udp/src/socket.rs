@@ -66,6 +66,8 @@ pub(crate) struct Opening {
     pub(crate) gro: bool,
     pub(crate) event_capacity: usize,
     pub(crate) datagram_events: bool,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) peer_errors: bool,
     pub(crate) return_peer_errors: bool,
     pub(crate) multicast_source: Option<MulticastSource>,
 }
@@ -141,12 +143,18 @@ impl UdpSocket {
     /// Asks the kernel now whether an ICMP message says that an earlier datagram did not arrive; if so,
     /// it is [`Event::PeerUnreachable`]. Without this it is seen by whoever waits for a datagram, or by
     /// the next call that sends or receives something. Only a connected socket is told (udp(7), `SO_ERROR`
-    /// in socket(7)).
+    /// in socket(7)), or one with [`peer_errors`](UdpSocketBuilder::peer_errors).
     pub fn check_peer(&self) -> bool {
         match &*self.open() {
             Some(open) => open.check_peer(&self.inner.events),
             None => false,
         }
+    }
+
+    /// How many such messages were seen so far: as many as there were [`Event::PeerUnreachable`]. The kernel
+    /// limits how many are sent, and may keep only the last: a lower bound of what did not arrive.
+    pub fn peer_errors(&self) -> u64 {
+        self.inner.events.peer_errors()
     }
 
     /// A subscription to what happens from now on; it begins with [`Event::Bound`], or on a
@@ -192,6 +200,8 @@ impl UdpSocket {
             socket: opening.socket,
             claim: opening.claim,
             receiver: Mutex::new(Receiver::new(opening.gro)),
+            peer: opening.peer,
+            keeps_peer_errors: opening.peer_errors,
             returns_peer_errors: opening.return_peer_errors,
             senders: Senders::default(),
             memberships: Mutex::default(),
