@@ -8,6 +8,7 @@ use ports_core::{Owner, PortRegistry, Transport};
 use stats::{ErrorKind, Role, SocketStats};
 
 use crate::bind::{self, BindError, BoundSocket};
+use crate::connection;
 use crate::interface::Interface;
 use crate::multicast_source::MulticastSource;
 use crate::registered::Registered;
@@ -22,6 +23,7 @@ use crate::socket::{Opening, UdpSocket};
 pub struct UdpSocketBuilder {
     address: SocketAddr,
     socket: Option<std::net::UdpSocket>,
+    peer: Option<SocketAddr>,
     registry: Option<PortRegistry>,
     owner: Owner,
     stats: Option<SocketStats>,
@@ -58,6 +60,7 @@ impl UdpSocketBuilder {
         Self {
             address: Self::DEFAULT_ADDRESS,
             socket: None,
+            peer: None,
             registry: None,
             owner: Self::DEFAULT_OWNER.into(),
             stats: None,
@@ -91,10 +94,20 @@ impl UdpSocketBuilder {
     /// on. What has come before is as the socket was then: of a group that another socket joined, or
     /// without the address it was sent to; and what did not fit into its buffer is gone.
     ///
-    /// One that is connected receives from its peer only, and is the only kind that the kernel tells
-    /// when nobody listens there ([`Event::PeerUnreachable`](crate::Event::PeerUnreachable)).
+    /// One that is connected is as if [`connect`](Self::connect) had been said.
     pub fn socket(mut self, socket: std::net::UdpSocket) -> Self {
         self.socket = Some(socket);
+        self
+    }
+
+    /// Connects it to a peer: from then on it receives from that peer only, and the kernel tells it when
+    /// nobody listens there ([`Event::PeerUnreachable`](crate::Event::PeerUnreachable)). Nothing is sent
+    /// by this, and [`send_to`](UdpSocket::send_to) takes any target as before. What came before it was
+    /// connected is received, from whomever. Default: none.
+    ///
+    /// [`UdpSocket::local_addr`] then has the address that the routes choose.
+    pub const fn connect(mut self, peer: SocketAddr) -> Self {
+        self.peer = Some(peer);
         self
     }
 
@@ -274,6 +287,10 @@ impl UdpSocketBuilder {
             })?,
         };
         let BoundSocket { socket, claim, local, family } = bound;
+        let local = match self.peer {
+            Some(peer) => connection::connect(&socket, peer, local, family, self.broadcast)?,
+            None => local,
+        };
         let multicast_source = MulticastSource::of(local, &self.multicast_interface, link);
         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
         let peer = peer.map(crate::arrival::canonical);
@@ -304,6 +321,7 @@ impl UdpSocketBuilder {
             peer_errors: self.peer_errors,
             return_peer_errors: self.return_peer_errors,
             multicast_source,
+            group_link: link,
         }))
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) family: Family,
     pub(crate) broadcast: bool,
     pub(crate) multicast_source: Option<MulticastSource>,
+    /// The index of the interface that multicast goes by; 0 where the routes choose.
+    pub(crate) group_link: u32,
     receive_buffer: usize,
     send_buffer: usize,
     pub(crate) gro: bool,
@@ -70,6 +72,7 @@ pub(crate) struct Opening {
     pub(crate) peer_errors: bool,
     pub(crate) return_peer_errors: bool,
     pub(crate) multicast_source: Option<MulticastSource>,
+    pub(crate) group_link: u32,
 }
 
 /// The budget that tokio lets a task use up before the others get their turn.
@@ -214,6 +217,7 @@ impl UdpSocket {
                 family: opening.family,
                 broadcast: opening.broadcast,
                 multicast_source: opening.multicast_source,
+                group_link: opening.group_link,
                 receive_buffer: opening.receive_buffer,
                 send_buffer: opening.send_buffer,
                 gro: opening.gro,
