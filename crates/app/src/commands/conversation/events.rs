@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use sockets_tcp::{Received, ServerEvent, TlsFault};
 use sockets_udp::{Event, Operation};
 
+use super::unreachable::Unreachable;
 use crate::commands::tls::{End, advice};
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::output::{EventLine, EventSender, Terminal, bytes, counted};
 
 /// Writes a server's events until its last; with `-v`, what concerns its clients to standard error
 /// as well.
@@ -77,14 +78,17 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
         ServerEvent::Connected { client, peer } => format!("client {client} connected: {peer}"),
         ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out } => {
             format!(
-                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
+                "client {client} is gone: {peer}, {reason}, {} in, {bytes_out} out",
+                bytes(*bytes_in)
             )
         }
         ServerEvent::Dropped { client, messages, bytes } => {
-            format!("client {client}: {messages} messages dropped, {bytes} bytes")
+            let messages = counted(*messages, "message", "messages");
+            format!("client {client}: {messages} dropped, {}", counted(*bytes, "byte", "bytes"))
         }
         ServerEvent::Full { max_connections } => {
-            format!("{max_connections} clients are connected, the most there may be: others wait")
+            let clients = counted(*max_connections, "client", "clients");
+            format!("{clients} connected, the most there may be: others wait")
         }
         ServerEvent::Refused { peer, reason } => format!("{peer} was refused: {reason}"),
         ServerEvent::HandshakeFailed { peer, failure } => {
@@ -171,7 +175,9 @@ fn udp_line(event: &Event) -> Option<EventLine> {
         Event::AnswerDropped { len, .. } => {
             EventLine::Dropped { client: None, messages: 1, bytes: Some(len as u64) }
         }
-        Event::PeerUnreachable { kind } => error("send", &kind.to_string()),
+        Event::PeerUnreachable { peer, kind } => {
+            error("send", &Unreachable { peer, kind }.in_words())
+        }
         Event::Error { operation: Operation::Send, ref text, .. } => error("send", text),
         Event::Error { operation: Operation::Receive, ref text, .. } => error("receive", text),
         Event::MembershipLost { group, .. } => EventLine::Error {

@@ -16,7 +16,7 @@ use crate::commands::conversation::bind::{Bound, Listener};
 use crate::commands::conversation::events;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::Teller;
-use crate::output::Terminal;
+use crate::output::{Terminal, bytes, counted};
 
 /// What is served until the command is stopped.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,8 @@ pub(super) async fn run(
     while telling.join_next().await.is_some() {}
     let failed = result?;
     if failed > 0 {
-        session.terminal.warn(&format!("{failed} datagrams could not be sent"));
+        let datagrams = counted(failed, "datagram", "datagrams");
+        session.terminal.warn(&format!("{datagrams} could not be sent"));
     }
     Ok(())
 }
@@ -162,14 +163,15 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
         let Some(server) = server.upgrade() else { return };
         let report = server.cut_off();
         let missing = report.cut_off.iter().map(|cut| (cut.unsent_bytes, cut.unacknowledged_bytes));
-        let (mut clients, mut unsent, mut held) = (0, 0, 0);
+        let (mut clients, mut unsent, mut held) = (0_usize, 0, 0);
         for (not_sent, not_acknowledged) in missing.filter(|missing| *missing != (0, 0)) {
             (clients, unsent, held) = (clients + 1, unsent + not_sent, held + not_acknowledged);
         }
         if clients > 0 {
             terminal.warn(&format!(
-                "stopped at once: for {clients} clients {unsent} bytes not sent, {held} not \
-                 acknowledged"
+                "stopped at once: for {} {} not sent, {held} not acknowledged",
+                counted(clients, "client", "clients"),
+                bytes(unsent),
             ));
         }
     });
@@ -180,8 +182,12 @@ async fn shut_down(server: &TcpServer, session: &Session) {
     session.unless_cut().await;
     for cut in &report.cut_off {
         session.terminal.warn(&format!(
-            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
-            cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
+            "client {} ({}) was cut off ({}): {} not sent, {} not acknowledged",
+            cut.client,
+            cut.peer,
+            cut.reason,
+            bytes(cut.unsent_bytes),
+            cut.unacknowledged_bytes
         ));
     }
 }
