@@ -95,6 +95,13 @@ impl Path {
         Ok(probe.connect(self.target).is_ok())
     }
 
+    /// Whether the routes throw away what is sent there, which the kernel calls an invalid argument
+    /// (`fib_props` in `net/ipv4/fib_semantics.c`).
+    pub(crate) fn is_blackhole(&self) -> bool {
+        let refused = self.probe().ok().and_then(|probe| probe.connect(self.target).err());
+        refused.is_some_and(|error| error.kind() == io::ErrorKind::InvalidInput)
+    }
+
     /// A socket whose datagrams would go this way.
     pub(crate) fn probe(&self) -> io::Result<UdpSocket> {
         let probe = UdpSocket::bind(self.source)?;

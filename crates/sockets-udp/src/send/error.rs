@@ -158,7 +158,7 @@ impl SendError {
         self,
         message: &Message<'_>,
         may_broadcast: bool,
-        path: impl FnOnce() -> Option<Path>,
+        path: impl Fn() -> Option<Path>,
     ) -> Self {
         match (self, message.control.source) {
             (Self::ExceedsMtu { target, size, source, .. }, _) => {
@@ -185,6 +185,12 @@ impl SendError {
                 Self::Io { target, source, .. } | Self::Unreachable { target, source },
                 Some(from),
             ) if !is_here(from) => Self::SourceNotAvailable { target, from, source },
+            (Self::Io { target, source, .. }, _)
+                if source.raw_os_error() == Some(Errno::EINVAL as i32)
+                    && path().is_some_and(|path| path.is_blackhole()) =>
+            {
+                Self::Unreachable { target, source }
+            }
             (other, _) => other,
         }
     }
@@ -248,8 +254,9 @@ impl fmt::Display for NoWay<'_> {
         f.write_str(match self.0.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENODEV | Errno::ENXIO) => "the interface to send by is not there",
             Some(Errno::ENETDOWN) => "the interface to send by is down",
+            Some(Errno::EINVAL) => "a `blackhole` route leads there (`ip route get`)",
             _ if self.1.ip().to_canonical().is_multicast() => {
-                "no route of this machine leads to the group; name the interface to send by"
+                "no way to the group from this machine; name an interface to send by that is there"
             }
             _ => "no way there from this machine",
         })

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::ConnectArgs;
 use crate::commands::conversation::drain::{drain, more_came};
-use crate::commands::conversation::events::tell_udp;
+use crate::commands::conversation::events::tell_quietly;
 use crate::commands::conversation::resolve::{addresses, interface};
 use crate::commands::conversation::session::{Session, too_slow};
 use crate::commands::conversation::streams::{Input, InputReader, Output};
@@ -38,8 +38,9 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     let way = Way::of_broadcast(args, target)?;
     let socket = open(args, target, is_many, session)?;
     let telling = session
-        .tells()
-        .then(|| tokio::spawn(tell_udp(socket.events(), session.events.clone(), session.terminal)));
+        .events
+        .is_on()
+        .then(|| tokio::spawn(tell_quietly(socket.events(), session.events.clone())));
     let events = socket.events();
     let mut exchange = Exchange { socket: &socket, target, is_many, way, events, session };
     let result = tokio::select! {

@@ -49,6 +49,15 @@ pub(in crate::commands) async fn tell_udp(
     }
 }
 
+/// As [`tell_udp`], to the events only: what failed ends the command, which says it.
+pub(in crate::commands) async fn tell_quietly(mut events: sockets_udp::Events, log: EventSender) {
+    while let Some(event) = events.recv().await {
+        if let Some(line) = udp_line(&event) {
+            log.send(line).await;
+        }
+    }
+}
+
 /// As [`tell_udp`], without what could not be sent: that is told with the client whom it was for.
 pub(in crate::commands) async fn tell_listener(
     mut events: sockets_udp::Events,
