@@ -284,6 +284,10 @@ impl UdpSocketBuilder {
                     })?;
                 }
                 self.set_options(socket, address, family, link)
+            })
+            .map_err(|error| match self.peer {
+                Some(peer) => connection::not_bound(error, peer),
+                None => error,
             })?,
         };
         let BoundSocket { socket, claim, local, family } = bound;

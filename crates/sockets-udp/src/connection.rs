@@ -1,6 +1,6 @@
 //! Connecting a socket to one peer.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::Socket;
 use sockets_sys::SendControl;
@@ -9,6 +9,17 @@ use crate::bind::BindError;
 use crate::outgoing::Message;
 use crate::path::Path;
 use crate::send::{Family, SendError};
+
+/// Why a socket that was to be connected could not be bound: where it cannot send from.
+pub(crate) fn not_bound(error: BindError, target: SocketAddr) -> BindError {
+    match error {
+        BindError::AddressNotAvailable { address, source } => {
+            let from = address.ip();
+            BindError::Connect(SendError::SourceNotAvailable { target, from, source })
+        }
+        error => error,
+    }
+}
 
 /// Connects a socket that is bound to `local`; the address that it has from then on.
 pub(crate) fn connect(
@@ -21,6 +32,9 @@ pub(crate) fn connect(
     let kernel_target = family.check_target(0, peer, local).map_err(BindError::Connect)?;
     let control = SendControl::default();
     let message = Message { data: &[], target: peer, kernel_target, control };
+    if peer.ip().to_canonical() == Ipv4Addr::BROADCAST && !may_broadcast {
+        return Err(BindError::Connect(SendError::BroadcastNotEnabled { target: peer }));
+    }
     if let Err(error) = socket.connect(&kernel_target.into()) {
         let error = SendError::from_kernel(error, &message);
         let path = || Path::of(socket, &message, local, 0);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use nix::errno::Errno;
 
@@ -255,12 +255,17 @@ impl fmt::Display for NoWay<'_> {
             Some(Errno::ENODEV | Errno::ENXIO) => "the interface to send by is not there",
             Some(Errno::ENETDOWN) => "the interface to send by is down",
             Some(Errno::EINVAL) => "a `blackhole` route leads there (`ip route get`)",
-            _ if self.1.ip().to_canonical().is_multicast() => {
-                "no way to the group from this machine; name an interface to send by that is there"
+            _ if is_for_many(self.1.ip().to_canonical()) => {
+                "no way there from this machine; name an interface to send by that is there"
             }
             _ => "no way there from this machine",
         })
     }
+}
+
+/// Whether no route may lead there, and an interface be named instead.
+fn is_for_many(ip: IpAddr) -> bool {
+    ip.is_multicast() || ip == Ipv4Addr::BROADCAST
 }
 
 /// What may be behind a refusal, as far as ip(7) tells them apart.

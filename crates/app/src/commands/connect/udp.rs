@@ -8,6 +8,7 @@ use anyhow::Context;
 use ports_core::{Endpoint, Transport};
 use sockets_udp::{
     Datagram, Event, Events, Interface, MAX_PAYLOAD_V4, Outgoing, SendError, UdpSocket,
+    is_broadcast,
 };
 use stats::Role;
 use tokio::time::{Instant, sleep_until};
@@ -33,10 +34,8 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     };
     let target = target(resolved?, source(args))
         .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
-    let is_many = is_many(target.ip(), source(args), &interface(endpoint))
-        .with_context(|| format!("cannot find out whether {target} is a broadcast address"))?;
     let way = Way::of_broadcast(args, target)?;
-    let socket = open(args, target, is_many, session)?;
+    let (socket, is_many) = open(args, target, session)?;
     let telling = session
         .events
         .is_on()
@@ -91,13 +90,13 @@ impl Way {
     }
 }
 
+/// The socket, and whether several hosts may answer, or one from another address than is sent to.
 fn open(
     args: &ConnectArgs,
     target: SocketAddr,
-    is_many: bool,
     session: &Session,
-) -> anyhow::Result<UdpSocket> {
-    let endpoint = &args.endpoint;
+) -> anyhow::Result<(UdpSocket, bool)> {
+    let options = args.endpoint.options();
     let any = match target {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
@@ -107,27 +106,26 @@ fn open(
         .bind(local)
         .datagram_events(session.events.is_on())
         .stats(session.stats.clone());
-    if !is_many {
+    // Where it cannot be known, opening says why.
+    if !is_many(target.ip(), source(args), &interface(&args.endpoint)).unwrap_or(false) {
         // Only a connected socket is told that nobody listens at its peer (udp(7), "Error handling").
-        return Ok(builder.connect(target).open()?);
+        return Ok((builder.connect(target).open()?, false));
     }
     builder = builder.broadcast(true);
     if target.ip().is_multicast() {
-        builder = builder.multicast_interface(interface(endpoint));
+        builder = builder.multicast_interface(interface(&args.endpoint));
     }
-    if let Some(ttl) = endpoint.options().ttl() {
+    if let Some(ttl) = options.ttl() {
         builder = builder.multicast_ttl(ttl);
     }
-    Ok(builder.open()?)
+    Ok((builder.open()?, true))
 }
 
 /// Whether several hosts may answer, or one from another address than is sent to.
 fn is_many(ip: IpAddr, source: Option<IpAddr>, interface: &Interface) -> io::Result<bool> {
-    if ip.is_multicast() || ip.is_unspecified() {
-        return Ok(true);
-    }
     match ip {
-        IpAddr::V4(ip) => sockets_udp::is_broadcast(ip, source, interface),
+        ip if ip.is_multicast() || ip.is_unspecified() => Ok(true),
+        IpAddr::V4(ip) => is_broadcast(ip, source, interface),
         IpAddr::V6(_) => Ok(false),
     }
 }

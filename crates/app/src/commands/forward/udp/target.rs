@@ -1,9 +1,9 @@
 //! Where the datagrams go: chosen and tried once, before the command listens.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
-use sockets_udp::{Interface, UdpSocket};
+use sockets_udp::{BindError, SendError, UdpSocket};
 use stats::SocketStats;
 
 use super::super::{is_of_many, many};
@@ -31,32 +31,30 @@ impl Target {
         let address = address
             .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
         let target = Self { address, source };
-        let failed = || match source {
-            Some(source) => format!("cannot send to udp {address} from {source}"),
-            None => format!("cannot open a socket to udp {address}"),
-        };
-        StdSocket::bind(target.local()).with_context(failed)?;
-        let is_broadcast = match address.ip().to_canonical() {
-            IpAddr::V4(ip) => sockets_udp::is_broadcast(ip, source, &Interface::Default),
-            IpAddr::V6(_) => Ok(false),
-        };
-        if is_of_many(address.ip()) || is_broadcast.with_context(failed)? {
+        if is_of_many(address.ip()) {
             return Err(many(endpoint).into());
         }
-        Ok(target)
+        match target.connect(&SocketStats::new()) {
+            Err(BindError::Connect(SendError::BroadcastNotEnabled { .. })) => {
+                Err(many(endpoint).into())
+            }
+            Err(error @ BindError::Connect(SendError::SourceNotAvailable { .. })) => {
+                Err(error.into())
+            }
+            _ => Ok(target),
+        }
     }
 
     /// A client's socket. Only a connected one is told that nobody listens at its peer, and takes nothing
     /// from others.
-    pub(super) fn connect(self, stats: &SocketStats) -> anyhow::Result<UdpSocket> {
-        let socket = UdpSocket::builder()
+    pub(super) fn connect(self, stats: &SocketStats) -> Result<UdpSocket, BindError> {
+        UdpSocket::builder()
             .bind(self.local())
             .connect(self.address)
             .stats(stats.clone())
             .datagram_events(false)
             .event_capacity(KEPT_EVENTS)
-            .open()?;
-        Ok(socket)
+            .open()
     }
 
     /// Where a client's socket is bound.
