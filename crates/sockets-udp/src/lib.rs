@@ -5,6 +5,8 @@
 //! [`SocketStats`](stats::SocketStats), and tells what happens as [`Event`]s over a bounded channel.
 //! What the kernel drops because nobody received in time is counted, too. Each datagram tells the
 //! address and the interface it came to, and [`send_back`](UdpSocket::send_back) answers from there.
+//! That nobody listens at a peer is told to a socket that is [connected](UdpSocketBuilder::connect) to it, or
+//! was opened with [`peer_errors`](UdpSocketBuilder::peer_errors).
 //!
 //! Not for streams of bytes (that is TCP), not for raw packets, and nothing is made reliable here:
 //! what the network loses is lost. Linux only, as it stands: it relies on the kernel telling a

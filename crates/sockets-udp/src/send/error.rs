@@ -27,7 +27,8 @@ pub enum SendError {
         target: SocketAddr,
         /// The length asked for, in bytes.
         size: usize,
-        /// The longest possible, in bytes: [`MAX_PAYLOAD_V4`] or [`MAX_PAYLOAD_V6`].
+        /// The longest possible, in bytes: [`MAX_PAYLOAD_V4`](crate::MAX_PAYLOAD_V4) or
+        /// [`MAX_PAYLOAD_V6`](crate::MAX_PAYLOAD_V6).
         limit: usize,
     },
     /// The datagram is longer than the path takes, and may not be fragmented.
