@@ -305,7 +305,8 @@ async fn that_nobody_is_at_the_target_is_one_line_however_much_is_sent() {
     let path = paths(1).await[0];
     let errors = || lab.stats.snapshot().transport(Transport::Udp).errors;
     while errors().count(ErrorKind::Unreachable) < 4 * KEPT_EVENTS as u64 {
-        forward.take_in_hand(&[(path, &b"?"[..]); 64]).await;
+        // One by one: most have an answer then.
+        forward.take_in_hand(&[(path, b"?")]).await;
     }
     let stop = CancellationToken::new();
     stop.cancel();
@@ -313,7 +314,6 @@ async fn that_nobody_is_at_the_target_is_one_line_however_much_is_sent() {
     let lines = lab.lines().await;
     let told = lines.iter().filter(|line| line["type"] != "data");
     let told: Vec<_> = told.map(|line| line["type"].as_str().unwrap()).collect();
-    assert_eq!(told.iter().filter(|kind| **kind == "lagged").count(), 0, "{told:?}");
     assert_eq!(told, ["connected", "error", "disconnected"]);
 }
 
