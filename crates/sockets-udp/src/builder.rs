@@ -215,7 +215,7 @@ impl UdpSocketBuilder {
         self
     }
 
-    /// Whether a receive on a connected socket ends with [`RecvError::PeerUnreachable`] when an ICMP
+    /// Whether a receive, on a connected socket or one with [`peer_errors`](Self::peer_errors), ends with [`RecvError::PeerUnreachable`] when an ICMP
     /// message says that an earlier datagram did not arrive, as std's and tokio's do; so does a
     /// [`Service`](crate::Service). Default: no; it is an event, and who waits goes on waiting.
     ///
