@@ -135,7 +135,8 @@ impl RecvBatch {
         socket: impl AsFd,
         heard: impl Fn(Option<IpAddr>, u32) -> bool,
     ) -> io::Result<()> {
-        self.clear();
+        self.datagrams = 0;
+        self.unheard.clear();
         if self.buffers.receive(socket)? == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }

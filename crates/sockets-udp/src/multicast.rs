@@ -171,9 +171,13 @@ impl OpenSocket {
     /// in net/ipv6/mcast.c): where anybody on this machine joined it on another interface, what comes there is
     /// handed out, too. Of a group that is not known here the socket was a member when it was handed in.
     pub(crate) fn hears(&self, destination: Option<IpAddr>, link: u32) -> bool {
-        let Some(group @ IpAddr::V6(_)) = destination.filter(IpAddr::is_multicast) else {
-            return true;
-        };
+        match destination {
+            Some(group @ IpAddr::V6(ip)) if ip.is_multicast() => self.is_joined(group, link),
+            _ => true,
+        }
+    }
+
+    fn is_joined(&self, group: IpAddr, link: u32) -> bool {
         let joined = self.joined();
         let mut of_group =
             joined.iter().filter(|joined| joined.membership.group == group).peekable();
