@@ -14,7 +14,7 @@ mod standard_error;
 mod standard_output;
 mod terminal;
 
-pub(crate) use counted::counted;
+pub(crate) use counted::{bytes, counted};
 pub(crate) use csv_error::io_error;
 pub(crate) use events::{EventLine, EventLog, EventSender};
 #[cfg(target_os = "linux")]

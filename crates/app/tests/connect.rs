@@ -131,12 +131,12 @@ fn a_refusal_names_the_target() {
     assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
     assert_eq!(kinds(path), ["error", "stats"]);
 
-    // Resolved on this machine: no packet leaves it.
-    for endpoint in ["tcp://[fe80::1%nonesuch0]:80", "udp://[fe80::1%nonesuch0]:80"] {
+    // A zone that it cannot have: resolved on this machine, no packet leaves it.
+    for endpoint in ["tcp://[fd00::1%lo]:80", "udp://[fd00::1%lo]:80"] {
         let ended = run(&["connect", endpoint]);
         assert_eq!(ended.code, Some(4));
         assert!(ended.stderr.contains("cannot resolve"), "{}", ended.stderr);
-        assert!(ended.stderr.contains("fe80::1%nonesuch0"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("fd00::1%lo"), "{}", ended.stderr);
     }
 }
 
@@ -247,6 +247,10 @@ fn what_makes_no_sense_is_usage() {
         (&["connect", "udp://127.0.0.1:1", "--source", "::1"], "IP version"),
         (&["connect", "udp://[ff02::1%lo]:1?iface=lo"], "its zone says the link"),
         (&["connect", "udp://239.1.2.3:1?iface=nope0"], ": there is no interface `nope0`"),
+        (&["connect", "udp://[fe80::1%nope0]:1"], ": there is no interface `nope0`"),
+        (&["connect", "tcp://[fe80::1%nope0]:1"], ": there is no interface `nope0`"),
+        (&["connect", "tls://[fe80::1%4000000000]:1"], ": there is no interface 4000000000"),
+        (&["connect", "udp://127.0.0.255:1?iface=lo"], "`iface`"),
         (&["connect", "tcp://127.0.0.1:0"], "0 is not a port"),
     ] {
         let ended = run(args);

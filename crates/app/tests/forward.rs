@@ -184,6 +184,9 @@ fn ends_that_do_not_fit_are_refused() {
         (&["127.0.0.1:0", "127.0.0.1:9", "--source", "::1"], "IP version"),
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9", "--source", "::1"], "IP version"),
         (&["udp://127.0.0.1:0", "udp://127.0.0.1:9", "--keepalive", "1s"], "is for TCP"),
+        (&["127.0.0.1:0", "[fe80::1%nope0]:9"], ": there is no interface `nope0`"),
+        (&["udp://[fe80::1%nope0]:0", "udp://127.0.0.1:9"], ": there is no interface `nope0`"),
+        (&["udp://127.0.0.1:0", "udp://127.255.255.255:9"], "has no one way back"),
         (&["127.0.0.1:0", "127.0.0.1:0"], "0 is not a port to connect to"),
         (&["[::1]:0", "[::1]:9?source=::1", "--source", "::1"], "--source says it already"),
         (&["127.0.0.1:9", "127.0.0.1:9"], "forward to itself"),
@@ -196,12 +199,12 @@ fn ends_that_do_not_fit_are_refused() {
     }
 }
 
-/// Names that are resolved on this machine: no packet leaves it.
+/// An address with a zone that it cannot have is resolved on this machine: no packet leaves it.
 #[test]
 fn what_resolves_no_target_does_not_begin() {
     for (listen, target) in [
-        ("tcp://127.0.0.1:0", "tcp://[fe80::1%nonesuch0]:1"),
-        ("udp://127.0.0.1:0", "udp://[fe80::1%nonesuch0]:1"),
+        ("tcp://127.0.0.1:0", "tcp://[fd00::1%lo]:1"),
+        ("udp://127.0.0.1:0", "udp://[fd00::1%lo]:1"),
     ] {
         let ended = run(&["forward", listen, target, "--events", "-"]);
         assert_eq!(ended.code, Some(4), "{}", ended.stderr);

@@ -155,7 +155,7 @@ fn interrupted_and_resumed() {
     resumed.assert_code(0);
     assert_eq!(findings(&resumed), findings(&fixture.uninterrupted()));
     assert_eq!(summary(&resumed)["probes"], 3_000);
-    assert!(resumed.stderr.contains("of 3000 ports are done by"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("of 3000 ports done by"), "{}", resumed.stderr);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct RecvBatch {
     /// What [`recv`](crate::UdpSocket::recv) had left of datagrams that came as one; if there is
     /// something, the buffers hold nothing.
     carried: Option<Carried>,
+    /// The places of buffers whose datagrams are for nobody here.
+    unheard: Vec<usize>,
     datagrams: usize,
 }
 
@@ -81,7 +83,7 @@ impl RecvBatch {
     /// Where the two multiply to more than the memory there is.
     pub fn new(buffers: usize, buffer_size: usize) -> Self {
         let buffers = ReceiveBatch::new(buffers.max(1), buffer_size);
-        Self { buffers, carried: None, datagrams: 0 }
+        Self { buffers, carried: None, unheard: Vec::new(), datagrams: 0 }
     }
 
     /// How many datagrams the last call brought.
@@ -108,7 +110,9 @@ impl RecvBatch {
             };
             datagrams(bytes, arrival.segments(), source, told)
         });
-        carried.chain(self.buffers.iter().take(filled).flat_map(|received| {
+        let heard = self.buffers.iter().take(filled).enumerate();
+        let heard = heard.filter(|(place, _)| !self.unheard.contains(place));
+        carried.chain(heard.flat_map(|(_, received)| {
             let ReceivedControl { destination, local, interface, segment_size, .. } =
                 received.control;
             let segments = Segments::new(received.length, segment_size);
@@ -120,19 +124,30 @@ impl RecvBatch {
     /// Forgets what the last call brought.
     pub fn clear(&mut self) {
         (self.carried, self.datagrams) = (None, 0);
+        self.unheard.clear();
         self.buffers.clear();
     }
 
-    /// Fills the buffers with what the kernel holds. `WouldBlock` where that is nothing.
-    pub(crate) fn fill(&mut self, socket: impl AsFd) -> io::Result<()> {
+    /// Fills the buffers with what the kernel holds. `WouldBlock` where that is nothing. What is not
+    /// `heard`, by where it was sent to and the interface it came to, is left out.
+    pub(crate) fn fill(
+        &mut self,
+        socket: impl AsFd,
+        heard: impl Fn(Option<IpAddr>, u32) -> bool,
+    ) -> io::Result<()> {
+        self.datagrams = 0;
+        self.unheard.clear();
         if self.buffers.receive(socket)? == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.datagrams = self
-            .buffers
-            .iter()
-            .map(|received| Segments::new(received.length, received.control.segment_size).count())
-            .sum();
+        for (place, received) in self.buffers.iter().enumerate() {
+            let control = &received.control;
+            if heard(control.destination, control.interface) {
+                self.datagrams += Segments::new(received.length, control.segment_size).count();
+            } else {
+                self.unheard.push(place);
+            }
+        }
         Ok(())
     }
 

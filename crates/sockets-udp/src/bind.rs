@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use sockets_sys::is_privileged_port;
 
 use crate::InterfaceError;
-use crate::send::Family;
+use crate::send::{Family, SendError};
 
 /// How often the kernel is asked for a port while the ports it chooses are claimed, but not yet
 /// bound, by another part of the program.
@@ -90,6 +90,9 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// It cannot be connected to its peer: nothing could be sent there.
+    #[error(transparent)]
+    Connect(SendError),
     /// The interface to send multicast from is not there.
     #[error("cannot send multicast from udp {address}")]
     MulticastInterface {

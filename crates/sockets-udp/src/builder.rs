@@ -1,17 +1,17 @@
 //! The settings of a socket, and opening it.
 
-use std::io;
+mod options;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ports_core::{Owner, PortRegistry, Transport};
-use socket2::Socket;
 use stats::{ErrorKind, Role, SocketStats};
 
 use crate::bind::{self, BindError, BoundSocket};
+use crate::connection;
 use crate::interface::Interface;
-use crate::multicast_source::{self, MulticastSource};
+use crate::multicast_source::MulticastSource;
 use crate::registered::Registered;
-use crate::send::Family;
 use crate::socket::{Opening, UdpSocket};
 
 /// Settings of a [`UdpSocket`]; from [`UdpSocket::builder`].
@@ -23,6 +23,7 @@ use crate::socket::{Opening, UdpSocket};
 pub struct UdpSocketBuilder {
     address: SocketAddr,
     socket: Option<std::net::UdpSocket>,
+    peer: Option<SocketAddr>,
     registry: Option<PortRegistry>,
     owner: Owner,
     stats: Option<SocketStats>,
@@ -37,6 +38,7 @@ pub struct UdpSocketBuilder {
     datagram_events: bool,
     gro: bool,
     dont_fragment: bool,
+    peer_errors: bool,
     return_peer_errors: bool,
 }
 
@@ -58,6 +60,7 @@ impl UdpSocketBuilder {
         Self {
             address: Self::DEFAULT_ADDRESS,
             socket: None,
+            peer: None,
             registry: None,
             owner: Self::DEFAULT_OWNER.into(),
             stats: None,
@@ -72,6 +75,7 @@ impl UdpSocketBuilder {
             datagram_events: true,
             gro: false,
             dont_fragment: false,
+            peer_errors: false,
             return_peer_errors: false,
         }
     }
@@ -90,10 +94,20 @@ impl UdpSocketBuilder {
     /// on. What has come before is as the socket was then: of a group that another socket joined, or
     /// without the address it was sent to; and what did not fit into its buffer is gone.
     ///
-    /// One that is connected receives from its peer only, and is the only kind that the kernel tells
-    /// when nobody listens there ([`Event::PeerUnreachable`](crate::Event::PeerUnreachable)).
+    /// One that is connected is as if [`connect`](Self::connect) had been said.
     pub fn socket(mut self, socket: std::net::UdpSocket) -> Self {
         self.socket = Some(socket);
+        self
+    }
+
+    /// Connects it to a peer: from then on it receives from that peer only, and the kernel tells it when
+    /// nobody listens there ([`Event::PeerUnreachable`](crate::Event::PeerUnreachable)). Nothing is sent
+    /// by this, and [`send_to`](UdpSocket::send_to) takes any target as before. What came before it was
+    /// connected is received, from whomever. Default: none.
+    ///
+    /// [`UdpSocket::local_addr`] then has the address that the routes choose.
+    pub const fn connect(mut self, peer: SocketAddr) -> Self {
+        self.peer = Some(peer);
         self
     }
 
@@ -190,7 +204,18 @@ impl UdpSocketBuilder {
         self
     }
 
-    /// Whether a receive on a connected socket ends with [`RecvError::PeerUnreachable`] when an ICMP
+    /// Whether the kernel tells a socket that is not connected, too, of ICMP messages about what it sent, and
+    /// whom each is about: [`Event::PeerUnreachable`](crate::Event::PeerUnreachable) (`IP_RECVERR` in
+    /// ip(7)). Default: no.
+    ///
+    /// That costs two or three system calls for each message. The kernel then also says `ENOBUFS` for what
+    /// its own queue to the link drops, which it is silent about otherwise: an error of the datagram.
+    pub const fn peer_errors(mut self, on: bool) -> Self {
+        self.peer_errors = on;
+        self
+    }
+
+    /// Whether a receive, on a connected socket or one with [`peer_errors`](Self::peer_errors), ends with [`RecvError::PeerUnreachable`] when an ICMP
     /// message says that an earlier datagram did not arrive, as std's and tokio's do; so does a
     /// [`Service`](crate::Service). Default: no; it is an event, and who waits goes on waiting.
     ///
@@ -259,10 +284,20 @@ impl UdpSocketBuilder {
                     })?;
                 }
                 self.set_options(socket, address, family, link)
+            })
+            .map_err(|error| match self.peer {
+                Some(peer) => connection::not_bound(error, peer),
+                None => error,
             })?,
         };
         let BoundSocket { socket, claim, local, family } = bound;
+        let local = match self.peer {
+            Some(peer) => connection::connect(&socket, peer, local, family, self.broadcast)?,
+            None => local,
+        };
         let multicast_source = MulticastSource::of(local, &self.multicast_interface, link);
+        let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
+        let peer = peer.map(crate::arrival::canonical);
         let option = |option| move |source| BindError::Option { address: local, option, source };
         let receive_buffer = socket.recv_buffer_size().map_err(option("SO_RCVBUF"))?;
         let send_buffer = socket.send_buffer_size().map_err(option("SO_SNDBUF"))?;
@@ -286,59 +321,11 @@ impl UdpSocketBuilder {
             gro,
             event_capacity: self.event_capacity,
             datagram_events: self.datagram_events,
+            peer,
+            peer_errors: self.peer_errors,
             return_peer_errors: self.return_peer_errors,
             multicast_source,
+            group_link: link,
         }))
-    }
-
-    fn set_options(
-        &self,
-        socket: &Socket,
-        address: SocketAddr,
-        family: Family,
-        interface: u32,
-    ) -> Result<(), BindError> {
-        let set = |option, result: io::Result<()>| {
-            result.map_err(|source| BindError::Option { address, option, source })
-        };
-        set("SO_BROADCAST", socket.set_broadcast(self.broadcast))?;
-        if let Some(bytes) = self.receive_buffer {
-            set("SO_RCVBUF", socket.set_recv_buffer_size(bytes))?;
-        }
-        if let Some(bytes) = self.send_buffer {
-            set("SO_SNDBUF", socket.set_send_buffer_size(bytes))?;
-        }
-        set("SO_RXQ_OVFL", crate::arrival::report_drops(socket))?;
-        crate::arrival::report_destinations(socket, family)
-            .or_else(|(option, source)| set(option, Err(source)))?;
-        if self.dont_fragment {
-            crate::mtu::forbid_fragments(socket, family)
-                .or_else(|(option, source)| set(option, Err(source)))?;
-        }
-        let hops = u32::from(self.multicast_ttl);
-        if family != Family::V6 {
-            // Without this Linux hands every socket on the port what any socket of the machine
-            // has joined (ip(7), IP_MULTICAST_ALL).
-            set("IP_MULTICAST_ALL", socket.set_multicast_all_v4(false))?;
-            set("IP_MULTICAST_TTL", socket.set_multicast_ttl_v4(hops))?;
-            set("IP_MULTICAST_LOOP", socket.set_multicast_loop_v4(self.multicast_loop))?;
-            if interface != 0 {
-                let from = multicast_source::address_v4(&self.multicast_interface);
-                let any = Ipv4Addr::UNSPECIFIED;
-                let result = rustix::net::sockopt::set_ip_multicast_if_with_ifindex(
-                    socket, &any, &from, interface,
-                );
-                set("IP_MULTICAST_IF", result.map_err(io::Error::from))?;
-            }
-        }
-        if family != Family::V4 {
-            set("IPV6_MULTICAST_ALL", socket.set_multicast_all_v6(false))?;
-            set("IPV6_MULTICAST_HOPS", socket.set_multicast_hops_v6(hops))?;
-            set("IPV6_MULTICAST_LOOP", socket.set_multicast_loop_v6(self.multicast_loop))?;
-            if interface != 0 {
-                set("IPV6_MULTICAST_IF", socket.set_multicast_if_v6(interface))?;
-            }
-        }
-        Ok(())
     }
 }

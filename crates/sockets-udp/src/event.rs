@@ -101,9 +101,13 @@ pub enum Event {
     /// goes on. Seen at once by whoever waits for a datagram, who goes on waiting; otherwise by the next
     /// call that sends or receives.
     ///
-    /// Only on a socket that was [handed in](crate::UdpSocketBuilder::socket) connected, so that its
-    /// peer is the one: the kernel tells no other socket of such messages (udp(7)).
+    /// Only on a socket that was [handed in](crate::UdpSocketBuilder::socket) connected, or was opened with
+    /// [`peer_errors`](crate::UdpSocketBuilder::peer_errors): the kernel tells no other socket of such
+    /// messages (udp(7)).
     PeerUnreachable {
+        /// Whom the datagram was for. `None` where the kernel did not say, since its receive buffer was
+        /// full, or the socket was connected later on.
+        peer: Option<SocketAddr>,
         /// What the message said, such as [`io::ErrorKind::ConnectionRefused`] for a closed port.
         #[serde(serialize_with = "as_text")]
         kind: io::ErrorKind,
@@ -170,16 +174,35 @@ impl Events {
             return None;
         }
         match self.receiver.recv().await {
-            Ok(event) => {
-                self.ended = event == Event::Closed;
-                Some(event)
-            }
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                self.missed = self.missed.saturating_add(missed);
-                Some(Event::Lagged { missed })
-            }
+            Ok(event) => Some(self.note(event)),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(self.lag(missed)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
+    }
+
+    /// The next event, if there is one now.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        if self.ended {
+            return None;
+        }
+        match self.receiver.try_recv() {
+            Ok(event) => Some(self.note(event)),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(self.lag(missed)),
+            Err(_) => None,
+        }
+    }
+
+    fn note(&mut self, event: Event) -> Event {
+        self.ended = event == Event::Closed;
+        event
+    }
+
+    fn lag(&mut self, missed: u64) -> Event {
+        self.missed = self.missed.saturating_add(missed);
+        Event::Lagged { missed }
     }
 
     /// How many events this subscription has missed so far.
@@ -217,7 +240,8 @@ pub(crate) struct EventSource {
     /// Whether each datagram is an event.
     tells_datagrams: bool,
     kernel_drops: AtomicU64,
-    /// How many of them are in the log.
+    peer_errors: AtomicU64,
+    /// How many of the drops are in the log.
     logged_drops: AtomicU64,
 }
 
@@ -229,6 +253,7 @@ impl EventSource {
             subscribers: Arc::default(),
             tells_datagrams,
             kernel_drops: AtomicU64::new(0),
+            peer_errors: AtomicU64::new(0),
             logged_drops: AtomicU64::new(0),
         }
     }
@@ -260,6 +285,14 @@ impl EventSource {
 
     pub(crate) fn count_kernel_drops(&self, datagrams: u32) {
         self.kernel_drops.fetch_add(datagrams.into(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_peer_error(&self) {
+        self.peer_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn peer_errors(&self) -> u64 {
+        self.peer_errors.load(Ordering::Relaxed)
     }
 
     pub(crate) fn kernel_drops(&self) -> u64 {

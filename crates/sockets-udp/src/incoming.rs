@@ -22,6 +22,10 @@ const RECEIVE_BUFFER_BYTES: usize = RecvBatch::WHOLE;
 /// hands out each once; more in a row than a busy socket can have is an error that stays.
 const RECEIVE_ATTEMPTS: usize = 64;
 
+/// How much that is for nobody here is thrown away before others have their turn: of a group of IPv6, what
+/// came to interfaces that it was not joined on.
+const UNHEARD_AT_ONCE: usize = 1024;
+
 /// What one `recvmsg` at a time needs.
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -103,11 +107,20 @@ impl OpenSocket {
             let left = Arrival { length: arrival.length - start, ..arrival };
             batch.carry(left, &buffer[start..arrival.length]);
         } else {
-            let fill = || self.ask(ask, || batch.fill(&self.socket));
-            if self.repeat_peer_errors(events, fill)?.is_pending() {
+            for _ in 0..UNHEARD_AT_ONCE {
+                let hears = |group, link| self.hears(group, link);
+                let fill = || self.ask(ask, || batch.fill(&self.socket, hears));
+                if self.repeat_peer_errors(events, fill)?.is_pending() {
+                    return Ok(Poll::Pending);
+                }
+                self.note_drops(batch.kernel_drops(), drops_seen, events);
+                if !batch.is_empty() {
+                    break;
+                }
+            }
+            if batch.is_empty() {
                 return Ok(Poll::Pending);
             }
-            self.note_drops(batch.kernel_drops(), drops_seen, events);
         }
         self.account.received_all(batch.iter().map(|datagram| datagram.length));
         if events.datagrams_are_wanted() {
@@ -170,7 +183,16 @@ impl OpenSocket {
 
     /// What the kernel holds next, if it holds anything.
     fn take(&self, ask: Ask, buffer: &mut [u8], events: &EventSource) -> io::Result<Poll<Arrival>> {
-        self.repeat_peer_errors(events, || self.ask(ask, || arrival::receive(&self.socket, buffer)))
+        for _ in 0..UNHEARD_AT_ONCE {
+            let receive = || self.ask(ask, || arrival::receive(&self.socket, buffer));
+            let Poll::Ready(arrival) = self.repeat_peer_errors(events, receive)? else {
+                return Ok(Poll::Pending);
+            };
+            if self.hears(arrival.destination, arrival.interface) {
+                return Ok(Poll::Ready(arrival));
+            }
+        }
+        Ok(Poll::Pending)
     }
 
     /// Asks the kernel as `ask` says. The runtime learns in any case where nothing was there, so that

@@ -5,6 +5,8 @@
 //! [`SocketStats`](stats::SocketStats), and tells what happens as [`Event`]s over a bounded channel.
 //! What the kernel drops because nobody received in time is counted, too. Each datagram tells the
 //! address and the interface it came to, and [`send_back`](UdpSocket::send_back) answers from there.
+//! That nobody listens at a peer is told to a socket that is [connected](UdpSocketBuilder::connect) to it, or
+//! was opened with [`peer_errors`](UdpSocketBuilder::peer_errors).
 //!
 //! What its signatures are made of comes with it: [`bytes`], [`ports_core`], [`stats`], [`tokio_util`].
 //!
@@ -106,7 +108,9 @@ mod bind;
 mod broadcast;
 mod builder;
 mod bulk;
+mod connection;
 mod datagram;
+mod error_queue;
 mod event;
 mod incoming;
 mod interface;
@@ -148,6 +152,7 @@ pub use datagram::{Datagram, Received, RecvError};
 pub use event::{Event, Events, Operation};
 pub use interface::{Interface, InterfaceError};
 pub use membership::{JoinError, LeaveError, Membership, MembershipReport};
+pub use path::is_broadcast;
 pub use return_path::ReturnPath;
 pub use segmentation::SegmentationOffload;
 pub use send::{FailedSend, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Outgoing, SendError, SendReport};

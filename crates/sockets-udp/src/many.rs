@@ -199,7 +199,7 @@ impl UdpSocket {
         let inner = &*self.inner;
         SendError::from_kernel(source, message).explained(message, inner.broadcast, || {
             let open = self.open();
-            Path::of(&open.as_ref()?.socket, message, inner.local)
+            Path::of(&open.as_ref()?.socket, message, inner.local, inner.group_link)
         })
     }
 }

@@ -105,6 +105,19 @@ pub enum JoinError {
         /// The interface asked for.
         interface: Interface,
     },
+    /// The socket is a member on another interface, for other sources. Of an IPv6 group the kernel goes by the
+    /// sources of the membership that was joined last, whatever its interface (`inet6_mc_check` in
+    /// net/ipv6/mcast.c): what the other one is for would be lost.
+    #[error(
+        "cannot join {group} on {interface}: joined on another interface for other sources; open a \
+         socket for each interface"
+    )]
+    OtherSources {
+        /// The group.
+        group: IpAddr,
+        /// The interface asked for.
+        interface: Interface,
+    },
     /// The socket is closed.
     #[error("cannot join {group} on {interface}: the socket is closed")]
     Closed {

@@ -14,24 +14,25 @@ const HEADERS_V4: usize = 20 + 8;
 /// An IPv6 header (RFC 8200), and UDP's.
 const HEADERS_V6: usize = 40 + 8;
 
+/// What the headers of a datagram to that address take of its packet.
+pub(crate) fn headers(target: SocketAddr) -> usize {
+    if target.ip().to_canonical().is_ipv4() { HEADERS_V4 } else { HEADERS_V6 }
+}
+
 /// The longest payload that goes this way unfragmented, by the route's MTU and what the kernel has
-/// learned of the path. `None` where the kernel does not say, or for a group: the interface it goes
-/// by is the socket's own.
+/// learned of the path. `None` where the kernel does not say.
 ///
 /// Asked of a socket that is connected for the purpose, which sends nothing (ip(7), `IP_MTU`).
 pub(crate) fn payload_limit(path: &Path) -> Option<usize> {
     let target = path.target();
-    if target.ip().is_multicast() {
-        return None;
-    }
-    let probe = path.probe()?;
+    let probe = path.probe().ok()?;
     probe.set_broadcast(true).ok()?;
     probe.connect(target).ok()?;
-    let (mtu, headers) = match target {
-        SocketAddr::V4(_) => (sockopt::ip_mtu(&probe).ok()?, HEADERS_V4),
-        SocketAddr::V6(_) => (sockopt::ipv6_mtu(&probe).ok()?, HEADERS_V6),
+    let mtu = match target {
+        SocketAddr::V4(_) => sockopt::ip_mtu(&probe),
+        SocketAddr::V6(_) => sockopt::ipv6_mtu(&probe),
     };
-    usize::try_from(mtu).ok()?.checked_sub(headers)
+    usize::try_from(mtu.ok()?).ok()?.checked_sub(headers(target))
 }
 
 /// Makes the kernel refuse what would have to be fragmented on this machine, and mark the rest so
@@ -81,13 +82,14 @@ mod tests {
             let target = target.parse().unwrap();
             let control = SendControl::default();
             let message = Message { data: b"", target, kernel_target: target, control };
-            payload_limit(&Path::of(&socket, &message, local).unwrap())
+            let lo = crate::Interface::from("lo").index().unwrap();
+            payload_limit(&Path::of(&socket, &message, local, lo).unwrap())
         };
         let v4 = payload_limit("127.0.0.1:9").unwrap();
         let v6 = payload_limit("[::1]:9").unwrap();
         // IPv4's packets end at 65,535 bytes, whatever the link takes.
         assert_eq!((v4 + HEADERS_V4, v6 + HEADERS_V6), (mtu.min(65_535), mtu));
         assert_eq!(payload_limit("[::ffff:127.0.0.1]:9"), Some(v4));
-        assert_eq!(payload_limit("239.255.0.1:9"), None);
+        assert_eq!(payload_limit("239.255.0.1:9"), Some(v4), "by the interface of groups");
     }
 }

@@ -18,7 +18,8 @@ use crate::socket::UdpSocket;
 
 impl UdpSocket {
     /// Joins a multicast group on an interface: what is sent to the group and this socket's port
-    /// there, by whomever, is received from now on.
+    /// there, by whomever, is received from now on. It may be joined on several; what comes to others
+    /// is not received.
     ///
     /// # Errors
     ///
@@ -28,7 +29,8 @@ impl UdpSocket {
     }
 
     /// As [`join`](Self::join), for what `source` sends only (RFC 4607). Call it for each source;
-    /// 232.0.0.0/8 and `ff3x::/32` are the groups meant for this, but any will do.
+    /// 232.0.0.0/8 and `ff3x::/32` are the groups meant for this, but any will do. On several interfaces an
+    /// IPv6 group can be joined for the same one source only: [`JoinError::OtherSources`].
     ///
     /// # Errors
     ///
@@ -164,6 +166,28 @@ impl UdpSocket {
 }
 
 impl OpenSocket {
+    /// Whether this socket joined the group that a datagram was sent to on the interface it came to. IPv4's
+    /// kernel looks at both (`ip_mc_sf_allow` in net/ipv4/igmp.c), IPv6's at the group alone (`inet6_mc_check`
+    /// in net/ipv6/mcast.c): where anybody on this machine joined it on another interface, what comes there is
+    /// handed out, too. Of a group that is not known here the socket was a member when it was handed in.
+    pub(crate) fn hears(&self, destination: Option<IpAddr>, link: u32) -> bool {
+        match destination {
+            Some(group @ IpAddr::V6(ip)) if ip.is_multicast() => self.is_joined(group, link),
+            _ => true,
+        }
+    }
+
+    fn is_joined(&self, group: IpAddr, link: u32) -> bool {
+        let joined = self.joined();
+        let mut of_group =
+            joined.iter().filter(|joined| joined.membership.group == group).peekable();
+        of_group.peek().is_none()
+            || of_group.any(|joined| {
+                let on = joined.membership.interface;
+                !joined.lapsed && (on == link || on == 0 || link == 0)
+            })
+    }
+
     pub(crate) fn joined(&self) -> MutexGuard<'_, Vec<Joined>> {
         self.memberships.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -229,6 +253,9 @@ fn join_open(
     if taken {
         return Err(JoinError::AlreadyJoined { group, interface: named.clone() });
     }
+    if mixes_sources(&joined, membership) {
+        return Err(JoinError::OtherSources { group, interface: named.clone() });
+    }
     join_group(open, membership).map_err(|error| join_error(error, membership, named))?;
     // What was to be tried again is done by this.
     joined.retain(|other| {
@@ -237,6 +264,21 @@ fn join_open(
     });
     joined.push(Joined { membership, named: named.clone(), lapsed: false });
     Ok(index)
+}
+
+/// Whether an IPv6 group would be joined on two interfaces for different sources.
+fn mixes_sources(joined: &[Joined], new: Membership) -> bool {
+    let of_group = || {
+        let live = joined.iter().filter(|joined| !joined.lapsed).map(|joined| joined.membership);
+        live.filter(|other| other.group == new.group)
+    };
+    let on = |link| of_group().filter(move |other| other.interface == link).map(|it| it.source);
+    let wanted = || on(new.interface).chain([new.source]);
+    new.group.is_ipv6()
+        && of_group().filter(|other| other.interface != new.interface).any(|other| {
+            let same = wanted().all(|source| on(other.interface).any(|there| there == source));
+            !same || on(other.interface).count() != wanted().count()
+        })
 }
 
 /// Why the kernel did not join a group.

@@ -1,6 +1,7 @@
 //! What exists only while a socket is open: the descriptor, the claim, the statistics, the buffers.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use nix::errno::Errno;
@@ -8,6 +9,7 @@ use ports_core::PortClaim;
 use stats::{CloseReason, ErrorKind};
 
 use crate::account::Account;
+use crate::error_queue::{self, PeerError};
 use crate::event::{Event, EventSource};
 use crate::incoming::Receiver;
 use crate::membership::Joined;
@@ -21,6 +23,10 @@ pub(crate) struct OpenSocket {
     pub(crate) claim: Option<PortClaim>,
     pub(crate) account: Account,
     pub(crate) receiver: Mutex<Receiver>,
+    /// Whom it is connected to, at opening.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Whether the kernel keeps ICMP messages with whom they are about.
+    pub(crate) keeps_peer_errors: bool,
     /// Whether who receives gets errors of earlier datagrams.
     pub(crate) returns_peer_errors: bool,
     pub(crate) senders: Senders,
@@ -44,13 +50,36 @@ impl OpenSocket {
         if let Some(error) = &of_peer {
             self.note_peer_error(error.kind(), events);
         }
-        of_peer.is_some()
+        of_peer.is_some() || self.note_kept_errors(events)
     }
 
+    /// Tells an error that a call returned though it is of an earlier datagram.
     pub(crate) fn note_peer_error(&self, kind: io::ErrorKind, events: &EventSource) {
-        tracing::debug!(%kind, "a datagram of a udp socket did not arrive");
+        // None is kept where the receive buffer is full.
+        if !self.note_kept_errors(events) {
+            self.tell_peer_error(PeerError { peer: self.peer, kind }, events);
+        }
+    }
+
+    /// Tells those that the kernel keeps, which would take room in the receive buffer otherwise; whether
+    /// there was one.
+    pub(crate) fn note_kept_errors(&self, events: &EventSource) -> bool {
+        let mut any = false;
+        if self.keeps_peer_errors {
+            for error in error_queue::take_all(&self.socket) {
+                self.tell_peer_error(error, events);
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn tell_peer_error(&self, error: PeerError, events: &EventSource) {
+        let PeerError { peer, kind } = error;
+        tracing::debug!(?peer, %kind, "a datagram of a udp socket did not arrive");
         self.account.error(ErrorKind::Unreachable);
-        events.emit(|| Event::PeerUnreachable { kind });
+        events.count_peer_error();
+        events.emit(|| Event::PeerUnreachable { peer, kind });
     }
 }
 

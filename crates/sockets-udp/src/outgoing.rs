@@ -91,11 +91,16 @@ impl OpenSocket {
             };
             match blame(&error) {
                 Blame::Nobody => {}
+                Blame::Us => return Err(error),
                 _ if attempts >= SEND_ATTEMPTS => return Err(error),
                 Blame::Peer => self.note_peer_error(error.kind(), events),
                 // Of an earlier datagram it is gone now; of this one it comes again.
                 Blame::Unclear if unclear.is_none() => *unclear = Some(error.kind()),
-                Blame::Unclear | Blame::Us => return Err(error),
+                Blame::Unclear => {
+                    // What this machine found itself is kept, too.
+                    self.note_kept_errors(events);
+                    return Err(error);
+                }
             }
         }
     }

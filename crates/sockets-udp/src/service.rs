@@ -111,7 +111,7 @@ pub struct ServeReport {
 
 /// Why a service ended though nobody ended it.
 #[derive(Debug, thiserror::Error)]
-#[error("the service ended after {} datagrams, {} answered", report.received, report.answered)]
+#[error("the service ended: {} received, {} answered", report.received, report.answered)]
 #[non_exhaustive]
 pub struct ServeError {
     /// What it did until then.

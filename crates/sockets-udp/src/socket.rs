@@ -18,7 +18,7 @@ use crate::incoming::Receiver;
 use crate::multicast_source::MulticastSource;
 use crate::open_socket::OpenSocket;
 use crate::outgoing::Senders;
-use crate::registered::Registered;
+use crate::registered::{Readiness, Registered};
 use crate::segmentation::Segmentation;
 use crate::send::Family;
 use crate::waiters::Waiters;
@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) family: Family,
     pub(crate) broadcast: bool,
     pub(crate) multicast_source: Option<MulticastSource>,
+    /// The index of the interface that multicast goes by; 0 where the routes choose.
+    pub(crate) group_link: u32,
     receive_buffer: usize,
     send_buffer: usize,
     pub(crate) gro: bool,
@@ -66,8 +68,11 @@ pub(crate) struct Opening {
     pub(crate) gro: bool,
     pub(crate) event_capacity: usize,
     pub(crate) datagram_events: bool,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) peer_errors: bool,
     pub(crate) return_peer_errors: bool,
     pub(crate) multicast_source: Option<MulticastSource>,
+    pub(crate) group_link: u32,
 }
 
 /// The budget that tokio lets a task use up before the others get their turn.
@@ -141,12 +146,18 @@ impl UdpSocket {
     /// Asks the kernel now whether an ICMP message says that an earlier datagram did not arrive; if so,
     /// it is [`Event::PeerUnreachable`]. Without this it is seen by whoever waits for a datagram, or by
     /// the next call that sends or receives something. Only a connected socket is told (udp(7), `SO_ERROR`
-    /// in socket(7)).
+    /// in socket(7)), or one with [`peer_errors`](UdpSocketBuilder::peer_errors).
     pub fn check_peer(&self) -> bool {
         match &*self.open() {
             Some(open) => open.check_peer(&self.inner.events),
             None => false,
         }
+    }
+
+    /// How many such messages were seen so far: as many as there were [`Event::PeerUnreachable`]. The kernel
+    /// limits how many are sent, and may keep only the last: a lower bound of what did not arrive.
+    pub fn peer_errors(&self) -> u64 {
+        self.inner.events.peer_errors()
     }
 
     /// A subscription to what happens from now on; it begins with [`Event::Bound`], or on a
@@ -192,6 +203,8 @@ impl UdpSocket {
             socket: opening.socket,
             claim: opening.claim,
             receiver: Mutex::new(Receiver::new(opening.gro)),
+            peer: opening.peer,
+            keeps_peer_errors: opening.peer_errors,
             returns_peer_errors: opening.return_peer_errors,
             senders: Senders::default(),
             memberships: Mutex::default(),
@@ -204,6 +217,7 @@ impl UdpSocket {
                 family: opening.family,
                 broadcast: opening.broadcast,
                 multicast_source: opening.multicast_source,
+                group_link: opening.group_link,
                 receive_buffer: opening.receive_buffer,
                 send_buffer: opening.send_buffer,
                 gro: opening.gro,
@@ -228,7 +242,7 @@ impl UdpSocket {
         &self,
         cost: Cost,
         waiters: &Waiters,
-        poll_ready: fn(&Registered, &mut Context<'_>) -> Poll<io::Result<()>>,
+        poll_ready: fn(&Registered, &mut Context<'_>) -> Poll<io::Result<Readiness>>,
         mut attempt: impl FnMut(&OpenSocket) -> io::Result<Poll<T>>,
     ) -> Result<T, Stopped> {
         // A task whose attempts always succeed lets the others run, too.
@@ -240,17 +254,22 @@ impl UdpSocket {
         loop {
             // Before the attempt: a wake-up between the two is not lost.
             let woken = waiters.woken();
-            {
+            let stuck = {
                 let open = self.open();
                 let Some(open) = &*open else { return Err(Stopped::Closed) };
                 if let Poll::Ready(value) = attempt(open).map_err(Stopped::Failed)? {
                     return Ok(value);
                 }
                 match waiters.poll(|context| poll_ready(&open.socket, context)) {
-                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Ok(Readiness::MayBe)) => continue,
+                    Poll::Ready(Ok(Readiness::Stuck(registration))) => Some(registration),
                     Poll::Ready(Err(error)) => return Err(Stopped::Failed(error)),
-                    Poll::Pending => {}
+                    Poll::Pending => None,
                 }
+            };
+            if let Some(registration) = stuck {
+                self.register_again(registration)?;
+                continue;
             }
             // Without budget the runtime was not asked, and where nothing schedules the task, as in
             // `block_on`, the waiters are woken at once: only giving way for certain ends the turn.
@@ -260,6 +279,17 @@ impl UdpSocket {
                 coop::consume_budget().await;
             }
         }
+    }
+
+    /// Has the runtime know the socket anew. Who waits is woken, and looks at what it says now.
+    fn register_again(&self, registration: u64) -> Result<(), Stopped> {
+        let mut open = self.inner.open.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = &mut *open else { return Err(Stopped::Closed) };
+        if open.socket.register_again(registration).map_err(Stopped::Failed)? {
+            self.inner.readable.wake();
+            self.inner.writable.wake();
+        }
+        Ok(())
     }
 
     fn try_once<T>(

@@ -198,15 +198,17 @@ impl UdpSocket {
             }
             Stopped::Failed(source) => source,
         };
+        let kind = source.kind();
+        let error = RecvError::Io { local, source };
         if let Some(open) = &*self.open() {
             open.account.error(ErrorKind::Read);
             self.inner.events.emit(|| Event::Error {
                 operation: Operation::Receive,
-                kind: source.kind(),
-                text: source.to_string(),
+                kind,
+                text: in_words(&error),
             });
         }
-        RecvError::Io { local, source }
+        error
     }
 
     /// Counts and tells an error that the caller gets.

@@ -10,7 +10,9 @@ use ports_core::Scheme;
 
 use super::listen::plan;
 use crate::args::{ConnectArgs, EventTarget};
-use crate::commands::conversation::options::{self, address, check_interface, check_source};
+use crate::commands::conversation::options::{
+    self, address, check_interface, check_source, check_zone,
+};
 use crate::commands::conversation::session::Session;
 use crate::commands::tls;
 use crate::exit::{Exit, UsageError};
@@ -50,6 +52,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     if args.source.is_some() && given.source().is_some() {
         return senseless("source", "--source says it already");
     }
+    check_zone(endpoint)?;
     check_source(args.source.or(given.source()), endpoint)?;
     tls::check(&args.tls, &[], Some(endpoint.scheme()))?;
     if endpoint.scheme() != Scheme::Udp {
@@ -69,12 +72,13 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
             return Err(UsageError(format!("{option}: {endpoint} has no connection")));
         }
     }
+    check_interface(endpoint)?;
     let address = address(endpoint);
     if given.ttl().is_some() && !address.is_some_and(|ip| ip.is_multicast()) {
         return senseless("ttl", "it is for a multicast group, given by its address");
     }
-    if given.interface().is_some() && !address.is_some_and(udp::is_many) {
+    if given.interface().is_some() && !address.is_some_and(|ip| udp::may_be_many(ip, endpoint)) {
         return senseless("iface", "it is for a group or a broadcast, given by its address");
     }
-    check_interface(endpoint)
+    Ok(())
 }

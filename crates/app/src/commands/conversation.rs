@@ -14,3 +14,4 @@ pub(in crate::commands) mod session;
 pub(in crate::commands) mod stillness;
 pub(in crate::commands) mod streams;
 pub(in crate::commands) mod telling;
+pub(in crate::commands) mod unreachable;

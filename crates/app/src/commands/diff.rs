@@ -11,7 +11,7 @@ use scanner::{Comparison, ScanRecord};
 use self::rows::{CsvRows, JsonlRows, Outcome, TableRows};
 use crate::args::{DiffArgs, Format, SavedScan};
 use crate::exit::{Exit, UsageError};
-use crate::output::{self, Terminal};
+use crate::output::{self, Terminal, counted};
 
 pub(crate) fn run(args: &DiffArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     if args.before == SavedScan::StandardInput && args.after == SavedScan::StandardInput {
@@ -28,8 +28,9 @@ pub(crate) fn run(args: &DiffArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         let errors = record.unlisted_errors();
         if errors > 0 {
             terminal.warn(&format!(
-                "`{file}`: {errors} ports could not be asked, and it does not list which (scan with \
-                 `--show open,error`): differences that may be due to that are not certain"
+                "`{file}`: {} could not be asked, and it does not list which (scan with \
+                 `--show open,error`): differences that may be due to that are not certain",
+                counted(errors, "port", "ports")
             ));
         }
     }

@@ -15,8 +15,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
-use super::conversation::bind::{self, Bound, Passed};
-use super::conversation::options::{address, check_source, senseless};
+use super::conversation::bind::{self, Bound, Passed, UdpTelling};
+use super::conversation::options::{address, check_source, check_zone, senseless};
 use super::conversation::resolve;
 use super::conversation::session::Session;
 use crate::args::ForwardArgs;
@@ -56,7 +56,8 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
     let udp_target = is_udp.then(|| udp::Target::choose(resolved, args)).transpose()?;
     let targets = Targets::new(args, session)?;
     // What each client sends is told in order with its coming and going, not by the socket.
-    let opening = bind::open(std::slice::from_ref(&args.listen), passed, false, session);
+    let telling = UdpTelling { datagrams: false, peer_errors: false };
+    let opening = bind::open(std::slice::from_ref(&args.listen), passed, telling, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let Bound { tcp, udp, endpoints, .. } = bound?;
     for endpoint in endpoints {
@@ -122,6 +123,7 @@ fn is_itself(listen: &Endpoint, target: &Endpoint) -> bool {
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
+    check_zone(endpoint)?;
     if address(endpoint).is_some_and(is_of_many) {
         return Err(many(endpoint));
     }

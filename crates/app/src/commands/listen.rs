@@ -14,7 +14,7 @@ use ports_core::Scheme;
 use sockets_tcp::rustls::ServerConfig;
 
 use crate::args::{ListenArgs, ServiceKind};
-use crate::commands::conversation::bind::{self, Bound, Passed};
+use crate::commands::conversation::bind::{self, Bound, Passed, UdpTelling};
 use crate::commands::conversation::memberships;
 use crate::commands::conversation::session::Session;
 use crate::commands::metrics::Metrics;
@@ -50,7 +50,10 @@ async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     // A relay tells what each client sends in order with its coming and going.
     let tells_datagrams = session.events.is_on() && args.service != ServiceKind::Relay;
-    let opening = bind::open(&args.places, passed, tells_datagrams, session);
+    // Only the user of a pipe says something to somebody; a service's clients come and go.
+    let peer_errors = args.service == ServiceKind::Pipe;
+    let telling = UdpTelling { datagrams: tells_datagrams, peer_errors };
+    let opening = bind::open(&args.places, passed, telling, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let mut bound = bound?;
     for endpoint in &bound.endpoints {

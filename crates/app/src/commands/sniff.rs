@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 
 use crate::args::{Condition, Expression, SniffArgs};
 use crate::exit::{Exit, UsageError};
-use crate::output::{SniffStart, SniffSummary, Terminal, stop_when_gone};
+use crate::output::{SniffStart, SniffSummary, Terminal, counted, stop_when_gone};
 use crate::signals::Signals;
 use links::Links;
 use sinks::Sinks;
@@ -75,8 +75,8 @@ pub(crate) async fn run(
     .await
     .context("the sniffer did not come to its end")??;
     if summary.kernel_drops > 0 {
-        let drops = summary.kernel_drops;
-        terminal.warn(&format!("{drops} packets came faster than they were taken, and were lost"));
+        let packets = counted(summary.kernel_drops, "packet", "packets");
+        terminal.warn(&format!("lost what came faster than it was taken: {packets}"));
     }
     match end {
         End::Wanted => Ok(signals.or_interrupted(Exit::Done)),

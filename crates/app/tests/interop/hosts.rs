@@ -100,13 +100,35 @@ fn a_broadcast_gets_there_and_the_answer_back() {
     let echo = ports(&lab.there, &["listen", "udp://0.0.0.0:5002", "--service", "echo"]);
     echo.stderr.until(b"listening on ");
     let of_the_link = format!("udp://{BROADCAST}:5002");
-    for target in ["udp://255.255.255.255:5002?iface=veth0", &of_the_link] {
+    for (host, address) in [(&lab.here, "10.79.2.1/26"), (&lab.there, "10.79.2.2/26")] {
+        ip(host, &["addr", "add", address, "dev", "veth0"]);
+    }
+    for target in [
+        "udp://255.255.255.255:5002?iface=veth0",
+        &of_the_link,
+        "udp://10.79.2.63:5002",
+        "udp://10.79.2.63:5002?iface=veth0",
+    ] {
         let mut client = ports(&lab.here, &["connect", target]);
         let answers = client.stdout.clone();
         say_until(&mut client, b"who is there?", || _ = answers.until(b"who is there?"));
         client.end_input();
         assert_eq!(client.end().code, Some(0), "{target}");
     }
+}
+
+#[test]
+#[ignore = "needs root: makes two hosts with a link between them"]
+fn an_address_that_only_looks_like_a_broadcast_is_a_hosts() {
+    let lab = Lab::new();
+    // Of a network of 20 bits.
+    ip(&lab.there, &["addr", "add", "10.77.3.255/20", "dev", "veth0"]);
+    let mut client = ports(&lab.here, &["connect", "udp://10.77.3.255:5003"]);
+    client.write(b"anybody?");
+    client.end_input();
+    let ended = client.end();
+    let said = "error: udp 10.77.3.255:5003 is unreachable: nothing listens there\n";
+    assert_eq!((ended.code, &ended.stderr[..]), (Some(4), said));
 }
 
 /// Takes the cable out, at both ends.

@@ -32,6 +32,32 @@ fn udp_pipe_answers_the_latest_sender() {
 }
 
 #[test]
+fn that_the_latest_sender_is_gone_is_said_until_it_is_heard_again() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let events = file.path().to_str().unwrap();
+    let mut ports = Ports::start(&["listen", "udp://127.0.0.1:0", "--events", events]);
+    let address = ports.listening(0);
+    let client = udp();
+    let own = client.local_addr().unwrap();
+    let said = format!("udp {own} is unreachable: nothing listens there");
+    for round in 0..2 {
+        client.connect(address).unwrap();
+        client.send(b"here").unwrap();
+        ports.stdout.until("here".repeat(round + 1).as_bytes());
+        // Connected to itself it refuses what others send, and keeps its port.
+        client.connect(own).unwrap();
+        ports.write(b"anybody?");
+        ports.stderr.line(&format!("note: {said}"), round);
+    }
+    ports.signal(Signal::INT);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(130));
+    assert_eq!(ended.stderr.matches(&said).count(), 2, "{}", ended.stderr);
+    let told = std::fs::read_to_string(events).unwrap();
+    assert_eq!(told.matches(&said).count(), 2, "{told}");
+}
+
+#[test]
 fn udp_relay_among_three() {
     let args = ["listen", "udp://127.0.0.1:0", "--service", "relay", "--prefix", "# "];
     let ports = Ports::start(&[&args[..], &["--events", "-"]].concat());

@@ -25,7 +25,7 @@ fn what_cannot_be_opened_fails() {
     for (args, said) in [
         (&["listen", "tcp://192.0.2.1:0"][..], "not an address of this machine"),
         // Resolved on this machine: no packet leaves it.
-        (&["listen", "[fe80::1%nonesuch0]:0"], "cannot resolve"),
+        (&["listen", "[fd00::1%lo]:0"], "cannot resolve"),
         (&["listen", ANY, "--events", "/nowhere/events"], "/nowhere/events"),
     ] {
         let ended = run(args);
@@ -60,6 +60,8 @@ fn what_makes_no_sense_is_usage() {
         (&["listen", "udp://[ff05::1]:0?source=ff05::2"], "the source ff05::2 is no unicast"),
         (&["listen", "udp://239.1.2.3:0?iface=nope0"], ": there is no interface `nope0`"),
         (&["listen", "udp://[ff02::1%lo]:0?iface=lo"], "its zone says the link"),
+        (&["listen", "udp://[fe80::1%nope0]:0"], ": there is no interface `nope0`"),
+        (&["listen", "tcp://[fe80::1%nope0]:0"], ": there is no interface `nope0`"),
         (&["listen", ANY, "--service", "cat"], "cat"),
         (&["listen", ANY, "--idle-timeout", "5"], "<TIME>': its unit is missing: write a number"),
         (&["listen", "127.0.0.1"], "no port"),

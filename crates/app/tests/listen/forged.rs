@@ -76,7 +76,7 @@ fn a_udp_pipe_outlives_senders_that_cannot_be_answered() {
         ports.signal(Signal::INT);
         let ended = ports.end();
         assert_eq!((ended.code, &ended.stdout[..]), (Some(130), &b"one\ntwo\nthree\nfour\n"[..]));
-        assert!(ended.stderr.contains("1 datagrams could not be sent"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("1 datagram could not be sent"), "{}", ended.stderr);
         let lines = std::fs::read_to_string(file.path()).unwrap();
         let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let dropped: Vec<_> = lines.filter(|line| line["type"] == "dropped").collect();

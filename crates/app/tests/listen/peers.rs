@@ -114,7 +114,7 @@ fn an_answer_that_the_prefix_makes_too_long_is_dropped_and_told_with_the_limit()
     ports.signal(Signal::INT);
     let ended = ports.end();
     assert!(ended.stderr.contains(&format!("note: {why}")), "{}", ended.stderr);
-    assert!(ended.stderr.contains("1 datagrams could not be sent"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 datagram could not be sent"), "{}", ended.stderr);
     let text = String::from_utf8(ended.stdout).unwrap();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     let counted = &last["groups"][0]["counters"];

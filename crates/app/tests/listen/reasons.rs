@@ -57,7 +57,7 @@ fn who_waits_for_a_place_is_told_of_once() {
     read_exactly(&mut first, 1);
     let mut waiting = [client(address), client(address)];
     assert_eq!(ports.stdout.event("full")["max_connections"], 1);
-    ports.stderr.until(b"1 clients are connected, the most there may be");
+    ports.stderr.until(b"1 client connected, the most there may be");
     drop(first);
     for peer in &mut waiting {
         peer.write_all(b"2").unwrap();

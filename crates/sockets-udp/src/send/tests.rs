@@ -1,6 +1,12 @@
 //! Targets, and the names that the kernel's refusals get.
 
+use std::io;
+
+use sockets_sys::SendControl;
+
 use super::*;
+use crate::outgoing::Message;
+use crate::path::Path;
 
 fn check(family: Family, size: usize, target: &str) -> Result<String, String> {
     let local = "127.0.0.1:5000".parse().unwrap();
@@ -65,17 +71,34 @@ fn what_cannot_be_sent_is_named() {
 #[test]
 fn the_kernels_refusals_get_names() {
     use nix::errno::Errno;
-    let target = "127.255.255.255:7".parse().unwrap();
+    let target: SocketAddr = "127.255.255.255:7".parse().unwrap();
     let message =
         Message { data: &[0; 10], target, kernel_target: target, control: SendControl::default() };
     let named = |errno: Errno| SendError::from_kernel(errno.into(), &message).to_string();
-    assert!(named(Errno::EACCES).contains("forbidden"));
-    assert!(named(Errno::EPERM).contains("forbidden"));
-    assert!(named(Errno::EMSGSIZE).contains("10 bytes"));
-    assert!(named(Errno::ENETUNREACH).contains("no way there"));
-    assert!(named(Errno::ENODEV).contains("no way there"));
-    assert!(named(Errno::ENOBUFS).contains("127.255.255.255:7"));
-    assert!(named(Errno::EINVAL).ends_with("127.255.255.255:7"));
+    for (errno, why) in [
+        (
+            Errno::EACCES,
+            ": forbidden on this machine, such as by a `prohibit` route (`ip route get`)",
+        ),
+        (
+            Errno::EPERM,
+            ": forbidden on this machine, such as by a firewall rule (`nft list ruleset`)",
+        ),
+        (Errno::ENETUNREACH, ": no way there from this machine"),
+        (Errno::EHOSTUNREACH, ": no way there from this machine"),
+        (Errno::ENETDOWN, ": the interface to send by is down"),
+        (Errno::ENODEV, ": the interface to send by is not there"),
+        (Errno::ENOBUFS, ": this machine has no room for it just now; send more slowly"),
+    ] {
+        assert_eq!(named(errno), format!("cannot send to udp {target}{why}"));
+    }
+    for (errno, why) in [(Errno::EMSGSIZE, ": longer than the path's MTU allows"), (Errno::EIO, "")]
+    {
+        assert_eq!(named(errno), format!("cannot send 10 bytes to udp {target}{why}"));
+    }
+    let target = "239.1.2.3:7".parse().unwrap();
+    let error = SendError::Unreachable { target, source: Errno::ENETUNREACH.into() };
+    assert!(error.to_string().ends_with("name an interface to send by that is there"), "{error}");
 }
 
 #[test]
@@ -89,7 +112,7 @@ fn an_address_that_is_not_here_is_named_whatever_the_kernel_says() {
             let control = SendControl { source, ..SendControl::default() };
             let message = Message { data: b"x", target, kernel_target: target, control };
             let error = SendError::from_kernel(errno.into(), &message);
-            let path = || Path::of(&socket, &message, socket.local_addr().unwrap());
+            let path = || Path::of(&socket, &message, socket.local_addr().unwrap(), 0);
             let text = error.explained(&message, false, path).to_string();
             let named = "from 192.0.2.1: not an address of this machine";
             assert_eq!(text.ends_with(named), !here, "{text}");
@@ -114,7 +137,8 @@ fn only_a_broadcast_asks_for_the_leave_to_broadcast() {
         let control = SendControl::default();
         let message = Message { data: b"x", target, kernel_target: target, control };
         let error = SendError::from_kernel(errno.into(), &message);
-        let error = error.explained(&message, may_broadcast, || Path::of(&socket, &message, local));
+        let error =
+            error.explained(&message, may_broadcast, || Path::of(&socket, &message, local, 0));
         let named = matches!(error, SendError::BroadcastNotEnabled { .. });
         assert_eq!(named, is_broadcast, "{errno} of {target}: {error}");
         assert!(named || matches!(error, SendError::Forbidden { .. }), "{error}");
@@ -129,11 +153,11 @@ fn too_long_for_the_path_names_what_the_path_takes() {
     };
     assert_eq!(
         named(Some(1472), true),
-        "cannot send 2000 bytes to udp 192.0.2.1:7: the MTU of the path leaves room for 1472, \
-         and this socket does not fragment"
+        "cannot send 2000 bytes to udp 192.0.2.1:7: the path's MTU of 1500 leaves room for 1472, and \
+         this socket does not fragment"
     );
     assert_eq!(
         named(None, false),
-        "cannot send 2000 bytes to udp 192.0.2.1:7: longer than the MTU of the path allows"
+        "cannot send 2000 bytes to udp 192.0.2.1:7: longer than the path's MTU allows"
     );
 }

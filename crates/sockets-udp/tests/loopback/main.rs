@@ -6,6 +6,7 @@ mod addresses;
 mod arrived;
 mod broadcast;
 mod bulk;
+mod connected;
 mod drops;
 mod events;
 mod lifecycle;

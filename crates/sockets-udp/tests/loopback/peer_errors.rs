@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::ErrorKind::ConnectionRefused;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 
@@ -11,7 +11,7 @@ use ports_core::Transport;
 use sockets_udp::{Event, Events, RecvBatch, RecvError, UdpSocket};
 use stats::{ErrorKind, SocketStats};
 
-use crate::{V4, assert_waits, keep_for_this_test, open};
+use crate::{V4, V6, assert_waits, keep_for_this_test, on, open};
 
 /// Addresses of one test's own.
 const PEER: [u8; 4] = [127, 71, 1, 1];
@@ -40,7 +40,10 @@ async fn a_peer_that_is_gone_does_not_stop_the_socket() {
     }
     let refused = loop {
         match events.recv().await.expect("the socket is open") {
-            Event::PeerUnreachable { kind } => break kind,
+            Event::PeerUnreachable { peer, kind } => {
+                assert_eq!(peer, Some(peer_address));
+                break kind;
+            }
             Event::Bound { .. } | Event::Sent { .. } => {}
             other => panic!("{other:?}"),
         }
@@ -154,12 +157,78 @@ async fn who_asks_for_errors_of_the_peer_gets_them_where_tokio_returns_them() {
     assert_eq!((errors.count(ErrorKind::Unreachable), errors.total()), (refused, refused));
 }
 
-/// A socket that is connected to one which refuses what others send, and keeps its port: it is connected
-/// to itself.
+/// Each is told of by its own address, and those that are there get what is for them.
+#[tokio::test]
+async fn a_socket_for_many_hears_which_of_them_is_not_there() {
+    let wildcards: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    for (any, hosts) in wildcards.into_iter().zip([&[V4][..], &[V4, V6]]) {
+        let stats = SocketStats::new();
+        let builder = on(any).stats(stats.clone()).peer_errors(true);
+        let socket = builder.open().unwrap();
+        let mut events = socket.events();
+        let there = open(V4);
+        for host in hosts {
+            let gone = refusing(*host);
+            let address = gone.local_addr().unwrap();
+            let before = socket.peer_errors();
+            // The kernel may limit the rate of its messages.
+            while socket.peer_errors() == before {
+                socket.send_to(b"to nobody", address).await.unwrap();
+                assert!(socket.try_recv().unwrap().is_none());
+            }
+            socket.send_to(b"to somebody", there.local_addr()).await.unwrap();
+            assert_eq!(there.recv().await.unwrap().data, "to somebody");
+            let told = loop {
+                match events.try_recv().unwrap() {
+                    Event::PeerUnreachable { peer, kind } => break (peer, kind),
+                    Event::Bound { .. } | Event::Sent { .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert_eq!(told, (Some(address), ConnectionRefused));
+            while events.try_recv().is_some() {}
+        }
+        let errors = stats.snapshot().totals().errors;
+        assert_eq!(errors.count(ErrorKind::Unreachable), socket.peer_errors());
+        assert_eq!(errors.total(), socket.peer_errors());
+    }
+}
+
+#[tokio::test]
+async fn who_waits_hears_which_of_many_is_not_there() {
+    let ours = std::net::UdpSocket::bind((V4, 0)).unwrap();
+    let sender = ours.try_clone().unwrap();
+    let socket = UdpSocket::builder().socket(ours).peer_errors(true).open().unwrap();
+    let mut events = socket.events();
+    let gone = refusing(V4);
+    let address = gone.local_addr().unwrap();
+    let mut receiving = std::pin::pin!(socket.recv());
+    assert_waits(receiving.as_mut()).await;
+    // Nobody else calls anything that could take it.
+    cause_error_by(&sender, || _ = sender.send_to(b"to nobody", address));
+    let told = async {
+        loop {
+            if let Event::PeerUnreachable { peer, kind } = events.recv().await.unwrap() {
+                break (peer, kind);
+            }
+        }
+    };
+    tokio::select! {
+        _ = receiving.as_mut() => panic!("nobody has sent anything"),
+        told = told => assert_eq!(told, (Some(address), ConnectionRefused)),
+    }
+}
+
+/// A socket that refuses what others send, and keeps its port: it is connected to itself.
+fn refusing(host: IpAddr) -> std::net::UdpSocket {
+    let socket = std::net::UdpSocket::bind((host, 0)).unwrap();
+    socket.connect(socket.local_addr().unwrap()).unwrap();
+    socket
+}
+
+/// A socket connected to one that refuses what others send.
 fn refused() -> (std::net::UdpSocket, std::net::UdpSocket) {
-    let bind = || std::net::UdpSocket::bind((V4, 0)).unwrap();
-    let (peer, connected) = (bind(), bind());
-    peer.connect(peer.local_addr().unwrap()).unwrap();
+    let (peer, connected) = (refusing(V4), std::net::UdpSocket::bind((V4, 0)).unwrap());
     connected.connect(peer.local_addr().unwrap()).unwrap();
     (peer, connected)
 }
@@ -167,20 +236,24 @@ fn refused() -> (std::net::UdpSocket, std::net::UdpSocket) {
 /// Sends until an ICMP message has come, and stays: the kernel may limit their rate, and more of them may
 /// be under way.
 fn cause_error(sender: &std::net::UdpSocket) {
+    // It may have come since.
+    cause_error_by(sender, || _ = sender.send(b"to nobody"));
+}
+
+fn cause_error_by(sender: &std::net::UdpSocket, send: impl Fn()) {
     loop {
         let mut polled = [PollFd::new(sender.as_fd(), PollFlags::empty())];
         if poll(&mut polled, PollTimeout::ZERO).unwrap() > 0 {
             return;
         }
-        // It may have come since.
-        let _ = sender.send(b"to nobody");
+        send();
     }
 }
 
 /// What the next ICMP message said.
 async fn unreachable(events: &mut Events) -> std::io::ErrorKind {
     loop {
-        if let Event::PeerUnreachable { kind } = events.recv().await.unwrap() {
+        if let Event::PeerUnreachable { kind, .. } = events.recv().await.unwrap() {
             return kind;
         }
     }

@@ -124,6 +124,6 @@ fn a_service_that_cannot_receive_any_more_says_what_it_did() {
         let error = server.serve(end).await.unwrap_err();
         assert_eq!((error.report.received, error.report.answered), (3, 0));
         assert!(matches!(error.source, RecvError::Io { .. }), "{error:?}");
-        assert_eq!(error.to_string(), "the service ended after 3 datagrams, 0 answered");
+        assert_eq!(error.to_string(), "the service ended: 3 received, 0 answered");
     });
 }

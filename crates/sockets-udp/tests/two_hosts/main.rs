@@ -4,6 +4,7 @@
 
 mod answers;
 mod broadcast;
+mod full_buffer;
 mod hosts;
 mod mtu;
 mod multicast;

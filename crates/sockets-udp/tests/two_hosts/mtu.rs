@@ -71,6 +71,24 @@ fn too_long_a_datagram_goes_in_fragments_or_names_the_limit() {
 
 #[test]
 #[ignore = "needs root: makes network namespaces"]
+fn too_long_for_a_group_names_the_limit_of_the_interface_it_goes_by() {
+    with_hosts(async |hosts| {
+        hosts.connect(1);
+        hosts.enter(Host::Here);
+        for ((group, any), limit) in
+            [("239.255.71.1:9", "0.0.0.0:0"), ("[ff15::71]:9", "[::]:0")].into_iter().zip(LIMITS)
+        {
+            let builder = UdpSocket::builder().bind(any.parse().unwrap()).dont_fragment(true);
+            let here = builder.multicast_interface(Interface::from("link1")).open().unwrap();
+            let error = here.send_to(&[7; 3000], group.parse().unwrap()).await.unwrap_err();
+            let said = format!("the path's MTU of 1500 leaves room for {limit}, and this socket");
+            assert!(error.to_string().contains(&said), "{error}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root: makes network namespaces"]
 fn bulk_is_the_same_on_the_other_side_joined_or_not() {
     with_hosts(async |hosts| {
         hosts.connect(1);
@@ -185,7 +203,10 @@ fn a_way_that_is_prohibited_is_no_broadcast() {
             let error = here.send_to(b"x", target.parse().unwrap()).await.unwrap_err();
             assert!(matches!(error, SendError::Forbidden { .. }), "{error:?}");
         }
+        ip(&["route", "add", "blackhole", "10.73.0.0/16"]);
         let here = UdpSocket::builder().open().unwrap();
+        let error = here.send_to(b"x", "10.73.0.1:9".parse().unwrap()).await.unwrap_err();
+        assert!(error.to_string().contains("a `blackhole` route leads there"), "{error}");
         let error = here.send_to(b"x", "10.71.1.255:9".parse().unwrap()).await.unwrap_err();
         assert!(matches!(error, SendError::BroadcastNotEnabled { .. }), "{error:?}");
     });

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use sockets_udp::{Event, Interface, JoinError, Membership, Outgoing, UdpSocket};
+use sockets_udp::{Event, Interface, JoinError, Membership, Outgoing, RecvBatch, UdpSocket};
 
 use crate::hosts::{Host, Hosts, add_address, ip, with_hosts};
 
@@ -102,6 +102,101 @@ fn an_interface_named_by_its_address_is_where_multicast_comes_from() {
                 assert_eq!(here.recv().await.unwrap().data, "answer");
             }
         }
+    });
+}
+
+/// The kernel would hand out what comes to any interface that anybody joined an IPv6 group on.
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn a_group_is_heard_on_the_interfaces_it_was_joined_on_only() {
+    with_hosts(async |hosts| {
+        let links = [1, 2].map(|link| Interface::Name(format!("link{link}")));
+        for link in [1, 2] {
+            hosts.connect(link);
+        }
+        for group in [GROUP_V4, GROUP_V6] {
+            for link in [1, 2] {
+                hosts.make_known(Host::There, group, link);
+            }
+            let senders = hosts.on(Host::Here, || {
+                [1, 2].map(|link| {
+                    let (v4, v6) = Hosts::address(Host::Here, link);
+                    let bind = SocketAddr::new(if group.is_ipv4() { v4 } else { v6 }, 0);
+                    let by = Interface::Name(format!("link{link}"));
+                    UdpSocket::builder().bind(bind).multicast_interface(by).open().unwrap()
+                })
+            });
+            hosts.enter(Host::There);
+            // Both are heard by somebody here.
+            let all = receiver(group);
+            for link in &links {
+                all.join(group, link).unwrap();
+            }
+            let last = receiver(group);
+            last.join(group, &links[1]).unwrap();
+            // However it is received.
+            for way in 0..3 {
+                let first = receiver(group);
+                first.join(group, &links[0]).unwrap();
+                hosts.enter(Host::Here);
+                let port = first.local_addr().port();
+                for (sender, text) in senders.iter().zip([b"first", b"other"]).rev() {
+                    sender.send_to(text, (group, port).into()).await.unwrap();
+                }
+                hosts.enter(Host::There);
+                let mut batch = RecvBatch::new(4, 16);
+                let heard = match way {
+                    0 => first.recv().await.unwrap().data.to_vec(),
+                    1 => {
+                        let mut buffer = [0; 5];
+                        first.recv_into(&mut buffer).await.unwrap();
+                        buffer.to_vec()
+                    }
+                    _ => {
+                        assert_eq!(first.recv_many(&mut batch).await.unwrap(), 1);
+                        batch.iter().next().unwrap().data.to_vec()
+                    }
+                };
+                assert_eq!(heard, b"first", "{group}");
+                assert_eq!(first.try_recv().unwrap(), None);
+            }
+            hosts.enter(Host::Here);
+            for (receiver, hears_first) in [(&all, true), (&last, false)] {
+                let target = (group, receiver.local_addr().port()).into();
+                senders[0].send_to(b"first", target).await.unwrap();
+                if hears_first {
+                    assert_eq!(receiver.recv().await.unwrap().data, "first", "{group}");
+                }
+                senders[1].send_to(b"other", target).await.unwrap();
+                assert_eq!(receiver.recv().await.unwrap().data, "other", "{group}");
+                assert_eq!(receiver.try_recv().unwrap(), None, "{group}");
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root: makes network namespaces"]
+fn sources_that_the_kernel_would_mix_up_are_refused() {
+    with_hosts(async |hosts| {
+        let [one, other] = [1, 2].map(|link| Interface::Name(format!("link{link}")));
+        for link in [1, 2] {
+            hosts.connect(link);
+        }
+        hosts.enter(Host::There);
+        let [first, second] = [1, 2].map(|link| Hosts::address(Host::Here, link));
+        let of_v4 = receiver(GROUP_V4);
+        of_v4.join_source(GROUP_V4, first.0, &one).unwrap();
+        of_v4.join_source(GROUP_V4, second.0, &other).unwrap();
+        let of_v6 = receiver(GROUP_V6);
+        of_v6.join_source(GROUP_V6, first.1, &one).unwrap();
+        let is_mixed = |result| matches!(result, Err(JoinError::OtherSources { .. }));
+        assert!(is_mixed(of_v6.join_source(GROUP_V6, second.1, &other)));
+        assert!(is_mixed(of_v6.join(GROUP_V6, &other)));
+        of_v6.join_source(GROUP_V6, first.1, &other).unwrap();
+        assert!(is_mixed(of_v6.join_source(GROUP_V6, second.1, &one)));
+        of_v6.leave_source(GROUP_V6, first.1, &other).unwrap();
+        of_v6.join_source(GROUP_V6, second.1, &one).unwrap();
     });
 }
 

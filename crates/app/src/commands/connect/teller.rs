@@ -7,7 +7,7 @@ use std::time::Duration;
 use sockets_tcp::rustls::ProtocolVersion;
 use sockets_tcp::{ClientEvent, CloseReason, Events, Failure, Operation, Received, TcpClient};
 
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::output::{EventLine, EventSender, Terminal, counted};
 
 /// See the module's first line.
 pub(super) struct Teller {
@@ -88,12 +88,16 @@ impl Teller {
                 terminal.warn(&format!("not connected; try {attempt} follows in {delay} ms{why}"));
             }
             ClientEvent::Kept { bytes, .. } => {
-                terminal.note(&format!("{bytes} bytes of input wait for the next connection"));
+                terminal.note(&format!(
+                    "kept for the next connection: {} of input",
+                    counted(*bytes, "byte", "bytes")
+                ));
             }
             // Without another connection to come, the end of the command says it.
             ClientEvent::Dropped { bytes, .. } if self.reconnect => {
                 terminal.warn(&format!(
-                    "at least {bytes} bytes of input were lost with the connection"
+                    "at least {} of input lost with the connection",
+                    counted(*bytes, "byte", "bytes")
                 ));
             }
             ClientEvent::Error { failure } if failure.operation() == Operation::Connect => {

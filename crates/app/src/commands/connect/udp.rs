@@ -1,21 +1,27 @@
 //! Datagrams from standard input, replies to standard output.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
-use ports_core::Transport;
-use sockets_udp::{Datagram, Interface, MAX_PAYLOAD_V4, Outgoing, SendError, UdpSocket};
-use stats::{ErrorKind, Role};
+use ports_core::{Endpoint, Transport};
+use sockets_udp::{
+    Datagram, Event, Events, Interface, MAX_PAYLOAD_V4, Outgoing, SendError, UdpSocket,
+    is_broadcast,
+};
+use stats::Role;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ConnectArgs;
 use crate::commands::conversation::drain::{drain, more_came};
-use crate::commands::conversation::events::tell_udp;
+use crate::commands::conversation::events::tell_quietly;
 use crate::commands::conversation::resolve::{addresses, interface};
 use crate::commands::conversation::session::{Session, too_slow};
 use crate::commands::conversation::streams::{Input, InputReader, Output};
+use crate::commands::conversation::unreachable::Unreachable;
+use crate::output::counted;
 
 /// How long replies are waited for after the end of input: counted from the last datagram either
 /// way.
@@ -29,11 +35,13 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     let target = target(resolved?, source(args))
         .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
     let way = Way::of_broadcast(args, target)?;
-    let socket = open(args, target, session)?;
+    let (socket, is_many) = open(args, target, session)?;
     let telling = session
-        .tells()
-        .then(|| tokio::spawn(tell_udp(socket.events(), session.events.clone(), session.terminal)));
-    let exchange = Exchange { socket: &socket, target, way, session };
+        .events
+        .is_on()
+        .then(|| tokio::spawn(tell_quietly(socket.events(), session.events.clone())));
+    let events = socket.events();
+    let mut exchange = Exchange { socket: &socket, target, is_many, way, events, session };
     let result = tokio::select! {
         result = exchange.run() => result,
         () = session.grace_over() => {
@@ -82,58 +90,66 @@ impl Way {
     }
 }
 
-fn open(args: &ConnectArgs, target: SocketAddr, session: &Session) -> anyhow::Result<UdpSocket> {
-    let endpoint = &args.endpoint;
+/// The socket, and whether several hosts may answer, or one from another address than is sent to.
+fn open(
+    args: &ConnectArgs,
+    target: SocketAddr,
+    session: &Session,
+) -> anyhow::Result<(UdpSocket, bool)> {
+    let options = args.endpoint.options();
     let any = match target {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
     let local = SocketAddr::new(source(args).unwrap_or(any), 0);
-    if !is_many(target.ip()) {
-        // Only a connected socket is told that nobody listens at its peer (udp(7), "Error handling").
-        let failed = || format!("cannot open a socket to udp {target}");
-        let socket = std::net::UdpSocket::bind(local).with_context(failed)?;
-        socket.connect(target).with_context(failed)?;
-        let builder = UdpSocket::builder()
-            .socket(socket)
-            .stats(session.stats.clone())
-            .datagram_events(session.events.is_on());
-        return Ok(builder.open()?);
-    }
     let mut builder = UdpSocket::builder()
         .bind(local)
-        .broadcast(true)
         .datagram_events(session.events.is_on())
         .stats(session.stats.clone());
-    if target.ip().is_multicast() {
-        builder = builder.multicast_interface(interface(endpoint));
+    // Where it cannot be known, opening says why.
+    if !is_many(target.ip(), source(args), &interface(&args.endpoint)).unwrap_or(false) {
+        // Only a connected socket is told that nobody listens at its peer (udp(7), "Error handling").
+        return Ok((builder.connect(target).open()?, false));
     }
-    if let Some(ttl) = endpoint.options().ttl() {
+    builder = builder.broadcast(true);
+    if target.ip().is_multicast() {
+        builder = builder.multicast_interface(interface(&args.endpoint));
+    }
+    if let Some(ttl) = options.ttl() {
         builder = builder.multicast_ttl(ttl);
     }
-    Ok(builder.open()?)
+    Ok((builder.open()?, true))
 }
 
-/// Whether several hosts may answer. A directed broadcast cannot be told from an address without the
-/// interface's mask; the usual one ends in 255.
-pub(super) fn is_many(ip: IpAddr) -> bool {
-    ip.is_multicast()
-        || ip.is_unspecified()
-        || matches!(ip, IpAddr::V4(v4) if v4.octets()[3] == 255)
+/// Whether several hosts may answer, or one from another address than is sent to.
+fn is_many(ip: IpAddr, source: Option<IpAddr>, interface: &Interface) -> io::Result<bool> {
+    match ip {
+        ip if ip.is_multicast() || ip.is_unspecified() => Ok(true),
+        IpAddr::V4(ip) => is_broadcast(ip, source, interface),
+        IpAddr::V6(_) => Ok(false),
+    }
+}
+
+/// The same of an endpoint's own address; also where it cannot be known.
+pub(super) fn may_be_many(ip: IpAddr, endpoint: &Endpoint) -> bool {
+    is_many(ip, endpoint.options().source(), &interface(endpoint)).unwrap_or(true)
 }
 
 struct Exchange<'a> {
     socket: &'a UdpSocket,
     target: SocketAddr,
+    /// Whoever answers is meant.
+    is_many: bool,
     /// How datagrams leave, whatever the routes say.
     way: Option<Way>,
+    events: Events,
     session: &'a Session,
 }
 
 impl Exchange<'_> {
     /// Both directions in turn: datagrams are independent, so neither has to wait for the other to
     /// go on.
-    async fn run(&self) -> anyhow::Result<()> {
+    async fn run(&mut self) -> anyhow::Result<()> {
         let (mut input, mut output) = (InputReader::new(MAX_PAYLOAD_V4), Output::new());
         // A datagram's sender never ends.
         let never = CancellationToken::new();
@@ -164,13 +180,30 @@ impl Exchange<'_> {
         if drain(self.socket, write).await? {
             self.session.terminal.warn(&more_came());
         }
+        self.check_arrival()
+    }
+
+    /// Whether anything that was sent got there, as far as it is known: an error where nobody answered,
+    /// either.
+    fn check_arrival(&mut self) -> anyhow::Result<()> {
+        let undelivered = self.socket.peer_errors();
+        if undelivered == 0 {
+            return Ok(());
+        }
+        let told = std::iter::from_fn(|| self.events.try_recv()).filter_map(|event| match event {
+            Event::PeerUnreachable { kind, .. } => Some(kind),
+            _ => None,
+        });
+        let peer = Some(self.target);
+        let unreachable = match told.last() {
+            Some(kind) => Unreachable { peer, kind }.in_words(),
+            // So much has come since that it is no longer among the events.
+            None => format!("udp {} is unreachable", self.target),
+        };
         let counters = self.session.stats.snapshot().counters(Transport::Udp, Role::Peer);
-        let refused = counters.errors.iter().any(|(kind, _)| kind == ErrorKind::Unreachable);
-        anyhow::ensure!(
-            !refused || counters.messages_received > 0,
-            "udp {} is unreachable: nothing listens there",
-            self.target
-        );
+        anyhow::ensure!(counters.messages_received > 0, "{unreachable}");
+        let datagrams = counted(undelivered, "datagram", "datagrams");
+        self.session.terminal.warn(&format!("{unreachable}: at least {datagrams} did not arrive"));
         Ok(())
     }
 
@@ -195,6 +228,6 @@ impl Exchange<'_> {
 
     fn expects(&self, source: SocketAddr) -> bool {
         let same = |ip: IpAddr| ip.to_canonical() == self.target.ip().to_canonical();
-        is_many(self.target.ip()) || (same(source.ip()) && source.port() == self.target.port())
+        self.is_many || (same(source.ip()) && source.port() == self.target.port())
     }
 }

@@ -62,12 +62,21 @@ fn is_named(place: &Place, name: Option<&str>) -> bool {
 pub(in crate::commands) struct Bound {
     pub(in crate::commands) tcp: Vec<Listener>,
     pub(in crate::commands) udp: Vec<UdpSocket>,
-    /// Whether each datagram of the UDP sockets is an event.
-    datagram_events: bool,
+    /// What the UDP sockets are to tell.
+    telling: UdpTelling,
     /// Those of the UDP sockets that hear a group.
     pub(in crate::commands) groups: Vec<Group>,
     /// Where they listen, with the kernel's ports.
     pub(in crate::commands) endpoints: Vec<Endpoint>,
+}
+
+/// What UDP sockets tell by events.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::commands) struct UdpTelling {
+    /// Each datagram.
+    pub(in crate::commands) datagrams: bool,
+    /// That one did not arrive, with whom it was for.
+    pub(in crate::commands) peer_errors: bool,
 }
 
 /// A TCP socket that listens.
@@ -137,18 +146,17 @@ impl ListenError {
     }
 }
 
-/// All of them or none; of a name, every address that this machine has. UDP sockets tell of each
-/// datagram by an event if `datagram_events`.
+/// All of them or none; of a name, every address that this machine has.
 pub(in crate::commands) async fn open(
     places: &[Place],
     passed: Passed,
-    datagram_events: bool,
+    telling: UdpTelling,
     session: &Session,
 ) -> anyhow::Result<Bound> {
     let mut bound = Bound {
         tcp: Vec::new(),
         udp: Vec::new(),
-        datagram_events,
+        telling,
         groups: Vec::new(),
         endpoints: Vec::new(),
     };
@@ -237,7 +245,8 @@ impl Bound {
         let local = if scheme == Scheme::Udp {
             let builder = UdpSocket::builder()
                 .stats(session.stats.clone())
-                .datagram_events(self.datagram_events);
+                .datagram_events(self.telling.datagrams)
+                .peer_errors(self.telling.peer_errors);
             let (socket, group) = udp(&asked, address, builder)?;
             let local = socket.local_addr();
             self.udp.push(socket);

@@ -7,8 +7,9 @@ use sockets_udp::{Event, Operation};
 use tokio::time::{Instant, sleep_until};
 
 use super::accepting::Accepting;
+use super::unreachable::Unreachable;
 use crate::commands::tls::{End, advice};
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::output::{EventLine, EventSender, Terminal, bytes, counted};
 
 /// The events of a server that somebody wants to know: all where they are written, else without those
 /// of every read.
@@ -108,6 +109,15 @@ pub(in crate::commands) async fn tell_udp(
     }
 }
 
+/// As [`tell_udp`], to the events only: what failed ends the command, which says it.
+pub(in crate::commands) async fn tell_quietly(mut events: sockets_udp::Events, log: EventSender) {
+    while let Some(event) = events.recv().await {
+        if let Some(line) = udp_line(&event) {
+            log.send(line).await;
+        }
+    }
+}
+
 /// As [`tell_udp`], without what could not be sent: that is told with the client whom it was for.
 pub(in crate::commands) async fn tell_listener(
     mut events: sockets_udp::Events,
@@ -141,15 +151,17 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
                 discarded => format!(", {discarded} not read"),
             };
             format!(
-                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} \
-                 out{unread}"
+                "client {client} is gone: {peer}, {reason}, {} in, {bytes_out} out{unread}",
+                bytes(*bytes_in)
             )
         }
         ServerEvent::Dropped { client, messages, bytes } => {
-            format!("client {client}: {messages} messages dropped, {bytes} bytes")
+            let messages = counted(*messages, "message", "messages");
+            format!("client {client}: {messages} dropped, {}", counted(*bytes, "byte", "bytes"))
         }
         ServerEvent::Full { max_connections } => {
-            format!("{max_connections} clients are connected, the most there may be: others wait")
+            let clients = counted(*max_connections, "client", "clients");
+            format!("{clients} connected, the most there may be: others wait")
         }
         ServerEvent::Refused { peer, reason } => format!("{peer} was refused: {reason}"),
         ServerEvent::HandshakeFailed { peer, failure } => {
@@ -235,7 +247,9 @@ fn udp_line(event: &Event) -> Option<EventLine> {
         Event::AnswerDropped { len, .. } => {
             EventLine::Dropped { client: None, messages: 1, bytes: Some(len as u64) }
         }
-        Event::PeerUnreachable { kind } => error("send", &kind.to_string()),
+        Event::PeerUnreachable { peer, kind } => {
+            error("send", &Unreachable { peer, kind }.in_words())
+        }
         Event::Error { operation: Operation::Send, ref text, .. } => error("send", text),
         Event::Error { operation: Operation::Receive, ref text, .. } => error("receive", text),
         Event::MembershipLost { group, .. } => EventLine::Error {

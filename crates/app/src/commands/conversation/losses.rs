@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::output::bytes;
+
 /// What did not get where it was to go, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::commands) struct Lost {
@@ -18,15 +20,15 @@ impl Lost {
     pub(in crate::commands) fn in_words(self, peer: &impl Display) -> Option<String> {
         let Self { unsent, unacknowledged, unwritten } = self;
         let words = [
-            (unsent > 0).then(|| format!("at least {unsent} bytes of input did not get to {peer}")),
+            (unsent > 0).then(|| format!("at least {} of input did not get to {peer}", bytes(unsent))),
             (unacknowledged > 0).then(|| {
                 format!(
-                    "{peer} has not acknowledged {unacknowledged} bytes that were sent: whether it \
-                     gets them is not known"
+                    "{peer} has not acknowledged {} that were sent: whether it gets them is not known",
+                    bytes(unacknowledged)
                 )
             }),
             (unwritten > 0).then(|| {
-                format!("up to {unwritten} bytes of {peer} not written to standard output")
+                format!("up to {} of {peer} not written to standard output", bytes(unwritten))
             }),
         ];
         let words: Vec<String> = words.into_iter().flatten().collect();

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ports_core::{Endpoint, Host};
-use sockets_udp::InterfaceError;
+use sockets_udp::{Interface, InterfaceError};
 
-use super::resolve::interface;
+use super::resolve::{interface, named};
 use crate::exit::UsageError;
 
 /// The address that stands in an endpoint; `None` for a name.
@@ -41,13 +41,25 @@ pub(in crate::commands) fn check_source(
     }
 }
 
+/// Refuses a zone that no interface here stands for.
+pub(in crate::commands) fn check_zone(endpoint: &Endpoint) -> Result<(), UsageError> {
+    match endpoint.host() {
+        Host::Zoned { zone, .. } => check_known(&named(zone), endpoint),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses an interface that is not there, and one beside a zone.
 pub(in crate::commands) fn check_interface(endpoint: &Endpoint) -> Result<(), UsageError> {
     let is_zoned = matches!(endpoint.host(), Host::Zoned { .. });
     if is_zoned && endpoint.options().interface().is_some() {
         return Err(senseless("iface", endpoint, "its zone says the link"));
     }
-    match interface(endpoint).index() {
+    check_known(&interface(endpoint), endpoint)
+}
+
+fn check_known(interface: &Interface, endpoint: &Endpoint) -> Result<(), UsageError> {
+    match interface.index() {
         Err(error @ InterfaceError::Unknown { .. }) => {
             Err(UsageError(format!("{endpoint}: {error}")))
         }
@@ -101,6 +113,16 @@ mod tests {
         ] {
             let endpoint: Endpoint = endpoint.parse().unwrap();
             assert_eq!(said(check_interface(&endpoint)), format!("{endpoint}: {why}"));
+        }
+        for (endpoint, why) in [
+            ("tcp://[fe80::1%nope0]:5", "there is no interface `nope0`"),
+            ("tls://[fe80::1%4000000000]:5", "there is no interface 4000000000"),
+        ] {
+            let endpoint: Endpoint = endpoint.parse().unwrap();
+            assert_eq!(said(check_zone(&endpoint)), format!("{endpoint}: {why}"));
+        }
+        for endpoint in ["tcp://[fe80::1%lo]:5", "udp://[fe80::1%1]:5", "tcp://name:5"] {
+            check_zone(&endpoint.parse().unwrap()).unwrap();
         }
         let twice = "udp://[ff02::1%lo]:5?iface=lo".parse().unwrap();
         assert!(said(check_interface(&twice)).ends_with("its zone says the link"));

@@ -30,11 +30,13 @@ pub(in crate::commands) async fn addresses(endpoint: &Endpoint) -> anyhow::Resul
 /// The interface that an endpoint names by its name, its index or one of its addresses.
 pub(in crate::commands) fn interface(endpoint: &Endpoint) -> Interface {
     let Some(text) = endpoint.options().interface() else { return Interface::Default };
-    if let Ok(address) = text.parse::<IpAddr>() {
-        Interface::from(address)
-    } else if let Ok(index) = text.parse::<u32>() {
-        Interface::from(index)
-    } else {
-        Interface::from(text)
+    match text.parse::<IpAddr>() {
+        Ok(address) => Interface::from(address),
+        Err(_) => named(text),
     }
+}
+
+/// The interface with that index or that name, as a zone has it.
+pub(in crate::commands) fn named(text: &str) -> Interface {
+    if let Ok(index) = text.parse::<u32>() { Interface::from(index) } else { Interface::from(text) }
 }

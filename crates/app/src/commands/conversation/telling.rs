@@ -6,7 +6,7 @@ use sockets_udp::UdpSocketBuilder;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
 
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::output::{EventLine, EventSender, Terminal, bytes};
 
 /// How many lines wait for a slow reader of the events, as those of a socket do.
 const KEPT_LINES: usize = UdpSocketBuilder::DEFAULT_EVENT_CAPACITY;
@@ -39,22 +39,18 @@ impl Teller {
         self.lines.is_some()
     }
 
+    /// With `-v` a line that concerns a client is said as well.
     pub(in crate::commands) fn tell(&self, line: EventLine) {
-        if self.terminal.is_verbose() {
-            self.tell_plainly(line);
-        } else {
-            self.write(line);
-        }
-    }
-
-    /// The same, and on a terminal without `-v`, too.
-    pub(in crate::commands) fn tell_plainly(&self, line: EventLine) {
-        let text = note(&line);
+        let text = self.is_verbose().then(|| note(&line)).flatten();
         // First: what is seen on standard error is among the events before whatever follows it.
         self.write(line);
         if let Some(text) = text {
             self.terminal.note(&text);
         }
+    }
+
+    pub(in crate::commands) const fn is_verbose(&self) -> bool {
+        self.terminal.is_verbose()
     }
 
     fn write(&self, line: EventLine) {
@@ -102,7 +98,8 @@ fn note(line: &EventLine) -> Option<String> {
             client: Some(client), peer, reason, bytes_in, bytes_out, ..
         } => {
             format!(
-                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
+                "client {client} is gone: {peer}, {reason}, {} in, {bytes_out} out",
+                bytes(*bytes_in)
             )
         }
         EventLine::Error { client: Some(client), error, .. } => {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::ends::{Cut, Forwarding};
 use crate::commands::conversation::events::ServerTeller;
 use crate::commands::conversation::session::Session;
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::output::{EventLine, EventSender, Terminal, bytes, counted};
 
 /// What was taken over and not passed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl AddAssign for Missing {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes not sent, {} not acknowledged", self.unsent, self.unacknowledged)
+        write!(f, "{} not sent, {} not acknowledged", bytes(self.unsent), self.unacknowledged)
     }
 }
 
@@ -210,16 +210,16 @@ impl Ledger {
             }
             let Loss { messages, bytes } = to_client;
             if messages > 0 {
-                self.note(&format!("client {client}: {messages} messages dropped, {bytes} bytes"));
+                let (lost, size) = in_words(to_client);
+                self.note(&format!("client {client}: {lost} dropped, {size}"));
                 let (client, bytes) = (Some(client), Some(bytes));
                 self.events.send(EventLine::Dropped { client, messages, bytes }).await;
             }
             let Loss { messages, bytes } = to_target;
             if messages > 0 {
                 let target = &self.target;
-                self.note(&format!(
-                    "client {client}: {messages} messages for {target} dropped, {bytes} bytes"
-                ));
+                let (lost, size) = in_words(to_target);
+                self.note(&format!("client {client}: {lost} for {target} dropped, {size}"));
                 let client = Some(client);
                 let line = EventLine::DroppedForTarget { client, to: "target", messages, bytes };
                 self.events.send(line).await;
@@ -284,6 +284,11 @@ impl Balance {
     }
 }
 
+/// How many messages, and how many bytes.
+fn in_words(loss: Loss) -> (String, String) {
+    (counted(loss.messages, "message", "messages"), bytes(loss.bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +306,7 @@ mod tests {
         let target = "tcp://127.0.0.1:9".parse().unwrap();
         assert_eq!(
             balance.in_words(7, &target),
-            "client 7 (127.0.0.1:50000) was cut off (shutdown): for it 1 bytes not sent, 2 not \
+            "client 7 (127.0.0.1:50000) was cut off (shutdown): for it 1 byte not sent, 2 not \
              acknowledged; for tcp://127.0.0.1:9 3 bytes not sent, 4 not acknowledged; \
              5 that it sent not read"
         );

@@ -129,14 +129,13 @@ impl Mapping {
     }
 
     /// Sends on what the client said; how many of the datagrams were dealt with before the mapping
-    /// was over. What the kernel does not take is counted by the socket's statistics, and told by
-    /// its events ([`to_client`](Self::to_client)).
-    pub(super) async fn to_target(&self, datagrams: &[&[u8]]) -> usize {
+    /// was over. What the kernel does not take is counted by the socket's statistics, and told.
+    pub(super) async fn to_target(&self, datagrams: &[&[u8]], way: &WayBack) -> usize {
         if !self.hear() {
             return 0;
         }
         if let [data] = datagrams {
-            return self.one_to_target(data).await;
+            return self.one_to_target(data, way).await;
         }
         let outgoing: Vec<_> =
             datagrams.iter().map(|data| Outgoing::new(data, self.target)).collect();
@@ -148,7 +147,7 @@ impl Mapping {
             if matches!(failed.error, SendError::Closed { .. }) {
                 over_from = over_from.min(failed.index);
             } else {
-                tracing::debug!(client = %self.path.peer(), error = %failed.error, "not forwarded");
+                self.tell_not_forwarded(failed.error, way);
             }
         }
         self.bytes_in.fetch_add(bytes as u64, Relaxed);
@@ -156,11 +155,11 @@ impl Mapping {
     }
 
     /// As [`to_target`](Self::to_target), without what only several are worth.
-    async fn one_to_target(&self, data: &[u8]) -> usize {
+    async fn one_to_target(&self, data: &[u8], way: &WayBack) -> usize {
         match self.socket.send_to(data, self.target).await {
             Ok(()) => _ = self.bytes_in.fetch_add(data.len() as u64, Relaxed),
             Err(SendError::Closed { .. }) => return 0,
-            Err(error) => tracing::debug!(client = %self.path.peer(), %error, "not forwarded"),
+            Err(error) => self.tell_not_forwarded(error, way),
         }
         1
     }

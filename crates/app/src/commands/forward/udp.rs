@@ -18,6 +18,7 @@ pub(super) use self::target::Target;
 use super::ledger::Loss;
 use super::mapping::{self, Lanes, Mapping, WayBack};
 use super::mappings::Mappings;
+use super::said::Said;
 use crate::args::ForwardArgs;
 use crate::commands::conversation::events::tell_listener;
 use crate::commands::conversation::session::{GRACE, Session};
@@ -26,7 +27,7 @@ use crate::output::counted;
 
 /// How many clients there are at once, each with a socket.
 const MOST_CLIENTS: usize = 1024;
-/// How many events of a client's socket are kept: only what fails is one.
+/// How many events of a client's socket are kept: only what the kernel tells by itself is of use.
 const KEPT_EVENTS: usize = 16;
 
 pub(super) async fn run(
@@ -49,6 +50,7 @@ pub(super) async fn run(
             lanes: Arc::new(Lanes::new()),
             idle: args.limits.silence(),
             teller: teller.clone(),
+            said: Arc::new(Said::new(session.terminal)),
         };
         let forward = Forward {
             socket,
@@ -198,12 +200,12 @@ impl Forward {
         for run in pending.chunk_by(|(one, _), (other, _)| one.number() == other.number()) {
             let [(mapping, _), ..] = run else { continue };
             let datagrams: Vec<_> = run.iter().map(|(_, data)| *data).collect();
-            let mut left = &datagrams[mapping.to_target(&datagrams).await..];
+            let mut left = &datagrams[mapping.to_target(&datagrams, &self.way).await..];
             let mut why = None;
             if !left.is_empty() {
                 // It is over since it was looked up.
                 match self.mapping_for(mapping.path()).await {
-                    Ok(mapping) => left = &left[mapping.to_target(left).await..],
+                    Ok(mapping) => left = &left[mapping.to_target(left, &self.way).await..],
                     Err(error) => why = Some(error),
                 }
             }

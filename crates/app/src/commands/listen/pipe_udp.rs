@@ -11,7 +11,8 @@ use crate::commands::conversation::drain::{drain, more_came};
 use crate::commands::conversation::events::tell_udp;
 use crate::commands::conversation::session::{Session, too_slow};
 use crate::commands::conversation::streams::{Input, InputReader, Output};
-use crate::output::{EventLine, EventSender, Terminal};
+use crate::commands::conversation::unreachable;
+use crate::output::{EventLine, EventSender, Terminal, counted};
 
 /// Runs until the command is stopped; `others` are the further addresses of the same name.
 pub(super) async fn run(
@@ -52,6 +53,9 @@ async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
     let mut latest: Option<(&UdpSocket, ReturnPath)> = None;
     let mut input_ended = false;
     let mut peers = Peers::new(session.terminal);
+    let mut unreachable = unreachable::watch(sockets);
+    // That it is was said since it was last heard.
+    let mut said = None;
     let mut answers = Answers::new(session);
     loop {
         tokio::select! {
@@ -59,6 +63,7 @@ async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
                 let datagram = datagram?;
                 let path = datagram.return_path();
                 peers.heard(path);
+                said = said.filter(|said| *said != path.peer());
                 output.write(&datagram.data).await?;
                 if can_be_answered(&path) {
                     latest = Some((socket, path));
@@ -71,6 +76,12 @@ async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
                 Input::End => input_ended = true,
                 Input::Silent | Input::Stopped => break,
             },
+            Some(error) = unreachable.recv() => {
+                if error.peer.is_some() && error.peer != said {
+                    said = error.peer;
+                    session.terminal.warn(&error.in_words());
+                }
+            }
             () = stop.cancelled() => break,
         }
     }
@@ -127,7 +138,8 @@ impl Answers {
 
     fn say_lost(&self) {
         if self.lost > 0 {
-            self.terminal.warn(&format!("{} datagrams could not be sent", self.lost));
+            let datagrams = counted(self.lost, "datagram", "datagrams");
+            self.terminal.warn(&format!("{datagrams} could not be sent"));
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::commands::conversation::bind::{self, Passed};
 use crate::commands::conversation::memberships;
 
 use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
-use crate::commands::conversation::options::{address, check_interface, check_source, senseless};
+use crate::commands::conversation::options::{
+    address, check_interface, check_source, check_zone, senseless,
+};
 use crate::commands::tls;
 use crate::exit::UsageError;
 
@@ -93,6 +95,7 @@ fn check_schemes(args: &ListenArgs) -> Result<(), UsageError> {
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
+    check_zone(endpoint)?;
     let options = endpoint.options();
     let is_udp = endpoint.scheme() == Scheme::Udp;
     let group = is_udp && address(endpoint).is_some_and(|address| address.is_multicast());

@@ -16,7 +16,7 @@ use crate::commands::conversation::bind::{Bound, Listener};
 use crate::commands::conversation::events::{self, ServerTeller};
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::Teller;
-use crate::output::{Terminal, counted};
+use crate::output::{Terminal, bytes, counted};
 
 /// What is served until the command is stopped.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,8 @@ pub(super) async fn run(
     while telling.join_next().await.is_some() {}
     let failed = result?;
     if failed > 0 {
-        session.terminal.warn(&format!("{failed} datagrams could not be sent"));
+        let datagrams = counted(failed, "datagram", "datagrams");
+        session.terminal.warn(&format!("{datagrams} could not be sent"));
     }
     Ok(())
 }
@@ -168,14 +169,15 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
         let Some(server) = server.upgrade() else { return };
         let report = server.cut_off();
         let missing = report.cut_off.iter().map(|cut| (cut.unsent_bytes, cut.unacknowledged_bytes));
-        let (mut clients, mut unsent, mut held) = (0, 0, 0);
+        let (mut clients, mut unsent, mut held) = (0_usize, 0, 0);
         for (not_sent, not_acknowledged) in missing.filter(|missing| *missing != (0, 0)) {
             (clients, unsent, held) = (clients + 1, unsent + not_sent, held + not_acknowledged);
         }
         if clients > 0 {
             let clients = counted(clients, "client", "clients");
             terminal.warn(&format!(
-                "stopped at once: for {clients} {unsent} bytes not sent, {held} not acknowledged"
+                "stopped at once: for {clients} {} not sent, {held} not acknowledged",
+                bytes(unsent),
             ));
         }
         let unread = report.unread.iter().map(|unread| unread.bytes);
@@ -190,11 +192,15 @@ async fn shut_down(server: &TcpServer, session: &Session) {
     for cut in &report.cut_off {
         let unread = match cut.discarded_bytes {
             0 => String::new(),
-            bytes => format!("; {bytes} that it sent not read"),
+            unread => format!("; {unread} that it sent not read"),
         };
         session.terminal.warn(&format!(
-            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged{unread}",
-            cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
+            "client {} ({}) was cut off ({}): {} not sent, {} not acknowledged{unread}",
+            cut.client,
+            cut.peer,
+            cut.reason,
+            bytes(cut.unsent_bytes),
+            cut.unacknowledged_bytes
         ));
     }
     tell_unread(report.unread.iter().map(|unread| unread.bytes), session.terminal);
@@ -202,13 +208,13 @@ async fn shut_down(server: &TcpServer, session: &Session) {
 
 /// What clients sent and nobody was to read any more, in one note: those who send all the time are many.
 fn tell_unread(by_client: impl Iterator<Item = u64>, terminal: Terminal) {
-    let (mut clients, mut bytes) = (0_u64, 0);
-    for of_client in by_client.filter(|bytes| *bytes > 0) {
-        (clients, bytes) = (clients + 1, bytes + of_client);
+    let (mut clients, mut unread) = (0_u64, 0);
+    for of_client in by_client.filter(|unread| *unread > 0) {
+        (clients, unread) = (clients + 1, unread + of_client);
     }
     if clients > 0 {
         let clients = counted(clients, "client was", "clients were");
-        let bytes = counted(bytes, "byte", "bytes");
-        terminal.warn(&format!("{clients} reset, with {bytes} that came too late to be read"));
+        let unread = bytes(unread);
+        terminal.warn(&format!("{clients} reset, with {unread} that came too late to be read"));
     }
 }

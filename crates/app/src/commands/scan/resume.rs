@@ -6,7 +6,7 @@ use scanner::Scan;
 
 use crate::args::ScanArgs;
 use crate::exit::UsageError;
-use crate::output::Terminal;
+use crate::output::{Terminal, counted};
 
 /// A file keeps one scan, with one set of ports for all its addresses.
 pub(super) fn check_parts(args: &ScanArgs, parts: usize) -> Result<(), UsageError> {
@@ -29,7 +29,7 @@ pub(super) fn note(file: Option<&Path>, scans: &[Scan], terminal: Terminal) {
             format!("resume: the scan in `{file}` is finished; this is what it found")
         } else {
             let (done, probes) = (resumed.done, resumed.probes);
-            format!("resume: {done} of {probes} ports are done by `{file}`")
+            format!("resume: {done} of {} done by `{file}`", counted(probes, "port", "ports"))
         };
         terminal.note(&text);
     }

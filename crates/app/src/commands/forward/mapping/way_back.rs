@@ -6,14 +6,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use sockets_udp::{
-    DRAIN_LIMIT, Datagram, Event, Events, Operation, RecvBatch, RecvError, SendError, UdpSocket,
+    DRAIN_LIMIT, Datagram, Event, Events, RecvBatch, RecvError, SendError, UdpSocket,
 };
 use tokio::sync::Mutex;
 use tokio::time::sleep_until;
 
 use super::super::ledger::Loss;
+use super::super::said::Said;
 use super::{Ending, Mapping};
 use crate::commands::conversation::telling::Teller;
+use crate::commands::conversation::unreachable::Unreachable;
 use crate::output::EventLine;
 
 /// How many datagrams are taken from the kernel, and given to it, in one call.
@@ -53,6 +55,7 @@ pub(in super::super) struct WayBack {
     pub(in super::super) lanes: Arc<Lanes>,
     pub(in super::super) idle: Duration,
     pub(in super::super) teller: Teller,
+    pub(in super::super) said: Arc<Said>,
 }
 
 impl Mapping {
@@ -72,12 +75,13 @@ impl Mapping {
                 first = self.socket.recv() => {
                     self.touch();
                     if let Err(error) = self.send_back(first, way).await {
-                        tracing::debug!(client = %self.path.peer(), %error, "the way back ended");
+                        let error = format!("{:#}", anyhow::Error::from(error));
+                        way.teller.tell(self.error("receive", error));
                         self.end(Ending::Failed);
                         break;
                     }
                 }
-                Some(event) = events.recv() => self.tell(event, &way.teller),
+                Some(event) = events.recv() => self.tell(&event, way),
             }
         }
         let mut left = DRAIN_LIMIT;
@@ -90,7 +94,7 @@ impl Mapping {
         self.socket.close();
         // The last one is that it is closed.
         while let Some(event) = events.recv().await {
-            self.tell(event, &way.teller);
+            self.tell(&event, way);
         }
         self.close(&way.teller);
     }
@@ -104,15 +108,12 @@ impl Mapping {
         }
     }
 
-    fn tell(&self, event: Event, teller: &Teller) {
-        match event {
-            Event::PeerUnreachable { kind } => self.tell_unreachable(kind, teller),
-            Event::Error { operation: Operation::Send, text, .. } => {
-                teller.tell(self.error("send", text));
-            }
-            Event::Error { text, .. } => teller.tell(self.error("receive", text)),
-            Event::Dropped { datagrams } => self.tell_dropped(datagrams.into(), teller),
-            Event::Lagged { missed } => teller.tell(EventLine::Lagged { missed }),
+    /// What its socket tells, and nobody is told by a call. Of what is missed, further messages that nobody
+    /// is there are counted by the statistics, and drops are told at the end.
+    fn tell(&self, event: &Event, way: &WayBack) {
+        match *event {
+            Event::PeerUnreachable { kind, .. } => self.tell_unreachable(kind, way),
+            Event::Dropped { datagrams } => self.tell_dropped(datagrams.into(), &way.teller),
             _ => {}
         }
     }
@@ -123,16 +124,23 @@ impl Mapping {
     }
 
     /// The first time.
-    fn tell_unreachable(&self, kind: ErrorKind, teller: &Teller) {
-        if self.is_unreachable.swap(true, Relaxed) {
-            return;
+    fn tell_unreachable(&self, kind: ErrorKind, way: &WayBack) {
+        if !self.is_unreachable.swap(true, Relaxed) {
+            let peer = Some(self.target);
+            self.tell_target_fails(Unreachable { peer, kind }.in_words(), way);
         }
-        let why = match kind {
-            ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
-            kind => kind.to_string(),
-        };
-        let text = format!("udp {} is unreachable: {why}", self.target);
-        teller.tell_plainly(self.error("send", text));
+    }
+
+    pub(super) fn tell_not_forwarded(&self, error: SendError, way: &WayBack) {
+        self.tell_target_fails(format!("{:#}", anyhow::Error::from(error)), way);
+    }
+
+    /// With `-v` of each client; otherwise the user is not to read of each what is true of all.
+    fn tell_target_fails(&self, error: String, way: &WayBack) {
+        if !way.teller.is_verbose() {
+            way.said.say(&error);
+        }
+        way.teller.tell(self.error("send", error));
     }
 
     /// Sends back the first answer, and with it those that came meanwhile; how many.

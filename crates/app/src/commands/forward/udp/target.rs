@@ -1,10 +1,9 @@
 //! Where the datagrams go: chosen and tried once, before the command listens.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
-use sockets_udp::UdpSocket;
+use sockets_udp::{BindError, SendError, UdpSocket};
 use stats::SocketStats;
 
 use super::super::{is_of_many, many};
@@ -32,46 +31,38 @@ impl Target {
         let address = address
             .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
         let target = Self { address, source };
-        let socket = target.bind().with_context(|| match source {
-            Some(source) => format!("cannot send to udp {address} from {source}"),
-            None => format!("cannot open a socket to udp {address}"),
-        })?;
-        if is_of_many(address.ip()) || is_broadcast(&socket, address) {
+        if is_of_many(address.ip()) {
             return Err(many(endpoint).into());
         }
-        Ok(target)
+        match target.connect(&SocketStats::new()) {
+            Err(BindError::Connect(SendError::BroadcastNotEnabled { .. })) => {
+                Err(many(endpoint).into())
+            }
+            Err(error @ BindError::Connect(SendError::SourceNotAvailable { .. })) => {
+                Err(error.into())
+            }
+            _ => Ok(target),
+        }
     }
 
     /// A client's socket. Only a connected one is told that nobody listens at its peer, and takes nothing
     /// from others.
-    pub(super) fn connect(self, stats: &SocketStats) -> anyhow::Result<UdpSocket> {
-        let failed = || format!("cannot open a socket to udp {}", self.address);
-        let socket = self.bind().with_context(failed)?;
-        socket.connect(self.address).with_context(failed)?;
+    pub(super) fn connect(self, stats: &SocketStats) -> Result<UdpSocket, BindError> {
         UdpSocket::builder()
-            .socket(socket)
+            .bind(self.local())
+            .connect(self.address)
             .stats(stats.clone())
             .datagram_events(false)
             .event_capacity(KEPT_EVENTS)
             .open()
-            .with_context(failed)
     }
 
-    fn bind(self) -> io::Result<StdSocket> {
+    /// Where a client's socket is bound.
+    fn local(self) -> SocketAddr {
         let any = match self.address {
             SocketAddr::V4(_) => IpAddr::from([0; 4]),
             SocketAddr::V6(_) => IpAddr::from([0u16; 8]),
         };
-        StdSocket::bind((self.source.unwrap_or(any), 0))
+        SocketAddr::new(self.source.unwrap_or(any), 0)
     }
-}
-
-/// Whether it is the broadcast address of a network of this machine, which only the routes tell: the
-/// kernel refuses it to a socket that did not ask for broadcasts (`EACCES`, ip(7)). What a route
-/// prohibits it refuses to those, too.
-fn is_broadcast(socket: &StdSocket, address: SocketAddr) -> bool {
-    let refused = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
-    socket.connect(address).is_err_and(refused)
-        && socket.set_broadcast(true).is_ok()
-        && socket.connect(address).is_ok()
 }

@@ -38,6 +38,7 @@ impl Lab {
             lanes: Arc::new(Lanes::new()),
             idle: Duration::from_mins(2),
             teller: teller.clone(),
+            said: Arc::new(Said::new(quiet)),
         };
         let forward = Forward {
             socket,
@@ -295,6 +296,26 @@ async fn what_the_kernel_dropped_is_told_by_the_end_of_a_client() {
         assert!(dropped > 0 && told == dropped, "{dropped} dropped: {lines:?}");
         assert_eq!(lines.last().unwrap()["type"], "disconnected", "{lines:?}");
     }
+}
+
+#[tokio::test]
+async fn that_nobody_is_at_the_target_is_one_line_however_much_is_sent() {
+    let (lab, mut forward) = Lab::new(4);
+    // Connected to itself it refuses what others send.
+    lab.target.connect(lab.target.local_addr().unwrap()).unwrap();
+    let path = paths(1).await[0];
+    let errors = || lab.stats.snapshot().transport(Transport::Udp).errors;
+    while errors().count(ErrorKind::Unreachable) < 4 * KEPT_EVENTS as u64 {
+        // One by one: most have an answer then.
+        forward.take_in_hand(&[(path, b"?")]).await;
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    forward.run(&stop).await.unwrap();
+    let lines = lab.lines().await;
+    let told = lines.iter().filter(|line| line["type"] != "data");
+    let told: Vec<_> = told.map(|line| line["type"].as_str().unwrap()).collect();
+    assert_eq!(told, ["connected", "error", "disconnected"]);
 }
 
 #[tokio::test]

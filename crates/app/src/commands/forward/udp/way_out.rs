@@ -7,7 +7,7 @@ use stats::Role;
 use super::super::ledger::Loss;
 use super::super::mapping::Ending;
 use super::Forward;
-use crate::output::EventLine;
+use crate::output::{EventLine, counted};
 
 impl Forward {
     /// Sends on what had arrived before the command was told to stop, then what the target has
@@ -52,10 +52,11 @@ impl Forward {
             self.teller.tell(mapping.farewell());
         }
         self.teller.warn(&format!(
-            "not done {} s after the end was asked for: up to {down} answers for clients and {} \
-             datagrams for udp {} are not sent",
+            "not done {} s after the end was asked for: not sent are up to {} for clients and {} for \
+             udp {}",
             self.grace.as_secs(),
-            up.messages,
+            counted(down, "answer", "answers"),
+            counted(up.messages, "datagram", "datagrams"),
             self.target.address
         ));
     }

@@ -7,7 +7,7 @@ use sockets_tcp::{CloseReason, TlsError, TlsFault};
 
 use crate::commands::conversation::losses::Lost;
 use crate::commands::conversation::session::GRACE;
-use crate::output::Terminal;
+use crate::output::{Terminal, bytes};
 
 /// Why the two directions stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) fn verdict(
 ) -> anyhow::Result<()> {
     if let Some(error) = broken {
         let text =
-            format!("the connection of {peer} broke: {} bytes of input not sent", lost.unsent);
+            format!("the connection of {peer} broke: {} of input not sent", bytes(lost.unsent));
         return Err(anyhow::Error::new(error).context(text));
     }
     let why = match ended {
