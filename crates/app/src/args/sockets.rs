@@ -54,7 +54,8 @@ pub(crate) struct ListenArgs {
 /// Arguments of `ports connect`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP). \
+    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); an \
+    empty host or * is this machine, by [::1] and 127.0.0.1. \
     Of a name, all addresses are tried, IPv6 first, each 250 ms after the one before.\n\
     Multicast and broadcast: udp://239.1.2.3:5000?iface=lo&ttl=1, udp://255.255.255.255:5000?iface=eth0."
 )]

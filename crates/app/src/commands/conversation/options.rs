@@ -1,6 +1,6 @@
 //! What the options of an endpoint may say: those of multicast, mostly.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use ports_core::{Endpoint, Host};
 use sockets_udp::InterfaceError;
@@ -8,13 +8,12 @@ use sockets_udp::InterfaceError;
 use super::resolve::interface;
 use crate::exit::UsageError;
 
-/// The address that stands in an endpoint; `None` for a name.
+/// The one address that stands in an endpoint; `None` for a name, and for every address.
 pub(in crate::commands) fn address(endpoint: &Endpoint) -> Option<IpAddr> {
     match endpoint.host() {
-        Host::Any => Some(Ipv6Addr::UNSPECIFIED.into()),
         Host::Address(address) => Some(*address),
         Host::Zoned { address, .. } => Some((*address).into()),
-        Host::Name(_) => None,
+        Host::Any | Host::Name(_) => None,
     }
 }
 
@@ -87,6 +86,8 @@ mod tests {
             ("udp://[ff02::1%lo]:5", "fe80::1"),
             ("udp://name:5", "127.0.0.1"),
             ("udp://name:5", "::1"),
+            ("udp://:5", "127.0.0.1"),
+            (":5", "::1"),
         ] {
             check_source(source.parse().ok(), &endpoint.parse().unwrap()).unwrap();
         }

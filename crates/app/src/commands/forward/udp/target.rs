@@ -14,7 +14,7 @@ use crate::args::ForwardArgs;
 /// The target, and the address to send from, where one is given.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Target {
-    pub(super) address: SocketAddr,
+    pub(in super::super) address: SocketAddr,
     pub(super) source: Option<IpAddr>,
 }
 
@@ -22,13 +22,13 @@ impl Target {
     /// The first address that can be sent to from the source. What would fail each client alike is an
     /// error here; what may come yet, as a route, is not.
     pub(in super::super) fn choose(
-        resolved: Vec<SocketAddr>,
+        resolved: &[SocketAddr],
         args: &ForwardArgs,
     ) -> anyhow::Result<Self> {
         let endpoint = &args.target;
         let source = args.source.or(endpoint.options().source());
         let fits = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
-        let address = resolved.into_iter().find(fits);
+        let address = resolved.iter().copied().find(fits);
         let address = address
             .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
         let target = Self { address, source };
