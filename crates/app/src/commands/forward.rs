@@ -10,13 +10,13 @@ mod streams;
 mod tcp;
 mod udp;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
 use super::conversation::bind::{self, Bound, Passed};
-use super::conversation::options::{address, check_source, senseless};
+use super::conversation::options::{address, check_source, is_of_many, senseless};
 use super::conversation::resolve;
 use super::conversation::session::Session;
 use crate::args::ForwardArgs;
@@ -130,9 +130,8 @@ fn refuse_itself(
 /// Whether what goes to `to` comes in at `at`.
 fn is_itself(at: SocketAddr, to: SocketAddr) -> bool {
     let (at_ip, to_ip) = (at.ip().to_canonical(), to.ip().to_canonical());
-    let is_everywhere = at_ip.is_unspecified() && (at_ip.is_ipv6() || to_ip.is_ipv4());
-    at.port() == to.port()
-        && (at_ip == to_ip || is_everywhere && (to_ip.is_loopback() || to_ip.is_unspecified()))
+    let is_here = to_ip.is_loopback() || to_ip.is_unspecified();
+    at.port() == to.port() && (at_ip == to_ip || is_here && bind::takes_in(at_ip, to_ip))
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
@@ -143,12 +142,6 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
         return Err(UsageError(format!("{endpoint}: ttl is for groups")));
     }
     Ok(())
-}
-
-/// Whether it is a group or the broadcast of every network; those of single ones the kernel knows.
-fn is_of_many(address: IpAddr) -> bool {
-    let ip = address.to_canonical();
-    ip.is_multicast() || ip == Ipv4Addr::BROADCAST
 }
 
 fn many(endpoint: &Endpoint) -> UsageError {

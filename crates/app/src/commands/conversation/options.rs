@@ -17,6 +17,12 @@ pub(in crate::commands) fn address(endpoint: &Endpoint) -> Option<IpAddr> {
     }
 }
 
+/// Whether it is a group or the broadcast of every network; those of single ones the kernel knows.
+pub(in crate::commands) fn is_of_many(address: IpAddr) -> bool {
+    let ip = address.to_canonical();
+    ip.is_multicast() || ip == Ipv4Addr::BROADCAST
+}
+
 /// That an option says something which this endpoint has no use for.
 pub(in crate::commands) fn senseless(option: &str, endpoint: &Endpoint, why: &str) -> UsageError {
     UsageError(format!("`{option}` makes no sense in {endpoint}: {why}"))
@@ -28,8 +34,7 @@ pub(in crate::commands) fn check_source(
     endpoint: &Endpoint,
 ) -> Result<(), UsageError> {
     let Some(source) = source else { return Ok(()) };
-    let is_of_many = source.is_multicast() || source == Ipv4Addr::BROADCAST;
-    if is_of_many {
+    if is_of_many(source) {
         return Err(UsageError(format!("{endpoint}: the source {source} is no unicast address")));
     }
     match address(endpoint) {

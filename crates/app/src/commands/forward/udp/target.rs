@@ -7,9 +7,10 @@ use anyhow::Context;
 use sockets_udp::UdpSocket;
 use stats::SocketStats;
 
-use super::super::{is_of_many, many};
+use super::super::many;
 use super::KEPT_EVENTS;
 use crate::args::ForwardArgs;
+use crate::commands::conversation::options::is_of_many;
 
 /// The target, and the address to send from, where one is given.
 #[derive(Clone, Copy, Debug)]
