@@ -74,8 +74,8 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) keepalive: Option<Duration>,
     /// Connect again when the connection breaks, with growing random pauses. Input waits meanwhile;
-    /// the chunk that was being sent is lost, and that is said; what this system had taken before and
-    /// the peer never read is lost unseen
+    /// the chunk that was being sent is lost, and so is what the peer's system had not acknowledged:
+    /// that is said; what it had acknowledged and the peer never read is lost unseen
     #[arg(long)]
     pub(crate) reconnect: bool,
     /// The first pause is at most this long, each next one twice as long [default: 100ms]
