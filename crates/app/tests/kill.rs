@@ -4,6 +4,8 @@
 
 #[path = "kill/aftermath.rs"]
 mod aftermath;
+#[path = "kill/docker.rs"]
+mod docker;
 #[path = "driver/ports.rs"]
 mod driver;
 #[path = "driver/full_pipe.rs"]
@@ -14,6 +16,8 @@ mod nobody;
 mod pty;
 #[path = "kill/question.rs"]
 mod question;
+#[path = "kill/systemd.rs"]
+mod systemd;
 #[path = "kill/unread.rs"]
 mod unread;
 

@@ -10,6 +10,8 @@ mod driver;
 mod networks;
 #[path = "driver/nobody.rs"]
 mod nobody;
+#[path = "who/threads.rs"]
+mod threads;
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 

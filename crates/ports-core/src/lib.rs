@@ -53,16 +53,18 @@ mod set;
 mod socket_info;
 mod spec;
 mod transport;
+mod zone;
 
 pub use endpoint::{
     Endpoint, EndpointOptions, Host, ParseEndpointError, ParseEndpointErrorKind, Scheme,
 };
 pub use five_tuple::FiveTuple;
 pub use port::{ParsePortError, ParsePortErrorKind, Port, PortClass};
-pub use range::{BackwardRangeError, ParseRangeError, PortRange};
+pub use range::{BackwardRangeError, ParseRangeError, PortRange, PortRangeIter};
 pub use registry::{
-    ClaimAddress, ClaimError, ClaimRecord, ClaimRequest, ForeignRecord, Holder, Owner, PortClaim,
-    PortRegistry, PortRegistryBuilder, RegistrySnapshot, RegistryStatus, TransportStatus, UsedPort,
+    ClaimAddress, ClaimError, ClaimRecord, ClaimRequest, ForeignRecord, Holder, Owner,
+    ParseClaimAddressError, PortClaim, PortRegistry, PortRegistryBuilder, RegistrySnapshot,
+    RegistryStatus, TransportStatus, UsedPort,
 };
 pub use service::{
     Service, ServiceSource, ServiceTable, service_by_port, services_by_name, top_ports, well_known,
@@ -71,3 +73,4 @@ pub use set::{PortSet, PortSetIter};
 pub use socket_info::{SocketInfo, SocketState, TransitionError};
 pub use spec::ParsePortSetError;
 pub use transport::{ParseTransportError, Transport};
+pub use zone::lacks_zone;

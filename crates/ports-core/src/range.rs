@@ -1,15 +1,20 @@
 //! An inclusive range of ports.
 
+mod deserialize;
+
 use std::fmt;
+use std::iter::FusedIterator;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::port::{ParsePortError, Port};
 
 /// A run of ports from `first` to `last`, both included; never empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "(Port, Port)", into = "(Port, Port)")]
+///
+/// Ranges are ordered by their first port, then by their last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "(Port, Port)")]
 pub struct PortRange {
     first: Port,
     last: Port,
@@ -65,14 +70,72 @@ impl PortRange {
     }
 
     /// The ports in ascending order.
-    pub fn iter(self) -> impl DoubleEndedIterator<Item = Port> + Clone {
-        (self.first.number()..=self.last.number()).map(Port::new)
+    pub const fn iter(self) -> PortRangeIter {
+        PortRangeIter { next: self.first.number() as u32, end: self.last.number() as u32 + 1 }
     }
 }
+
+impl IntoIterator for PortRange {
+    type Item = Port;
+    type IntoIter = PortRangeIter;
+
+    fn into_iter(self) -> PortRangeIter {
+        self.iter()
+    }
+}
+
+/// The ports of a [`PortRange`] in ascending order, from both ends.
+#[derive(Clone, Debug)]
+#[must_use = "an iterator does nothing unless it is driven"]
+pub struct PortRangeIter {
+    /// The number of the port that comes next.
+    next: u32,
+    /// One more than that of the last.
+    end: u32,
+}
+
+impl Iterator for PortRangeIter {
+    type Item = Port;
+
+    fn next(&mut self) -> Option<Port> {
+        self.nth(0)
+    }
+
+    fn nth(&mut self, skipped: usize) -> Option<Port> {
+        let number = self.next as usize + skipped.min(self.len());
+        self.next = (number as u32 + 1).min(self.end);
+        (number < self.end as usize).then(|| Port::new(number as u16))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.end - self.next) as usize;
+        (left, Some(left))
+    }
+}
+
+impl DoubleEndedIterator for PortRangeIter {
+    fn next_back(&mut self) -> Option<Port> {
+        if self.next == self.end {
+            return None;
+        }
+        self.end -= 1;
+        Some(Port::new(self.end as u16))
+    }
+}
+
+impl ExactSizeIterator for PortRangeIter {}
+
+impl FusedIterator for PortRangeIter {}
 
 impl From<Port> for PortRange {
     fn from(port: Port) -> Self {
         Self::single(port)
+    }
+}
+
+impl From<u16> for PortRange {
+    fn from(number: u16) -> Self {
+        Self::single(number.into())
     }
 }
 
@@ -170,6 +233,34 @@ mod tests {
         ] {
             assert_eq!(text.parse::<PortRange>().unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn a_range_is_walked_from_both_ends() {
+        let range = PortRange::new(65_533_u16, 65_535_u16).unwrap();
+        let mut ports = range.iter();
+        assert_eq!(ports.len(), 3);
+        assert_eq!(ports.next_back().map(Port::number), Some(65_535));
+        assert_eq!(ports.next().map(Port::number), Some(65_533));
+        assert_eq!(ports.next().map(Port::number), Some(65_534));
+        assert_eq!((ports.next(), ports.next_back(), ports.len()), (None, None, 0));
+
+        let mut every = PortRange::ALL.into_iter();
+        assert_eq!(every.len(), 65_536);
+        assert_eq!(every.nth(65_535).map(Port::number), Some(65_535));
+        assert_eq!(every.next(), None);
+        assert_eq!(PortRange::ALL.iter().nth(usize::MAX), None);
+        assert_eq!(PortRange::ALL.iter().rev().map(Port::number).max(), Some(65_535));
+    }
+
+    #[test]
+    fn ranges_are_ordered_by_their_ends() {
+        let mut ranges: Vec<PortRange> =
+            ["80-90", "22", "80"].map(|text| text.parse().unwrap()).into();
+        ranges.sort();
+        let printed: Vec<String> = ranges.iter().map(PortRange::to_string).collect();
+        assert_eq!(printed, ["22", "80", "80-90"]);
+        assert_eq!(PortRange::from(80), ranges[1]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::table::TransportTable;
 use crate::{Port, PortRange, Transport};
 
-pub use self::address::ClaimAddress;
+pub use self::address::{ClaimAddress, ParseClaimAddressError};
 pub use self::builder::PortRegistryBuilder;
 pub use self::claim::PortClaim;
 pub use self::error::{ClaimError, Holder};

@@ -112,6 +112,9 @@ mod search;
 mod tokio_sockets;
 mod user;
 
+/// Ports, ranges and transports as values.
+pub use ports_core;
+
 pub use acquire::{bind, lease};
 pub use bound::BoundLease;
 pub use error::{KernelPortsError, LeaseError, ListError};

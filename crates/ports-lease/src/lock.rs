@@ -1,6 +1,10 @@
 //! The locks of ports: abstract UNIX sockets on Linux, files in a directory elsewhere.
 
 pub(crate) mod file;
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only the names of sockets are cut into parts")
+)]
 pub(crate) mod lease_name;
 #[cfg(target_os = "linux")]
 pub(crate) mod socket;

@@ -6,8 +6,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde::Serialize;
+
 /// A process that has a socket open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HolderProcess {
     /// Its number.

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ports_core::{Port, Transport};
+use serde::Serialize;
 
 use crate::error::ListError;
 use crate::port_user::unseen;
@@ -18,7 +19,7 @@ use crate::process::HolderProcess;
 use crate::user::InWords;
 
 /// A port whose lock is held in this network namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LeaseRecord {
     /// The transport.
@@ -41,7 +42,7 @@ pub struct LeaseRecord {
 }
 
 /// What a lease says of itself, as it was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LeaseLabel {
     /// For whom, if it was said.
@@ -134,6 +135,36 @@ fn name(name: String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_plain_data() {
+        let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let record = LeaseRecord {
+            transport: Transport::Tcp,
+            port: Port::new(8080),
+            uid: Some(1000),
+            user: None,
+            processes: vec![HolderProcess { pid: 5, name: "node".to_owned() }],
+            is_elsewhere: false,
+            lease: Some(LeaseLabel { name: Some("web".to_owned()), taken_by: 5, since }),
+        };
+        assert_eq!(
+            serde_json::to_value(&record).unwrap(),
+            serde_json::json!({
+                "transport": "tcp",
+                "port": 8080,
+                "uid": 1000,
+                "user": null,
+                "processes": [{"pid": 5, "name": "node"}],
+                "is_elsewhere": false,
+                "lease": {
+                    "name": "web",
+                    "taken_by": 5,
+                    "since": {"secs_since_epoch": 1, "nanos_since_epoch": 0},
+                },
+            })
+        );
+    }
 
     #[test]
     fn records_say_who() {

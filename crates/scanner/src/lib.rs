@@ -28,11 +28,10 @@
 //! A scan with its events:
 //!
 //! ```
-//! use scanner::{Scan, ScanEvent, TargetSpec, resolve};
+//! use scanner::{Scan, ScanEvent};
 //!
-//! let target: TargetSpec = "127.0.0.1".parse()?;
 //! let scan = Scan::builder()
-//!     .targets(resolve(&[target], None)?, vec!["127.0.0.1".into()])
+//!     .resolve(&["127.0.0.1".parse()?], None)?
 //!     .ports(&"1-1024".parse()?)
 //!     .build()?;
 //! let summary = scan.run(|event| {
@@ -71,6 +70,9 @@ mod scan;
 mod state;
 mod target;
 mod udp;
+
+/// Ports, sets of ports and transports as values.
+pub use ports_core;
 
 pub use block::{Blocks, MAX_BLOCK_LEN, ParseShardError, Shard};
 pub use comparison::{ChangeCounts, ChangeKind, Comparison, HostChange, PortChange, ScanChange};

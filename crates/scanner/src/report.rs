@@ -1,4 +1,38 @@
 //! Report writers: one per format, all over [`std::io::Write`].
+//!
+//! A scan's events go to one report or to several. A writer that fails, such as a pipe whose reader is
+//! gone, does not end the scan; whoever wants that cancels it:
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use scanner::report::{CsvReport, JsonlReport, Report};
+//! use scanner::{PortState, Scan};
+//!
+//! let (mut csv, mut lines) = (Vec::new(), Vec::new());
+//! let scan = Scan::builder()
+//!     .address(Ipv4Addr::LOCALHOST.into())
+//!     .ports(&"1-8".parse()?)
+//!     .report(&PortState::ALL)
+//!     .build()?;
+//! let handle = scan.handle();
+//!
+//! let mut reports: Vec<Box<dyn Report + '_>> =
+//!     vec![Box::new(CsvReport::new(&mut csv)), Box::new(JsonlReport::new(&mut lines))];
+//! let mut written = Ok(());
+//! scan.run(|event| {
+//!     if written.is_ok() {
+//!         written = reports.iter_mut().try_for_each(|report| report.event(&event));
+//!         if written.is_err() {
+//!             handle.cancel();
+//!         }
+//!     }
+//! })?;
+//! written?;
+//! reports.iter_mut().try_for_each(|report| report.end())?;
+//! drop(reports);
+//! assert_eq!(String::from_utf8(csv)?.lines().count(), 1 + 8);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod csv;
 mod date;
@@ -50,6 +84,34 @@ pub trait Report {
     /// What the writer says.
     fn end(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl<R: Report + ?Sized> Report for &mut R {
+    fn event(&mut self, event: &ScanEvent) -> io::Result<()> {
+        (**self).event(event)
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        (**self).tick()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        (**self).end()
+    }
+}
+
+impl<R: Report + ?Sized> Report for Box<R> {
+    fn event(&mut self, event: &ScanEvent) -> io::Result<()> {
+        (**self).event(event)
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        (**self).tick()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        (**self).end()
     }
 }
 

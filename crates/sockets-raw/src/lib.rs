@@ -93,6 +93,9 @@ mod rtnetlink;
 mod sniffer;
 pub mod wire;
 
+/// Ports and ranges of ports as values.
+pub use ports_core;
+
 #[cfg(target_os = "linux")]
 pub use echo::{
     EchoAnswer, EchoEvent, EchoMethod, EchoOpenError, EchoReceiveError, EchoSendError, EchoSocket,

@@ -27,6 +27,15 @@ pub enum OpenError {
         /// The cause.
         source: io::Error,
     },
+    /// The address to bind to is an IPv6 address and the socket an IPv4 one, or the other way round.
+    /// Linux itself would bind an IPv4 socket to every address then (`raw_bind` in `net/ipv4/raw.c`).
+    #[error("{socket} cannot be bound to {address}: it is of the other IP version")]
+    FamilyMismatch {
+        /// What was to be opened.
+        socket: String,
+        /// The address.
+        address: IpAddr,
+    },
     /// The socket was made, and could not be made ready.
     #[error("{step} failed")]
     Step {

@@ -38,7 +38,8 @@ impl RawSocket {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: `NotPermitted` without `CAP_NET_RAW`, else the step that failed.
+    /// [`OpenError`]: `NotPermitted` without `CAP_NET_RAW`, `FamilyMismatch` where the address to bind
+    /// to is of the other IP version, else the step that failed.
     pub fn open(config: &RawConfig) -> Result<Self, OpenError> {
         let socket = Self::unbound(config)?;
         socket.bind(config)?;
@@ -51,10 +52,12 @@ impl RawSocket {
         let (domain, version) = if config.is_ipv4 { (Domain::IPV4, 4) } else { (Domain::IPV6, 6) };
         let protocol = Protocol::from(i32::from(config.protocol));
         let kind = Type::RAW.nonblocking().cloexec();
-        let socket = Socket::new_raw(domain, kind, Some(protocol)).map_err(|source| {
-            let named = format!("a raw IPv{version} socket for protocol {}", config.protocol);
-            OpenError::from_open(&named, source)
-        })?;
+        let named = format!("a raw IPv{version} socket for protocol {}", config.protocol);
+        if let Some(address) = config.address.filter(|ip| ip.is_ipv4() != config.is_ipv4) {
+            return Err(OpenError::FamilyMismatch { socket: named, address });
+        }
+        let socket = Socket::new_raw(domain, kind, Some(protocol))
+            .map_err(|source| OpenError::from_open(&named, source))?;
         if config.is_bound() {
             sockets_sys::attach_filter(&socket, &[FilterInstruction::NOTHING])
                 .map_err(at(OpenStep::Filter { instructions: 1 }))?;

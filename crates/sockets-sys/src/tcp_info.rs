@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Room for `struct tcp_info` as it is, and as it will have grown: 248 bytes in Linux 6.18.
 const ROOM: usize = 512;
+/// Where `tcpi_bytes_acked` is; `tcpi_bytes_received` is behind it.
+const BYTES_ACKED: usize = 120;
 
 /// What the kernel knows of one TCP connection: `struct tcp_info` of linux/tcp.h, in the parts that
 /// tell how the path and the peer do, under the kernel's names.
@@ -88,6 +90,14 @@ pub fn tcp_info(fd: impl AsFd) -> io::Result<TcpInfo> {
 }
 
 impl TcpInfo {
+    /// Reads [`bytes_acked`](Self::bytes_acked) and [`bytes_received`](Self::bytes_received) alone;
+    /// `None` where the kernel does not have them. For who asks of 100,000 connections.
+    pub fn traffic(bytes: &[u8]) -> Option<(u64, u64)> {
+        let (acked, received) = bytes.get(BYTES_ACKED..)?.first_chunk::<16>()?.split_at(8);
+        let long = |bytes: &[u8]| bytes.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes));
+        Some((long(acked)?, long(received)?))
+    }
+
     /// Reads `struct tcp_info` of whatever length, as `getsockopt` and `sock_diag(7)` give it; `None`
     /// where even the fields of Linux 2.6 are not whole. Total: any bytes, no panic.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
@@ -113,8 +123,8 @@ impl TcpInfo {
             rttvar: micros(word(72)?),
             snd_cwnd: word(80)?,
             total_retrans: word(100)?,
-            bytes_acked: long(120),
-            bytes_received: long(128),
+            bytes_acked: long(BYTES_ACKED),
+            bytes_received: long(BYTES_ACKED + 8),
             notsent_bytes: word(144),
             // All ones where it was not measured yet.
             min_rtt: word(148).filter(|value| *value != u32::MAX).map(micros),
@@ -173,6 +183,9 @@ mod tests {
             if cfg!(target_endian = "little") { (at + 4) << 32 | at } else { at << 32 | (at + 4) }
         };
         assert_eq!(info.bytes_acked, Some(long(120)));
+        assert_eq!(info.bytes_received, Some(long(128)));
+        assert_eq!(TcpInfo::traffic(&numbered()), Some((long(120), long(128))));
+        assert_eq!(TcpInfo::traffic(&numbered()[..135]), None);
         assert_eq!(info.bytes_retrans, Some(long(208)));
     }
 

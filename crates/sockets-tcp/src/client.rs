@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ports_core::SocketInfo;
+use serde::Serialize;
 use stats::SocketStats;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -160,6 +161,13 @@ impl TcpClient {
         self.shared.link()?.tls_version()
     }
 
+    /// The TLS session: what the server showed, and what is spoken. `None` where none is, or there is
+    /// no connection.
+    #[cfg(feature = "tls")]
+    pub fn tls_info(&self) -> Option<crate::TlsInfo> {
+        self.shared.link()?.tls_info()
+    }
+
     /// Closes the client for good: nothing connects after this. What is queued is flushed, the
     /// stream is ended, the server's end is waited for, and that it has acknowledged all; all within
     /// the grace. Bytes received
@@ -269,7 +277,7 @@ impl std::fmt::Debug for TcpClient {
 }
 
 /// What [`TcpClient::close`], [`TcpClient::abort`] or [`TcpClient::cut_off`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CloseReport {
     /// Bytes sent, as far as the kernel took them, over all connections.

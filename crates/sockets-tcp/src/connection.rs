@@ -13,10 +13,10 @@ use ports_core::FiveTuple;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
-use crate::failure::{Failure, Operation};
+use crate::failure::Failure;
 use crate::handler::HandlerError;
 use crate::link::Link;
-use crate::server::{BroadcastReport, ClientId, ClientInfo, ServerState};
+use crate::server::{BroadcastReport, ClientId, ClientInfo, ServerHandle, ServerState};
 
 pub use reader::ConnectionReader;
 pub use writer::ConnectionWriter;
@@ -69,7 +69,7 @@ impl Connection {
     /// Ends it by a reset, and tells why: what `error` is about is missing from the stream.
     pub(crate) fn break_off(&mut self, error: HandlerError) -> HandlerError {
         let link = &self.writer.shared.link;
-        link.observer.failed(Failure::new(Operation::Handler, error.to_string()));
+        link.observer.failed(Failure::of_handler(&error));
         self.writer.abort();
         error
     }

@@ -146,7 +146,7 @@ fn reason_of_error(link: &Link, error: &HandlerError) -> CloseReason {
     if let Some(failure) = failure(link) {
         return failure;
     }
-    link.observer.failed(Failure::new(Operation::Handler, error.to_string()));
+    link.observer.failed(Failure::of_handler(error));
     CloseReason::HandlerFailed
 }
 

@@ -1,8 +1,10 @@
 //! A failure as an event carries it: what was done, and what came of it.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
+use crate::handler::HandlerError;
 #[cfg(feature = "tls")]
 use crate::tls::{TlsError, TlsFault};
 
@@ -45,14 +47,28 @@ impl fmt::Display for Operation {
     }
 }
 
-/// A failure: the operation, the kind of I/O error where it was one, and its text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// An error and its causes in one line.
+pub(crate) fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A failure: the operation, the kind of I/O error where it was one, and its text. Serialised, it is
+/// the operation and the text.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, thiserror::Error)]
 #[error("{operation}: {text}")]
 pub struct Failure {
     operation: Operation,
+    #[serde(skip)]
     kind: Option<io::ErrorKind>,
     text: String,
     #[cfg(feature = "tls")]
+    #[serde(skip)]
     tls: Option<TlsFault>,
 }
 
@@ -65,6 +81,11 @@ impl Failure {
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+
+    /// What a handler returned.
+    pub(crate) fn of_handler(error: &HandlerError) -> Self {
+        Self::new(Operation::Handler, in_full(error.source()))
     }
 
     pub(crate) fn of_io(operation: Operation, error: &io::Error) -> Self {
@@ -98,7 +119,7 @@ impl Failure {
         self.tls
     }
 
-    /// The error in words.
+    /// The error in words, with its causes.
     pub fn text(&self) -> &str {
         &self.text
     }

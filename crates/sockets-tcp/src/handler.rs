@@ -7,6 +7,7 @@ mod relay;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::connection::Connection;
 
@@ -37,6 +38,16 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 
+/// One that others have, too.
+impl<H: Handler> Handler for Arc<H> {
+    fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        (**self).handle(connection)
+    }
+}
+
 /// A handler made of a function or closure.
 pub fn handler_fn<F, R>(function: F) -> HandlerFn<F>
 where
@@ -63,9 +74,23 @@ where
     }
 }
 
-/// Whatever went wrong in a handler. Any error becomes one by `?`.
+/// Whatever went wrong in a handler. Any error becomes one by `?`, also one of `anyhow`; so does a
+/// text by `into`:
+///
+/// ```
+/// use sockets_tcp::HandlerError;
+///
+/// fn command(line: &str) -> Result<u16, HandlerError> {
+///     let Some(port) = line.strip_prefix("PORT ") else {
+///         return Err("no such command".into());
+///     };
+///     Ok(port.parse()?)
+/// }
+/// assert_eq!(command("QUIT").unwrap_err().to_string(), "no such command");
+/// ```
 ///
 /// It is no [`Error`] itself, so that it can be made of every error; [`source`](Self::source) is.
+/// [`ServerEvent::Error`](crate::ServerEvent::Error) tells it with all of its causes.
 #[derive(Debug)]
 pub struct HandlerError(Box<dyn Error + Send + Sync>);
 
@@ -76,9 +101,9 @@ impl HandlerError {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for HandlerError {
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for HandlerError {
     fn from(error: E) -> Self {
-        Self(Box::new(error))
+        Self(error.into())
     }
 }
 

@@ -2,8 +2,8 @@
 //! order.
 //!
 //! - [`TcpServer`] accepts, gives each connection to a [`Handler`] in a task of its own, and sends
-//!   to one client or to all from outside. A client that does not read meets the [`SlowPolicy`]:
-//!   it is waited for, loses messages, or is disconnected. Under [`SlowPolicy::Block`] whoever
+//!   to one client, to some or to all, from outside and, by a [`ServerHandle`], from handlers. A
+//!   client that does not read meets the [`SlowPolicy`]: it is waited for, loses messages, or is disconnected. Under [`SlowPolicy::Block`] whoever
 //!   sends to all waits for the slowest, for a bounded time; under the others nobody does. It limits connections, in
 //!   all and of one address, and how long they may be silent; where descriptors run out it tells
 //!   those who wait, and goes on by itself. It listens on several addresses, on sockets of one's
@@ -30,6 +30,9 @@
 //! [`read_chunk`](Connection::read_chunk), hold no buffer while they wait (a relay with a prefix:
 //! only the line that was begun). Data goes to the
 //! handler; events carry only its lengths.
+//!
+//! What its signatures are made of comes with it: [`bytes`], [`ports_core`], [`stats`], [`tokio_util`],
+//! and `rustls`.
 //!
 //! It is not for UDP, nor for text: without a codec it moves the bytes as they are.
 //!
@@ -131,17 +134,28 @@ pub use framing::{
 };
 pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handler_fn};
 pub use options::Keepalive;
+pub use server::ServerHandle;
 pub use server::{
     BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
     ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
 };
 #[cfg(target_os = "linux")]
 pub use server::{InheritError, InheritedListener, inherited_listeners};
+
+/// Messages and frames are `Bytes`.
+pub use bytes;
+/// Addresses, sockets and the port registry as values.
+pub use ports_core;
+/// What servers and clients record to.
+pub use stats;
+/// Codecs of one's own, and the token of a shutdown.
+pub use tokio_util;
+
 /// The connection's numbers as the kernel has them.
 #[cfg(target_os = "linux")]
 pub use sockets_sys::TcpInfo;
 #[cfg(feature = "tls")]
-pub use tls::{TlsAlert, TlsError, TlsFault};
+pub use tls::{TlsAlert, TlsError, TlsFault, TlsInfo};
 /// TLS is rustls: its configurations are what the builders take.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

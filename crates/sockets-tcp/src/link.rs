@@ -112,6 +112,11 @@ impl Link {
         lock(&self.sending).stream.as_ref()?.tls_version()
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_info(&self) -> Option<crate::tls::TlsInfo> {
+        lock(&self.sending).stream.as_ref()?.tls_info()
+    }
+
     /// How long the connection has stood.
     pub(crate) fn age(&self) -> Duration {
         self.opened.elapsed()

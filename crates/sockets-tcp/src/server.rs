@@ -8,6 +8,7 @@ mod bind_error;
 mod builder;
 mod coming;
 mod event;
+mod handle;
 #[cfg(feature = "tls")]
 mod handshake;
 #[cfg(target_os = "linux")]
@@ -37,6 +38,7 @@ use crate::link::Closing;
 pub use bind_error::BindError;
 pub use builder::TcpServerBuilder;
 pub use event::{ClientId, Refusal, ServerEvent};
+pub use handle::ServerHandle;
 #[cfg(target_os = "linux")]
 pub use inherited::{InheritError, InheritedListener, inherited_listeners};
 pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
@@ -133,6 +135,22 @@ impl TcpServer {
     /// Each client gets the message whole or not at all; which ones, is not known.
     pub async fn broadcast(&self, message: Bytes) -> BroadcastReport {
         self.state.broadcast(&message, None).await
+    }
+
+    /// Sends a message to these clients, as [`broadcast`](Self::broadcast) does to all. Those that
+    /// are gone count as [`closed`](BroadcastReport::closed); one that is named twice gets it twice.
+    ///
+    /// # Cancel safety
+    ///
+    /// Each client gets the message whole or not at all; which ones, is not known.
+    pub async fn send_to_each(&self, clients: &[ClientId], message: Bytes) -> BroadcastReport {
+        self.state.send_to_each(clients, &message).await
+    }
+
+    /// The server for other tasks, which send to its clients while this value waits for its end.
+    /// Handlers have it from [`Connection::server`](crate::Connection::server).
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle::new(Arc::clone(&self.state))
     }
 
     /// Disconnects one client: its handler is dropped, what is queued is flushed, the stream is

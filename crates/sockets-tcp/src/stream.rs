@@ -70,6 +70,15 @@ impl Stream {
         }
     }
 
+    /// The TLS session, where there is one.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_info(&self) -> Option<crate::tls::TlsInfo> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.info(),
+        }
+    }
+
     /// The alert by which the peer ended its TLS session, where one was read.
     #[cfg(feature = "tls")]
     pub(crate) fn alert(&self) -> Option<crate::tls::TlsAlert> {

@@ -3,6 +3,7 @@
 mod alert;
 mod date;
 mod error;
+mod info;
 mod session;
 mod words;
 
@@ -21,6 +22,7 @@ use crate::stream::Stream;
 
 pub use alert::TlsAlert;
 pub use error::{TlsError, TlsFault};
+pub use info::TlsInfo;
 pub(crate) use session::TlsStream;
 
 /// Why a handshake did not come to its end.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use ports_core::{
-    ClaimAddress, ClaimError, ClaimRequest, Owner, PortClaim, PortRegistry, Transport,
+    ClaimAddress, ClaimError, ClaimRequest, Owner, PortClaim, PortRegistry, Transport, lacks_zone,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use sockets_sys::is_privileged_port;
@@ -59,6 +59,18 @@ pub enum BindError {
     /// The address is none of this machine's.
     #[error("cannot bind udp {address}: not an address of this machine")]
     AddressNotAvailable {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The address is of a link, and the link is not said.
+    #[error(
+        "cannot bind udp {address}: it is an address of one link; say of which by the index of \
+         its interface (`SocketAddrV6::scope_id`), as in `[fe80::1%2]:80`"
+    )]
+    NoZone {
         /// The address asked for.
         address: SocketAddr,
         /// The cause.
@@ -120,6 +132,7 @@ impl BindError {
             io::ErrorKind::PermissionDenied if is_privileged_port(address.port()) => {
                 Self::Privileged { address, source }
             }
+            io::ErrorKind::InvalidInput if lacks_zone(address) => Self::NoZone { address, source },
             _ => Self::Io { address, operation: "bind", source },
         }
     }
@@ -306,6 +319,8 @@ mod tests {
             assert_eq!(error.to_string(), message);
             assert!(std::error::Error::source(&error).is_some());
         }
+        let error = BindError::bind("[ff02::1]:53".parse().unwrap(), Errno::EINVAL.into());
+        assert!(matches!(error, BindError::NoZone { .. }), "{error:?}");
         if is_privileged_port(53) {
             let error = BindError::bind(address, Errno::EACCES.into());
             assert!(matches!(error, BindError::Privileged { .. }));

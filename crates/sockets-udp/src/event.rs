@@ -1,13 +1,18 @@
 //! What happens on a socket, as a bounded stream of typed events.
 
+mod operation;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use serde::{Serialize, Serializer};
 use tokio::sync::broadcast;
 
 use crate::builder::UdpSocketBuilder;
+
+pub use operation::Operation;
 
 /// Something that happened on a socket.
 ///
@@ -16,7 +21,11 @@ use crate::builder::UdpSocketBuilder;
 ///
 /// Events carry lengths and addresses, never data: the data goes to
 /// [`recv`](crate::UdpSocket::recv).
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Serialised, its `type` is the name in lower case, words joined by `-`, beside its fields:
+/// `{"type":"sent","len":3,"target":"127.0.0.1:9"}`; a `kind` is its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
     /// The socket holds its port. Every subscription begins with this event.
@@ -78,6 +87,7 @@ pub enum Event {
     /// knows how: from now on [`send_bulk`](crate::UdpSocket::send_bulk) cuts them itself.
     SegmentationRefused {
         /// What the kernel said.
+        #[serde(serialize_with = "as_text")]
         kind: io::ErrorKind,
     },
     /// The kernel dropped datagrams that had reached this socket: its receive buffer was full, or
@@ -95,6 +105,7 @@ pub enum Event {
     /// peer is the one: the kernel tells no other socket of such messages (udp(7)).
     PeerUnreachable {
         /// What the message said, such as [`io::ErrorKind::ConnectionRefused`] for a closed port.
+        #[serde(serialize_with = "as_text")]
         kind: io::ErrorKind,
     },
     /// An operation failed; its caller has the whole error.
@@ -102,6 +113,7 @@ pub enum Event {
         /// What was tried.
         operation: Operation,
         /// Why it failed.
+        #[serde(serialize_with = "as_text")]
         kind: io::ErrorKind,
         /// The error in words, with its causes: of a datagram that was too long its size and the
         /// limit.
@@ -124,14 +136,9 @@ pub enum Event {
     },
 }
 
-/// What the socket was doing when an error came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Sending a datagram.
-    Send,
-    /// Receiving a datagram.
-    Receive,
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn as_text<S: Serializer>(kind: &io::ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(kind)
 }
 
 /// A subscription to a socket's events; ends after [`Event::Closed`].
@@ -284,6 +291,27 @@ impl EventSource {
             subscribers: Arc::clone(&self.subscribers),
             missed: 0,
             ended,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_line_with_its_type() {
+        let target = SocketAddr::from(([127, 0, 0, 1], 9));
+        let kind = io::ErrorKind::ConnectionRefused;
+        for (event, line) in [
+            (Event::Sent { len: 3, target }, r#"{"type":"sent","len":3,"target":"127.0.0.1:9"}"#),
+            (
+                Event::Error { operation: Operation::Receive, kind, text: "gone".to_owned() },
+                r#"{"type":"error","operation":"receive","kind":"connection refused","text":"gone"}"#,
+            ),
+            (Event::Closed, r#"{"type":"closed"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&event).unwrap(), line);
         }
     }
 }

@@ -73,6 +73,12 @@ impl From<&str> for Interface {
     }
 }
 
+impl From<String> for Interface {
+    fn from(name: String) -> Self {
+        Self::Name(name)
+    }
+}
+
 impl From<IpAddr> for Interface {
     fn from(address: IpAddr) -> Self {
         Self::Address(address)

@@ -6,6 +6,8 @@
 //! What the kernel drops because nobody received in time is counted, too. Each datagram tells the
 //! address and the interface it came to, and [`send_back`](UdpSocket::send_back) answers from there.
 //!
+//! What its signatures are made of comes with it: [`bytes`], [`ports_core`], [`stats`], [`tokio_util`].
+//!
 //! Not for streams of bytes (that is TCP), not for raw packets, and nothing is made reliable here:
 //! what the network loses is lost. Linux only, as it stands: it relies on the kernel telling a
 //! datagram's true length and its own drops.
@@ -127,6 +129,15 @@ mod service;
 mod socket;
 mod transfer;
 mod waiters;
+
+/// The data of datagrams are `Bytes`.
+pub use bytes;
+/// Addresses, sockets and the port registry as values.
+pub use ports_core;
+/// What sockets count in.
+pub use stats;
+/// The token that ends a service.
+pub use tokio_util;
 
 pub use batch::{BorrowedDatagram, RecvBatch};
 pub use bind::BindError;

@@ -84,6 +84,10 @@ struct Ring {
 
 impl History {
     /// A ring of `capacity` entries. With 0, every entry counts as overwritten.
+    ///
+    /// # Panics
+    ///
+    /// Where that is more than the memory there is.
     pub fn new(capacity: usize) -> Self {
         let ring = Ring { entries: Vec::with_capacity(capacity), next: 0, overwritten: 0 };
         Self { capacity, ring: Mutex::new(ring) }

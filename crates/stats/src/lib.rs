@@ -84,6 +84,9 @@ pub mod system;
 mod timestamp;
 mod timing;
 
+/// Transports, addresses and ports as values.
+pub use ports_core;
+
 pub use close_reason::CloseReason;
 pub use counters::Counters;
 pub use distribution::Distribution;

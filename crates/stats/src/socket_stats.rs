@@ -108,6 +108,10 @@ impl SocketStatsBuilder {
     }
 
     /// The statistics.
+    ///
+    /// # Panics
+    ///
+    /// Where the history is more than the memory there is.
     pub fn build(self) -> SocketStats {
         SocketStats { shared: Arc::new(Shared::new(self.history)) }
     }

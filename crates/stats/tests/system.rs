@@ -153,6 +153,10 @@ fn the_kernel_filters_as_the_query_says() {
     assert_eq!(count(Query::tcp().ports(all.clone()).address(Ipv4Addr::LOCALHOST.into())), 5);
     assert_eq!(count(Query::udp().ports(all.clone()).states(StateSet::NONE)), 0);
     assert_eq!(count(Query::tcp().ports(PortSet::new())), 0);
+    // Who has no peer has none at port 0, and none at the wildcard.
+    assert_eq!(count(Query::tcp().ports(PortSet::from([Port::ANY]))), 0);
+    assert_eq!(count(Query::tcp().address(Ipv4Addr::UNSPECIFIED.into())), 0);
+    assert_eq!(count(Query::tcp().address(std::net::Ipv6Addr::UNSPECIFIED.into())), 1);
     let client_port = port(mapped.local_addr().unwrap());
     let query = Query::tcp().local_ports(client_port.clone()).peer_ports(all);
     assert_eq!(count(query), 1);
@@ -210,8 +214,15 @@ fn details_come_where_they_are_asked_for() {
     client.write_all(&[7; 1000]).unwrap();
     server.read_exact(&mut [0; 1000]).unwrap();
     let query = at(local);
-    assert!(snapshot(&query).iter().all(|row| row.details().is_none()));
-    let seen = snapshot(&query.details(true));
+    let seen = snapshot(&query);
+    assert!(seen.iter().all(|row| row.details().is_none() && row.traffic().is_none()));
+    let seen = snapshot(&query.clone().traffic(true));
+    assert!(seen.iter().all(|row| row.details().is_none()));
+    assert_eq!(find(&seen, local, None).traffic(), None, "it listens");
+    let moved = find(&seen, local, Some(peer)).traffic().unwrap();
+    assert_eq!((moved.received, moved.acknowledged), (1000, 0));
+    let seen = snapshot(&query.traffic(true).details(true));
+    assert_eq!(find(&seen, local, Some(peer)).traffic(), Some(moved));
     let tcp = find(&seen, local, Some(peer)).details().unwrap().tcp.unwrap();
     assert_eq!(tcp.bytes_received, Some(1000));
     let memory = find(&seen, local, None).details().unwrap().memory.unwrap();

@@ -15,6 +15,7 @@ use stats::system::{SystemSockets, UserNames};
 use self::attempt::{Attempt, try_to_bind};
 use self::consultation::Consultation;
 use self::row::{Finding, Line};
+use super::keeper::Keeper;
 use super::leases::leases_of;
 use crate::args::DoctorArgs;
 use crate::exit::{Exit, UsageError};
@@ -35,10 +36,16 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
     };
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::Done;
+    let own = Keeper::own()?;
     let mut consultation = Consultation::new(&users);
     for address in wanted {
         // Before the attempt: the facts are about others.
-        let facts = sockets.bind_facts(transport, address)?;
+        let mut facts = sockets.bind_facts(transport, address)?;
+        if own.is_some() {
+            for socket in &mut facts.sockets {
+                socket.cgroups.retain(|path| Keeper::of_path(path) != own);
+            }
+        }
         let attempt = try_to_bind(transport, address);
         if args.address.is_none() && address.is_ipv6() && matches!(attempt, Attempt::NoFamily) {
             continue;

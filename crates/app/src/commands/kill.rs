@@ -3,6 +3,7 @@
 mod aftermath;
 mod consent;
 mod end;
+mod family;
 mod row;
 mod stop;
 mod target;
@@ -10,12 +11,13 @@ mod target;
 use stats::system::{NoProcess, SystemSockets};
 use tokio_util::sync::CancellationToken;
 
-use self::aftermath::{left_behind, settle, taken_again};
+use self::aftermath::{later, left_behind, settle, taken_again};
 use self::consent::{Consent, ask};
 use self::end::{Outcome, end_all};
 use self::row::KillLine;
 use self::stop::Stop;
 use self::target::{Holders, Target};
+use super::keeper::Keeper;
 use super::who::elsewhere;
 use crate::args::KillArgs;
 use crate::exit::{Exit, NotPermitted, UsageError};
@@ -45,11 +47,13 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         rows.finish()?;
         return Err(match holders.why_none() {
             NoProcess::NotPermitted => {
-                NotPermitted(format!("who holds {} is not to be seen: run as root", args.port))
-                    .into()
+                let is_root = rustix::process::geteuid().is_root();
+                let todo = if is_root { ", even by root" } else { ": run as root" };
+                NotPermitted(format!("who holds {} is not to be seen{todo}", args.port)).into()
             }
             _ => anyhow::anyhow!(
-                "{} is held by no process that can be seen: by the kernel, or in another PID namespace",
+                "{} is held by no process that can be seen: by the kernel, in another PID namespace, \
+                 or on its way from one process to another",
                 args.port
             ),
         });
@@ -65,8 +69,11 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if let Some((target, why)) = spared(&holders.targets, args.force) {
+        let command = Keeper::stop(target.keepers());
+        let instead = command.map(|command| format!("{command} stops that, ")).unwrap_or_default();
+        let port = args.port;
         let text =
-            format!("{target} holds {} and is {why}: --force ends it all the same", args.port);
+            format!("{target} holds {port} and is {why}: {instead}--force ends it all the same");
         return Err(UsageError(text).into());
     }
     match if args.yes { Consent::Given } else { ask(&holders.targets)? } {
@@ -105,6 +112,7 @@ fn end(
     for text in left_behind(args.port, &outcomes) {
         terminal.warn(&text);
     }
+    let later = later(args.port, &outcomes);
     let mut exit = if is_hidden { Exit::NotPermitted } else { Exit::Done };
     let mut are_over = true;
     for (target, outcome) in outcomes {
@@ -125,13 +133,17 @@ fn end(
             let port = args.port;
             terminal
                 .warn(&format!("interrupted: whether {port} is taken again was not waited for"));
+        } else {
+            for text in later {
+                terminal.warn(&text);
+            }
         }
     }
     Ok(stop.or_interrupted(exit))
 }
 
 /// The first that is not ended without being told, and why.
-fn spared(targets: &[Target], force: bool) -> Option<(&Target, &'static str)> {
+fn spared(targets: &[Target], force: bool) -> Option<(&Target, &str)> {
     let spared = targets.iter().find(|target| target.is_spared(force))?;
     Some((spared, spared.why_spared()?))
 }

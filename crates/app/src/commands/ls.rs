@@ -17,7 +17,7 @@ pub(crate) use self::events::watch;
 pub(in crate::commands) use self::filter::Filter;
 pub(in crate::commands) use self::json::{no_process, shown};
 pub(in crate::commands) use self::machine::text_of;
-pub(in crate::commands) use self::order::compare;
+pub(in crate::commands) use self::order::Order;
 pub(in crate::commands) use self::row::SocketLine;
 use self::row::columns;
 use self::summary::SummaryLine;
@@ -54,11 +54,9 @@ pub(crate) fn run(args: &LsArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         }
     } else if let Some(column) = args.sort {
         let mut sorted: Vec<SocketRow<'_>> = found.collect();
-        // Stable: those that are equal stay in the kernel's order.
-        sorted.sort_by(|a, b| {
-            let order = compare(column, a, b, &users);
-            if args.reverse { order.reverse() } else { order }
-        });
+        let order = Order { column, reverse: args.reverse, users: &users };
+        // Those that are equal stay in the kernel's order.
+        order.sort(&mut sorted, |socket| Some(*socket));
         for socket in sorted {
             rows.write(&SocketLine { socket, columns: &columns, users: &users })?;
         }

@@ -65,11 +65,35 @@ fn containers_and_units_are_named() {
     let docker = format!("system.slice/docker-{ID}.scope");
     let kubernetes = format!("kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope");
     let podman = format!("machine.slice/libpod-{ID}.scope/container");
-    for (path, kind, id, shown) in [
-        (docker.as_str(), "docker", ID, "docker 0123456789ab"),
-        (&kubernetes, "kubernetes", ID, "kubernetes 0123456789ab"),
-        (&podman, "podman", ID, "podman 0123456789ab"),
-        ("system.slice/web.service", "unit", "web.service", "unit web.service"),
+    for (path, kind, id, shown, todo) in [
+        (
+            docker.as_str(),
+            "docker",
+            ID,
+            "docker 0123456789ab",
+            "It is of docker 0123456789ab, to be stopped by: docker stop 0123456789ab",
+        ),
+        (
+            &kubernetes,
+            "kubernetes",
+            ID,
+            "kubernetes 0123456789ab",
+            "It is of kubernetes 0123456789ab, which may start it again: stop that",
+        ),
+        (
+            &podman,
+            "podman",
+            ID,
+            "podman 0123456789ab",
+            "It is of podman 0123456789ab, to be stopped by: podman stop 0123456789ab",
+        ),
+        (
+            "system.slice/web.service",
+            "unit",
+            "web.service",
+            "unit web.service",
+            "It is of unit web.service, to be stopped by: systemctl stop web.service",
+        ),
     ] {
         let directory = cgroup.make(path);
         // It is there before it opens a socket: a socket stays in the group that it was made in.
@@ -87,10 +111,19 @@ fn containers_and_units_are_named() {
         let row = first_row(&[&["ls", "--tcp", "--port", &port], &columns[..]].concat());
         assert_eq!(row["workload"], workload, "{path}");
         assert!(row["cgroup"].as_str().unwrap().ends_with(path), "{row}");
+        // Whoever ends it by itself has it again where it is started anew: `doctor` names what stops that.
+        let doctor = run(&["doctor", &format!("{port}/tcp"), "--format", "jsonl"]);
+        let text = String::from_utf8(doctor.stdout).unwrap();
+        let finding = text.lines().find(|line| line.contains("\"held\"")).unwrap();
+        let finding: Value = serde_json::from_str(finding).unwrap();
+        assert_eq!(finding["todo"], todo, "{path}");
         let table = String::from_utf8(run(&["who", &format!("{port}/tcp")]).stdout).unwrap();
         assert!(table.contains(shown), "{table}");
-        // It has ended before its group is removed.
-        listening.signal(rustix::process::Signal::TERM);
+        // It has ended before its group is removed. Nobody takes the port again here, but somebody may.
+        let kill = run(&["kill", "--yes", "--settle", "0s", &format!("{port}/tcp")]);
+        assert_eq!(kill.code, Some(0), "{}", kill.stderr);
+        let later = format!("note: {shown} may take tcp port {port} again later");
+        assert!(kill.stderr.contains(&later), "{}", kill.stderr);
         assert_eq!(listening.end().code, Some(143));
     }
 }

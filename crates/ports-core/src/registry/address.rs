@@ -1,9 +1,13 @@
 //! The local address a claim is for, and which two of them collide.
 
+mod parse;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use serde::{Serialize, Serializer};
+pub use parse::ParseClaimAddressError;
+
+use crate::zone::has_link_scope;
 
 /// The local address part of a claim: a wildcard or one address.
 ///
@@ -129,14 +133,6 @@ impl ClaimAddress {
         Self(AddressSet::Ipv6 { address, scope })
     }
 }
-
-/// Whether `bind` looks at the scope: link-local unicast (`fe80::/10`), interface-local and
-/// link-local multicast (`ffx1::/16`, `ffx2::/16`). Linux ignores it elsewhere (`__inet6_bind` in
-/// `net/ipv6/af_inet6.c`).
-const fn has_link_scope(address: Ipv6Addr) -> bool {
-    address.is_unicast_link_local() || matches!(address.segments()[0] & 0xff0f, 0xff01 | 0xff02)
-}
-
 impl From<Ipv4Addr> for ClaimAddress {
     fn from(address: Ipv4Addr) -> Self {
         if address.is_unspecified() {
@@ -192,20 +188,13 @@ impl From<SocketAddr> for ClaimAddress {
 impl fmt::Display for ClaimAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            AddressSet::DualStack => f.pad("*"),
+            AddressSet::DualStack => f.pad(parse::DUAL_STACK),
             AddressSet::Ipv4Wildcard => f.pad("0.0.0.0"),
-            AddressSet::Ipv6Only => f.pad(":: (IPv6 only)"),
+            AddressSet::Ipv6Only => f.pad(parse::IPV6_ONLY),
             AddressSet::Ipv4(address) => fmt::Display::fmt(&address, f),
             AddressSet::Ipv6 { address, scope: 0 } => fmt::Display::fmt(&address, f),
             AddressSet::Ipv6 { address, scope } => f.pad(&format!("{address}%{scope}")),
         }
-    }
-}
-
-/// As the text that `Display` prints.
-impl Serialize for ClaimAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::registry::{ClaimAddress, Owner};
 use crate::{Port, PortRange, Transport};
@@ -103,7 +103,7 @@ pub enum ClaimError {
 }
 
 /// Who holds a port, and at which address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 #[non_exhaustive]
 pub enum Holder {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::registry::address::Family;
 use crate::registry::search::Window;
@@ -11,7 +11,7 @@ use crate::registry::{ClaimAddress, Holder, Owner, PortRegistry};
 use crate::{Port, PortRange, Transport};
 
 /// The ports in use and the number of free dynamic ones, per transport. Prints as a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RegistryStatus {
     /// The range "any" is taken from.
@@ -21,7 +21,7 @@ pub struct RegistryStatus {
 }
 
 /// The ports of one transport.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TransportStatus {
     /// The transport.
@@ -39,7 +39,7 @@ pub struct TransportStatus {
 }
 
 /// A port in use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsedPort {
     /// The port.
@@ -49,7 +49,7 @@ pub struct UsedPort {
 }
 
 /// Every claim and foreign mark, for a machine to read; bounded by the registry's list limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RegistrySnapshot {
     /// The range "any" is taken from.
@@ -67,7 +67,7 @@ pub struct RegistrySnapshot {
 }
 
 /// A claim as the snapshot tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClaimRecord {
     /// The transport.
@@ -81,7 +81,7 @@ pub struct ClaimRecord {
 }
 
 /// A foreign mark as the snapshot tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ForeignRecord {
     /// The transport.
@@ -239,4 +239,25 @@ impl TransportStatus {
 
 fn who(holder: &Holder) -> &str {
     holder.owner().map_or("another process", Owner::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ClaimRequest;
+
+    #[test]
+    fn whoever_is_told_as_json_reads_the_same() {
+        let registry = PortRegistry::new();
+        let request = ClaimRequest::new(Transport::Tcp).exact(8080).owner("echo server");
+        let _claim = registry.claim(&request.address(ClaimAddress::ipv6_only())).unwrap();
+        let link_local: std::net::SocketAddr = "[fe80::1%2]:0".parse().unwrap();
+        registry.mark_foreign(Transport::Udp, link_local, 53);
+
+        let (status, snapshot) = (registry.status(), registry.snapshot());
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<RegistryStatus>(&json).unwrap(), status);
+        let json = serde_json::to_string(&snapshot).unwrap();
+        assert_eq!(serde_json::from_str::<RegistrySnapshot>(&json).unwrap(), snapshot);
+    }
 }

@@ -64,7 +64,7 @@ fn every_row_is_found_by_port_and_by_name() {
 
 #[test]
 fn lookups_yield_what_was_asked_for() {
-    for port in crate::PortRange::ALL.iter() {
+    for port in crate::PortRange::ALL {
         assert!(ServiceTable.services_of_port(port).all(|service| service.port == port));
         for transport in Transport::ALL {
             let services = ServiceTable.services(port, transport);

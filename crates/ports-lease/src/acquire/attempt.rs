@@ -90,7 +90,7 @@ impl<'a> Attempt<'a> {
         Ok(Self {
             request,
             registry: registry::claims(kernel),
-            owner: request.name.clone().map_or(Owner::UNNAMED, Owner::from),
+            owner: request.name.clone().map_or(Owner::from("a lease without a name"), Owner::from),
             places: Place::of(request),
             locker: Locker::of(request, &terms)?,
             binds,

@@ -36,7 +36,7 @@ impl Engine {
 
     /// After a lack of resources: each probe that ends makes room for one more.
     pub(super) fn widen(&mut self) {
-        self.window = (self.window + 1).min(self.config.max_in_flight);
+        self.window = self.window.saturating_add(1).min(self.config.max_in_flight);
     }
 
     /// Whatever the error, this probe never left the machine; to a neighbour that never resolved,
@@ -92,6 +92,18 @@ mod tests {
     fn refuse(engine: &mut Engine, now: Instant, error: LocalError) {
         let probe = engine.poll_probe(now).unwrap();
         engine.handle_local_error(now, probe.id, error);
+    }
+
+    #[test]
+    fn a_window_without_a_limit_widens_no_further() {
+        let now = Instant::now();
+        let mut engine = engine(now);
+        engine.config.max_in_flight = usize::MAX;
+        engine.window = usize::MAX - 1;
+        for _ in 0..2 {
+            engine.widen();
+            assert_eq!(engine.window, usize::MAX);
+        }
     }
 
     #[test]

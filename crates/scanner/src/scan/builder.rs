@@ -17,10 +17,10 @@ use crate::engine::EngineConfig;
 use crate::event::Method;
 use crate::plan::ScanPlan;
 use crate::progress::ScanHandle;
-use crate::resolve::ResolvedTargets;
+use crate::resolve::{ResolveError, ResolvedTargets, resolve};
 use crate::resume::{Description, ResumeFile};
 use crate::state::PortState;
-use crate::target::{AddressSet, Family, reached_by};
+use crate::target::{AddressSet, Family, TargetSpec, reached_by};
 use crate::udp;
 
 /// Probes per second that one thread sends without effort.
@@ -84,6 +84,22 @@ impl ScanBuilder {
         self
     }
 
+    /// Adds targets, each name meaning every address it resolves to, of the `family` where one is
+    /// given: [`resolve`] and [`targets`](Self::targets) in one. Blocks while the system's resolver
+    /// works.
+    ///
+    /// # Errors
+    ///
+    /// [`ResolveError`] names the first target that has no address.
+    pub fn resolve(
+        self,
+        targets: &[TargetSpec],
+        family: Option<Family>,
+    ) -> Result<Self, ResolveError> {
+        let texts = targets.iter().map(TargetSpec::to_string).collect();
+        Ok(self.targets(resolve(targets, family)?, texts))
+    }
+
     /// Adds resolved targets, and shows their hosts by the names they were given by. `texts` are the
     /// targets as the user wrote them, for reports.
     pub fn targets(mut self, resolved: ResolvedTargets, texts: Vec<String>) -> Self {
@@ -118,7 +134,7 @@ impl ScanBuilder {
         self
     }
 
-    /// A ceiling in probes per second; by default the scan finds its pace itself.
+    /// A ceiling in probes per second, at least 1; by default the scan finds its pace itself.
     pub const fn rate(mut self, rate: u32) -> Self {
         self.engine.rate = Some(rate);
         self

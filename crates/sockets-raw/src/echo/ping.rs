@@ -88,6 +88,12 @@ impl Default for PingConfig {
 ///
 /// A host of the other IP version than the socket's is [`PingOutcome::NotSent`].
 ///
+/// ```no_run
+/// # use sockets_raw::{EchoSocket, PingConfig, ping};
+/// let results = ping(&mut EchoSocket::v4()?, &["192.0.2.1".parse()?], &PingConfig::new())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`EchoReceiveError`]. What could not be sent is a result, not an error.

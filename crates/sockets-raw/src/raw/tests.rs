@@ -34,6 +34,25 @@ fn without_privilege_the_error_says_how_to_get_it() {
     }
 }
 
+/// The kernel takes `::1` for `0.0.0.0`, and the socket would receive what was sent to others.
+#[test]
+fn an_address_of_the_other_ip_version_is_refused() {
+    for (config, text) in [
+        (
+            RawConfig::v4(FIRST).bind(Ipv6Addr::LOCALHOST.into()),
+            "IPv4 socket for protocol 253 cannot be bound to ::1",
+        ),
+        (
+            RawConfig::v6(FIRST).bind(Ipv4Addr::LOCALHOST.into()),
+            "IPv6 socket for protocol 253 cannot be bound to 127.0.0.1",
+        ),
+    ] {
+        let error = RawSocket::open(&config).unwrap_err();
+        assert!(matches!(error, OpenError::FamilyMismatch { .. }), "{error:?}");
+        assert!(error.to_string().contains(text), "{error}");
+    }
+}
+
 #[test]
 #[ignore = "needs root: opens raw sockets"]
 fn ipv4_comes_with_the_header_the_kernel_made() {

@@ -36,6 +36,7 @@ pub fn write_echo_request(
 
 /// Writes the message alone into `message`, as an ICMP socket takes it: over IPv6 the kernel sums
 /// it, which alone knows the source.
+#[cfg(target_os = "linux")]
 pub(crate) fn write_echo_message(
     message: &mut Vec<u8>,
     is_ipv4: bool,

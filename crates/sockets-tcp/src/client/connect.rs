@@ -132,11 +132,7 @@ impl Dialing {
         address: SocketAddr,
         accepted: Arc<AtomicBool>,
     ) -> Result<Dialed, ConnectError> {
-        let socket = self.open(address).map_err(|(operation, source)| ConnectError::Local {
-            operation,
-            address,
-            source,
-        })?;
+        let socket = self.open(address)?;
         let begun = Instant::now();
         let failed = |source| ConnectError::of_io(address, self.timeout, source);
         // The kernel may connect it without anybody here seeing that: given up, it is no stream that
@@ -163,19 +159,30 @@ impl Dialing {
         Ok(Dialed { stream: tcp.into(), tuple, took })
     }
 
-    /// A socket that connects from where it was asked to; or what failed, and how.
-    fn open(&self, address: SocketAddr) -> Result<TcpSocket, (&'static str, std::io::Error)> {
-        let local = |operation: &'static str| move |source| (operation, source);
+    /// A socket that connects from where it was asked to.
+    fn open(&self, address: SocketAddr) -> Result<TcpSocket, ConnectError> {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }
-        .map_err(local("open a socket"))?;
+        .map_err(|source| ConnectError::Local {
+            operation: "open a socket",
+            address,
+            source,
+        })?;
         if let Some(interface) = &self.interface {
-            bind_to_interface(&socket, interface).map_err(local("bind to the interface"))?;
+            bind_to_interface(&socket, interface).map_err(|source| ConnectError::Interface {
+                address,
+                interface: interface.clone(),
+                source,
+            })?;
         }
-        if let Some(source) = self.source {
-            socket.bind(SocketAddr::new(source, 0)).map_err(local("bind the source address"))?;
+        if let Some(from) = self.source {
+            socket.bind(SocketAddr::new(from, 0)).map_err(|source| ConnectError::Source {
+                address,
+                from,
+                source,
+            })?;
         }
         Ok(socket)
     }

@@ -1,15 +1,16 @@
 //! Why a connection was not made.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ports_core::lacks_zone;
 use rustix::io::Errno;
 use stats::ErrorKind;
 
 use super::Target;
+use crate::failure::in_full;
 #[cfg(feature = "tls")]
 use crate::tls::{TlsError, TlsFault};
 
@@ -55,12 +56,44 @@ pub enum ConnectError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The address is of a link, and the link is not said.
+    #[error(
+        "cannot connect to {address}: it is an address of one link; say of which by the index of \
+         its interface (`SocketAddrV6::scope_id`), as in `[fe80::1%2]:80`"
+    )]
+    NoZone {
+        /// The address tried.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The socket connected to itself: the port lies in the range of the kernel's ephemeral ports,
     /// and nothing listens there (RFC 9293 section 3.5, simultaneous open).
     #[error("cannot connect to {address}: nothing listens there, the socket met itself")]
     SelfConnection {
         /// The address tried.
         address: SocketAddr,
+    },
+    /// The address to connect from cannot be had: it is none of this machine's, or of another
+    /// family.
+    #[error("cannot connect to {address} from {from}")]
+    Source {
+        /// The address tried.
+        address: SocketAddr,
+        /// The address to connect from.
+        from: IpAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The interface to connect through cannot be had: there is none of that name.
+    #[error("cannot connect to {address} through the interface `{interface}`")]
+    Interface {
+        /// The address tried.
+        address: SocketAddr,
+        /// Its name.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
     },
     /// This machine could not even try: no descriptors, no local port, no permission. It says
     /// nothing about the other end.
@@ -132,7 +165,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// Whether trying again is no use before somebody has changed something: a target that is no
-    /// target, a certificate that is not accepted, ends that do not agree on how to speak TLS. Where
+    /// target, or an address without its zone, a certificate that is not accepted, ends that do not agree on how to speak TLS. Where
     /// several addresses failed: all of them in such a way.
     pub fn is_permanent(&self) -> bool {
         if let Self::AllFailed { failures, .. } = self {
@@ -145,6 +178,7 @@ impl ConnectError {
         // What the resolver does not even look up.
         match self {
             Self::Resolve { source, .. } => source.kind() == io::ErrorKind::InvalidInput,
+            Self::NoZone { .. } => true,
             _ => false,
         }
     }
@@ -212,6 +246,7 @@ impl ConnectError {
         }
         match source.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused { address, source },
+            io::ErrorKind::InvalidInput if lacks_zone(address) => Self::NoZone { address, source },
             io::ErrorKind::TimedOut => Self::TimedOut { target: address.into(), timeout: limit },
             io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
@@ -222,13 +257,7 @@ impl ConnectError {
 
     /// The error and its causes in one line.
     pub(super) fn in_full(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
+        in_full(self)
     }
 }
 
@@ -257,6 +286,24 @@ impl fmt::Display for Causes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// From 128 bytes on, clippy warns whoever returns it (`result_large_err`).
+    #[test]
+    fn it_is_not_too_large_to_be_returned() {
+        assert!(size_of::<ConnectError>() < 128, "{}", size_of::<ConnectError>());
+    }
+
+    #[test]
+    fn an_address_without_its_zone_says_what_is_missing() {
+        let (address, limit) = ("[fe80::1]:80".parse().unwrap(), Duration::from_secs(1));
+        let error = ConnectError::of_io(address, limit, Errno::INVAL.into());
+        assert!(matches!(error, ConnectError::NoZone { .. }), "{error:?}");
+        assert!(error.is_permanent());
+        assert!(error.to_string().contains("[fe80::1%2]:80"), "{error}");
+        let address = "[::1]:80".parse().unwrap();
+        let error = ConnectError::of_io(address, limit, Errno::INVAL.into());
+        assert!(matches!(error, ConnectError::Io { .. }), "{error:?}");
+    }
 
     #[test]
     fn several_addresses_are_named_each_with_its_cause() {

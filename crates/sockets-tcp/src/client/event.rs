@@ -3,11 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::close_reason::CloseReason;
 use crate::failure::Failure;
 
 /// Something that happened to a client. Data comes from `recv`; here are only its lengths.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Serialised as a [`ServerEvent`](crate::ServerEvent) is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ClientEvent {
     /// A connection stands.
@@ -84,4 +89,22 @@ pub enum ClientEvent {
     },
     /// The client is closed for good. The last event.
     Closed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_line_with_its_type() {
+        let event = ClientEvent::Reconnecting { attempt: 2, delay: Duration::from_millis(1) };
+        assert_eq!(
+            serde_json::to_string(&event).unwrap(),
+            r#"{"type":"reconnecting","attempt":2,"delay":{"secs":0,"nanos":1000000}}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&ClientEvent::HalfClosed).unwrap(),
+            r#"{"type":"half-closed"}"#
+        );
+    }
 }

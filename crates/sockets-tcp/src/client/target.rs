@@ -28,6 +28,13 @@ use ports_core::Endpoint;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     place: Place,
+    /// Apart, as few have any: errors carry targets.
+    origin: Option<Box<Origin>>,
+}
+
+/// Where to connect from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
     source: Option<IpAddr>,
     interface: Option<String>,
 }
@@ -38,7 +45,7 @@ enum Place {
     Addresses(Vec<SocketAddr>),
     Name(String, u16),
     /// What should have been `host:port`: it stands for nobody.
-    Malformed(TargetError),
+    Malformed(Box<TargetError>),
 }
 
 /// Why a text names nobody to connect to.
@@ -80,19 +87,19 @@ impl Target {
                 Ok(tokio::net::lookup_host((host.as_str(), *port)).await?.collect())
             }
             Place::Malformed(error) => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, error.clone()))
+                Err(io::Error::new(io::ErrorKind::InvalidInput, (**error).clone()))
             }
         }
     }
 
     /// The interface that came with it.
     pub(super) fn interface(&self) -> Option<&str> {
-        self.interface.as_deref()
+        self.origin.as_ref()?.interface.as_deref()
     }
 
     /// The source address that came with it.
     pub(super) fn source(&self) -> Option<IpAddr> {
-        self.source
+        self.origin.as_ref()?.source
     }
 }
 
@@ -115,7 +122,7 @@ impl fmt::Display for Target {
 
 impl From<Place> for Target {
     fn from(place: Place) -> Self {
-        Self { place, source: None, interface: None }
+        Self { place, origin: None }
     }
 }
 
@@ -179,7 +186,7 @@ impl TargetError {
 /// ([`ConnectError::is_permanent`](crate::ConnectError::is_permanent)), and says why.
 impl From<&str> for Target {
     fn from(text: &str) -> Self {
-        text.parse().unwrap_or_else(|error| Place::Malformed(error).into())
+        text.parse().unwrap_or_else(|error| Place::Malformed(Box::new(error)).into())
     }
 }
 
@@ -210,14 +217,15 @@ impl From<&Endpoint> for Target {
             ([_, ..], _) => Place::Addresses(addresses),
             ([], Some(name)) => Place::Name(name.into_owned(), port),
             // An endpoint without an address has a name; without either it would name nobody.
-            ([], None) => Place::Malformed(TargetError::Host {
+            ([], None) => Place::Malformed(Box::new(TargetError::Host {
                 text: endpoint.to_string(),
                 host: endpoint.host().to_string(),
-            }),
+            })),
         };
         let options = endpoint.options();
-        let interface = options.interface().map(str::to_owned);
-        Self { place, source: options.source(), interface }
+        let (source, interface) = (options.source(), options.interface().map(str::to_owned));
+        let is_said = source.is_some() || interface.is_some();
+        Self { place, origin: is_said.then(|| Box::new(Origin { source, interface })) }
     }
 }
 

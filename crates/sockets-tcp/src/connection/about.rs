@@ -58,6 +58,18 @@ macro_rules! about {
                 self.shared().client_info()
             }
 
+            /// The server, to send to others of its clients.
+            pub fn server(&self) -> ServerHandle {
+                ServerHandle::new(Arc::clone(&self.shared().clients))
+            }
+
+            /// The TLS session: whom the client asked for, what it showed, what is spoken. `None`
+            /// where the server speaks no TLS, or the connection is over.
+            #[cfg(feature = "tls")]
+            pub fn tls_info(&self) -> Option<crate::TlsInfo> {
+                self.shared().link.tls_info()
+            }
+
             /// How many bytes were accepted for the client that it has not acknowledged: those that
             /// wait here, and those that the kernel holds, over TLS those of its records. Without
             /// the latter where the system does not tell (elsewhere than on Linux).

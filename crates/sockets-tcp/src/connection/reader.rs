@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ports_core::FiveTuple;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::about::about;
 use crate::chunk::Chunk;
-use crate::server::{ClientId, ClientInfo};
+use crate::server::{ClientId, ClientInfo, ServerHandle};
 
 /// The receiving direction of a [`Connection`](crate::Connection).
 #[derive(Debug)]

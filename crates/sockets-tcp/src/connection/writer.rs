@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ports_core::FiveTuple;
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::about::about;
 use crate::close_reason::CloseReason;
-use crate::server::{ClientId, ClientInfo};
+use crate::server::{ClientId, ClientInfo, ServerHandle};
 
 /// The sending direction of a [`Connection`](crate::Connection).
 #[derive(Debug)]

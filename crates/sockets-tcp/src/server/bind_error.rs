@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use ports_core::ClaimError;
+use ports_core::{ClaimError, lacks_zone};
 #[cfg(target_os = "linux")]
 use sockets_sys::is_privileged_port;
 
@@ -55,6 +55,17 @@ pub enum BindError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The address is of a link, and the link is not said.
+    #[error(
+        "cannot listen on tcp {address}: it is an address of one link; say of which by the index of \
+         its interface (`SocketAddrV6::scope_id`), as in `[fe80::1%2]:80`"
+    )]
+    NoZone {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The port registry does not give the port.
     #[error("cannot claim tcp {address}")]
     Claim {
@@ -87,6 +98,7 @@ impl BindError {
             io::ErrorKind::AddrInUse if address.port() == 0 => Self::NoFreePort { address, source },
             io::ErrorKind::AddrInUse => Self::AddressInUse { address, source },
             io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { address, source },
+            io::ErrorKind::InvalidInput if lacks_zone(address) => Self::NoZone { address, source },
             _ => Self::Io { operation, address, source },
         }
     }
@@ -124,6 +136,8 @@ mod tests {
         assert!(matches!(error, BindError::Io { .. }), "{error:?}");
         let error = BindError::of_bind(any, Errno::ADDRINUSE.into());
         assert!(matches!(error, BindError::NoFreePort { .. }), "{error:?}");
+        let error = BindError::of_bind("[fe80::1]:80".parse().unwrap(), Errno::INVAL.into());
+        assert!(matches!(error, BindError::NoZone { .. }), "{error:?}");
         let error = BindError::of_bind(high, Errno::ADDRINUSE.into());
         assert!(matches!(error, BindError::AddressInUse { .. }), "{error:?}");
     }

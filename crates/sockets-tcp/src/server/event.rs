@@ -65,7 +65,11 @@ impl fmt::Display for Refusal {
 }
 
 /// Something that happened on a server. Data comes to the handler; here are only its lengths.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Serialised, its `type` is the name in lower case, words joined by `-`, beside its fields:
+/// `{"type":"half-closed","client":1}`. A duration is `{"secs":0,"nanos":0}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ServerEvent {
     /// It listens on this address.

@@ -26,7 +26,8 @@ pub(super) struct Handshake {
 impl<H: Handler> TcpServerBuilder<H> {
     /// Serves over TLS: connections begin with a handshake, in their own tasks, and become clients
     /// with its end. Which certificates and versions, whether clients need a certificate, says the
-    /// configuration.
+    /// configuration; what came of it, and the client's certificate, a handler has from
+    /// [`Connection::tls_info`](crate::Connection::tls_info).
     ///
     /// Reads and writes are of the data inside, and so are all counts of bytes. The end of each
     /// direction is that of TLS (`close_notify`); a client that ends without it is taken for cut
@@ -54,8 +55,8 @@ impl<H: Handler> TcpServerBuilder<H> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
-        self.settings.handshake.config = Some(config);
+    pub fn tls(mut self, config: impl Into<Arc<ServerConfig>>) -> Self {
+        self.settings.handshake.config = Some(config.into());
         self
     }
 

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ports_core::{SocketInfo, SocketState};
+use serde::Serialize;
 
 use crate::close_reason::CloseReason;
 use crate::link::Link;
 use crate::server::ClientId;
 
 /// A server's socket and its counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ServerInfo {
     /// The first listening socket.
@@ -29,7 +30,7 @@ pub struct ServerInfo {
 }
 
 /// One connected client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ClientInfo {
     /// Its number.
@@ -51,8 +52,9 @@ pub struct ClientInfo {
     /// How many bytes of them were not sent.
     pub dropped_bytes: usize,
     /// What the kernel knows of the connection: round-trip time, retransmissions, what the peer
-    /// acknowledged. `None` where it is over.
+    /// acknowledged. `None` where it is over. Not serialised.
     #[cfg(target_os = "linux")]
+    #[serde(skip)]
     pub tcp: Option<sockets_sys::TcpInfo>,
 }
 
@@ -81,7 +83,7 @@ impl ClientInfo {
 }
 
 /// What became of a broadcast, counted in clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BroadcastReport {
     /// Clients that will get the message: it is with the kernel or in their outbox.
@@ -94,12 +96,12 @@ pub struct BroadcastReport {
     pub too_large: usize,
     /// Clients disconnected because they were slow.
     pub disconnected: usize,
-    /// Clients whose sending direction had already ended.
+    /// Clients whose sending direction had already ended; of those that were named, also who is gone.
     pub closed: usize,
 }
 
 /// What [`TcpServer::shutdown`](crate::TcpServer::shutdown) did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ShutdownReport {
     /// Connections that came to their proper end: their clients have acknowledged every byte that
@@ -118,7 +120,7 @@ pub struct ShutdownReport {
 /// handler failed.
 ///
 /// What was accepted for it and is in neither of the two counts, its client has acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CutOff {
     /// The client.

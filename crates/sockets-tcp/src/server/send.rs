@@ -119,9 +119,27 @@ impl ServerState {
         except: Option<ClientId>,
     ) -> BroadcastReport {
         consume_budget().await;
+        self.send_to_links(self.links(except), message).await
+    }
+
+    /// As `broadcast`, to these clients.
+    pub(super) async fn send_to_each(
+        &self,
+        clients: &[ClientId],
+        message: &Bytes,
+    ) -> BroadcastReport {
+        consume_budget().await;
+        let links: Vec<_> = clients.iter().filter_map(|client| self.link(*client)).collect();
+        let gone = clients.len() - links.len();
+        let mut report = self.send_to_links(links, message).await;
+        report.closed += gone;
+        report
+    }
+
+    async fn send_to_links(&self, links: Vec<Arc<Link>>, message: &Bytes) -> BroadcastReport {
         let mut report = BroadcastReport::default();
         let mut full = Vec::new();
-        for link in self.links(except) {
+        for link in links {
             if message.len() > link.largest_message() {
                 link.turned_away(message.len());
                 report.too_large += 1;

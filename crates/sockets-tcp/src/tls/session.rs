@@ -13,6 +13,7 @@ use tokio_rustls::rustls::{Connection, ProtocolVersion};
 
 use super::alert::TlsAlert;
 use super::error::{TlsError, TlsFault};
+use super::info::TlsInfo;
 use crate::events::lock;
 use crate::stream::read_now;
 
@@ -66,6 +67,10 @@ impl TlsStream {
 
     pub(crate) fn version(&self) -> Option<ProtocolVersion> {
         lock(&self.session).tls.protocol_version()
+    }
+
+    pub(crate) fn info(&self) -> Option<TlsInfo> {
+        TlsInfo::of(&lock(&self.session).tls)
     }
 
     /// The alert by which the peer ended the session, once it was read.

@@ -151,9 +151,7 @@ async fn a_source_that_is_not_ours_is_a_local_failure() {
     // TEST-NET-1 (RFC 5737): no machine has it.
     let builder = TcpClient::builder(address).source("192.0.2.1".parse().unwrap());
     let error = builder.connect().await.unwrap_err();
-    let ConnectError::Local { operation: "bind the source address", .. } = error else {
-        panic!("{error}")
-    };
+    let ConnectError::Source { .. } = error else { panic!("{error}") };
 }
 
 #[cfg(target_os = "linux")]
@@ -163,9 +161,7 @@ async fn the_interface_is_kept_and_one_that_is_not_there_is_a_local_failure() {
     let client = TcpClient::builder(address).interface("lo").connect().await.unwrap();
     assert_eq!(peer_of(&client).await, address);
     let error = TcpClient::builder(address).interface("no-such-link").connect().await.unwrap_err();
-    let ConnectError::Local { operation: "bind to the interface", .. } = error else {
-        panic!("{error}")
-    };
+    let ConnectError::Interface { .. } = error else { panic!("{error}") };
 }
 
 #[cfg(target_os = "linux")]

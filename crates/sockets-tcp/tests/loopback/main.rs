@@ -24,5 +24,6 @@ mod reconnecting;
 mod server;
 mod shutdown;
 mod slow;
+mod some;
 mod support;
 mod unfinished;

@@ -8,4 +8,5 @@ mod broken;
 #[path = "../loopback/clock.rs"]
 mod clock;
 mod served;
+mod session;
 mod support;

@@ -1,5 +1,6 @@
 //! Whether a port can be bound, and what stands in the way.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use ports_core::{Port, PortRange, PortSet, Transport};
@@ -53,6 +54,9 @@ pub struct PortSocket {
     pub processes: Vec<(u32, String)>,
     /// Why no process can be seen, where none can.
     pub no_process: Option<NoProcess>,
+    /// The control groups that it was made in and that its processes are in, each once, its own first: what
+    /// [`Workload::of_path`](super::Workload::of_path) reads.
+    pub cgroups: Vec<String>,
 }
 
 /// Something to know before a port is bound.
@@ -172,19 +176,32 @@ impl SystemSockets {
         transport: Transport,
         address: SocketAddr,
     ) -> Result<BindFacts, SnapshotError> {
-        let query = of_port(transport, address.port().into()).processes(true);
-        let sockets = self.snapshot(&query)?.iter().filter_map(PortSocket::of).collect();
+        let query = of_port(transport, address.port().into()).processes(true).cgroups(true);
+        let snapshot = self.snapshot(&query)?;
+        let mut cgroups = HashMap::new();
+        for process in snapshot.processes() {
+            cgroups.insert(process.pid(), backend::process_cgroup(process.pid())?);
+        }
+        let sockets = snapshot.iter().filter_map(|row| PortSocket::of(row, &cgroups)).collect();
         Ok(BindFacts { transport, address, sockets, rules: backend::port_rules()? })
     }
 }
 
 impl PortSocket {
-    fn of(row: SocketRow<'_>) -> Option<Self> {
+    /// With the control groups of processes by their numbers.
+    fn of(row: SocketRow<'_>, of_processes: &HashMap<u32, Option<String>>) -> Option<Self> {
         let mut processes: Vec<(u32, String)> = row
             .holdings()
             .map(|holding| (holding.process.pid(), holding.process.name().to_owned()))
             .collect();
         processes.dedup();
+        let theirs = processes.iter().filter_map(|(pid, _)| of_processes.get(pid)?.as_deref());
+        let mut cgroups: Vec<String> = Vec::new();
+        for cgroup in row.cgroup_path().into_iter().chain(theirs) {
+            if !cgroups.iter().any(|known| known == cgroup) {
+                cgroups.push(cgroup.to_owned());
+            }
+        }
         Some(Self {
             local: row.local_addr()?,
             peer: row.peer_addr(),
@@ -193,6 +210,7 @@ impl PortSocket {
             only_ipv6: row.only_ipv6(),
             processes,
             no_process: row.no_process(),
+            cgroups,
         })
     }
 }

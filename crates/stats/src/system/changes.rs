@@ -1,11 +1,9 @@
 //! What is different between two snapshots.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use self::pairing::{Before, Pairing};
+use super::{Snapshot, SocketRow};
 
-use super::number_map::NumberMap;
-use super::row::Row;
-use super::{Protocol, Snapshot, SocketRow, State};
+mod pairing;
 
 /// A difference between two snapshots of the same query.
 #[derive(Clone, Copy, Debug)]
@@ -23,74 +21,6 @@ pub enum Change<'a> {
     },
 }
 
-/// What tells sockets apart where the kernel gives them no cookie.
-type Ends = (Protocol, SocketAddr, SocketAddr, u64);
-
-/// The sockets of a snapshot by what they are known by; each entry is their place.
-#[derive(Debug, Default)]
-struct Index {
-    cookies: NumberMap<u32>,
-    ends: HashMap<Ends, u32>,
-}
-
-impl Index {
-    fn of(snapshot: &Snapshot) -> Self {
-        let mut index = Self::default();
-        index.cookies.reserve(snapshot.rows.len());
-        for (row, place) in snapshot.rows.iter().zip(0..) {
-            match row.cookie {
-                0 => index.ends.insert(ends(row), place),
-                cookie => index.cookies.insert(cookie, place),
-            };
-        }
-        index
-    }
-
-    fn place(&self, row: &Row) -> Option<u32> {
-        match row.cookie {
-            0 => self.ends.get(&ends(row)).copied(),
-            cookie => self.cookies.get(&cookie).copied(),
-        }
-    }
-
-    /// Whether `row`, at this place, stands for its socket: a dump may tell of one twice, and then
-    /// the later row does.
-    fn is_at(&self, row: &Row, place: usize) -> bool {
-        self.place(row).is_some_and(|known| known as usize == place)
-    }
-}
-
-const fn ends(row: &Row) -> Ends {
-    (row.protocol, row.local, row.peer, row.inode)
-}
-
-/// The connections without a cookie that are not there any more, by their ends. Whoever accepts or
-/// closes a connection changes its inode, from or to 0: it is the same one under another inode.
-#[derive(Debug, Default)]
-struct Renamed(HashMap<(SocketAddr, SocketAddr), u32>);
-
-impl Renamed {
-    fn note(&mut self, row: &Row, place: usize) {
-        if row.cookie == 0 && row.is_connection() && row.state != State::TimeWait {
-            self.0.insert((row.local, row.peer), place as u32);
-        }
-    }
-
-    /// The place of the one that is `row` now; it is found once.
-    fn take(&mut self, earlier: &Snapshot, row: &Row) -> Option<usize> {
-        if row.cookie != 0 || !row.is_connection() {
-            return None;
-        }
-        let ends = (row.local, row.peer);
-        let place = *self.0.get(&ends)? as usize;
-        let is_it = row.inode == 0 || earlier.rows.get(place)?.inode == 0;
-        is_it.then(|| {
-            self.0.remove(&ends);
-            place
-        })
-    }
-}
-
 impl Snapshot {
     /// What changed since `earlier`, a snapshot of the same query: first what was closed, then what
     /// was opened or is in another state, in the kernel's order.
@@ -101,37 +31,34 @@ impl Snapshot {
     /// this one is taken for closed, unless it was taken by
     /// [`snapshot_after`](super::SystemSockets::snapshot_after) `earlier`.
     pub fn changes_since<'a>(&'a self, earlier: &'a Self) -> Vec<Change<'a>> {
-        let (then, now) = (Index::of(earlier), Index::of(self));
-        let mut renamed = Renamed::default();
-        let mut gone = Vec::new();
-        for (place, row) in earlier.rows.iter().enumerate() {
-            if then.is_at(row, place) && now.place(row).is_none() {
-                renamed.note(row, place);
-                gone.push(place);
-            }
-        }
-        let mut later = Vec::new();
-        let mut still_there = Vec::new();
-        for (place, after) in self.iter().enumerate() {
-            if !now.is_at(after.row, place) {
-                continue;
-            }
-            let before = match then.place(after.row) {
-                Some(place) => Some(place as usize),
-                None => renamed.take(earlier, after.row).inspect(|place| still_there.push(*place)),
-            };
-            match before.and_then(|place| earlier.row(place)) {
-                None => later.push(Change::Opened(after)),
-                Some(before) if before.state() != after.state() => {
-                    later.push(Change::StateChanged { before, after });
-                }
-                Some(_) => {}
-            }
-        }
-        still_there.sort_unstable();
-        gone.retain(|place| still_there.binary_search(place).is_err());
+        let Pairing { before, gone } = Pairing::of(earlier, self);
         let closed = gone.into_iter().filter_map(|place| earlier.row(place)).map(Change::Closed);
+        let later =
+            before.into_iter().zip(self.iter()).filter_map(|(before, after)| match before {
+                Before::At(place) => {
+                    let before = earlier.row(place)?;
+                    let is_other = before.state() != after.state();
+                    is_other.then_some(Change::StateChanged { before, after })
+                }
+                Before::Nowhere => Some(Change::Opened(after)),
+                Before::Repeated => None,
+            });
         closed.chain(later).collect()
+    }
+
+    /// Each socket and how it was in `earlier`, a snapshot of the same query; `None` where it was not
+    /// there. Sockets are told apart as by [`changes_since`](Self::changes_since). To see how much each
+    /// one has moved meanwhile, for instance.
+    pub fn beside<'a>(
+        &'a self,
+        earlier: &'a Self,
+    ) -> impl Iterator<Item = (SocketRow<'a>, Option<SocketRow<'a>>)> {
+        let pairs = Pairing::of(earlier, self).before.into_iter().zip(self.iter());
+        pairs.filter_map(|(before, after)| match before {
+            Before::At(place) => Some((after, earlier.row(place))),
+            Before::Nowhere => Some((after, None)),
+            Before::Repeated => None,
+        })
     }
 }
 

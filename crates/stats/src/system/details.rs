@@ -4,6 +4,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// What a TCP socket has moved in its life, as far as the kernel tells (Linux 4.1): `bytes_received`
+/// and `bytes_acked` of [`TcpDetails`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Bytes received.
+    pub received: u64,
+    /// Bytes that the peer acknowledged.
+    pub acknowledged: u64,
+}
+
+impl Traffic {
+    pub(super) fn of(tcp: &TcpDetails) -> Option<Self> {
+        Some(Self { received: tcp.bytes_received?, acknowledged: tcp.bytes_acked? })
+    }
+}
+
 /// What the kernel tells of a socket only where it is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -50,6 +66,15 @@ pub struct TcpDetails {
     pub bytes_sent: Option<u64>,
     /// Bytes sent again; Linux 4.19.
     pub bytes_retrans: Option<u64>,
+}
+
+#[cfg(target_os = "linux")]
+impl Traffic {
+    /// Reads it out of `struct tcp_info`; `None` where that is shorter than Linux 4.1 had it.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (acknowledged, received) = sockets_sys::TcpInfo::traffic(bytes)?;
+        Some(Self { received, acknowledged })
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -31,7 +31,7 @@ mod unix;
 pub(super) use listener::Listener;
 pub(super) use networks::other_networks;
 pub(super) use port_rules::read as port_rules;
-pub(super) use process::details as process_details;
+pub(super) use process::{cgroup as process_cgroup, details as process_details};
 
 /// Address families of a question. Only TCP has one for both (`TCPDIAG_GETSOCK`): the kernel goes
 /// through its tables once then.
@@ -117,6 +117,8 @@ impl Backend {
             self.read(dump, query, &mut snapshot)?;
         }
         snapshot.coverage.interrupted |= self.told.keep_one_of_each(&mut snapshot.rows);
+        // As far as they have cookies; and below only sockets are added that it has not.
+        snapshot.has_each_once = true;
         // `/proc` has no cookies to look for, and where it stands in for netlink, there is none to ask.
         if let Some(earlier) = earlier.filter(|_| !snapshot.coverage.from_proc) {
             let diagnosis = Diagnosis::opened(&mut self.diagnosis)

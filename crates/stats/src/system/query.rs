@@ -39,6 +39,7 @@ pub struct Query {
     address: Option<IpAddr>,
     processes: bool,
     cgroups: bool,
+    traffic: bool,
     details: bool,
     source: Source,
 }
@@ -59,7 +60,7 @@ impl PortFilters {
 
 impl Query {
     /// No protocol: to be followed by [`with_tcp`](Self::with_tcp) and so on. IPv4 and IPv6, every
-    /// state, no processes, cgroups or details.
+    /// state, no processes, cgroups, traffic or details.
     pub const fn none() -> Self {
         Self {
             tcp: false,
@@ -73,6 +74,7 @@ impl Query {
             address: None,
             processes: false,
             cgroups: false,
+            traffic: false,
             details: false,
             source: Source::Auto,
         }
@@ -193,7 +195,15 @@ impl Query {
         self
     }
 
-    /// With [`Details`](super::Details): `TCP_INFO`, memory, drops. By netlink only.
+    /// With the [`Traffic`](super::Traffic) of TCP sockets, which takes less than all details. By
+    /// netlink only.
+    pub const fn traffic(mut self, wanted: bool) -> Self {
+        self.traffic = wanted;
+        self
+    }
+
+    /// With [`Details`](super::Details): `TCP_INFO`, memory, drops; traffic is among them. By netlink
+    /// only.
     pub const fn details(mut self, wanted: bool) -> Self {
         self.details = wanted;
         self
@@ -225,6 +235,10 @@ impl Query {
 
     pub(super) const fn wants_cgroups(&self) -> bool {
         self.cgroups
+    }
+
+    pub(super) const fn wants_only_traffic(&self) -> bool {
+        self.traffic && !self.details
     }
 
     pub(super) const fn wants_details(&self) -> bool {
@@ -265,14 +279,15 @@ impl Query {
         let PortFilters { local, peer, either } = &self.ports;
         local.as_ref().is_none_or(|ports| within(ports, row.local))
             && peer.as_ref().is_none_or(|ports| within(ports, row.peer))
-            && either
-                .as_ref()
-                .is_none_or(|ports| within(ports, row.local) || within(ports, row.peer))
+            && either.as_ref().is_none_or(|ports| {
+                // A socket without a peer has none at port 0, either.
+                within(ports, row.local) || row.peer().is_some_and(|peer| within(ports, peer))
+            })
     }
 
     fn matches_address(&self, row: &Row) -> bool {
         let Some(wanted) = self.address else { return true };
-        [row.local, row.peer].iter().any(|end| {
+        [Some(row.local), row.peer()].iter().flatten().any(|end| {
             let ip = end.ip();
             ip == wanted || (wanted.is_ipv4() && ip.to_canonical() == wanted)
         })

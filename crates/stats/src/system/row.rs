@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::workload::Workload;
-use super::{Details, Holding, NoProcess, Protocol, Snapshot, State};
+use super::{Details, Holding, NoProcess, Protocol, Snapshot, State, Traffic};
 
 /// What a snapshot keeps of a socket: plain numbers, so that 100,000 of them take no allocation
 /// of their own.
@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub(super) receive_queue: u32,
     pub(super) send_queue: u32,
     pub(super) expires: u32,
+    /// Index of its [`Traffic`], or [`Row::NONE`].
+    pub(super) traffic: u32,
     /// Index of its [`Details`], or [`Row::NONE`].
     pub(super) details: u32,
     /// Index of its names, of a UNIX socket, or [`Row::NONE`].
@@ -60,10 +62,16 @@ impl Row {
             receive_queue: 0,
             send_queue: 0,
             expires: 0,
+            traffic: Self::NONE,
             details: Self::NONE,
             unix: Self::NONE,
             holdings: (0, 0),
         }
+    }
+
+    /// The other end, where it has one.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        (self.peer.port() != 0 || !self.peer.ip().is_unspecified()).then_some(self.peer)
     }
 
     /// Whether it is one end of a TCP connection.
@@ -113,7 +121,8 @@ impl Timer {
     }
 }
 
-/// One socket of a [`Snapshot`]. Cheap to copy; what it borrows is the snapshot.
+/// One socket of a [`Snapshot`]. Cheap to copy; what it borrows is the snapshot. To keep it, or to
+/// serialize it: [`SocketRecord::of`](super::SocketRecord::of).
 #[derive(Clone, Copy, Debug)]
 pub struct SocketRow<'a> {
     pub(super) snapshot: &'a Snapshot,
@@ -154,8 +163,7 @@ impl<'a> SocketRow<'a> {
 
     /// The peer's address, where it has one.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        let peer = self.row.peer;
-        (peer.port() != 0 || !peer.ip().is_unspecified()).then_some(peer)
+        self.row.peer()
     }
 
     /// The index of the interface that it is bound to, where it is.
@@ -256,6 +264,13 @@ impl<'a> SocketRow<'a> {
             }
             Some(_) => NoProcess::Elsewhere,
         })
+    }
+
+    /// What a TCP socket has moved so far; `None` unless [`Query::traffic`](super::Query::traffic) or
+    /// [`Query::details`](super::Query::details) asked, and of one that listens or that nobody has any
+    /// more.
+    pub fn traffic(&self) -> Option<Traffic> {
+        self.snapshot.traffic(self.row)
     }
 
     /// What only details tell; `None` unless [`Query::details`](super::Query::details) asked.

@@ -1,13 +1,14 @@
 //! The sockets of the machine at one moment.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::Details;
 use super::address::UnixNames;
 use super::cgroup::CgroupPaths;
 use super::process::{Holding, Process};
 use super::row::{Row, SocketRow};
+use super::{Details, Traffic};
 
 /// The sockets of the machine at one moment, as far as a dump that takes some milliseconds is one.
 #[derive(Clone, Debug)]
@@ -15,6 +16,9 @@ pub struct Snapshot {
     pub(super) taken: SystemTime,
     pub(super) taken_at: Instant,
     pub(super) rows: Vec<Row>,
+    /// Whether it is known that no two rows are of one socket.
+    pub(super) has_each_once: bool,
+    pub(super) traffic: Vec<Traffic>,
     pub(super) details: Vec<Details>,
     pub(super) unix: Vec<UnixNames>,
     /// The names of UNIX sockets, one behind the other.
@@ -32,6 +36,8 @@ impl Snapshot {
             taken: SystemTime::now(),
             taken_at: Instant::now(),
             rows: Vec::new(),
+            has_each_once: false,
+            traffic: Vec::new(),
             details: Vec::new(),
             unix: Vec::new(),
             names: Vec::new(),
@@ -53,8 +59,8 @@ impl Snapshot {
     }
 
     /// The sockets, in the kernel's order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = SocketRow<'_>> + Clone {
-        self.rows.iter().map(|row| SocketRow { snapshot: self, row })
+    pub fn iter(&self) -> Rows<'_> {
+        Rows { snapshot: self, rows: self.rows.iter() }
     }
 
     /// The socket at this place of [`iter`](Self::iter).
@@ -94,6 +100,13 @@ impl Snapshot {
         self.details.get(row.details as usize)
     }
 
+    pub(super) fn traffic(&self, row: &Row) -> Option<Traffic> {
+        match self.traffic.get(row.traffic as usize) {
+            Some(traffic) => Some(*traffic),
+            None => Traffic::of(self.details(row)?.tcp.as_ref()?),
+        }
+    }
+
     pub(super) fn cgroup_path(&self, id: u64) -> Option<&str> {
         self.cgroups.path(id)
     }
@@ -108,6 +121,7 @@ impl Snapshot {
     pub(super) const fn mark(&self) -> Mark {
         Mark {
             rows: self.rows.len(),
+            traffic: self.traffic.len(),
             details: self.details.len(),
             unix: self.unix.len(),
             names: self.names.len(),
@@ -118,6 +132,12 @@ impl Snapshot {
     /// Adds the rows of a part that was read at the same time, before UNIX sockets are given the names
     /// of their peers and processes are looked for.
     pub(super) fn append(&mut self, mut part: Self) {
+        if !part.traffic.is_empty() {
+            let traffic_before = self.traffic.len() as u32;
+            for row in part.rows.iter_mut().filter(|row| row.traffic != Row::NONE) {
+                row.traffic += traffic_before;
+            }
+        }
         let details_before = self.details.len() as u32;
         if !part.details.is_empty() {
             for row in part.rows.iter_mut().filter(|row| row.details != Row::NONE) {
@@ -136,6 +156,7 @@ impl Snapshot {
             self.names.append(&mut part.names);
         }
         self.rows.append(&mut part.rows);
+        self.traffic.append(&mut part.traffic);
         self.details.append(&mut part.details);
         self.coverage.malformed += part.coverage.malformed;
         self.coverage.interrupted |= part.coverage.interrupted;
@@ -144,6 +165,7 @@ impl Snapshot {
     /// Forgets the rows since the mark: they were of an answer that is asked for again.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.rows.truncate(mark.rows);
+        self.traffic.truncate(mark.traffic);
         self.details.truncate(mark.details);
         self.unix.truncate(mark.unix);
         self.names.truncate(mark.names);
@@ -154,10 +176,42 @@ impl Snapshot {
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     rows: usize,
+    traffic: usize,
     details: usize,
     unix: usize,
     names: usize,
     malformed: usize,
+}
+
+/// The sockets of a [`Snapshot`], in the kernel's order.
+#[derive(Clone, Debug)]
+pub struct Rows<'a> {
+    snapshot: &'a Snapshot,
+    rows: slice::Iter<'a, Row>,
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = SocketRow<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { snapshot, rows } = self;
+        rows.next().map(|row| SocketRow { snapshot, row })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rows.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Rows<'_> {}
+
+impl<'a> IntoIterator for &'a Snapshot {
+    type Item = SocketRow<'a>;
+    type IntoIter = Rows<'a>;
+
+    fn into_iter(self) -> Rows<'a> {
+        self.iter()
+    }
 }
 
 /// What a snapshot does not show, and which way it was read.
@@ -216,6 +270,7 @@ pub enum NoProcess {
     /// is one of theirs, or none's.
     NotPermitted,
     /// All processes that can be seen were read: it is the kernel's own, of a process in another
-    /// PID namespace, or it changed hands meanwhile.
+    /// PID namespace, of a thread with descriptors of its own (`CLONE_FILES` in clone(2)), or on its way
+    /// from one process to another (`SCM_RIGHTS`); or it changed hands meanwhile.
     Elsewhere,
 }

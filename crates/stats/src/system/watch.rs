@@ -1,5 +1,6 @@
 //! The life of the machine's sockets as a stream of events.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use self::record::record_ended;
 pub use self::record::{ProcessRecord, SocketRecord};
 use super::{
     Change, EndedSocket, Endings, EndingsError, Query, Snapshot, SnapshotError, State,
-    SystemSockets,
+    SystemSockets, Traffic,
 };
 
 mod lives;
@@ -47,7 +48,7 @@ pub enum SocketEventKind {
         /// Whether its beginning was seen as well; if not, it is older than that.
         is_whole: bool,
         /// Bytes received, where `TCP_INFO` told: all of them if its end was heard, or else those up to
-        /// the last look with details.
+        /// the last look with traffic or details.
         bytes_received: Option<u64>,
         /// Bytes that the peer acknowledged, in the same way.
         bytes_acknowledged: Option<u64>,
@@ -72,7 +73,7 @@ pub struct SocketWatch {
     sockets: SystemSockets,
     endings: Option<Endings>,
     capacity: usize,
-    previous: Option<Snapshot>,
+    previous: Option<Arc<Snapshot>>,
     lives: Lives,
     /// Ends that are not told yet: also those that a poll had heard before it failed.
     heard: Vec<EndedSocket>,
@@ -143,8 +144,13 @@ impl SocketWatch {
     }
 
     /// The sockets of the last poll.
-    pub const fn snapshot(&self) -> Option<&Snapshot> {
-        self.previous.as_ref()
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.previous.as_deref()
+    }
+
+    /// The same, to be kept beyond the next poll without a copy.
+    pub fn shared_snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.previous.clone()
     }
 
     /// What happened since the last poll; nothing at the first one, which only looks.
@@ -189,7 +195,7 @@ impl SocketWatch {
         }
         self.heard.clear();
         poll.found.forgotten = self.lives.forgotten();
-        self.previous = Some(now);
+        self.previous = Some(Arc::new(now));
         poll.found
     }
 
@@ -207,7 +213,8 @@ impl SocketWatch {
             }
         }
         for ended in unseen {
-            let life = Life { seen: Duration::ZERO, is_whole: false, tcp: ended.tcp };
+            let traffic = ended.tcp.as_ref().and_then(Traffic::of);
+            let life = Life { seen: Duration::ZERO, is_whole: false, traffic };
             poll.push(closed(life), || record_ended(&ended));
         }
         for change in others {
@@ -226,11 +233,9 @@ impl SocketWatch {
     }
 }
 
-const fn closed(Life { seen, is_whole, tcp }: Life) -> SocketEventKind {
-    let (bytes_received, bytes_acknowledged) = match tcp {
-        Some(tcp) => (tcp.bytes_received, tcp.bytes_acked),
-        None => (None, None),
-    };
+fn closed(Life { seen, is_whole, traffic }: Life) -> SocketEventKind {
+    let bytes_received = traffic.map(|traffic| traffic.received);
+    let bytes_acknowledged = traffic.map(|traffic| traffic.acknowledged);
     SocketEventKind::Closed { seen, is_whole, bytes_received, bytes_acknowledged }
 }
 

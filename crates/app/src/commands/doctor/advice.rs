@@ -6,8 +6,12 @@ use ports_core::Transport;
 use stats::system::{BindFacts, BindFinding, Blocks, NoProcess, PortSocket, State, UserNames};
 
 use super::Attempt;
+use crate::commands::keeper::{Keeper, is_docker_proxy, published};
 use crate::commands::who::waiting_out;
 use crate::output::counted;
+
+/// The first process of the machine, or of the container.
+const INIT: u32 = 1;
 
 /// A finding in words.
 pub(super) struct Advice {
@@ -114,17 +118,35 @@ pub(super) fn of(
 
 fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames) -> Advice {
     let who = holders(socket, users);
-    let (kind, todo) = match (socket.processes.as_slice(), socket.state) {
-        ([], _) => ("held", Some(where_to_look(socket).to_owned())),
+    let keepers = Keeper::all(socket.cgroups.iter().map(String::as_str));
+    let kind = if socket.state == State::Bound { "bound" } else { "held" };
+    let todo = match (socket.processes.as_slice(), socket.state) {
+        ([], _) => where_to_look(socket).to_owned(),
         // `kill` ends who waits for whoever comes, and this one has its peer.
         ([(pid, _), ..], State::Established) if transport == Transport::Tcp => {
-            ("held", Some(format!("End process {pid}")))
+            format!("End process {pid}")
         }
-        (_, State::Bound) => ("bound", Some(format!("End it: ports kill {port}/{transport}"))),
-        (_, _) => ("held", Some(format!("End it: ports kill {port}/{transport}"))),
+        (processes, _) if processes.iter().any(|(_, name)| is_docker_proxy(name)) => {
+            format!("Stop the container that has it: {}", published(port))
+        }
+        (_, _) if !keepers.is_empty() => kept_up(&keepers),
+        // Which it spares.
+        (processes, _) if processes.iter().any(|(pid, _)| *pid == INIT) => {
+            format!("End it and all that depends on it: ports kill --force {port}/{transport}")
+        }
+        (_, _) => format!("End it: ports kill {port}/{transport}"),
     };
     let what = format!("{} ({}) is held by {who}", socket.local, socket.state);
-    Advice { kind, blocks: Blocks::Always, what, todo }
+    Advice { kind, blocks: Blocks::Always, what, todo: Some(todo) }
+}
+
+/// Whoever is started again has the port again.
+fn kept_up(keepers: &[Keeper]) -> String {
+    let names = Keeper::names(keepers);
+    match Keeper::stop(keepers) {
+        Some(command) => format!("It is of {names}, to be stopped by: {command}"),
+        None => format!("It is of {names}, which may start it again: stop that"),
+    }
 }
 
 /// Where a holder is seen that is not seen here.
@@ -145,7 +167,8 @@ fn holders(socket: &PortSocket, users: &UserNames) -> String {
         [] if socket.no_process == Some(NoProcess::Elsewhere) => {
             format!(
                 "somebody of {user} who is not visible from this PID namespace: a process of \
-                 another one, or the kernel itself"
+                 another one, or the kernel itself; or the socket is on its way from one process to \
+                 another"
             )
         }
         [] => format!("a process of {user} that may not be looked into from here"),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::stop::Stop;
 use super::{Holders, Outcome, Target};
 use crate::args::HeldPort;
+use crate::commands::keeper::{Keeper, is_docker_proxy, published};
 
 /// How long it is looked for somebody who takes the port again, where there may be one: as long as
 /// supervisors take by default, and more (systemd 100 ms, Docker 100 ms, runit 1 s).
@@ -32,7 +33,9 @@ pub(super) fn taken_again(
         let left = settle.saturating_sub(started.elapsed());
         let holders = Holders::of(port)?;
         if !holders.is_nobody() {
-            return Ok(Some(format!("{port} is held again by {}", first(&holders))));
+            let stop = holders.targets.first().and_then(|target| Keeper::stop(target.keepers()));
+            let stop = stop.map(|command| format!("; to stop that: {command}")).unwrap_or_default();
+            return Ok(Some(format!("{port} is held again by {}{stop}", first(&holders))));
         }
         if left.is_zero() || stop.is_wished() {
             return Ok(None);
@@ -47,6 +50,34 @@ fn first(holders: &Holders) -> String {
     };
     let by = target.supervisor().map(|by| format!(" (started by {by})")).unwrap_or_default();
     format!("{target}{by}")
+}
+
+/// What may become of a port that nobody has taken again yet: a supervisor waits for as long as it is told to,
+/// and a container goes on without who passed a port on to it. Each once.
+pub(super) fn later(port: HeldPort, outcomes: &[(Target, Outcome)]) -> Vec<String> {
+    let number = port.port.number();
+    let mut texts = Vec::new();
+    for (target, outcome) in outcomes {
+        if !matches!(outcome, Outcome::Ended(_) | Outcome::Killed(_)) {
+            continue;
+        }
+        let keepers = target.keepers();
+        let text = if is_docker_proxy(&target.name) {
+            let command = published(number);
+            format!("the container that {port} was passed on to goes on; to see it: {command}")
+        } else if keepers.is_empty() {
+            continue;
+        } else {
+            let stop = Keeper::stop(keepers);
+            let stop = stop.map(|command| format!("; to prevent that: {command}"));
+            let names = Keeper::names(keepers);
+            format!("{names} may take {port} again later{}", stop.unwrap_or_default())
+        };
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
 }
 
 /// What was done to those that were still waited for, and what they have.
@@ -71,6 +102,28 @@ pub(super) fn left_behind(port: HeldPort, outcomes: &[(Target, Outcome)]) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_become_of_the_port_is_told_once() {
+        let port: HeldPort = "80/tcp".parse().unwrap();
+        let ended = |name: &str, cgroup: &str| {
+            (Target::made_up(name, cgroup, cgroup), Outcome::Ended(Duration::ZERO))
+        };
+        let service = "/system.slice/web.service";
+        assert_eq!(
+            later(port, &[ended("web", service), ended("web", service)]),
+            ["unit web.service may take tcp port 80 again later; to prevent that: \
+              systemctl stop web.service"]
+        );
+        assert_eq!(
+            later(port, &[ended("docker-proxy", "/system.slice/docker.service")]),
+            ["the container that tcp port 80 was passed on to goes on; to see it: \
+              docker ps --filter publish=80"]
+        );
+        assert!(later(port, &[ended("web", "/user.slice/session-3.scope")]).is_empty());
+        let (target, _) = ended("web", service);
+        assert!(later(port, &[(target, Outcome::Freed)]).is_empty());
+    }
 
     #[test]
     fn one_that_cannot_be_seen_holds_it_too() {

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use super::Target;
 use crate::PATIENCE;
+use crate::commands::keeper::Keeper;
 use crate::output::flush_standard_error;
 
 /// What the user says.
@@ -25,7 +26,13 @@ pub(super) fn ask(targets: &[Target]) -> anyhow::Result<Consent> {
     // What was said before comes before.
     flush_standard_error(PATIENCE);
     for target in targets {
-        writeln!(stderr, "{target}: {}", target.sockets.join(", ")).context("cannot ask")?;
+        let keepers = target.keepers();
+        let of = if keepers.is_empty() {
+            String::new()
+        } else {
+            format!("; of {}, which may start it again", Keeper::names(keepers))
+        };
+        writeln!(stderr, "{target}: {}{of}", target.sockets.join(", ")).context("cannot ask")?;
     }
     let question = if targets.len() == 1 { "End it?" } else { "End them?" };
     write!(stderr, "{question} [y/N] ").context("cannot ask")?;

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use stats::system::{NoProcess, ProcessDetails, UserNames, WorkloadKind};
+use stats::system::{NoProcess, ProcessDetails, UserNames};
 
+use super::family::Family;
 use super::sockets;
 use crate::args::HeldPort;
+use crate::commands::keeper::Keeper;
 
-/// The first process of the machine, or of the container.
-const INIT: u32 = 1;
-/// Whose children are what others left behind. What these start again by themselves is in a unit.
-const ADOPTERS: [&str; 6] = ["systemd", "init", "tini", "dumb-init", "docker-init", "catatonit"];
+/// The name of systemd's processes, which listen for socket units.
+const MANAGER: &str = "systemd";
 
 /// A process that holds the port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,10 @@ pub(super) struct Target {
     pub(super) sockets: Vec<String>,
     parent: Option<String>,
     workload: Option<String>,
+    /// What may start it again, or has made its sockets.
+    keepers: Vec<Keeper>,
     is_supervised: bool,
-    spared: Option<&'static str>,
+    spared: Option<String>,
 }
 
 impl Target {
@@ -47,8 +49,9 @@ impl Target {
             sockets: Vec::new(),
             parent: parent.map(|parent| format!("{} {}", parent.name, parent.pid)),
             workload: details.workload().map(|workload| workload.to_string()),
+            keepers: family.keepers(details.cgroup.as_deref()),
             is_supervised: family.is_supervised(details),
-            spared: family.why(details.pid),
+            spared: family.why(details.pid).map(str::to_owned),
         }
     }
 
@@ -56,8 +59,29 @@ impl Target {
         self.spared.is_some() && !force
     }
 
-    pub(super) const fn why_spared(&self) -> Option<&'static str> {
-        self.spared
+    pub(super) fn why_spared(&self) -> Option<&str> {
+        self.spared.as_deref()
+    }
+
+    /// Takes in a socket that it waits with.
+    fn add(&mut self, name: &str, cgroup: Option<&str>, family: &Family) {
+        if !self.sockets.iter().any(|known| known == name) {
+            self.sockets.push(name.to_owned());
+        }
+        for keeper in family.keepers(cgroup) {
+            // It waits for the first client, to start a service then; it is no service itself.
+            if self.name == MANAGER && keeper.is_socket_unit() {
+                self.spared = Some(format!("what waits there for {keeper}"));
+            }
+            if !self.keepers.contains(&keeper) {
+                self.keepers.push(keeper);
+            }
+        }
+    }
+
+    /// What may start it again, or has made its sockets.
+    pub(super) fn keepers(&self) -> &[Keeper] {
+        &self.keepers
     }
 
     /// Whether there is somebody who may start it again by himself.
@@ -100,7 +124,7 @@ impl Holders {
     /// Those that wait at the port; not those that have a connection there.
     pub(super) fn of(port: HeldPort) -> anyhow::Result<Self> {
         let users = UserNames::read();
-        let family = own_family(&users)?;
+        let family = Family::own(&users)?;
         let mut targets: BTreeMap<u32, Target> = BTreeMap::new();
         let mut unseen = Vec::new();
         for transport in port.transports() {
@@ -117,9 +141,7 @@ impl Holders {
                     let target = targets.entry(details.pid).or_insert_with(|| {
                         Target::new(holding.process.name(), details, &users, &family)
                     });
-                    if !target.sockets.contains(&name) {
-                        target.sockets.push(name.clone());
-                    }
+                    target.add(&name, socket.cgroup_path(), &family);
                 }
             }
         }
@@ -139,10 +161,12 @@ impl Holders {
             .map(|(name, _)| name.as_str())
             .collect();
         (!hidden.is_empty()).then(|| {
-            format!(
-                "{}: held by another user's process, which only root may see",
-                hidden.join(", ")
-            )
+            let who = if rustix::process::geteuid().is_root() {
+                "a process that may not be looked into, even by root"
+            } else {
+                "another user's process, which only root may see"
+            };
+            format!("{}: held by {who}", hidden.join(", "))
         })
     }
 
@@ -157,6 +181,22 @@ impl Holders {
         let same =
             |other: &Target| (other.pid, other.start_ticks) == (target.pid, target.start_ticks);
         self.targets.iter().any(same)
+    }
+}
+
+#[cfg(test)]
+impl Target {
+    /// One of this name, in one control group, that waits with a socket made in another.
+    pub(super) fn made_up(name: &str, cgroup: &str, of_socket: &str) -> Self {
+        let users = UserNames::default();
+        // Our own details hold whatever becomes of this test.
+        let details = ProcessDetails::of(std::process::id(), &users).ok().flatten();
+        let mut details = details.unwrap_or_else(|| unreachable!("this process is there"));
+        details.cgroup = Some(cgroup.to_owned());
+        let family = Family { own: 0, ancestors: vec![], keeper: None };
+        let mut target = Self::new(name, &details, &users, &family);
+        target.add("tcp 127.0.0.1:80", Some(of_socket), &family);
+        target
     }
 }
 
@@ -182,86 +222,19 @@ pub(super) fn check_numbering() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// This process and those that it comes from.
-struct Family {
-    own: u32,
-    ancestors: Vec<u32>,
-    workload: Option<String>,
-}
-
-fn own_family(users: &UserNames) -> anyhow::Result<Family> {
-    let own = std::process::id();
-    let details = ProcessDetails::of(own, users)?;
-    let workload = details.as_ref().and_then(ProcessDetails::workload);
-    let workload = workload.map(|workload| workload.to_string());
-    let parents = details.map(|details| details.parents).unwrap_or_default();
-    Ok(Family { own, ancestors: parents.iter().map(|parent| parent.pid).collect(), workload })
-}
-
-impl Family {
-    /// Why a process is not ended without being told.
-    fn why(&self, pid: u32) -> Option<&'static str> {
-        if pid == INIT {
-            Some("process 1, which everything depends on")
-        } else if pid == self.own {
-            Some("this process itself")
-        } else if self.ancestors.contains(&pid) {
-            Some("one that this process was started by")
-        } else {
-            None
-        }
-    }
-
-    /// Whether it is of a container or service that this process is not in, or was started by somebody
-    /// who is there still and is neither one whom this process comes from (the user's shell) nor one who
-    /// only adopts.
-    fn is_supervised(&self, details: &ProcessDetails) -> bool {
-        let is_kept_up = details.workload().is_some_and(|workload| {
-            let is_service = workload.id.ends_with(".service") || workload.id.ends_with(".socket");
-            (workload.kind != WorkloadKind::Unit || is_service)
-                && self.workload.as_ref() != Some(&workload.to_string())
-        });
-        is_kept_up
-            || details.parents.first().is_some_and(|parent| {
-                !self.ancestors.contains(&parent.pid) && !ADOPTERS.contains(&parent.name.as_str())
-            })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn relatives_are_spared() {
-        let family = Family { own: 7, ancestors: vec![5, 3, 1], workload: None };
-        for pid in [7, 5, 3, 1] {
-            assert!(family.why(pid).is_some(), "{pid}");
-        }
-        assert_eq!(family.why(8), None);
-        let us = own_family(&UserNames::default()).unwrap();
-        assert!(us.why(std::os::unix::process::parent_id()).is_some());
-    }
-
-    #[test]
-    fn those_who_may_be_started_again_are_known() {
-        let users = UserNames::default();
-        let mut details = ProcessDetails::of(std::process::id(), &users).unwrap().unwrap();
-        let mut is_supervised = |parents: &[u32], cgroup: &str, own: Option<&str>| {
-            details.cgroup = Some(cgroup.to_owned());
-            details.parents.retain(|parent| parents.contains(&parent.pid));
-            let workload = own.map(str::to_owned);
-            Family { own: 7, ancestors: vec![5], workload }.is_supervised(&details)
-        };
-        let parent = std::os::unix::process::parent_id();
-        assert!(is_supervised(&[parent], "/", None), "by its parent");
-        // From here on it has none.
-        assert!(!is_supervised(&[], "/", None));
-        let docker = format!("/docker/{}", "ab".repeat(32));
-        assert!(is_supervised(&[], &docker, None), "in a container");
-        assert!(is_supervised(&[], "/system.slice/web.service", None), "in a service");
-        // As ours is, it is no sign: a user's session, or all within one container.
-        assert!(!is_supervised(&[], "/system.slice/ssh.service", Some("unit ssh.service")));
-        assert!(!is_supervised(&[], "/user.slice/session-3.scope", None));
+    fn systemd_is_spared_where_it_listens_for_a_socket_unit() {
+        let socket = "/system.slice/web.socket";
+        let systemd = Target::made_up("systemd", "/init.scope", socket);
+        assert_eq!(systemd.why_spared(), Some("what waits there for unit web.socket"));
+        assert_eq!(Keeper::stop(systemd.keepers()).as_deref(), Some("systemctl stop web.socket"));
+        // The service that was started then is ended, and both may start it again.
+        let service = Target::made_up("web", "/system.slice/web.service", socket);
+        assert!(!service.is_spared(false));
+        assert_eq!(Keeper::names(service.keepers()), "unit web.service and unit web.socket");
     }
 }

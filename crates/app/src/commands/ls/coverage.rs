@@ -37,7 +37,8 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
         let sockets = counted(sockets, "socket", "sockets");
         notes.push(format!(
             "who holds {sockets} is not visible from this PID namespace: a process of another one, \
-             the kernel itself, or one that came or went meanwhile"
+             the kernel itself, or one that came or went meanwhile; or a socket on its way from one \
+             process to another"
         ));
     }
     notes

@@ -27,7 +27,7 @@ pub(crate) async fn watch(
     let filter = Filter::new(&args.filter, &UserNames::read())?;
     let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
     let mut rows = RowOutputs::open::<Line<'_>>(&args.output, stdout)?;
-    let query = filter.query().processes(filter.needs_processes() || args.process).details(true);
+    let query = filter.query().processes(filter.needs_processes() || args.process).traffic(true);
     let mut watch = SocketWatch::new(query);
     let endings = hear(&mut watch, terminal);
     watch.poll()?;

@@ -1,9 +1,9 @@
 //! Which sockets the table shows, and in which order.
 
-use stats::system::{Snapshot, SocketRow, UserNames};
+use stats::system::{Snapshot, SocketRow};
 
 use crate::args::Column;
-use crate::commands::ls::{Filter, SocketLine, compare};
+use crate::commands::ls::{Filter, Order, SocketLine};
 
 /// What is searched, and can be sorted by; also what is shown where there is room.
 pub(super) const COLUMNS: &[Column] = &[
@@ -22,26 +22,20 @@ pub(super) const COLUMNS: &[Column] = &[
 #[derive(Clone, Copy)]
 pub(super) struct Wish<'a> {
     pub(super) filter: &'a Filter,
-    pub(super) users: &'a UserNames,
     /// In lower case; empty for everything.
     pub(super) search: &'a str,
-    pub(super) sort: Column,
-    pub(super) reverse: bool,
+    pub(super) order: Order<'a>,
 }
 
 /// The places in `snapshot` of the sockets to show, in their order.
-pub(super) fn places(snapshot: &Snapshot, wish: Wish<'_>) -> Vec<usize> {
+pub(super) fn places<'a>(snapshot: &'a Snapshot, wish: Wish<'a>) -> Vec<usize> {
     let mut text = String::new();
-    let mut rows: Vec<(usize, SocketRow<'_>)> = snapshot
-        .iter()
-        .enumerate()
-        .filter(|(_, socket)| wish.filter.keeps(socket) && found(socket, wish, &mut text))
-        .collect();
-    rows.sort_by(|(_, a), (_, b)| {
-        let order = compare(wish.sort, a, b, wish.users);
-        if wish.reverse { order.reverse() } else { order }
-    });
-    rows.into_iter().map(|(place, _)| place).collect()
+    let mut is_shown =
+        |socket: &SocketRow<'_>| wish.filter.keeps(socket) && found(socket, wish, &mut text);
+    let shown = snapshot.iter().enumerate().filter(|(_, socket)| is_shown(socket));
+    let mut places: Vec<usize> = shown.map(|(place, _)| place).collect();
+    wish.order.sort(&mut places, |place| snapshot.row(*place));
+    places
 }
 
 fn found(socket: &SocketRow<'_>, wish: Wish<'_>, text: &mut String) -> bool {
@@ -49,7 +43,7 @@ fn found(socket: &SocketRow<'_>, wish: Wish<'_>, text: &mut String) -> bool {
         return true;
     }
     text.clear();
-    let line = SocketLine { socket: *socket, columns: COLUMNS, users: wish.users };
+    let line = SocketLine { socket: *socket, columns: COLUMNS, users: wish.order.users };
     for column in COLUMNS {
         line.show(*column, text);
         // What stands in two columns is not found as one word.

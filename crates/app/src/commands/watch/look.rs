@@ -1,19 +1,20 @@
 //! Looks at the sockets again and again, on a thread of its own: a look may take longer than a key
 //! may wait.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stats::system::{Snapshot, SocketEvent, SocketEventKind, SocketWatch};
+use stats::system::{Snapshot, SocketEventKind, SocketWatch, Traffic};
 use tokio::sync::mpsc::Sender;
 
-use super::meter::Meter;
+use super::meter;
 use super::model::Event;
 use crate::commands::ls::Filter;
 
 /// What one look saw.
 #[derive(Debug)]
 pub(super) struct Look {
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<Snapshot>,
     /// Since the look before; `None` of the first.
     pub(super) rates: Option<Rates>,
 }
@@ -31,17 +32,15 @@ pub(super) struct Rates {
 
 /// Until nobody takes what it sees any more.
 pub(super) fn start(filter: &Filter, interval: Duration, events: Sender<Event>) {
-    let mut watch = SocketWatch::new(filter.query().processes(true).details(true));
+    let mut watch = SocketWatch::new(filter.query().processes(true).traffic(true));
     // Without the right to it, what comes and goes between two looks is not counted.
     let _ = watch.hear_endings();
     let filter = filter.clone();
     std::thread::spawn(move || {
         let events = TellsPanic(events);
-        let mut meter = Meter::default();
-        let mut before: Option<Instant> = None;
         loop {
             let started = Instant::now();
-            let event = match look(&mut watch, &filter, &mut meter, &mut before) {
+            let event = match look(&mut watch, &filter) {
                 Ok(look) => Event::Looked(Box::new(look)),
                 Err(error) => Event::Failed(error),
             };
@@ -67,20 +66,12 @@ impl Drop for TellsPanic {
     }
 }
 
-fn look(
-    watch: &mut SocketWatch,
-    filter: &Filter,
-    meter: &mut Meter,
-    before: &mut Option<Instant>,
-) -> anyhow::Result<Look> {
+fn look(watch: &mut SocketWatch, filter: &Filter) -> anyhow::Result<Look> {
+    let earlier = watch.shared_snapshot();
     let found = watch.poll()?;
-    let snapshot = watch.snapshot().cloned();
+    let snapshot = watch.shared_snapshot();
     let snapshot =
         snapshot.ok_or_else(|| anyhow::anyhow!("the sockets were read and are not there"))?;
-    let elapsed = before.replace(snapshot.taken_at()).map(|before| snapshot.taken_at() - before);
-    let is_opening = |event: &&SocketEvent| event.kind == SocketEventKind::Opened;
-    let new = found.events.iter().filter(is_opening).filter_map(|event| event.socket.cookie);
-    let traffic = meter.measure(&snapshot, filter, &new.collect());
     let (mut opened, mut closed) = (0_u32, 0_u32);
     for event in found.events.iter().filter(|event| filter.keeps_record(&event.socket)) {
         match event.kind {
@@ -93,8 +84,15 @@ fn look(
             _ => {}
         }
     }
-    let rates = elapsed.map(|elapsed| {
+    let rates = earlier.map(|earlier| {
+        let elapsed = snapshot.taken_at() - earlier.taken_at();
         let seconds = elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+        // What cannot be compared with the look before has moved nothing that is known.
+        let traffic = if found.restarted {
+            Traffic::default()
+        } else {
+            meter::moved(&snapshot, &earlier, filter)
+        };
         Rates {
             opened: f64::from(opened) / seconds,
             closed: f64::from(closed) / seconds,

@@ -1,134 +1,95 @@
 //! How much the TCP sockets have moved since the look before.
 
-use std::collections::{HashMap, HashSet};
-
-use stats::system::Snapshot;
+use stats::system::{Snapshot, Traffic};
 
 use crate::commands::ls::Filter;
 
-/// How many looks a socket is remembered that they do not show: the kernel may leave one out that
-/// is there, where others come and go meanwhile.
-const LOOKS: u64 = 3;
-
-/// Bytes that moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Traffic {
-    pub(super) received: u64,
-    pub(super) acknowledged: u64,
-}
-
-/// A TCP socket in one look.
-#[derive(Clone, Copy, Debug)]
-struct Reading {
-    cookie: u64,
-    traffic: Traffic,
-    /// Whether what it moves is asked for.
-    counts: bool,
-}
-
-/// Remembers how far each socket was. What a socket moved between the last look and its end is not
-/// seen.
-#[derive(Debug, Default)]
-pub(super) struct Meter {
-    /// How far, and in which look.
-    before: HashMap<u64, (Traffic, u64)>,
-    looks: u64,
-}
-
-impl Meter {
-    /// Since the call before; nothing at the first. Sockets of which `opened` has the cookie have
-    /// moved all that they have; how much others had moved before they were first seen is not known.
-    pub(super) fn measure(
-        &mut self,
-        snapshot: &Snapshot,
-        filter: &Filter,
-        opened: &HashSet<u64>,
-    ) -> Traffic {
-        // Of all sockets: whether the filter keeps one may change, as with its process.
-        let readings = snapshot.iter().filter_map(|socket| {
-            let tcp = socket.details()?.tcp?;
-            let traffic = Traffic {
-                received: tcp.bytes_received.unwrap_or_default(),
-                acknowledged: tcp.bytes_acked.unwrap_or_default(),
-            };
-            Some(Reading { cookie: socket.cookie()?, traffic, counts: filter.keeps(&socket) })
-        });
-        self.advance(readings, opened)
-    }
-
-    fn advance(
-        &mut self,
-        readings: impl Iterator<Item = Reading>,
-        opened: &HashSet<u64>,
-    ) -> Traffic {
-        let (is_first, look) = (self.looks == 0, self.looks);
-        let mut moved = Traffic::default();
-        for Reading { cookie, traffic: now, counts } in readings {
-            let known = self.before.insert(cookie, (now, look)).map(|(before, _)| before);
-            let from_zero = || opened.contains(&cookie).then(Traffic::default);
-            if let Some(before) = known.or_else(from_zero)
-                && counts
-                && !is_first
-            {
-                moved.received += now.received.saturating_sub(before.received);
-                moved.acknowledged += now.acknowledged.saturating_sub(before.acknowledged);
-            }
+/// How much the sockets that the filter keeps have moved since `earlier`; those that were not there
+/// have moved all that they have. What one moved between then and its end is not seen.
+pub(super) fn moved(now: &Snapshot, earlier: &Snapshot, filter: &Filter) -> Traffic {
+    let mut moved = Traffic::default();
+    for (socket, before) in now.beside(earlier) {
+        // One that was kept of late only counts from there: it was there before.
+        let Some(traffic) = socket.traffic() else { continue };
+        let before = before.and_then(|before| before.traffic()).unwrap_or_default();
+        if traffic != before && filter.keeps(&socket) {
+            moved.received += traffic.received.saturating_sub(before.received);
+            moved.acknowledged += traffic.acknowledged.saturating_sub(before.acknowledged);
         }
-        self.before.retain(|_, (_, seen)| look - *seen < LOOKS);
-        self.looks += 1;
-        moved
     }
+    moved
 }
 
 #[cfg(test)]
 mod tests {
+    use stats::system::{Protocol, UserNames};
+
     use super::*;
+    use crate::args::SocketFilterArgs;
+
+    /// A connection as the kernel tells of it (`struct inet_diag_msg`, `struct tcp_info`): its cookie,
+    /// its user, and what it has moved.
+    fn message(cookie: u8, uid: u32, moved: Traffic) -> Vec<u8> {
+        let mut body = vec![0; 72 + 4 + 136];
+        // IPv4, established.
+        (body[0], body[1]) = (2, 1);
+        body[44] = cookie;
+        body[64..68].copy_from_slice(&uid.to_ne_bytes());
+        body[72..74].copy_from_slice(&140_u16.to_ne_bytes());
+        body[74..76].copy_from_slice(&2_u16.to_ne_bytes());
+        let info = &mut body[76..];
+        info[120..128].copy_from_slice(&moved.acknowledged.to_ne_bytes());
+        info[128..136].copy_from_slice(&moved.received.to_ne_bytes());
+        let mut message = (16 + body.len() as u32).to_ne_bytes().to_vec();
+        message.extend([20, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        message.extend(body);
+        message
+    }
+
+    fn look(connections: &[(u8, u32, Traffic)]) -> Snapshot {
+        let messages =
+            connections.iter().map(|(cookie, uid, moved)| message(*cookie, *uid, *moved));
+        let snapshot =
+            Snapshot::from_netlink(Protocol::Tcp, &messages.collect::<Vec<_>>().concat());
+        assert_eq!((snapshot.len(), snapshot.coverage().malformed), (connections.len(), 0));
+        snapshot
+    }
+
+    fn filter(user: &[&str]) -> Filter {
+        let user = user.iter().map(|user| (*user).to_owned()).collect();
+        Filter::new(
+            &SocketFilterArgs { user, ..SocketFilterArgs::default() },
+            &UserNames::parse(b""),
+        )
+        .unwrap()
+    }
 
     const fn at(received: u64, acknowledged: u64) -> Traffic {
         Traffic { received, acknowledged }
     }
 
-    fn advance<const N: usize>(
-        meter: &mut Meter,
-        now: [(u64, Traffic); N],
-        opened: &[u64],
-    ) -> Traffic {
-        let reading = |(cookie, traffic)| Reading { cookie, traffic, counts: true };
-        meter.advance(now.into_iter().map(reading), &opened.iter().copied().collect())
-    }
-
     #[test]
     fn only_what_moved_since_counts() {
-        let mut meter = Meter::default();
-        assert_eq!(advance(&mut meter, [(1, at(100, 10))], &[1]), at(0, 0));
-        assert_eq!(advance(&mut meter, [(1, at(150, 10)), (2, at(7, 8))], &[2]), at(57, 8));
-        assert_eq!(advance(&mut meter, [(2, at(7, 9))], &[]), at(0, 1));
-        assert_eq!(advance(&mut meter, [], &[]), at(0, 0));
+        let first = look(&[(1, 0, at(100, 10))]);
+        let second = look(&[(1, 0, at(150, 10)), (2, 0, at(7, 8))]);
+        let third = look(&[(2, 0, at(7, 9))]);
+        let all = filter(&[]);
+        assert_eq!(moved(&second, &first, &all), at(57, 8));
+        assert_eq!(moved(&third, &second, &all), at(0, 1));
+        assert_eq!(moved(&look(&[]), &third, &all), at(0, 0));
     }
 
     #[test]
-    fn one_that_a_look_left_out_has_not_moved_everything_at_once() {
-        let mut meter = Meter::default();
-        advance(&mut meter, [(1, at(40_000, 0)), (2, at(9, 0))], &[]);
-        assert_eq!(advance(&mut meter, [(2, at(10, 0))], &[]), at(1, 0));
-        assert_eq!(advance(&mut meter, [(1, at(40_005, 0)), (2, at(10, 0))], &[]), at(5, 0));
-        // Forgotten meanwhile, and not new: how much of it is of late is not known.
-        for _ in 0..LOOKS {
-            advance(&mut meter, [(2, at(10, 0))], &[]);
-        }
-        assert_eq!(advance(&mut meter, [(1, at(50_000, 0))], &[]), at(0, 0));
-        assert_eq!(advance(&mut meter, [(1, at(50_001, 0))], &[]), at(1, 0));
+    fn only_what_the_filter_keeps_counts() {
+        let before = look(&[(1, 0, at(1_000, 0)), (2, 33, at(2_000, 5))]);
+        let now = look(&[(2, 33, at(2_500, 5)), (1, 0, at(1_500, 9)), (3, 0, at(9, 9))]);
+        assert_eq!(moved(&now, &before, &filter(&["33"])), at(500, 0));
     }
 
     #[test]
     fn one_that_the_filter_did_not_keep_before_counts_from_there() {
-        let mut meter = Meter::default();
-        let mut look = |received, counts| {
-            let reading = Reading { cookie: 1, traffic: at(received, 0), counts };
-            meter.advance(std::iter::once(reading), &HashSet::new())
-        };
-        look(1_000, false);
-        assert_eq!(look(2_000, false), at(0, 0));
-        assert_eq!(look(2_500, true), at(500, 0));
+        let before = look(&[(1, 0, at(2_000, 0))]);
+        let now = look(&[(1, 33, at(2_500, 0))]);
+        assert_eq!(moved(&now, &before, &filter(&["33"])), at(500, 0));
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod keys;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 use stats::system::{NoProcess, Snapshot, SocketRow, State, UserNames};
@@ -10,7 +11,7 @@ use stats::system::{NoProcess, Snapshot, SocketRow, State, UserNames};
 use super::list::{self, Wish};
 use super::look::{Look, Rates};
 use crate::args::Column;
-use crate::commands::ls::Filter;
+use crate::commands::ls::{Filter, Order};
 
 /// How many looks the sparklines go back.
 pub(super) const HISTORY: usize = 240;
@@ -59,7 +60,7 @@ pub(super) struct Model {
     pub(super) rows: Vec<usize>,
     /// The row that the user is at.
     pub(super) selected: usize,
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) snapshot: Option<Arc<Snapshot>>,
     filter: Filter,
     /// How far a page moves; what was drawn last.
     page: usize,
@@ -165,13 +166,8 @@ impl Model {
     fn list(&mut self, selected: Option<u64>) {
         let Some(snapshot) = &self.snapshot else { return };
         let search = self.search.to_ascii_lowercase();
-        let wish = Wish {
-            filter: &self.filter,
-            users: &self.users,
-            search: &search,
-            sort: self.sort,
-            reverse: self.reverse,
-        };
+        let order = Order { column: self.sort, reverse: self.reverse, users: &self.users };
+        let wish = Wish { filter: &self.filter, search: &search, order };
         self.rows = list::places(snapshot, wish);
         // The first row stays selected as such: nobody has moved to it.
         if let Some(cookie) = selected.filter(|_| self.selected > 0) {

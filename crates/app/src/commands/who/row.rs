@@ -7,6 +7,7 @@ use stats::system::{
     Address, NoProcess, Parent, ProcessDetails, SocketRow, UserNames, Who, Workload,
 };
 
+use crate::commands::keeper::quoted;
 use crate::commands::ls::{no_process, shown};
 use crate::output::{Cells, Row};
 
@@ -118,16 +119,6 @@ fn millis(time: SystemTime) -> Option<u64> {
     u64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
-/// A word as it can be typed in a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 impl Row for HolderLine<'_> {
     const FIELDS: &'static [&'static str] = &[
         "transport",
@@ -189,9 +180,12 @@ impl Row for HolderLine<'_> {
         cells.push(or(holder.map(|holder| holder.pid.to_string()), "?"));
         cells.push(match (holder, self.why) {
             (Some(holder), _) => holder.name,
+            (None, Some(NoProcess::NotPermitted)) if rustix::process::geteuid().is_root() => {
+                "(may not be looked into)"
+            }
             (None, Some(NoProcess::NotPermitted)) => "(only root may see it)",
             (None, Some(NoProcess::Released)) => "(none: not accepted, or closed)",
-            (None, _) => "(none here: the kernel, or another PID namespace)",
+            (None, _) => "(none here: the kernel, on its way, or another PID namespace)",
         });
         let since = holder.and_then(|holder| holder.started);
         cells.push(or(since.map(|time| humantime::format_rfc3339_seconds(time).to_string()), "-"));
@@ -202,21 +196,14 @@ impl Row for HolderLine<'_> {
 }
 
 impl HolderLine<'_> {
-    /// The process's, or else that of the socket's cgroup.
+    /// The process's, and that of the socket's cgroup where it is another one, such as a socket unit whose
+    /// socket systemd holds.
     fn workload_of(&self, holder: Option<&Holder<'_>>) -> Option<String> {
-        let workload = holder.and_then(|holder| holder.workload).or(self.workload);
-        workload.map(|workload| workload.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_can_be_typed_again() {
-        assert_eq!(quoted("--port=80"), "--port=80");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("it's two"), r"'it'\''s two'");
+        match (holder.and_then(|holder| holder.workload), self.workload) {
+            (Some(workload), Some(other)) if workload != other => {
+                Some(format!("{workload} (socket of {other})"))
+            }
+            (workload, other) => workload.or(other).map(|workload| workload.to_string()),
+        }
     }
 }

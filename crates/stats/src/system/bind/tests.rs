@@ -11,6 +11,7 @@ fn socket(local: &str, state: State) -> PortSocket {
         only_ipv6: None,
         processes: Vec::new(),
         no_process: Some(NoProcess::Elsewhere),
+        cgroups: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use sockets_sys::{Attributes, NetlinkRequest};
 
 use super::Family;
 use super::bytecode::{self, Half};
-use crate::system::details::{Details, SocketMemory, TcpDetails};
+use crate::system::details::{Details, SocketMemory, TcpDetails, Traffic};
 use crate::system::row::Row;
 use crate::system::{Protocol, Query, Snapshot, State, StateSet};
 
@@ -29,7 +29,18 @@ mod attribute {
     pub(super) const ONLY_IPV6: u16 = 11;
     pub(super) const CGROUP: u16 = 21;
 }
-const DETAILS: u8 = 1 << (attribute::TCP_INFO - 1) | 1 << (attribute::MEMORY - 1);
+const TRAFFIC: u8 = 1 << (attribute::TCP_INFO - 1);
+const DETAILS: u8 = TRAFFIC | 1 << (attribute::MEMORY - 1);
+
+const fn extensions(query: &Query) -> u8 {
+    if query.wants_details() {
+        DETAILS
+    } else if query.wants_only_traffic() {
+        TRAFFIC
+    } else {
+        0
+    }
+}
 
 const fn number(protocol: Protocol) -> u8 {
     match protocol {
@@ -48,7 +59,6 @@ pub(super) fn question(
     query: &Query,
     half: Option<Half>,
 ) {
-    let details = if query.wants_details() { DETAILS } else { 0 };
     let mut states = query.wants_states();
     if protocol == Protocol::Tcp {
         // There is none, but to ask for it costs a walk through all connections.
@@ -58,7 +68,7 @@ pub(super) fn question(
     match family {
         Family::Both => {
             let mut body = [0; OLD_REQUEST];
-            body[3] = details;
+            body[3] = extensions(query);
             body[52..56].copy_from_slice(&states);
             request.body(&body);
         }
@@ -66,7 +76,7 @@ pub(super) fn question(
             let mut body = [0; REQUEST];
             body[0] = if family == Family::Ipv6 { IPV6 } else { IPV4 };
             body[1] = number(protocol);
-            body[2] = details;
+            body[2] = extensions(query);
             body[4..8].copy_from_slice(&states);
             request.body(&body);
         }
@@ -81,7 +91,7 @@ pub(super) fn question_of(request: &mut NetlinkRequest, row: &Row, query: &Query
     let mut body = [0; REQUEST];
     body[0] = if row.local.is_ipv6() { IPV6 } else { IPV4 };
     body[1] = number(row.protocol);
-    body[2] = if query.wants_details() { DETAILS } else { 0 };
+    body[2] = extensions(query);
     body[4..8].copy_from_slice(&StateSet::ALL.kernel_bits().to_ne_bytes());
     // `struct inet_diag_sockid`
     for (end, port, address) in [(row.local, 8, 12), (row.peer, 10, 28)] {
@@ -119,7 +129,14 @@ pub(super) fn read(protocol: Protocol, payload: &[u8], query: &Query, snapshot: 
             }
             // A listening socket's is about nothing (`tcp_get_info`).
             attribute::TCP_INFO if row.state != State::Listen && protocol == Protocol::Tcp => {
-                details.tcp = TcpDetails::read(attribute.payload);
+                if query.wants_only_traffic() {
+                    if let Some(traffic) = Traffic::read(attribute.payload) {
+                        row.traffic = snapshot.traffic.len() as u32;
+                        snapshot.traffic.push(traffic);
+                    }
+                } else {
+                    details.tcp = TcpDetails::read(attribute.payload);
+                }
             }
             attribute::MEMORY => details.memory = Some(SocketMemory::read(attribute.payload)),
             _ => {}

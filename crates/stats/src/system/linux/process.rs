@@ -23,7 +23,6 @@ pub(in crate::system) fn details(
     let Some(stat) = stat(pid)? else { return Ok(None) };
     let status = optional(fs::read(directory.join("status")), &directory)?.unwrap_or_default();
     let uid = field(&status, "Uid:").as_deref().and_then(effective_uid);
-    let cgroup = optional(fs::read(directory.join("cgroup")), &directory)?.unwrap_or_default();
     let command = optional(fs::read(directory.join("cmdline")), &directory)?.unwrap_or_default();
     let program = optional(fs::read_link(directory.join("exe")), &directory)?;
     Ok(Some(ProcessDetails {
@@ -35,9 +34,16 @@ pub(in crate::system) fn details(
         program,
         uid,
         user: uid.and_then(|uid| users.name(uid)).map(str::to_owned),
-        cgroup: cgroup_of(&String::from_utf8_lossy(&cgroup)),
+        cgroup: cgroup(pid)?,
         parents: parents(stat.parent)?,
     }))
+}
+
+/// The cgroup of a process, as in [`ProcessDetails::cgroup`].
+pub(in crate::system) fn cgroup(pid: u32) -> Result<Option<String>, SnapshotError> {
+    let path = PathBuf::from(format!("/proc/{pid}/cgroup"));
+    let text = optional(fs::read(&path), &path)?.unwrap_or_default();
+    Ok(cgroup_of(&String::from_utf8_lossy(&text)))
 }
 
 fn stat(pid: u32) -> Result<Option<Stat>, SnapshotError> {

@@ -17,6 +17,7 @@ use crate::system::number_map::NumberMap;
 
 mod queue;
 mod reader;
+mod survivors;
 
 /// More threads gain nothing: they wait for each other in the kernel.
 const MOST_THREADS: usize = 8;
@@ -210,7 +211,10 @@ impl Shared<'_, '_> {
         if has_more == Some(true) {
             *end = limit;
         }
-        let Reader { found, any_wanted, .. } = reader;
+        let Reader { found, any_wanted, any, .. } = reader;
+        if !any && unit.from == 0 {
+            return self.sockets_of_survivors(unit.pid, room);
+        }
         self.note(&found);
         if !any_wanted {
             return Ok((found, None));

@@ -8,7 +8,7 @@ use super::record::{self, ProcessRecord, SocketRecord};
 use crate::system::number_map::{NumberMap, NumberSet};
 use crate::system::row::Row;
 use crate::system::{
-    Change, EndedSocket, Protocol, Query, Snapshot, SocketRow, SocketWatch, State, TcpDetails,
+    Change, EndedSocket, Protocol, Query, Snapshot, SocketRow, SocketWatch, State, Traffic,
 };
 
 type Ends = (SocketAddr, SocketAddr);
@@ -23,7 +23,7 @@ pub(super) struct Lives {
     /// Since when each is seen, and whether from its beginning.
     seen: NumberMap<(Instant, bool)>,
     /// What those have moved whose end was heard while they are listed.
-    moved: NumberMap<TcpDetails>,
+    moved: NumberMap<Option<Traffic>>,
     /// Who had those that nobody has any more.
     owners: NumberMap<Owner>,
     /// Those that were told to be gone before their end was heard: the kernel tells of it from a work
@@ -70,7 +70,7 @@ struct Owner {
 pub(super) struct Life {
     pub(super) seen: Duration,
     pub(super) is_whole: bool,
-    pub(super) tcp: Option<TcpDetails>,
+    pub(super) traffic: Option<Traffic>,
 }
 
 impl Lives {
@@ -104,8 +104,14 @@ impl Lives {
         if heard.is_empty() {
             return Vec::new();
         }
-        let cookies: NumberSet =
-            [then, now].iter().flat_map(|snapshot| &snapshot.rows).map(|row| row.cookie).collect();
+        // Of the few that were heard, not of all that are listed.
+        let cookies: NumberSet = heard.iter().filter_map(|ended| ended.cookie).collect();
+        let listed: NumberSet = [then, now]
+            .iter()
+            .flat_map(|snapshot| &snapshot.rows)
+            .map(|row| row.cookie)
+            .filter(|cookie| cookies.contains(cookie))
+            .collect();
         let nameless: HashMap<Ends, u64> = now
             .rows
             .iter()
@@ -115,16 +121,16 @@ impl Lives {
         let mut unseen = Vec::new();
         for ended in heard {
             let ends = (ended.local, ended.peer);
-            let listed = match ended.cookie {
+            let cookie = match ended.cookie {
                 Some(cookie) if self.awaited.remove(cookie) => continue,
-                Some(cookie) if cookies.contains(&cookie) => Some(cookie),
+                Some(cookie) if listed.contains(&cookie) => Some(cookie),
                 _ if ended.protocol == Protocol::Tcp => {
                     nameless.get(&ends).copied().filter(|cookie| self.nameless.remove(cookie))
                 }
                 _ => None,
             };
-            match (listed, ended.tcp) {
-                (Some(cookie), Some(tcp)) => _ = self.moved.insert(cookie, tcp),
+            match (cookie, ended.tcp) {
+                (Some(cookie), Some(tcp)) => _ = self.moved.insert(cookie, Traffic::of(&tcp)),
                 (None, _) if query.matches(&record::row_of(ended)) => {
                     if ended.protocol == Protocol::Tcp {
                         self.heard.insert(ends);
@@ -164,12 +170,10 @@ impl Lives {
             if cookie != 0 {
                 self.owners.insert(cookie, owner);
             }
-            // What is kept of it has no details.
-            if let Some(tcp) = before.details().and_then(|details| details.tcp)
-                && after.row.is_remnant()
-                && cookie != 0
-            {
-                self.moved.entry(cookie).or_insert(tcp);
+            // Of what is kept of it the kernel does not tell it.
+            let traffic = before.traffic();
+            if traffic.is_some() && after.row.is_remnant() && cookie != 0 {
+                self.moved.entry(cookie).or_insert(traffic);
             }
         }
         Some(record)
@@ -194,12 +198,12 @@ impl Lives {
         if is_heard && ended.is_none() && cookie != 0 && tells_its_end(row.row) {
             self.awaited.insert(cookie);
         }
-        let tcp = ended.or_else(|| row.details().and_then(|details| details.tcp));
+        let traffic = ended.unwrap_or_else(|| row.traffic());
         let mut record = SocketRecord::of(row);
         if let Some(owner) = owner.filter(|_| row.row.inode == 0) {
             owner.write(&mut record);
         }
-        Some((Life { seen: at.saturating_duration_since(since), is_whole, tcp }, record))
+        Some((Life { seen: at.saturating_duration_since(since), is_whole, traffic }, record))
     }
 
     /// How many were forgotten before their end was heard.

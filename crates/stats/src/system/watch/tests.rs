@@ -165,7 +165,8 @@ fn ends(port: u16) -> (SocketAddr, SocketAddr) {
 
 fn ended(cookie: u64, port: u16, bytes: u64) -> EndedSocket {
     let (local, peer) = ends(port);
-    let tcp = TcpDetails { bytes_received: Some(bytes), ..TcpDetails::default() };
+    let tcp =
+        TcpDetails { bytes_received: Some(bytes), bytes_acked: Some(1), ..TcpDetails::default() };
     EndedSocket {
         protocol: Protocol::Tcp,
         local,
@@ -308,7 +309,7 @@ fn what_an_aborted_connection_had_moved_is_kept_from_the_last_look() {
     client.write_all(b"hello").unwrap();
     server.read_exact(&mut [0; 5]).unwrap();
     let port = Port::new(client.local_addr().unwrap().port());
-    let query = Query::tcp().local_ports(PortSet::from([port])).details(true);
+    let query = Query::tcp().local_ports(PortSet::from([port])).traffic(true);
     // Only connections to that address: the kernel gives one port to connections to several places.
     let mut watch = SocketWatch::new(query.address(address.ip()));
     watch.hear_endings().unwrap();
@@ -316,7 +317,7 @@ fn what_an_aborted_connection_had_moved_is_kept_from_the_last_look() {
     loop {
         watch.poll().unwrap();
         let row = watch.snapshot().and_then(|snapshot| snapshot.row(0)).unwrap();
-        if row.details().and_then(|details| details.tcp?.bytes_acked) == Some(6) {
+        if row.traffic().map(|traffic| traffic.acknowledged) == Some(6) {
             break;
         }
     }

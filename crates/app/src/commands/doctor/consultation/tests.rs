@@ -34,6 +34,7 @@ fn holder(local: &str) -> PortSocket {
         only_ipv6: None,
         processes: Vec::new(),
         no_process: Some(NoProcess::NotPermitted),
+        cgroups: Vec::new(),
     }
 }
 
@@ -79,6 +80,32 @@ fn who_has_it_in_ipv4_is_named_where_only_ipv6_can_be_bound() {
         verdict.text(),
         "can be bound for IPv6 alone (IPV6_V6ONLY, with SO_REUSEADDR): 127.0.0.1:8080 (LISTEN) \
          and 1 other have it in IPv4"
+    );
+}
+
+#[test]
+fn what_starts_it_again_is_to_be_stopped() {
+    let users = UserNames::default();
+    let of = |pid, name: &str, cgroups: &[&str]| {
+        let processes = vec![(pid, name.to_owned())];
+        let cgroups = cgroups.iter().map(ToString::to_string).collect();
+        let socket =
+            PortSocket { processes, cgroups, no_process: None, ..holder("127.0.0.1:8080") };
+        let facts = facts("0.0.0.0:8080", vec![socket]);
+        let lines = Consultation::new(&users).lines(&facts, &in_use());
+        serde_json::to_value(&lines[1]).unwrap()["todo"].as_str().unwrap().to_owned()
+    };
+    let todo = |name: &str, cgroups: &[&str]| of(7, name, cgroups);
+    assert_eq!(todo("web", &["/user.slice/session-3.scope"]), "End it: ports kill 8080/tcp");
+    assert_eq!(of(1, "web", &[]), "End it and all that depends on it: ports kill --force 8080/tcp");
+    assert_eq!(
+        todo("systemd", &["/system.slice/web.socket", "/init.scope"]),
+        "It is of unit web.socket, to be stopped by: systemctl stop web.socket"
+    );
+    // Not all of Docker.
+    assert_eq!(
+        todo("docker-proxy", &["/system.slice/docker.service"]),
+        "Stop the container that has it: docker ps --filter publish=8080"
     );
 }
 

@@ -23,20 +23,41 @@ pub(super) fn states(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         frame.render_widget(Paragraph::new("looking at the sockets..."), area);
         return;
     };
-    let mut spans = vec![Span::styled(counted(model.sockets(), "socket", "sockets"), bold())];
-    for (state, count) in &model.states {
-        spans.push(Span::raw(format!("  {state} {count}")));
-    }
     let coverage = snapshot.coverage();
+    let mut doubts = Vec::new();
+    if coverage.interrupted || coverage.from_proc || coverage.malformed > 0 {
+        doubts.push("  (incomplete)".to_owned());
+    }
     // Processes that may not be looked into matter only where a socket may be theirs.
     if model.hidden > 0 {
-        let text = format!("  (holders of {} not visible)", model.hidden);
-        spans.push(Span::styled(text, colour(model, Color::Yellow)));
+        doubts.push(format!("  (holders of {} not visible)", model.hidden));
     }
-    if coverage.interrupted || coverage.from_proc || coverage.malformed > 0 {
-        spans.push(Span::styled("  (incomplete)", colour(model, Color::Yellow)));
-    }
+    let total = counted(model.sockets(), "socket", "sockets");
+    let states: Vec<String> =
+        model.states.iter().map(|(state, count)| format!("  {state} {count}")).collect();
+    let room = usize::from(area.width).saturating_sub(total.len());
+    // What is missing is known before what there is.
+    let doubts = whole(doubts, room, "");
+    let room = room.saturating_sub(doubts.iter().map(String::len).sum());
+    let mut spans = vec![Span::styled(total, bold())];
+    spans.extend(whole(states, room, "  ...").into_iter().map(Span::raw));
+    let style = colour(model, Color::Yellow);
+    spans.extend(doubts.into_iter().map(|text| Span::styled(text, style)));
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
+}
+
+/// As many of the texts as there is room for, each whole, and `more` in the place of the others where
+/// there is room for that.
+fn whole(mut texts: Vec<String>, room: usize, more: &str) -> Vec<String> {
+    let lens = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
+    if lens(&texts) <= room {
+        return texts;
+    }
+    while lens(&texts) + more.len() > room && texts.pop().is_some() {}
+    if more.len() <= room {
+        texts.push(more.to_owned());
+    }
+    texts
 }
 
 /// What happens in a second, and how that went on.
@@ -103,7 +124,16 @@ fn scaled(rate: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{abreast, scaled};
+    use super::{abreast, scaled, whole};
+
+    #[test]
+    fn no_count_is_cut() {
+        let states = || ["  ESTAB 10", "  LISTEN 39"].map(str::to_owned).to_vec();
+        assert_eq!(whole(states(), 21, "  ...").concat(), "  ESTAB 10  LISTEN 39");
+        assert_eq!(whole(states(), 20, "  ...").concat(), "  ESTAB 10  ...");
+        assert_eq!(whole(states(), 14, "  ...").concat(), "  ...");
+        assert_eq!(whole(states(), 4, "  ...").concat(), "");
+    }
 
     #[test]
     fn no_rate_is_cut() {

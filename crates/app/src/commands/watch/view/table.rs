@@ -1,8 +1,9 @@
 //! The table of sockets: only the rows that there is room for are made.
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Rect};
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Span;
 use ratatui::widgets::{Cell, Row, Table};
 use stats::system::{SocketRow, State, UserNames};
 
@@ -10,6 +11,11 @@ use super::super::model::Model;
 use super::{bold, colour};
 use crate::args::Column;
 use crate::commands::ls::SocketLine;
+
+/// Between two columns.
+const SPACING: u16 = 1;
+/// In the place of what there is no room for.
+const CUT: char = '\u{2026}';
 
 /// What is shown at least, and then what is added from which width on.
 const ALWAYS: u16 = 0;
@@ -40,9 +46,21 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
         };
         Cell::new(format!("{}{mark}", column.heading()))
     });
+    let transport = longest_transport(model);
+    let widths = shown.iter().map(|(column, _, width)| match column {
+        Column::Transport => Constraint::Length(transport),
+        _ => *width,
+    });
+    let places = Layout::horizontal(widths).spacing(SPACING).split(area);
+    let widths: Vec<u16> = places.iter().map(|place| place.width).collect();
     let sockets = model.rows_from(first, rows);
     let lines = sockets.iter().enumerate().map(|(index, socket)| {
-        let cells = shown.iter().map(|(column, ..)| Cell::new(text(socket, *column, &model.users)));
+        let cells = shown.iter().zip(&widths).map(|((column, ..), width)| {
+            let text = text(socket, *column, &model.users);
+            // The port is at the end of an address.
+            let keeps_end = matches!(column, Column::Local | Column::Peer);
+            Cell::new(fitted(text, usize::from(*width), keeps_end))
+        });
         let style = if first + index == model.selected {
             Style::new().add_modifier(Modifier::REVERSED)
         } else {
@@ -50,9 +68,34 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
         };
         Row::new(cells).style(style)
     });
-    let widths = shown.iter().map(|(.., width)| *width);
-    let table = Table::new(lines, widths).header(Row::new(header).style(bold()));
+    let table = Table::new(lines, widths.iter().map(|width| Constraint::Length(*width)))
+        .column_spacing(SPACING)
+        .header(Row::new(header).style(bold()));
     frame.render_widget(table, area);
+}
+
+/// The width of the names of all transports that there are: those of UNIX sockets are told apart at the end.
+fn longest_transport(model: &Model) -> u16 {
+    let sockets = model.snapshot.iter().flat_map(|snapshot| snapshot.iter());
+    let longest = sockets.map(|socket| socket.protocol().name().len()).max().unwrap_or_default();
+    // No shorter than its heading, with the mark of what is sorted by.
+    let mark = usize::from(model.sort == Column::Transport);
+    longest.max(Column::Transport.heading().len() + mark) as u16
+}
+
+/// The text, or as much of it as there is room for and a mark: a number that is cut is another number.
+fn fitted(mut text: String, width: usize, keeps_end: bool) -> String {
+    if Span::raw(&text).width() <= width {
+        return text;
+    }
+    while !text.is_empty() && Span::raw(&text).width() >= width {
+        if keeps_end {
+            text.remove(0);
+        } else {
+            text.pop();
+        }
+    }
+    if keeps_end { format!("{CUT}{text}") } else { format!("{text}{CUT}") }
 }
 
 /// Fit for a terminal: what controls one is replaced.
@@ -70,5 +113,21 @@ fn of_state(model: &Model, state: State) -> Style {
         }
         State::SynSent | State::SynReceived | State::CloseWait => colour(model, Color::Yellow),
         _ => Style::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitted;
+
+    #[test]
+    fn what_is_cut_is_marked() {
+        let fit = |text: &str, width, keeps_end| fitted(text.to_owned(), width, keeps_end);
+        assert_eq!(fit("31610", 5, false), "31610");
+        assert_eq!(fit("31610,31705", 8, false), "31610,3\u{2026}");
+        assert_eq!(fit("[2001:db8::1]:443", 8, true), "\u{2026}:1]:443");
+        assert_eq!(fit("any", 1, false), "\u{2026}");
+        // Two columns wide each.
+        assert_eq!(fit("\u{6f22}\u{5b57}", 3, false), "\u{6f22}\u{2026}");
     }
 }

@@ -54,8 +54,23 @@ fn one_is_no_plural() {
     let one: Vec<&str> = TABLE.lines().take(2).collect();
     let snapshot = Snapshot::from_proc_net(Protocol::Tcp, one.join("\n").as_bytes());
     let mut model = model();
-    model.update(Event::Looked(Box::new(Look { snapshot, rates: None })));
+    model.update(Event::Looked(Box::new(Look { snapshot: snapshot.into(), rates: None })));
     assert!(drawn(&mut model, 60, 9).contains("1 socket  LISTEN 1"));
+}
+
+#[test]
+fn unix_sockets_are_told_apart() {
+    use stats::system::{Protocol, Snapshot};
+
+    use super::super::look::Look;
+    use super::super::model::Event;
+
+    let table = b"Num\n0: 00000002 00000000 00010000 0005 01 7 /run/x.sock\n";
+    let snapshot = Snapshot::from_proc_net(Protocol::UnixStream, table);
+    let mut model = model();
+    model.update(Event::Looked(Box::new(Look { snapshot: snapshot.into(), rates: None })));
+    let screen = drawn(&mut model, 80, 9);
+    assert!(screen.contains("unix-seqpacket LISTEN     /run/x.sock 7"), "{screen}");
 }
 
 #[test]
@@ -64,7 +79,7 @@ fn sockets_whose_holder_may_not_be_seen_are_counted() {
     model.update(looked(None));
     assert!(!drawn(&mut model, 100, 9).contains("not visible"));
     model.hidden = 2;
-    assert!(drawn(&mut model, 100, 9).contains("LISTEN 1  (holders of 2 not visible)"));
+    assert!(drawn(&mut model, 100, 9).contains("(holders of 2 not visible)"));
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl Machine {
     fn start(&self, pid: u32, sockets: &[(u32, u64)]) {
         let directory = self.0.path().join(pid.to_string());
         std::fs::create_dir_all(directory.join("fd")).unwrap();
+        std::fs::create_dir_all(directory.join(format!("task/{pid}"))).unwrap();
         std::fs::write(directory.join("comm"), "made-up\n").unwrap();
         for (descriptor, inode) in sockets {
             self.open(pid, *descriptor, *inode);

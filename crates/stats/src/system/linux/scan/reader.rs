@@ -26,6 +26,8 @@ pub(super) struct Reader<'s, 'a> {
     known: &'a [Found],
     pub(super) found: Vec<Found>,
     pub(super) any_wanted: bool,
+    /// Whether there was any descriptor, socket or not.
+    pub(super) any: bool,
 }
 
 /// Where a listing stopped.
@@ -41,7 +43,7 @@ pub(super) struct Listed {
 impl<'s, 'a> Reader<'s, 'a> {
     pub(super) fn new(directory: &'s OwnedFd, search: &'s Search<'a>, pid: u32) -> Self {
         let known = (search.known)(pid);
-        Self { directory, search, known, found: Vec::new(), any_wanted: false }
+        Self { directory, search, known, found: Vec::new(), any_wanted: false, any: false }
     }
 
     /// Reads the next descriptors that there are from `from` on and before `end`: no more than
@@ -103,6 +105,7 @@ impl<'s, 'a> Reader<'s, 'a> {
                 Err(error) => return Err(error),
             };
         }
+        self.any = true;
         if let Some(inode) = inode {
             self.any_wanted = self.any_wanted || (self.search.is_wanted)(inode);
             self.found.push(Found { descriptor, inode });

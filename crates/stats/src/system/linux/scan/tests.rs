@@ -62,6 +62,29 @@ fn a_process_that_is_gone_is_no_error() {
 }
 
 #[test]
+fn a_process_lives_on_in_its_other_threads() {
+    let proc = tempfile::tempdir().unwrap();
+    let process = proc.path().join("7");
+    // The first thread has ended: it is listed, and has no descriptors.
+    std::fs::create_dir_all(process.join("task/7/fd")).unwrap();
+    std::fs::create_dir_all(process.join("fd")).unwrap();
+    let descriptors = process.join("task/9/fd");
+    std::fs::create_dir_all(&descriptors).unwrap();
+    std::fs::write(process.join("task/9/comm"), "worker\n").unwrap();
+    std::fs::write(process.join("comm"), "server\n").unwrap();
+    for (descriptor, link) in [("0", "/dev/null"), ("3", "socket:[5]"), ("200", "socket:[6]")] {
+        std::os::unix::fs::symlink(link, descriptors.join(descriptor)).unwrap();
+    }
+    let parts = run(proc.path(), &[7], &everything()).unwrap();
+    let [3, 200] = found_in(&parts).iter().map(|found| found.descriptor).collect::<Vec<_>>()[..]
+    else {
+        panic!("{parts:?}")
+    };
+    let Seen::Sockets { holder: Some(holder), .. } = &parts[0].seen else { panic!("no holder") };
+    assert_eq!(&*holder.name, "server");
+}
+
+#[test]
 fn a_large_process_is_read_in_parts_and_whole() {
     let _turn = high_descriptors();
     // Duplicates high up, on both sides of the seams, whatever the limit of descriptors leaves.
