@@ -26,12 +26,10 @@ pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
 use reader_gone::Marked;
-pub(crate) use reader_gone::ReaderGone;
+pub(crate) use reader_gone::{ReaderGone, stop_when_gone};
 pub(crate) use rows::{Cells, Row, RowOutputs};
 pub(crate) use standard_error::{
     StandardError, flush_standard_error, flush_standard_error_now, write_behind,
 };
-pub(crate) use standard_output::{
-    StandardOutput, check_open as check_standard_output, reader_is_gone,
-};
+pub(crate) use standard_output::{StandardOutput, check_open as check_standard_output};
 pub(crate) use terminal::Terminal;

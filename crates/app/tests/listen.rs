@@ -180,12 +180,13 @@ fn pipe_idle_timeout() {
         if ends_input {
             assert!(read_to_end(&mut peer).is_empty());
         } else {
-            // More of it might have come.
+            // More of it might have come: that is a failure.
             assert!(read_to_reset(&mut peer).is_empty());
         }
         let ended = ports.end();
-        assert_eq!(ended.code, Some(0));
+        assert_eq!(ended.code, Some(if ends_input { 0 } else { 4 }));
         assert!(ended.stderr.contains("idle timeout"), "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("the input had not ended"), !ends_input);
     }
 }
 

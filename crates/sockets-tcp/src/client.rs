@@ -282,7 +282,9 @@ impl std::fmt::Debug for TcpClient {
 pub struct CloseReport {
     /// Bytes sent, as far as the kernel took them, over all connections.
     pub sent_bytes: u64,
-    /// Bytes that were received and [`TcpClient::recv`] has not given out.
+    /// Bytes that were received and [`TcpClient::recv`] has not given out; without those that came
+    /// when nothing was received any more
+    /// ([`discarded`](crate::ClientEvent::Disconnected::discarded)).
     pub unread_bytes: u64,
     /// How many messages the [`unsent_bytes`](Self::unsent_bytes) are of.
     pub unsent_messages: usize,

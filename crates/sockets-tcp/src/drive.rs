@@ -50,6 +50,9 @@ pub(crate) struct Ended {
     pub(crate) traffic: Traffic,
     /// Bytes that the kernel held at the end, and the peer had not acknowledged.
     pub(crate) unacknowledged: usize,
+    /// Bytes of the peer came that nobody handled, as the end of the server was before that of its
+    /// stream.
+    pub(crate) input_lost: bool,
 }
 
 impl Ended {
@@ -78,6 +81,7 @@ where
 {
     let served = Serving::new(link, handler, patience).await;
     handled();
+    link.end_reading();
     // Before anything else can look like the end of a whole stream.
     let is_cut = patience.resets_unfinished && !served.is_proper() && link.cut_short();
     let (mut reason, mut aborted) = match served {
@@ -108,7 +112,8 @@ where
     }
     let unacknowledged = link.unacknowledged();
     link.bury();
-    Ended { reason, aborted, traffic: link.traffic(), unacknowledged }
+    let (traffic, input_lost) = (link.traffic(), link.is_input_lost());
+    Ended { reason, aborted, traffic, unacknowledged, input_lost }
 }
 
 /// How the connection broke, if it did. The kernel tells neither of the two kinds: they are TLS's.
@@ -185,7 +190,7 @@ enum Flushed {
     Aborted(CloseReason),
 }
 
-/// Sends what is queued, then the end of the stream. A peer that takes nothing for `patience` has
+/// Sends what is queued, then the end of the stream, unless a reset is to be that. A peer that takes nothing for `patience` has
 /// stalled, unless a grace from outside is what bounds it.
 async fn flush(link: &Link, patience: Duration) -> Flushed {
     link.end_service();
@@ -199,7 +204,12 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
             std::future::pending::<()>().await;
         }
     }));
+    let mut discards = link.is_input_cut();
     poll_fn(|context| {
+        if discards {
+            let mut discarding = poll_fn(|context| link.poll_discard_before_end(context));
+            discards = pin!(unconstrained(&mut discarding)).poll(context).is_pending();
+        }
         if let Poll::Ready(Attended::Close(closing)) = service.as_mut().poll(context) {
             return Poll::Ready(Flushed::Aborted(closing.reason()));
         }
@@ -215,12 +225,13 @@ async fn flush(link: &Link, patience: Duration) -> Flushed {
 
 /// Waits for the peer's end, but not for long; where a grace from outside is what bounds the ending,
 /// also until the peer has all that the kernel holds for it, and where that is asked for, for as
-/// long again. Who ended it before that, if anyone.
+/// long again. Who ended it before that, if anyone. A peer that is to be reset is waited for no longer
+/// than until it has all.
 ///
 /// A kernel that closes a socket goes on sending what it holds, and tells nobody what became of it:
 /// whoever reports what was delivered has to see it acknowledged first.
 async fn linger(link: &Link, patience: &Patience) -> Option<CloseReason> {
-    let mut ended = false;
+    let (mut ended, mut to_be_reset) = (false, false);
     let mut pause = patience.linger;
     let mut next_pause = FIRST_LOOK;
     let mut asked_until = None;
@@ -232,6 +243,10 @@ async fn linger(link: &Link, patience: &Patience) -> Option<CloseReason> {
             }
             if !ended && link.poll_discard(context).is_ready() {
                 ended = true;
+                return Poll::Ready(None);
+            }
+            if !to_be_reset && link.is_to_be_reset() {
+                to_be_reset = true;
                 return Poll::Ready(None);
             }
             timer.as_mut().poll(context).map(|()| None)

@@ -43,13 +43,16 @@ pub enum NoEvent {
 /// told how many it missed.
 pub struct Events<E> {
     receiver: broadcast::Receiver<E>,
-    subscribers: Arc<AtomicUsize>,
+    /// Where it counts as one that hears of every read.
+    subscribers: Option<Arc<AtomicUsize>>,
     missed: u64,
 }
 
 impl<E: Clone> Events<E> {
-    fn new(receiver: broadcast::Receiver<E>, subscribers: Arc<AtomicUsize>) -> Self {
-        subscribers.fetch_add(1, Ordering::Relaxed);
+    fn new(receiver: broadcast::Receiver<E>, subscribers: Option<Arc<AtomicUsize>>) -> Self {
+        if let Some(subscribers) = &subscribers {
+            subscribers.fetch_add(1, Ordering::Relaxed);
+        }
         Self { receiver, subscribers, missed: 0 }
     }
 
@@ -93,7 +96,9 @@ impl<E: Clone> Events<E> {
 
 impl<E> Drop for Events<E> {
     fn drop(&mut self) {
-        self.subscribers.fetch_sub(1, Ordering::Relaxed);
+        if let Some(subscribers) = &self.subscribers {
+            subscribers.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -130,6 +135,15 @@ impl<E: Clone> Publisher<E> {
     /// A subscription; the first one begins with what was published before it, as far back as the
     /// channel is deep.
     pub(crate) fn subscribe(&self) -> Events<E> {
+        self.subscription(Some(Arc::clone(&self.subscribers)))
+    }
+
+    /// As [`subscribe`](Self::subscribe); the events of every read are not made for it.
+    pub(crate) fn subscribe_without_data(&self) -> Events<E> {
+        self.subscription(None)
+    }
+
+    fn subscription(&self, subscribers: Option<Arc<AtomicUsize>>) -> Events<E> {
         let mut channel = lock(&self.channel);
         let receiver = match (channel.first.take(), &channel.sender) {
             (Some(first), _) => first,
@@ -137,7 +151,7 @@ impl<E: Clone> Publisher<E> {
             // A channel without a sender: ended.
             (None, None) => broadcast::channel(1).1,
         };
-        let events = Events::new(receiver, Arc::clone(&self.subscribers));
+        let events = Events::new(receiver, subscribers);
         if std::mem::take(&mut channel.awaited) {
             self.subscribers.fetch_sub(1, Ordering::Relaxed);
         }
@@ -199,6 +213,17 @@ mod tests {
         assert_eq!(first.try_recv(), Err(NoEvent::Ever));
         assert_eq!(second.recv().await, Some(Received::Event(2)));
         assert_eq!(publisher.subscribe().recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn for_who_does_not_want_them_no_events_of_reads_are_made() {
+        let publisher = Publisher::new(4, true);
+        let mut events = publisher.subscribe_without_data();
+        publisher.publish_if_heard(|| unreachable!("nobody wants it"));
+        drop(publisher.subscribe());
+        publisher.publish_if_heard(|| unreachable!("nobody is left who does"));
+        publisher.publish(1);
+        assert_eq!(events.recv().await, Some(Received::Event(1)));
     }
 
     #[tokio::test]

@@ -22,7 +22,9 @@
 //! - [`TcpServer::shutdown`] and [`TcpClient::close`] drain what was accepted, within a grace, and
 //!   report what they cut off. A stream that lost bytes, or whose handler failed or was dropped,
 //!   ends in a reset, never in what looks like its proper end; so does it where the process is to
-//!   end at once ([`TcpServer::cut_off`], [`TcpClient::cut_off`]).
+//!   end at once ([`TcpServer::cut_off`], [`TcpClient::cut_off`]). A client that goes on sending
+//!   when its server stops is reset, too, once it has acknowledged all that was for it (on Linux):
+//!   nobody handles what it sends. It is counted apart, like all that came and nobody read.
 //!
 //! Memory is bounded: an outbox per connection in bytes and messages, a queue of events that
 //! counts what a slow subscriber missed, a number of connections. An idle connection takes some
@@ -136,8 +138,9 @@ pub use handler::{Discard, Echo, Handler, HandlerError, HandlerFn, Relay, handle
 pub use options::Keepalive;
 pub use server::ServerHandle;
 pub use server::{
-    BindError, BroadcastReport, ClientId, ClientInfo, CutOff, Refusal, SendError, ServerEvent,
-    ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder, UnknownClientError,
+    BindError, BroadcastReport, ClientId, ClientInfo, ClientNumbers, CutOff, Refusal, SendError,
+    ServerEvent, ServerInfo, ShutdownReport, SlowPolicy, TcpServer, TcpServerBuilder,
+    UnknownClientError, Unread,
 };
 #[cfg(target_os = "linux")]
 pub use server::{InheritError, InheritedListener, inherited_listeners};

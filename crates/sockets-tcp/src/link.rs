@@ -5,6 +5,7 @@
 
 mod acknowledged;
 mod cutting;
+mod discarding;
 mod failing;
 mod flushing;
 mod keeping;
@@ -56,6 +57,8 @@ impl Closing {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) bytes_in: u64,
+    /// Came, and was thrown away: not in `bytes_in`.
+    pub(crate) discarded: u64,
     pub(crate) bytes_out: u64,
     pub(crate) queued: Loss,
     pub(crate) lost: Loss,
@@ -80,6 +83,8 @@ pub(crate) struct Link {
     /// Told whenever the outbox moved or will never move again.
     progress: Notify,
     tuple: FiveTuple,
+    /// Of use to few, at their end: see `discarding`.
+    discarded: AtomicU64,
 }
 
 impl Link {
@@ -99,6 +104,7 @@ impl Link {
             sending: Mutex::new(Sending::new(Arc::clone(&stream), Outbox::new(limits), outbound)),
             receiving: Mutex::new(Receiving::new(stream, inbound)),
             progress: Notify::new(),
+            discarded: AtomicU64::new(0),
             last_activity: watch_activity.then(AtomicU64::default),
         }
     }
@@ -128,6 +134,7 @@ impl Link {
         sending.settle();
         Traffic {
             bytes_in,
+            discarded: self.discarded(),
             bytes_out: sending.bytes_out,
             queued: sending.queued(),
             lost: sending.lost,
@@ -179,15 +186,17 @@ impl Link {
     }
 
     /// Closes the socket, whoever still holds the link, and drops what is left in its queue. A
-    /// stream that lost bytes ends in a reset, never in what looks like its proper end.
+    /// stream that lost bytes ends in a reset, never in what looks like its proper end; so does one of
+    /// whose input bytes were lost by the end of the server, where the peer has acknowledged all.
     pub(crate) fn bury(&self) {
+        let is_to_be_reset = self.is_to_be_reset();
         let mut locked = self.locked();
         let cut = locked.outbox.cut();
         let (sending, after) = locked.parts();
         sending.failed.get_or_insert(std::io::ErrorKind::NotConnected);
         let loss = sending.lose_all(after);
         let task = sending.task.take();
-        if sending.truncated {
+        if sending.truncated || is_to_be_reset && sending.unacknowledged() == 0 {
             sending.make_close_a_reset();
         }
         // Asked before the stream is gone; of one that is, it stays.
@@ -200,7 +209,11 @@ impl Link {
         // Not under the lock: its executor may have something to do for it.
         drop(task);
         drop(stream);
-        let reader = lock(&self.receiving).bury();
+        let reader = {
+            let mut receiving = lock(&self.receiving);
+            self.discard_unread(&mut receiving);
+            receiving.bury()
+        };
         if let Some(reader) = reader {
             reader.wake();
         }

@@ -37,11 +37,11 @@ use crate::link::Closing;
 
 pub use bind_error::BindError;
 pub use builder::TcpServerBuilder;
-pub use event::{ClientId, Refusal, ServerEvent};
+pub use event::{ClientId, ClientNumbers, Refusal, ServerEvent};
 pub use handle::ServerHandle;
 #[cfg(target_os = "linux")]
 pub use inherited::{InheritError, InheritedListener, inherited_listeners};
-pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport};
+pub use report::{BroadcastReport, ClientInfo, CutOff, ServerInfo, ShutdownReport, Unread};
 pub use send::{SendError, SlowPolicy, UnknownClientError};
 pub(crate) use state::ServerState;
 
@@ -84,6 +84,13 @@ impl TcpServer {
     /// [`Lagged`](crate::Received::Lagged). [`ServerEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ServerEvent> {
         self.state.subscribe()
+    }
+
+    /// As [`events`](Self::events), for who has no use for [`ServerEvent::Data`]: for this subscription
+    /// none is made, so that reading costs no more than without one. Where another one has them made, it
+    /// sees them, too.
+    pub fn events_without_data(&self) -> Events<ServerEvent> {
+        self.state.publisher().subscribe_without_data()
     }
 
     /// The clients that are connected now, oldest first. The kernel is asked of each one.
@@ -165,8 +172,9 @@ impl TcpServer {
 
     /// Ends the server in order: takes in who still waits in the backlog, stops accepting and
     /// releases the ports, lets the handlers read what has already arrived, flushes every outbox,
-    /// ends every stream, and waits until its client has acknowledged all of it. What is not
-    /// done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
+    /// ends every stream, and waits until its client has acknowledged all of it. A client that goes on
+    /// sending is reset then (on Linux), as nobody handles what it sends, and is in the report apart. What is
+    /// not done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
     /// still. Connections in the backlog for which there is no place, and those without a TLS
     /// session where there is to be one, are reset, and counted in the report. The backlog of a
     /// [`listener`](TcpServerBuilder::listener) that was given is not touched: it is for who holds

@@ -51,6 +51,11 @@ impl Stream {
         }
     }
 
+    /// Whether what the kernel holds is the data itself.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     /// Of the last `held` bytes that the kernel was given: how many are of data, or came before it.
     #[cfg(target_os = "linux")]
     pub(crate) fn up_to_data(&self, held: usize) -> usize {

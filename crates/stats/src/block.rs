@@ -30,6 +30,7 @@ struct InboundLane {
     bytes: AtomicU64,
     messages: AtomicU64,
     dropped_messages: AtomicU64,
+    discarded_bytes: AtomicU64,
 }
 
 /// What went out, and what did not.
@@ -75,6 +76,7 @@ impl Block {
         sums.bytes_sent += read(&self.outbound.bytes);
         sums.messages_sent += read(&self.outbound.messages);
         sums.dropped_received += read(&self.inbound.dropped_messages);
+        sums.discarded_bytes += read(&self.inbound.discarded_bytes);
         sums.dropped_messages += read(&self.outbound.dropped_messages);
         sums.dropped_bytes += read(&self.outbound.dropped_bytes);
     }
@@ -117,6 +119,11 @@ impl InboundHandle {
     #[inline]
     pub(crate) fn dropped(&mut self, messages: u64) {
         add(&self.0.inbound.dropped_messages, messages);
+    }
+
+    #[inline]
+    pub(crate) fn discarded(&mut self, bytes: u64) {
+        add(&self.0.inbound.discarded_bytes, bytes);
     }
 
     #[inline]

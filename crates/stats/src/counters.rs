@@ -26,6 +26,10 @@ pub struct Counters {
     /// bytes.
     #[serde(default)]
     pub dropped_received: u64,
+    /// Bytes that came in when nobody was to read them any more, and were thrown away. They are not in
+    /// `bytes_received`.
+    #[serde(default)]
+    pub discarded_bytes: u64,
     /// Messages accepted for sending and then given up.
     pub dropped_messages: u64,
     /// Bytes accepted for sending and then given up.
@@ -65,12 +69,12 @@ impl Counters {
         Ok(delta)
     }
 
-    fn monotonic(&self) -> [(&'static str, u64); 9] {
+    fn monotonic(&self) -> [(&'static str, u64); 10] {
         let mut copy = *self;
         copy.monotonic_mut().map(|(name, value)| (name, *value))
     }
 
-    fn monotonic_mut(&mut self) -> [(&'static str, &mut u64); 9] {
+    fn monotonic_mut(&mut self) -> [(&'static str, &mut u64); 10] {
         [
             ("opened", &mut self.opened),
             ("closed", &mut self.closed),
@@ -79,6 +83,7 @@ impl Counters {
             ("messages_received", &mut self.messages_received),
             ("messages_sent", &mut self.messages_sent),
             ("dropped_received", &mut self.dropped_received),
+            ("discarded_bytes", &mut self.discarded_bytes),
             ("dropped_messages", &mut self.dropped_messages),
             ("dropped_bytes", &mut self.dropped_bytes),
         ]

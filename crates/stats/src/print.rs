@@ -53,9 +53,13 @@ impl fmt::Display for Snapshot {
         write!(f, "Drops: {} message{plural}, ", totals.dropped_messages)?;
         write!(f, "{}", Bytes(totals.dropped_bytes))?;
         match totals.dropped_received {
+            0 => {}
+            1 => write!(f, "; 1 message before it was read")?,
+            more => write!(f, "; {more} messages before they were read")?,
+        }
+        match totals.discarded_bytes {
             0 => writeln!(f)?,
-            1 => writeln!(f, "; 1 message before it was read")?,
-            more => writeln!(f, "; {more} messages before they were read")?,
+            bytes => writeln!(f, "; {} that nobody was to read any more", Bytes(bytes))?,
         }
         for group in &self.groups {
             let name = upper(group.transport);

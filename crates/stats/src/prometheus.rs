@@ -93,8 +93,11 @@ const COUNTERS: [CounterFamily; 6] = [
     CounterFamily {
         name: "dropped",
         unit: Some(Unit::Bytes),
-        help: "Bytes accepted for sending and given up",
-        series: &[(OUT, |counters| counters.dropped_bytes)],
+        help: "Bytes that came when nobody was to read them any more, or accepted for sending and given up",
+        series: &[
+            (IN, |counters| counters.discarded_bytes),
+            (OUT, |counters| counters.dropped_bytes),
+        ],
     },
 ];
 

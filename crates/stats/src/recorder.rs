@@ -147,6 +147,12 @@ impl Inbound {
         self.0.dropped(messages);
     }
 
+    /// Counts bytes that came when nobody was to read them any more, and were thrown away.
+    #[inline]
+    pub fn discarded(&mut self, bytes: u64) {
+        self.0.discarded(bytes);
+    }
+
     /// Counts an error of the socket.
     pub fn error(&self, kind: ErrorKind) {
         self.0.shared.error(self.0.group, kind);

@@ -23,6 +23,8 @@ use super::tls::TlsArgs;
     acknowledged all and nothing came for 0.5 s, or for 2 s where the last bytes went to TARGET, whose \
     answer may be due; a stream that is not over by then is reset on both sides. A second Ctrl-C \
     resets at once.\n\
+    A client has its place (--max-connections) until TARGET, too, has acknowledged all, or has taken \
+    nothing for 5 s: so long both connections stand.\n\
     UDP: a client silent for --idle-timeout [default: 2m] is forgotten, and beyond \
     --max-connections [default: 1024] the one silent for longest."
 )]

@@ -21,6 +21,11 @@ use super::tls::TlsArgs;
     empty host or * is every address, port 0 is any free port.\n\
     Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface; &source=ADDR hears \
     that sender only.\n\
+    A pipe that --idle-timeout or --first-byte-timeout ends before its input has ended resets its peer and \
+    exits with 4 (</dev/null where there is no input); else, and where input is typed, it exits with 0.\n\
+    Ctrl-C: nothing new is accepted, and what was accepted is sent, for 5 s at most. Who goes on sending \
+    is reset once it has all that was sent to it; what it sent is counted apart. A second Ctrl-C resets \
+    at once.\n\
     A relay over UDP: a client that sends nothing for --idle-timeout [default: 2m] is forgotten, and \
     beyond 256 the one silent for longest.\n\
     fd: is the TCP listeners that the starter passed (LISTEN_FDS: systemd, ports lease --fd), \

@@ -1,6 +1,7 @@
 //! What `listen`, `connect` and `forward` have in common: how they begin and end, their sockets, and
 //! what they tell.
 
+mod accepting;
 pub(crate) mod bind;
 pub(in crate::commands) mod drain;
 pub(in crate::commands) mod events;

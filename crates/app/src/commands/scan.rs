@@ -6,13 +6,15 @@ mod progress;
 mod resume;
 mod sinks;
 
+use std::io;
+
 use anyhow::Context;
 use scanner::{Reason, Scan, ScanEvent, ScanHandle, ScanSummary};
 use tokio::task::spawn_blocking;
 
 use crate::args::ScanArgs;
 use crate::exit::Exit;
-use crate::output::Terminal;
+use crate::output::{Terminal, stop_when_gone};
 use crate::signals::Signals;
 
 pub(crate) async fn run(
@@ -26,6 +28,9 @@ pub(crate) async fn run(
     let file = args.resume.clone();
     let stdout = terminal.stdout()?.until(signals.stop());
     let mut sinks = sinks::Sinks::open(&args, stdout, bar.clone())?;
+    if args.output.output.is_empty() {
+        stop_when_gone(io::stdout(), signals.stop());
+    }
     // Standard input and the resolver may take their time.
     let plan::Plan { scans, unresolved } = tokio::select! {
         plan = spawn_blocking(move || plan::plan(&args, terminal)) => plan??,

@@ -4,6 +4,7 @@ mod links;
 mod row;
 mod sinks;
 
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
@@ -15,7 +16,7 @@ use tokio::task::spawn_blocking;
 
 use crate::args::{Condition, Expression, SniffArgs};
 use crate::exit::{Exit, UsageError};
-use crate::output::{SniffStart, SniffSummary, Terminal};
+use crate::output::{SniffStart, SniffSummary, Terminal, stop_when_gone};
 use crate::signals::Signals;
 use links::Links;
 use sinks::Sinks;
@@ -41,6 +42,9 @@ pub(crate) async fn run(
     // The sniffer before the files: without permission, none is emptied.
     let mut sniffer = builder.open().map_err(not_permitted)?;
     let mut sinks = Sinks::open(&args, terminal.stdout()?.until(signals.stop()))?;
+    if args.output.output.is_empty() && args.write.is_none() {
+        stop_when_gone(io::stdout(), signals.stop());
+    }
 
     let (stop, stopper) = (signals.stop().clone(), sniffer.stopper());
     tokio::spawn(async move {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::line::EventLine;
 use self::sink::{LogFile, Sink};
 use super::haste::{Haste, has_room};
-use super::{Marked, standard_output};
+use super::{Marked, standard_output, stop_when_gone};
 use crate::args::EventTarget;
 
 /// How many lines wait for a slow reader; past that, whoever has an event waits.
@@ -188,11 +188,13 @@ impl EventLog {
             }
             Some(EventTarget::StandardOutput) => {
                 standard_output::check_open()?;
+                stop_when_gone(io::stdout(), &failed);
                 let sink = Box::new(Marked(io::stdout()));
                 ("standard output".to_owned(), sink, Way::StandardOutput)
             }
             Some(EventTarget::File(path)) => {
                 let file = LogFile::open(path)?;
+                file.stop_when_unread(&failed);
                 let way = if file.is_regular() { Way::RegularFile } else { Way::Unknown };
                 (format!("`{}`", path.display()), Box::new(file), way)
             }

@@ -75,14 +75,6 @@ pub(crate) fn check_open() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether standard output is a pipe that nobody reads any more: what is written next would fail.
-pub(crate) fn reader_is_gone() -> bool {
-    let stdout = io::stdout();
-    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
-    poll(&mut polled, Some(&Timespec::default())).is_ok()
-        && polled[0].revents().contains(PollFlags::ERR)
-}
-
 /// Descriptor 1 itself. The standard library's stream takes `EBADF` for success.
 struct Descriptor {
     stdout: Stdout,

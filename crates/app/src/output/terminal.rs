@@ -30,11 +30,11 @@ impl Terminal {
         Self { choice, quiet, verbose }
     }
 
-    /// Sends what the libraries log to standard error: warnings, and more with `-v`.
+    /// Sends what the libraries log to standard error, with `-v`. What the user should know without it
+    /// comes as an event, and is said as a note.
     pub(crate) fn start_logging(self) {
         let level = match (self.quiet, self.verbose) {
-            (true, _) => "error",
-            (_, 0) => "warn",
+            (true, _) | (_, 0) => "error",
             (_, 1) => "info",
             (_, 2) => "debug",
             _ => "trace",

@@ -160,6 +160,17 @@ fn summary(stdout: BufReader<std::process::ChildStdout>) -> Value {
     serde_json::from_str(&last).unwrap()
 }
 
+/// A row would come after minutes only, if ever.
+#[test]
+fn a_reader_that_leaves_a_slow_scan_ends_it_at_once() {
+    let mut command = ports(&["scan", "127.88.12.2", "--rate", "1", "--format", "jsonl"]);
+    let (child, stdout) = slow_scan(&mut command);
+    drop(stdout);
+    let ended = Run::from(child.wait_with_output().unwrap());
+    ended.assert_code(0);
+    assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+}
+
 /// The terminal is closed. What was found is written and kept.
 #[test]
 fn a_hangup_stops_it_in_order() {

@@ -1,7 +1,7 @@
 //! `--events`: what the lines say, and what happens where nobody can read them.
 
-use std::io::Write;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::ANY;
 use crate::driver::{self, Ports, client, read_to_end, run};
+use crate::loopback::udp;
 
 #[test]
 fn events_tell_the_whole_story_and_end_with_the_statistics() {
@@ -70,19 +71,74 @@ fn the_reader_of_events_may_leave() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    drop(child.stdout.take());
+    let mut events = BufReader::new(child.stdout.take().unwrap());
     let stderr = driver::Collected::of(child.stderr.take().unwrap(), "standard error");
-    let address = stderr.line("note: listening on tcp://", 0).parse::<SocketAddr>().unwrap();
-    // A program that another test is just starting has a copy of the pipe until it is that program:
-    // the first events may still have a reader.
-    while child.try_wait().unwrap().is_none() {
-        // It may have ended meanwhile.
-        let _ = TcpStream::connect(address);
-        std::thread::yield_now();
+    let mut peer = client(stderr.line("note: listening on tcp://", 0).parse().unwrap());
+    peer.write_all(b"hello").unwrap();
+    let mut line = String::new();
+    while !line.contains("data") {
+        line.clear();
+        events.read_line(&mut line).unwrap();
     }
+    // From here on there is no event that would have to be written.
+    drop(events);
+    assert_eq!(read_to_end(&mut peer), b"hello", "it ends in order");
+    drop(peer);
     let text = String::from_utf8(stderr.whole()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
-    assert!(!text.contains("error"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
+fn the_clients_of_all_endpoints_have_one_row_of_numbers() {
+    let relay = ["--service", "relay", "--events", "-"];
+    let places = ["udp://127.0.0.1:0", "udp://127.0.0.1:0", ANY];
+    let ports = Ports::start(&[&["listen"], &places[..], &relay].concat());
+    let clients = [udp(), udp()];
+    for (number, socket) in clients.iter().enumerate() {
+        socket.send_to(b"hello", ports.listening(number)).unwrap();
+    }
+    let stream = client(ports.listening(2));
+    let mut numbers = ports.stdout.wait(|bytes, _| {
+        let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter(|it| it.ends_with(b"\n"));
+        let lines = whole.map(|line| serde_json::from_slice::<Value>(line).unwrap());
+        let connected = lines.filter(|line| line["type"] == "connected");
+        let numbers: Vec<_> = connected.map(|line| line["client"].as_u64().unwrap()).collect();
+        (numbers.len() == 3).then_some(numbers)
+    });
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3]);
+    drop(stream);
+}
+
+/// What it sends then is nobody's.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_sends_on_after_a_stop_is_reset_and_counted_apart() {
+    for service in ["echo", "discard", "relay"] {
+        let ports = Ports::start(&["listen", ANY, "--service", service, "--events", "-"]);
+        let mut peer = client(ports.listening(0));
+        peer.write_all(b"in time").unwrap();
+        ports.stdout.event("data");
+        ports.signal(Signal::INT);
+        assert_eq!(read_to_end(&mut peer), if service == "echo" { &b"in time"[..] } else { b"" });
+        let mut late = 0_u64;
+        while let Ok(sent) = peer.write(b"late") {
+            late += sent as u64;
+        }
+        let ended = ports.end();
+        assert_eq!(ended.code, Some(130));
+        let text = "note: 1 client was reset, with ";
+        assert!(ended.stderr.contains(text), "{service}: {}", ended.stderr);
+        let told = String::from_utf8(ended.stdout).unwrap();
+        let line = told.lines().find(|line| line.contains("disconnected")).unwrap();
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&line["bytes_in"], &line["reason"]), (&7.into(), &"shutdown".into()));
+        let discarded = line["discarded"].as_u64().unwrap();
+        assert!((1..=late).contains(&discarded), "{discarded} of {late}");
+        let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!(last["groups"][0]["counters"]["discarded_bytes"], discarded);
+    }
 }
 
 /// A reader that stands still, and then SIGTERM: the clients are served, and the command ends.
@@ -165,4 +221,23 @@ fn a_reader_of_events_that_does_not_come_is_waited_for_until_a_signal() {
     let events = driver::Collected::of(std::fs::File::open(&pipe).unwrap(), "the named pipe");
     let endpoint = format!("tcp://{}", ports.listening(0));
     assert_eq!(events.event("listening")["endpoint"], endpoint);
+}
+
+/// What a pipe moves is cut by that: no end for which the exit code is 0.
+#[test]
+fn a_reader_of_an_events_file_that_leaves_is_a_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("events");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let path = pipe.to_str().unwrap();
+    let ports = Ports::start(&["listen", ANY, "--events", path]);
+    let mut events = BufReader::new(std::fs::File::open(&pipe).unwrap());
+    let mut line = String::new();
+    events.read_line(&mut line).unwrap();
+    assert!(line.contains("listening"), "{line}");
+    drop(events);
+    let ended = ports.end();
+    assert_eq!(ended.code, Some(4));
+    let said = format!("cannot write events to `{path}`");
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
 }

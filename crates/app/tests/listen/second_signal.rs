@@ -42,7 +42,7 @@ fn a_client_of_a_relay_that_did_not_get_all_is_reset() {
         read_to_reset(&mut silent);
         let ended = ports.end();
         assert_eq!(ended.code, Some(code));
-        let said = "stopped at once: for 1 clients ";
+        let said = "stopped at once: for 1 client ";
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
     }
 }

@@ -161,7 +161,8 @@ impl Driver {
         drop(link);
         recorder.close(reason.counted_as());
         let (bytes_in, bytes_out) = (traffic.bytes_in, traffic.bytes_out);
-        let event = ClientEvent::Disconnected { peer, reason, bytes_in, bytes_out };
+        let discarded = traffic.discarded;
+        let event = ClientEvent::Disconnected { peer, reason, bytes_in, bytes_out, discarded };
         self.shared.events.publish(event);
         if messages > 0 {
             self.shared.events.publish(ClientEvent::Kept { messages, bytes });

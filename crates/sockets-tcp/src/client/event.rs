@@ -39,6 +39,9 @@ pub enum ClientEvent {
         bytes_in: u64,
         /// Bytes sent, as far as the kernel took them.
         bytes_out: u64,
+        /// Bytes that came when nobody was to read them any more, and were thrown away. They are not
+        /// in `bytes_in`.
+        discarded: u64,
     },
     /// A part of a message was sent when the connection was lost. The rest is not sent, on no
     /// connection: it counts in the [`Dropped`](Self::Dropped) that follows.

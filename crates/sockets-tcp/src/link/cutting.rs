@@ -39,7 +39,8 @@ impl Link {
     pub(crate) fn cut_off(&self, reason: CloseReason, even_served: bool) {
         let mut locked = self.locked();
         let (sending, after) = locked.parts();
-        let is_whole = sending.end == End::Sent && (even_served || sending.is_served);
+        let is_ended = sending.end == End::Sent && !sending.withholds_end;
+        let is_whole = is_ended && (even_served || sending.is_served);
         if is_whole || sending.stream.is_none() {
             return;
         }

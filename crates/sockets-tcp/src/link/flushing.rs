@@ -50,7 +50,8 @@ impl Link {
             let nothing_queued = sending.outbox.is_empty() || allowed == 0;
             if nothing_queued {
                 // Behind all data, so that it is known which of the two a peer resets.
-                if sending.end == End::Due && sending.is_idle() && !stream.has_unsent() {
+                let is_last = sending.is_idle() && !stream.has_unsent();
+                if sending.end == End::Due && !sending.withholds_end && is_last {
                     stream.begin_end();
                 }
                 // What the stream itself still holds: in the turn of a `write_all`, that writes it.
@@ -147,7 +148,9 @@ fn end_if_due(sending: &mut Locked<'_>) {
         return;
     }
     sending.end = End::Sent;
-    // It fails only where the peer is gone, and then there is none to tell.
-    sending.end_is_held = sending.stream.as_ref().is_some_and(|stream| stream.end().is_ok());
+    if !sending.withholds_end {
+        // It fails only where the peer is gone, and then there is none to tell.
+        sending.end_is_held = sending.stream.as_ref().is_some_and(|stream| stream.end().is_ok());
+    }
     sending.moved();
 }

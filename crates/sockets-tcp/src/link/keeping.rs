@@ -30,12 +30,16 @@ impl Link {
         lock(&self.sending).kept.take().unwrap_or_default()
     }
 
-    /// There is no next connection: what was kept is lost, and told so.
+    /// There is no next connection: what was kept is lost, and told so. Whoever comes here second, as
+    /// both the connection's task and who ends the client do, finds it told.
     pub(crate) fn lose_kept(&self) {
-        // It holds the messages, which are not dropped under the lock.
-        let kept = self.take_kept();
+        let mut sending = lock(&self.sending);
+        let kept = sending.kept.take().unwrap_or_default();
         let loss = Loss { messages: kept.len(), bytes: kept.iter().map(Bytes::len).sum() };
-        lock(&self.sending).lose(loss);
+        sending.lose(loss);
         self.observer.dropped(loss);
+        drop(sending);
+        // Not under the lock: their owner's code may run.
+        drop(kept);
     }
 }

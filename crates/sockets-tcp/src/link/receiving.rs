@@ -14,11 +14,6 @@ use crate::close_reason::CloseReason;
 use crate::events::lock;
 use crate::stream::Stream;
 
-/// How much is thrown away at once while waiting for the peer's end.
-const DISCARD: usize = 4096;
-/// How often in a row, before others have their turn: a peer may send faster than that.
-const DISCARDS: usize = 64;
-
 /// How far the receiving direction still has to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -37,13 +32,15 @@ enum Phase {
 pub(super) struct Receiving {
     /// `None` once the connection is buried.
     pub(super) stream: Option<Arc<Stream>>,
-    inbound: Inbound,
+    pub(super) inbound: Inbound,
     pub(super) bytes_in: u64,
     phase: Phase,
     /// The reader that waits; not always the connection's own task.
     reader: Option<Waker>,
-    peer_ended: bool,
-    failed: Option<io::ErrorKind>,
+    pub(super) peer_ended: bool,
+    /// The end of the server came before that of the peer's stream: what comes now is nobody's.
+    pub(super) is_cut: bool,
+    pub(super) failed: Option<io::ErrorKind>,
 }
 
 impl Receiving {
@@ -54,6 +51,7 @@ impl Receiving {
             bytes_in: 0,
             phase: Phase::Open,
             peer_ended: false,
+            is_cut: false,
             failed: None,
             reader: None,
         }
@@ -72,6 +70,21 @@ impl Receiving {
     fn fail(&mut self, kind: io::ErrorKind) {
         self.phase = Phase::Ended;
         self.failed = Some(kind);
+    }
+
+    /// Whether draining was asked for, and found neither the peer's end nor a failure.
+    pub(super) fn is_draining(&self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Draining | Phase::Left(_) => true,
+            Phase::Ended => !self.peer_ended && self.failed.is_none(),
+        }
+    }
+
+    /// The peer's stream has come to its end.
+    pub(super) fn end(&mut self) {
+        self.phase = Phase::Ended;
+        self.peer_ended = true;
     }
 
     fn how_it_ended(&self) -> io::Result<usize> {
@@ -199,19 +212,20 @@ impl Link {
     /// What an end of input means. The kernel tells a reset once: where a write was told, a read
     /// gets what looks like the peer's end. A write after the peer's end and then its reset is
     /// told `EPIPE`; there the end is real.
-    fn end_of_input(&self, receiving: &mut Receiving) -> io::Result<usize> {
+    pub(super) fn end_of_input(&self, receiving: &mut Receiving) -> io::Result<usize> {
         match self.write_failure() {
             Some(kind) if kind != io::ErrorKind::BrokenPipe => receiving.fail(kind),
-            _ => {
-                receiving.phase = Phase::Ended;
-                receiving.peer_ended = true;
-            }
+            _ => receiving.end(),
         }
         receiving.how_it_ended()
     }
 
     /// A connection that fails to read has failed in both directions.
-    fn note_read_failure(&self, mut receiving: MutexGuard<'_, Receiving>, error: &io::Error) {
+    pub(super) fn note_read_failure(
+        &self,
+        mut receiving: MutexGuard<'_, Receiving>,
+        error: &io::Error,
+    ) {
         receiving.fail(error.kind());
         receiving.inbound.error(ErrorKind::Read);
         drop(receiving);
@@ -262,11 +276,7 @@ impl Link {
 
     /// Whether draining was asked for.
     pub(crate) fn is_draining(&self) -> bool {
-        let receiving = lock(&self.receiving);
-        matches!(receiving.phase, Phase::Draining | Phase::Left(_))
-            || (receiving.phase == Phase::Ended
-                && !receiving.peer_ended
-                && receiving.failed.is_none())
+        lock(&self.receiving).is_draining()
     }
 
     /// Whether the peer's end of input was read.
@@ -305,39 +315,6 @@ impl Link {
             }
             before = now;
         }
-    }
-
-    /// Reads to the peer's end and throws away what comes; that end is no half-close, as it comes
-    /// behind this one. Closing a socket with unread input
-    /// resets the connection (RFC 9293 section 3.6.1), and a reset may overtake what the peer
-    /// has not read yet.
-    pub(crate) fn poll_discard(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut guard = lock(&self.receiving);
-        let receiving = &mut *guard;
-        let Some(stream) = receiving.stream.clone() else { return Poll::Ready(()) };
-        if receiving.peer_ended || receiving.failed.is_some() {
-            return Poll::Ready(());
-        }
-        let mut scratch = [0; DISCARD];
-        for _ in 0..DISCARDS {
-            let Poll::Ready(result) = stream.poll_read(context, &mut scratch) else {
-                return Poll::Pending;
-            };
-            match result {
-                Ok(0) => {
-                    // Where it is a reset that a write was told, it is noted as one.
-                    let _ = self.end_of_input(receiving);
-                    return Poll::Ready(());
-                }
-                Ok(read) => receiving.count(read),
-                Err(error) => {
-                    self.note_read_failure(guard, &error);
-                    return Poll::Ready(());
-                }
-            }
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) enum End {
     Open,
     /// It follows what is queued.
     Due,
-    /// It is out.
+    /// It is out, or withheld.
     Sent,
 }
 
@@ -78,6 +78,8 @@ pub(super) struct Sending {
     pub(super) standstill: Option<Standstill>,
     /// The kernel has the end of the stream, and counts it as a byte to be acknowledged.
     pub(super) end_is_held: bool,
+    /// A reset is to be the end of the stream, behind the last byte.
+    pub(super) withholds_end: bool,
     /// What the peer had not acknowledged when the connection was closed.
     pub(super) unacknowledged_at_end: usize,
     /// When the grace from outside ends, where that is known here.
@@ -102,6 +104,7 @@ impl Sending {
             failed: None,
             end: End::Open,
             end_is_held: false,
+            withholds_end: false,
             unacknowledged_at_end: 0,
             left_to_grace: false,
             is_served: false,

@@ -219,11 +219,15 @@ impl<H: Handler> Acceptor<H> {
     }
 
     fn begin_shortage(&self, error: &io::Error) -> Shortage {
-        tracing::warn!(%error, "accept failed; pausing");
+        self.tell_failure("accept failed; pausing", error);
+        Shortage::begin(Instant::now())
+    }
+
+    pub(super) fn tell_failure(&self, what: &str, error: &io::Error) {
+        tracing::warn!(%error, "{what}");
         let failure = Failure::of_io(Operation::Accept, error);
         let event = ServerEvent::Error { client: None, failure };
         self.service.state.publisher().publish(event);
-        Shortage::begin(Instant::now())
     }
 
     fn note_end_of(&self, shortage: Option<Shortage>) {

@@ -81,7 +81,7 @@ impl<H: Handler> Acceptor<H> {
                         short = true;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "who waits in the backlog cannot be accepted");
+                        self.tell_failure("who waits in the backlog cannot be accepted", &error);
                         break;
                     }
                 }

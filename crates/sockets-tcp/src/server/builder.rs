@@ -6,11 +6,11 @@ use std::time::Duration;
 use ports_core::PortRegistry;
 use stats::SocketStats;
 
-use super::SlowPolicy;
 use super::bind::{Binding, Place};
 #[cfg(feature = "tls")]
 use super::handshake::Handshake;
 use super::serve::ConnectionSettings;
+use super::{ClientNumbers, SlowPolicy};
 use crate::drive::Patience;
 use crate::handler::{Discard, Handler};
 use crate::options::{Keepalive, SocketOptions};
@@ -24,6 +24,7 @@ pub struct TcpServerBuilder<H> {
     pub(super) handler: H,
     pub(super) binding: Binding,
     pub(super) stats: Option<SocketStats>,
+    pub(super) numbers: ClientNumbers,
     pub(super) max_connections: usize,
     pub(super) max_connections_per_address: Option<usize>,
     pub(super) settings: ConnectionSettings,
@@ -66,6 +67,7 @@ impl TcpServerBuilder<Discard> {
                 sockets: 1,
             },
             stats: None,
+            numbers: ClientNumbers::new(),
             max_connections: Self::DEFAULT_MAX_CONNECTIONS,
             max_connections_per_address: None,
             settings: ConnectionSettings {
@@ -129,6 +131,7 @@ impl<H: Handler> TcpServerBuilder<H> {
             handler,
             binding: self.binding,
             stats: self.stats,
+            numbers: self.numbers,
             max_connections: self.max_connections,
             max_connections_per_address: self.max_connections_per_address,
             settings: self.settings,
@@ -142,6 +145,13 @@ impl<H: Handler> TcpServerBuilder<H> {
     /// [`TcpServer::stats`](crate::TcpServer::stats).
     pub fn stats(mut self, stats: SocketStats) -> Self {
         self.stats = Some(stats);
+        self
+    }
+
+    /// Draws the numbers of its clients from here, as other servers and services of the program may.
+    /// Default: its own, from 1.
+    pub fn client_numbers(mut self, numbers: ClientNumbers) -> Self {
+        self.numbers = numbers;
         self
     }
 

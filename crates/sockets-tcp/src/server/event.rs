@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,19 +11,39 @@ use serde::Serialize;
 use crate::close_reason::CloseReason;
 use crate::failure::Failure;
 
-/// The number of a client: counted from 1, never used again by the same server.
+/// The number of a client: counted from 1, never used again by the same server, nor by another one
+/// with the same [`ClientNumbers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ClientId(u64);
 
 impl ClientId {
-    pub(crate) const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
     /// The number.
     pub const fn number(self) -> u64 {
         self.0
+    }
+}
+
+/// Where servers take the numbers of their clients from. Of servers that share one no two clients
+/// have the same number, nor has anybody else who draws from it: a program with several counts all its
+/// clients in one row.
+#[derive(Clone, Debug, Default)]
+pub struct ClientNumbers(Arc<AtomicU64>);
+
+impl ClientNumbers {
+    /// Numbers from 1.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many were drawn so far.
+    pub fn drawn(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A number that nobody has had, higher than all before it.
+    pub fn draw(&self) -> ClientId {
+        ClientId(self.0.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }
 
@@ -104,10 +126,13 @@ pub enum ServerEvent {
         peer: SocketAddr,
         /// Why.
         reason: CloseReason,
-        /// Bytes received from it.
+        /// Bytes received from it and read by its handler.
         bytes_in: u64,
         /// Bytes sent to it, as far as the kernel took them.
         bytes_out: u64,
+        /// Bytes that came from it when nobody was to read them any more, and were thrown away. They
+        /// are not in `bytes_in`.
+        discarded: u64,
     },
     /// Messages for a client were given up.
     Dropped {

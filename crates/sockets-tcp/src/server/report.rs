@@ -105,9 +105,11 @@ pub struct BroadcastReport {
 #[non_exhaustive]
 pub struct ShutdownReport {
     /// Connections that came to their proper end: their clients have acknowledged every byte that
-    /// was accepted for them.
+    /// was accepted for them, and sent none that nobody read.
     pub drained: usize,
-    /// Connections that did not.
+    /// Connections that came as far, and whose clients sent bytes that nobody was to read any more.
+    pub unread: Vec<Unread>,
+    /// Connections that did not come so far.
     pub cut_off: Vec<CutOff>,
     /// Connections that still waited for their turn and were reset, see
     /// [`Refusal::Shutdown`](crate::Refusal::Shutdown), or whose TLS handshake was under way. Those
@@ -116,10 +118,27 @@ pub struct ShutdownReport {
     pub refused: usize,
 }
 
+/// A client that went on sending when the server stopped.
+///
+/// It has acknowledged every byte that was accepted for it, and was reset then, so that it does not take
+/// for handled what it sent. Elsewhere than on Linux, where nobody knows what is acknowledged, its
+/// connection ended as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unread {
+    /// The client.
+    pub client: ClientId,
+    /// Its address.
+    pub peer: SocketAddr,
+    /// Bytes that had come from it and that nobody read: since the shutdown began, or before the handler
+    /// ended for it.
+    pub bytes: u64,
+}
+
 /// A connection that was not done when the grace was over, was reset before, lost bytes, or whose
 /// handler failed.
 ///
-/// What was accepted for it and is in neither of the two counts, its client has acknowledged.
+/// What was accepted for it and is neither unsent nor unacknowledged, its client has acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CutOff {
@@ -138,4 +157,7 @@ pub struct CutOff {
     /// else the kernel goes on sending them, and nobody learns what becomes of them. 0 where the
     /// system does not tell (elsewhere than on Linux).
     pub unacknowledged_bytes: usize,
+    /// Bytes that had come from it and that nobody read. Over TLS, what was not decrypted is not known,
+    /// and not in this count.
+    pub discarded_bytes: u64,
 }

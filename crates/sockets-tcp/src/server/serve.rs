@@ -152,6 +152,7 @@ impl<H> Served<H> {
             reason: ended.reason,
             bytes_in: ended.traffic.bytes_in,
             bytes_out: ended.traffic.bytes_out,
+            discarded: ended.traffic.discarded,
         });
     }
 }
@@ -189,7 +190,8 @@ impl<H> Drop for Served<H> {
             }
             self.link.bury();
             let (reason, traffic) = (CloseReason::Shutdown, self.link.traffic());
-            self.note_end(&Ended { reason, aborted: true, traffic, unacknowledged });
+            let (aborted, input_lost) = (true, false);
+            self.note_end(&Ended { reason, aborted, traffic, unacknowledged, input_lost });
         }
     }
 }

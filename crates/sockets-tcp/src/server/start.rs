@@ -54,7 +54,8 @@ impl<H: Handler> TcpServerBuilder<H> {
             events.publish(ServerEvent::Listening { address: *address });
         }
         let stats = self.stats.unwrap_or_default();
-        let state = Arc::new(ServerState::new(self.slow, self.max_connections, events, stats));
+        let (slow, most, numbers) = (self.slow, self.max_connections, self.numbers);
+        let state = Arc::new(ServerState::new(slow, most, events, stats, numbers));
         let (acceptor, released) = (TaskTracker::new(), CancellationToken::new());
         let connections = TaskTracker::new();
         let service = Arc::new(Service {

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::coming::Arrivals;
 use super::{
-    ClientId, ClientInfo, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport, SlowPolicy,
-    UnknownClientError,
+    ClientId, ClientInfo, ClientNumbers, CutOff, Refusal, ServerEvent, ServerInfo, ShutdownReport,
+    SlowPolicy, UnknownClientError, Unread,
 };
 use crate::close_reason::CloseReason;
 use crate::drive::Ended;
@@ -22,6 +22,7 @@ use crate::link::{Closing, Link};
 /// What all parts of a server share.
 pub(crate) struct ServerState {
     table: Mutex<Table>,
+    numbers: ClientNumbers,
     accepted: AtomicU64,
     refused: AtomicU64,
     handshakes_failed: AtomicU64,
@@ -54,8 +55,10 @@ impl ServerState {
         max_connections: usize,
         events: Publisher<ServerEvent>,
         stats: SocketStats,
+        numbers: ClientNumbers,
     ) -> Self {
         Self {
+            numbers,
             table: Mutex::new(Table {
                 links: BTreeMap::new(),
                 stage: Stage::Serving,
@@ -100,7 +103,8 @@ impl ServerState {
     }
 
     pub(super) fn next_id(&self) -> ClientId {
-        ClientId::new(self.accepted.fetch_add(1, Ordering::Relaxed) + 1)
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.numbers.draw()
     }
 
     pub(super) fn insert(&self, client: ClientId, link: &Arc<Link>) {
@@ -126,15 +130,20 @@ impl ServerState {
             && ended.unacknowledged == 0
             && !ended.reason.is_broken_stream()
             && !ended.reason.is_handlers_failure();
-        if whole {
+        let peer = link.tuple().remote;
+        if whole && ended.input_lost {
+            let bytes = ended.traffic.discarded;
+            table.report.unread.push(Unread { client, peer, bytes });
+        } else if whole {
             table.report.drained += 1;
         } else {
             table.report.cut_off.push(CutOff {
                 client,
-                peer: link.tuple().remote,
+                peer,
                 reason: ended.reason,
                 unsent_bytes: ended.unsent(),
                 unacknowledged_bytes: ended.unacknowledged,
+                discarded_bytes: ended.traffic.discarded,
             });
         }
     }
@@ -250,6 +259,7 @@ impl ServerState {
                 reason: CloseReason::Shutdown,
                 unsent_bytes: traffic.lost.bytes + traffic.queued.bytes,
                 unacknowledged_bytes: link.unacknowledged(),
+                discarded_bytes: link.undelivered(),
             }
         }));
         report

@@ -1,5 +1,6 @@
 //! Who ends the stream first, with data under way both ways, and what comes after.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -70,8 +71,9 @@ async fn serve(connection: Connection, first: First) -> Result<Vec<u8>, HandlerE
     }
 }
 
-/// The client's side; what it read. It writes to its end, whatever becomes of that.
-async fn talk(stream: TcpStream, first: First) -> Vec<u8> {
+/// The client's side: what it read, and whether both directions came to their ends. It writes to its
+/// end, whatever becomes of that.
+async fn talk(stream: TcpStream, first: First) -> (Vec<u8>, io::Result<()>) {
     let (mut reader, mut writer) = stream.into_split();
     let data = much();
     // Where the server ends first, half of it is under way by then.
@@ -79,19 +81,20 @@ async fn talk(stream: TcpStream, first: First) -> Vec<u8> {
     let ended = Notify::new();
     let reading = async {
         let mut all = Vec::new();
-        reader.read_to_end(&mut all).await.unwrap();
+        let end = reader.read_to_end(&mut all).await;
         ended.notify_one();
-        all
+        (all, end.map(drop))
     };
     let writing = async {
-        writer.write_all(before).await.unwrap();
+        writer.write_all(before).await?;
         if first == First::Server {
             ended.notified().await;
         }
-        writer.write_all(after).await.unwrap();
-        writer.shutdown().await.unwrap();
+        writer.write_all(after).await?;
+        writer.shutdown().await
     };
-    tokio::join!(reading, writing).0
+    let ((all, read), wrote) = tokio::join!(reading, writing);
+    (all, read.and(wrote))
 }
 
 #[tokio::test]
@@ -127,29 +130,38 @@ async fn nothing_is_lost(first: First, shutdown: Shutdown) {
             Some(server.shutdown(HANG).await)
         }
     };
-    let read = tokio::time::timeout(HANG, talking).await.unwrap().unwrap();
+    let (read, end) = tokio::time::timeout(HANG, talking).await.unwrap().unwrap();
     let case = format!("{first:?} first, shut down {shutdown:?}");
     assert!(read == much(), "{case}: {} of the server's bytes", read.len());
     let read = read_by_server.recv().await.unwrap();
     assert!(much().starts_with(&read), "{case}: {} of the client's bytes", read.len());
-    let (reason, bytes_in, bytes_out) = wait(&mut events, |event| match event {
-        ServerEvent::Disconnected { reason, bytes_in, bytes_out, .. } => {
-            Some((*reason, *bytes_in, *bytes_out))
+    let (reason, bytes_in, bytes_out, discarded) = wait(&mut events, |event| match event {
+        ServerEvent::Disconnected { reason, bytes_in, bytes_out, discarded, .. } => {
+            Some((*reason, *bytes_in, *bytes_out, *discarded))
         }
         _ => None,
     })
     .await;
-    // What came after the draining began is counted, and thrown away.
-    assert_eq!((bytes_in, bytes_out), (MUCH as u64, MUCH as u64), "{case}");
+    assert_eq!((bytes_in, bytes_out), (read.len() as u64, MUCH as u64), "{case}");
+    let counted = server.stats().snapshot().totals();
+    assert_eq!((counted.bytes_received, counted.discarded_bytes), (bytes_in, discarded), "{case}");
     match report {
         None => {
-            assert_eq!(read.len(), MUCH, "{case}");
+            assert_eq!((read.len(), discarded), (MUCH, 0), "{case}");
+            end.unwrap();
             assert_eq!(reason, CloseReason::PeerClosed, "{case}");
             let report = server.shutdown(HANG).await;
             assert_eq!((report.drained, report.cut_off.len()), (0, 0), "{case}: it had ended");
         }
+        // What came after the draining began is thrown away, and counted; the end of the
+        // stream is out by then.
+        Some(report) if discarded > 0 => {
+            let [unread] = report.unread[..] else { panic!("{case}: {report:?}") };
+            assert_eq!((unread.bytes, reason), (discarded, CloseReason::Shutdown), "{case}");
+        }
         Some(report) => {
             assert_eq!((report.drained, report.cut_off.len()), (1, 0), "{case}: {report:?}");
+            assert_eq!(read.len(), MUCH, "{case}");
         }
     }
 }

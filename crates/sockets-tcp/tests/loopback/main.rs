@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod address;
+mod after_stop;
 mod arrival;
 mod binding;
 mod broadcast;

@@ -117,6 +117,45 @@ async fn a_shutdown_drains_what_arrived_and_what_is_queued() {
     assert_eq!((report.drained, report.cut_off.len()), (1, 0), "{report:?}");
 }
 
+/// Nobody reads what it would cut short (RFC 8446 section 6.1).
+#[tokio::test]
+async fn a_client_that_answers_the_end_of_a_stop_by_closing_has_failed_in_nothing() {
+    let server = server(Echo::new()).start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    let (report, ()) = tokio::join!(server.shutdown(HANG), async {
+        assert_eq!(read_to_end(&mut peer).await.unwrap(), b"");
+        // No `close_notify` of its own.
+        drop(peer);
+    });
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0), "{report:?}");
+    assert_eq!(server.stats().snapshot().totals().errors.total(), 0);
+}
+
+#[tokio::test]
+async fn who_sends_on_after_a_stop_is_reset() {
+    // What happens within the time that the test waits happens for another reason.
+    let builder = server(Echo::new()).linger(HANG * 60);
+    let server = builder.start().await.unwrap();
+    let mut events = server.events();
+    let mut peer = peer(server.local_addr()).await;
+    wait(&mut events, connected).await;
+    let (report, ()) = tokio::join!(server.shutdown(HANG * 60), async {
+        assert_eq!(read_to_end(&mut peer).await.unwrap(), b"");
+        peer.write_all(b"late").await.unwrap();
+        peer.flush().await.unwrap();
+        #[cfg(target_os = "linux")]
+        while peer.get_mut().0.write_all(b"no more").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        #[cfg(not(target_os = "linux"))]
+        drop(peer);
+    });
+    let [unread] = report.unread[..] else { panic!("{report:?}") };
+    assert_eq!((unread.bytes, report.cut_off.len()), (4, 0), "{report:?}");
+}
+
 #[tokio::test]
 async fn every_byte_for_a_slow_client_is_sent_or_said_to_be_lost() {
     const MESSAGE: usize = 50_000;

@@ -26,6 +26,7 @@ pub(crate) fn sample() -> Snapshot {
         messages_received: 4,
         messages_sent: 1,
         errors,
+        discarded_bytes: 7,
         ..Counters::default()
     };
     let peer = Counters {
@@ -72,7 +73,7 @@ Bytes Sent: 3.00 GB (3221225490 bytes)
 Messages Received: 4
 Messages Sent: 10
 Errors: 3 (accept 2, read 1)
-Drops: 1 message, 512 B; 2 messages before they were read
+Drops: 1 message, 512 B; 2 messages before they were read; 7 B that nobody was to read any more
 TCP Duration (server): 1 measured, p50 20000.00 s, p90 20000.00 s, p99 20000.00 s, max 20000.00 s
 UDP Connect Time (peer): 2 measured, p50 80 us, p90 25.00 ms, p99 25.00 ms, max 25.00 ms
 ";

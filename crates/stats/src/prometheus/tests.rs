@@ -87,6 +87,7 @@ fn every_counter_of_the_sample_is_there() {
         r#"ports_socket_messages_total{transport="udp",role="peer",direction="out"} 9"#,
         r#"ports_socket_dropped_messages_total{transport="udp",role="peer",direction="in"} 2"#,
         r#"ports_socket_dropped_messages_total{transport="udp",role="peer",direction="out"} 1"#,
+        r#"ports_socket_dropped_bytes_total{transport="tcp",role="server",direction="in"} 7"#,
         r#"ports_socket_dropped_bytes_total{transport="udp",role="peer",direction="out"} 512"#,
         r#"ports_socket_errors_total{transport="tcp",role="server",kind="accept"} 2"#,
         r#"ports_socket_connect_seconds_bucket{le="0.0001",transport="udp",role="peer"} 1"#,

@@ -114,11 +114,12 @@ fn halves_count_after_the_close_and_the_history_does_not_change() {
     outbound.sent(2);
     outbound.dropped(3, 300);
     inbound.dropped(2);
+    inbound.discarded(9);
     for _ in 0..2 {
         let counters = server(&stats);
         assert_eq!((counters.active, counters.bytes_received, counters.bytes_sent), (0, 11, 2));
         assert_eq!((counters.dropped_messages, counters.dropped_bytes), (3, 300));
-        assert_eq!(counters.dropped_received, 2);
+        assert_eq!((counters.dropped_received, counters.discarded_bytes), (2, 9));
     }
     drop(inbound);
     outbound.sent(4);

@@ -141,9 +141,9 @@ fn line(received: Received<ClientEvent>) -> Option<EventLine> {
         ClientEvent::Connected { peer, .. } => EventLine::Connected { client: None, peer },
         ClientEvent::Data { len } => EventLine::Data { client: None, peer: None, len },
         ClientEvent::HalfClosed => EventLine::HalfClosed { client: None },
-        ClientEvent::Disconnected { peer, reason, bytes_in, bytes_out } => {
+        ClientEvent::Disconnected { peer, reason, bytes_in, bytes_out, discarded } => {
             let reason = reason.name();
-            EventLine::Disconnected { client: None, peer, reason, bytes_in, bytes_out }
+            EventLine::Disconnected { client: None, peer, reason, bytes_in, bytes_out, discarded }
         }
         ClientEvent::Cut { sent, unsent } => {
             EventLine::Cut { sent: sent as u64, unsent: unsent as u64 }

@@ -2,38 +2,98 @@
 
 use std::net::SocketAddr;
 
-use sockets_tcp::{Received, ServerEvent, TlsFault};
+use sockets_tcp::{Events, Received, ServerEvent, TcpServer, TlsFault};
 use sockets_udp::{Event, Operation};
+use tokio::time::{Instant, sleep_until};
 
+use super::accepting::Accepting;
 use crate::commands::tls::{End, advice};
 use crate::output::{EventLine, EventSender, Terminal};
 
-/// Writes a server's events until its last; with `-v`, what concerns its clients to standard error
-/// as well.
-pub(in crate::commands) async fn tell_tcp(
-    mut events: sockets_tcp::Events<ServerEvent>,
-    log: EventSender,
-    terminal: Terminal,
-) {
-    while let Some(received) = events.recv().await {
-        tell_one(received, &log, terminal).await;
-    }
+/// The events of a server that somebody wants to know: all where they are written, else without those
+/// of every read.
+pub(in crate::commands) fn of_server(server: &TcpServer, log: &EventSender) -> Events<ServerEvent> {
+    if log.is_on() { server.events() } else { server.events_without_data() }
 }
 
-/// One of them.
-pub(in crate::commands) async fn tell_one(
-    received: Received<ServerEvent>,
-    log: &EventSender,
+/// Tells a server's events: to the log, to standard error what keeps clients from being served, and with
+/// `-v` what concerns single ones.
+pub(in crate::commands) struct ServerTeller {
+    log: EventSender,
     terminal: Terminal,
-) {
-    if let Received::Event(event) = &received
-        && terminal.is_verbose()
-        && let Some(text) = tcp_note(event)
-    {
-        terminal.note(&text);
+    accepting: Accepting,
+}
+
+impl ServerTeller {
+    pub(in crate::commands) fn new(log: EventSender, terminal: Terminal) -> Self {
+        Self { log, terminal, accepting: Accepting::default() }
     }
-    if let Some(line) = tcp_line(received) {
-        log.send(line).await;
+
+    /// All of them until the last.
+    pub(in crate::commands) async fn tell_all(mut self, mut events: Events<ServerEvent>) {
+        while let Some(received) = self.next(&mut events).await {
+            self.tell(received).await;
+        }
+    }
+
+    /// The next event, to be told by [`tell`](Self::tell). Meanwhile it says what had to wait.
+    pub(in crate::commands) async fn next(
+        &mut self,
+        events: &mut Events<ServerEvent>,
+    ) -> Option<Received<ServerEvent>> {
+        loop {
+            let due = self.accepting.due();
+            let wait = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let note = tokio::select! {
+                received = events.recv() => {
+                    if received.is_some() {
+                        return received;
+                    }
+                    if let Some(note) = self.accepting.rest() {
+                        self.terminal.warn(&note);
+                    }
+                    return None;
+                }
+                () = wait => self.accepting.note(Instant::now()),
+            };
+            if let Some(note) = note {
+                self.terminal.warn(&note);
+            }
+        }
+    }
+
+    pub(in crate::commands) async fn tell(&mut self, received: Received<ServerEvent>) {
+        if let Received::Event(event) = &received {
+            self.say(event);
+        }
+        if let Some(line) = tcp_line(received) {
+            self.log.send(line).await;
+        }
+    }
+
+    fn say(&mut self, event: &ServerEvent) {
+        match event {
+            ServerEvent::Error { client: None, failure } => self.accepting.begins(failure.text()),
+            ServerEvent::AcceptResumed { refused, lasted } => {
+                self.accepting.ends(*refused, *lasted);
+            }
+            event => {
+                if self.terminal.is_verbose()
+                    && let Some(text) = tcp_note(event)
+                {
+                    self.terminal.note(&text);
+                }
+                return;
+            }
+        }
+        if let Some(note) = self.accepting.note(Instant::now()) {
+            self.terminal.warn(&note);
+        }
     }
 }
 
@@ -75,9 +135,14 @@ async fn tell_one_udp(event: &Event, log: &EventSender, terminal: Terminal) {
 fn tcp_note(event: &ServerEvent) -> Option<String> {
     Some(match event {
         ServerEvent::Connected { client, peer } => format!("client {client} connected: {peer}"),
-        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out } => {
+        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out, discarded } => {
+            let unread = match discarded {
+                0 => String::new(),
+                discarded => format!(", {discarded} not read"),
+            };
             format!(
-                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
+                "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} \
+                 out{unread}"
             )
         }
         ServerEvent::Dropped { client, messages, bytes } => {
@@ -93,7 +158,6 @@ fn tcp_note(event: &ServerEvent) -> Option<String> {
         ServerEvent::Error { client: Some(client), failure } => {
             format!("client {client}: {failure}")
         }
-        ServerEvent::Error { client: None, failure } => failure.to_string(),
         _ => return None,
     })
 }
@@ -127,9 +191,9 @@ fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
         ServerEvent::HalfClosed { client } => {
             EventLine::HalfClosed { client: Some(client.number()) }
         }
-        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out } => {
+        ServerEvent::Disconnected { client, peer, reason, bytes_in, bytes_out, discarded } => {
             let (client, reason) = (Some(client.number()), reason.name());
-            EventLine::Disconnected { client, peer, reason, bytes_in, bytes_out }
+            EventLine::Disconnected { client, peer, reason, bytes_in, bytes_out, discarded }
         }
         ServerEvent::Dropped { client, messages, bytes } => EventLine::Dropped {
             client: Some(client.number()),

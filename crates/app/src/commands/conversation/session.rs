@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sockets_tcp::ClientNumbers;
 use stats::{Snapshot, SocketStats};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub(in crate::commands) struct Session {
     pub(in crate::commands) terminal: Terminal,
     pub(in crate::commands) stats: SocketStats,
     pub(in crate::commands) events: EventSender,
+    /// One row of numbers for all clients of the command.
+    pub(in crate::commands) clients: ClientNumbers,
     /// Cancelled by a signal, or when the events can no longer be written.
     pub(in crate::commands) stop: CancellationToken,
     log: EventLog,
@@ -81,6 +84,7 @@ impl Session {
             terminal,
             stats,
             events,
+            clients: ClientNumbers::new(),
             stop,
             log,
             cuts,

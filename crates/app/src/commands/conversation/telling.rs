@@ -98,7 +98,9 @@ fn note(line: &EventLine) -> Option<String> {
         EventLine::Connected { client: Some(client), peer } => {
             format!("client {client} is new: {peer}")
         }
-        EventLine::Disconnected { client: Some(client), peer, reason, bytes_in, bytes_out } => {
+        EventLine::Disconnected {
+            client: Some(client), peer, reason, bytes_in, bytes_out, ..
+        } => {
             format!(
                 "client {client} is gone: {peer}, {reason}, {bytes_in} bytes in, {bytes_out} out"
             )

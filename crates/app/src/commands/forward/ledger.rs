@@ -12,7 +12,7 @@ use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
 use super::ends::{Cut, Forwarding};
-use crate::commands::conversation::events;
+use crate::commands::conversation::events::ServerTeller;
 use crate::commands::conversation::session::Session;
 use crate::output::{EventLine, EventSender, Terminal};
 
@@ -79,6 +79,8 @@ struct Balance {
     is_quiet: bool,
     to_client: Missing,
     to_target: Missing,
+    /// Bytes that the client sent and nobody read.
+    unread: u64,
 }
 
 /// What did not get to one side, in bytes.
@@ -150,6 +152,7 @@ impl Ledger {
                 is_quiet: account.is_quiet,
                 to_client: Missing { unsent: account.to_client.bytes, unacknowledged: 0 },
                 to_target: Missing::of_target(account.to_target, account.unacknowledged),
+                unread: 0,
             };
             books.at_stop.insert(client, balance);
         }
@@ -179,7 +182,8 @@ impl Ledger {
 
     /// Tells the server's events until the last one, and in their order what it does not know of.
     pub(super) async fn tell(self: Arc<Self>, mut events: Events<ServerEvent>) {
-        while let Some(received) = events.recv().await {
+        let mut teller = ServerTeller::new(self.events.clone(), self.terminal);
+        while let Some(received) = teller.next(&mut events).await {
             let due: BTreeMap<_, _> = match &received {
                 Received::Event(ServerEvent::Disconnected { client, .. }) => {
                     let account = self.books().untold.remove(&client.number());
@@ -190,7 +194,7 @@ impl Ledger {
                 Received::Event(_) => BTreeMap::new(),
             };
             self.tell_all(due).await;
-            events::tell_one(received, &self.events, self.terminal).await;
+            teller.tell(received).await;
         }
         let rest = std::mem::take(&mut self.books().untold);
         self.tell_all(rest).await;
@@ -233,15 +237,14 @@ impl Ledger {
     pub(super) fn say(&self, report: &ShutdownReport) {
         let mut balances = std::mem::take(&mut self.books().at_stop);
         for cut in &report.cut_off {
-            let balance = balances.entry(cut.client.number()).or_insert(Balance {
-                peer: cut.peer,
-                reason: None,
-                is_quiet: false,
-                to_client: Missing::default(),
-                to_target: Missing::default(),
-            });
+            let balance = balances.entry(cut.client.number()).or_insert(Balance::of(cut.peer));
+            balance.unread += cut.discarded_bytes;
             balance.reason = Some(cut.reason.name());
             balance.to_client += Missing::from(cut);
+        }
+        for unread in &report.unread {
+            let balance = balances.entry(unread.client.number());
+            balance.or_insert(Balance::of(unread.peer)).unread += unread.bytes;
         }
         for (client, balance) in balances {
             if balance.is_worth_a_word() {
@@ -256,15 +259,26 @@ impl Ledger {
 }
 
 impl Balance {
+    fn of(peer: SocketAddr) -> Self {
+        let none = Missing::default();
+        let (reason, is_quiet, unread) = (None, false, 0);
+        Self { peer, reason, is_quiet, to_client: none, to_target: none, unread }
+    }
+
     fn is_worth_a_word(&self) -> bool {
-        let lost_nothing = (self.to_client, self.to_target) == Default::default();
+        let missing = (self.to_client, self.to_target, self.unread);
+        let lost_nothing = missing == Default::default();
         !lost_nothing || self.reason.is_some() && !self.is_quiet
     }
 
     fn in_words(&self, client: u64, target: &Endpoint) -> String {
         let reason = self.reason.map_or(String::new(), |reason| format!(" ({reason})"));
+        let unread = match self.unread {
+            0 => String::new(),
+            bytes => format!("; {bytes} that it sent not read"),
+        };
         format!(
-            "client {client} ({}) was cut off{reason}: for it {}; for {target} {}",
+            "client {client} ({}) was cut off{reason}: for it {}; for {target} {}{unread}",
             self.peer, self.to_client, self.to_target
         )
     }
@@ -282,16 +296,19 @@ mod tests {
             is_quiet: false,
             to_client: Missing { unsent: 1, unacknowledged: 2 },
             to_target: Missing { unsent: 3, unacknowledged: 4 },
+            unread: 5,
         };
         let target = "tcp://127.0.0.1:9".parse().unwrap();
         assert_eq!(
             balance.in_words(7, &target),
             "client 7 (127.0.0.1:50000) was cut off (shutdown): for it 1 bytes not sent, 2 not \
-             acknowledged; for tcp://127.0.0.1:9 3 bytes not sent, 4 not acknowledged"
+             acknowledged; for tcp://127.0.0.1:9 3 bytes not sent, 4 not acknowledged; \
+             5 that it sent not read"
         );
         assert!(balance.is_worth_a_word());
         let none = Missing::default();
-        let idle = Balance { to_client: none, to_target: none, is_quiet: true, ..balance };
+        let idle =
+            Balance { to_client: none, to_target: none, unread: 0, is_quiet: true, ..balance };
         assert!(!idle.is_worth_a_word(), "it lost nothing");
     }
 }

@@ -200,6 +200,7 @@ impl Mapping {
             reason: self.ending().unwrap_or(Ending::Shutdown).name(),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
+            discarded: 0,
         }
     }
 }

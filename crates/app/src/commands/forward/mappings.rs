@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sockets_tcp::ClientNumbers;
 use sockets_udp::{ReturnPath, UdpSocket};
 
 use super::mapping::{Ending, Mapping};
@@ -15,15 +16,15 @@ const MOST_ENDING: usize = 256;
 /// The clients, never more than so many; and those that are over, until their ways back have ended.
 pub(super) struct Mappings {
     most: usize,
-    admitted: u64,
+    numbers: ClientNumbers,
     by_path: HashMap<ReturnPath, Arc<Mapping>>,
     /// Over, with another client in their place.
     ending: HashMap<u64, Arc<Mapping>>,
 }
 
 impl Mappings {
-    pub(super) fn new(most: usize) -> Self {
-        Self { most: most.max(1), admitted: 0, by_path: HashMap::new(), ending: HashMap::new() }
+    pub(super) fn new(most: usize, numbers: ClientNumbers) -> Self {
+        Self { most: most.max(1), numbers, by_path: HashMap::new(), ending: HashMap::new() }
     }
 
     /// The mapping of a client, unless it is over.
@@ -44,8 +45,8 @@ impl Mappings {
         socket: UdpSocket,
         target: SocketAddr,
     ) -> Arc<Mapping> {
-        self.admitted += 1;
-        let mapping = Arc::new(Mapping::new(self.admitted, path, socket, target));
+        let number = self.numbers.draw().number();
+        let mapping = Arc::new(Mapping::new(number, path, socket, target));
         let mut gone = self.by_path.insert(path, mapping.clone());
         if self.by_path.len() > self.most {
             let others = self.by_path.values().filter(|other| other.path() != path);
@@ -90,8 +91,8 @@ impl Mappings {
         self.by_path.len() + self.ending.len()
     }
 
-    pub(super) const fn admitted(&self) -> u64 {
-        self.admitted
+    pub(super) fn admitted(&self) -> u64 {
+        self.numbers.drawn()
     }
 
     pub(super) const fn bound(&self) -> usize {

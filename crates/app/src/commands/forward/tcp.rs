@@ -15,6 +15,7 @@ use super::said::Said;
 use super::streams::{Broken, Over, UNBOUNDED, both_ways, last_bytes};
 use crate::args::ForwardArgs;
 use crate::commands::conversation::bind::Listener;
+use crate::commands::conversation::events;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::tls;
 
@@ -31,6 +32,7 @@ pub(super) async fn run(
     let mut builder = TcpServer::builder()
         .stats(session.stats.clone())
         .early_data_events(session.events.is_on())
+        .client_numbers(session.clients.clone())
         .handler(forward);
     for listener in listeners {
         builder = listener.give_to(builder);
@@ -40,15 +42,14 @@ pub(super) async fn run(
     }
     let server = Arc::new(args.limits.apply(builder).start().await?);
     reset_at_second(&server, &ledger, session);
-    let telling = session.tells().then(|| tokio::spawn(Arc::clone(&ledger).tell(server.events())));
+    let told = events::of_server(&server, &session.events);
+    let telling = tokio::spawn(Arc::clone(&ledger).tell(told));
     session.stop.cancelled().await;
     let report = server.shutdown(GRACE).await;
     session.unless_cut().await;
     ledger.say(&report);
     drop(server);
-    if let Some(telling) = telling {
-        telling.await?;
-    }
+    telling.await?;
     Ok(())
 }
 

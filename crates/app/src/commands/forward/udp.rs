@@ -53,7 +53,7 @@ pub(super) async fn run(
         let forward = Forward {
             socket,
             target,
-            mappings: Mappings::new(most),
+            mappings: Mappings::new(most, session.clients.clone()),
             serving: JoinSet::new(),
             way,
             grace: GRACE,

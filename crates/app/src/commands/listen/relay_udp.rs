@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use sockets_tcp::ClientNumbers;
 use sockets_udp::{DRAIN_LIMIT, Outgoing, RecvBatch, UdpSocket};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -35,8 +36,14 @@ pub(super) struct Relay {
 
 impl Relay {
     /// One that forgets who sends nothing for so long.
-    pub(super) fn new(socket: UdpSocket, prefix: Bytes, idle: Duration, teller: Teller) -> Self {
-        let (clients, unanswerable) = (Clients::new(idle), Unanswerable::default());
+    pub(super) fn new(
+        socket: UdpSocket,
+        prefix: Bytes,
+        idle: Duration,
+        numbers: ClientNumbers,
+        teller: Teller,
+    ) -> Self {
+        let (clients, unanswerable) = (Clients::new(idle, numbers), Unanswerable::default());
         Self { socket, prefix, clients, unanswerable, teller, failed: 0 }
     }
 
@@ -162,5 +169,6 @@ fn farewell(client: &Client, reason: &'static str) -> EventLine {
         reason,
         bytes_in: client.bytes_in,
         bytes_out: client.bytes_out,
+        discarded: 0,
     }
 }

@@ -13,10 +13,10 @@ use super::peers::Peers;
 use super::relay_udp::Relay as UdpRelay;
 use crate::args::{ListenArgs, SlowArg};
 use crate::commands::conversation::bind::{Bound, Listener};
-use crate::commands::conversation::events;
+use crate::commands::conversation::events::{self, ServerTeller};
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::Teller;
-use crate::output::Terminal;
+use crate::output::{Terminal, counted};
 
 /// What is served until the command is stopped.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +43,9 @@ pub(super) async fn run(
     } else {
         let server = Arc::new(start(kind, bound.tcp, tls, args, &prefix, session).await?);
         reset_at_second(&server, session);
-        if session.tells() {
-            let (events, terminal) = (session.events.clone(), session.terminal);
-            telling.spawn(events::tell_tcp(server.events(), events, terminal));
-        }
+        let (log, terminal) = (session.events.clone(), session.terminal);
+        let told = events::of_server(&server, &log);
+        telling.spawn(ServerTeller::new(log, terminal).tell_all(told));
         Some(server)
     };
     let sockets = bound.udp.clone();
@@ -58,7 +57,13 @@ pub(super) async fn run(
         let (stop, terminal, prefix) = (session.stop.clone(), session.terminal, prefix.clone());
         if let Kind::Relay = kind {
             let teller = Teller::start(&session.events, terminal, &mut telling);
-            let relay = UdpRelay::new(socket, prefix, args.limits.silence(), teller);
+            let relay = UdpRelay::new(
+                socket,
+                prefix,
+                args.limits.silence(),
+                session.clients.clone(),
+                teller,
+            );
             serving.spawn(async move { relay.run(&stop).await });
         } else {
             serving.spawn(serve(socket, kind, prefix, stop, terminal));
@@ -108,6 +113,7 @@ async fn start(
 ) -> anyhow::Result<TcpServer> {
     let mut builder =
         TcpServer::builder().stats(session.stats.clone()).early_data_events(session.events.is_on());
+    builder = builder.client_numbers(session.clients.clone());
     for listener in listeners {
         builder = listener.give_to(builder);
     }
@@ -167,11 +173,14 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
             (clients, unsent, held) = (clients + 1, unsent + not_sent, held + not_acknowledged);
         }
         if clients > 0 {
+            let clients = counted(clients, "client", "clients");
             terminal.warn(&format!(
-                "stopped at once: for {clients} clients {unsent} bytes not sent, {held} not \
-                 acknowledged"
+                "stopped at once: for {clients} {unsent} bytes not sent, {held} not acknowledged"
             ));
         }
+        let unread = report.unread.iter().map(|unread| unread.bytes);
+        let cut_off = report.cut_off.iter().map(|cut| cut.discarded_bytes);
+        tell_unread(unread.chain(cut_off), terminal);
     });
 }
 
@@ -179,9 +188,27 @@ async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
     session.unless_cut().await;
     for cut in &report.cut_off {
+        let unread = match cut.discarded_bytes {
+            0 => String::new(),
+            bytes => format!("; {bytes} that it sent not read"),
+        };
         session.terminal.warn(&format!(
-            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged",
+            "client {} ({}) was cut off ({}): {} bytes not sent, {} not acknowledged{unread}",
             cut.client, cut.peer, cut.reason, cut.unsent_bytes, cut.unacknowledged_bytes
         ));
+    }
+    tell_unread(report.unread.iter().map(|unread| unread.bytes), session.terminal);
+}
+
+/// What clients sent and nobody was to read any more, in one note: those who send all the time are many.
+fn tell_unread(by_client: impl Iterator<Item = u64>, terminal: Terminal) {
+    let (mut clients, mut bytes) = (0_u64, 0);
+    for of_client in by_client.filter(|bytes| *bytes > 0) {
+        (clients, bytes) = (clients + 1, bytes + of_client);
+    }
+    if clients > 0 {
+        let clients = counted(clients, "client was", "clients were");
+        let bytes = counted(bytes, "byte", "bytes");
+        terminal.warn(&format!("{clients} reset, with {bytes} that came too late to be read"));
     }
 }

@@ -3,6 +3,7 @@
 mod gaps;
 mod line;
 
+use std::io;
 use std::time::SystemTime;
 
 use stats::system::{Snapshot, SocketWatch, UserNames};
@@ -13,7 +14,7 @@ use super::{Filter, tell, text_of};
 use crate::args::{Format, LsArgs, OutputArgs};
 use crate::commands::metrics::Metrics;
 use crate::exit::{Exit, UsageError};
-use crate::output::{RowOutputs, Terminal, reader_is_gone};
+use crate::output::{RowOutputs, Terminal, stop_when_gone};
 use crate::signals::Signals;
 
 /// Until the user has seen enough.
@@ -24,6 +25,9 @@ pub(crate) async fn watch(
 ) -> anyhow::Result<Exit> {
     only_jsonl(&args.output)?;
     let stdout = terminal.stdout()?.until(signals.stop());
+    if args.output.output.is_empty() {
+        stop_when_gone(io::stdout(), signals.stop());
+    }
     let filter = Filter::new(&args.filter, &UserNames::read())?;
     let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
     let mut rows = RowOutputs::open::<Line<'_>>(&args.output, stdout)?;
@@ -61,9 +65,6 @@ pub(crate) async fn watch(
             biased;
             () = signals.stop().cancelled() => break,
             _ = ticks.tick() => {}
-        }
-        if args.output.output.is_empty() && reader_is_gone() {
-            break;
         }
         let found = watch.poll()?;
         if found.restarted {

@@ -37,6 +37,9 @@ pub(crate) enum EventLine {
         reason: &'static str,
         bytes_in: u64,
         bytes_out: u64,
+        /// Bytes that came and nobody read: left out where there are none.
+        #[serde(skip_serializing_if = "is_none")]
+        discarded: u64,
     },
     Lagged {
         missed: u64,
@@ -108,6 +111,11 @@ pub(crate) enum EventLine {
     Stats(Snapshot),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +142,17 @@ mod tests {
                 r#"{"type":"data","peer":"127.0.0.1:50000","len":5}"#,
             ),
             (EventLine::HalfClosed { client: Some(1) }, r#"{"type":"half-closed","client":1}"#),
+            (
+                EventLine::Disconnected {
+                    client: Some(1),
+                    peer,
+                    reason: "shutdown",
+                    bytes_in: 5,
+                    bytes_out: 6,
+                    discarded: 7,
+                },
+                r#"{"type":"disconnected","client":1,"peer":"127.0.0.1:50000","reason":"shutdown","bytes_in":5,"bytes_out":6,"discarded":7}"#,
+            ),
             (
                 EventLine::Dropped { client: None, messages: 3, bytes: None },
                 r#"{"type":"dropped","messages":3}"#,

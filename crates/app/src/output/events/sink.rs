@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{self, Stdout, Write};
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use super::line::EventLine;
-use crate::output::{Marked, file};
+use crate::output::{Marked, file, stop_when_gone};
 
 /// Where lines go.
 pub(super) trait Sink: Send {
@@ -30,8 +32,10 @@ const MOST_BEFORE: usize = 64 * 1024;
 
 /// A file, and what is in it of an earlier run until this one begins: a second one that is started by
 /// mistake, and fails, leaves the first one its log.
+///
+/// Where it is a pipe, that its reader leaves is a failure: the command may move data, which is cut by that.
 pub(super) struct LogFile {
-    file: Marked<File>,
+    file: File,
     has_begun: bool,
     /// What this run has written before it began.
     before: Vec<u8>,
@@ -41,13 +45,20 @@ pub(super) struct LogFile {
 
 impl LogFile {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let file = Marked(file::open(path)?);
+        let file = file::open(path)?;
         Ok(Self { file, has_begun: false, before: Vec::new(), missed: 0 })
+    }
+
+    /// Whoever reads it may leave before the next line.
+    pub(super) fn stop_when_unread(&self, stop: &CancellationToken) {
+        if let Ok(copy) = self.file.try_clone() {
+            stop_when_gone(copy, stop);
+        }
     }
 
     /// Not a pipe, whose reader would be in the way.
     pub(super) fn is_regular(&self) -> bool {
-        self.file.0.metadata().is_ok_and(|file| file.is_file())
+        self.file.metadata().is_ok_and(|file| file.is_file())
     }
 
     fn keep(&mut self, line: &[u8]) {
@@ -67,7 +78,7 @@ impl Sink for LogFile {
         }
         let mut before = std::mem::take(&mut self.before);
         // A pipe keeps what it got.
-        if !file::empty_if_regular(&self.file.0)? {
+        if !file::empty_if_regular(&self.file)? {
             return Ok(());
         }
         if self.missed > 0 {

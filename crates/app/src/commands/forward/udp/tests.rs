@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use ports_core::Transport;
 use serde_json::Value;
+use sockets_tcp::ClientNumbers;
 use sockets_udp::Event;
 use tempfile::NamedTempFile;
 
@@ -41,7 +42,7 @@ impl Lab {
         let forward = Forward {
             socket,
             target: Target { address: target.local_addr().unwrap(), source: None },
-            mappings: Mappings::new(most),
+            mappings: Mappings::new(most, ClientNumbers::new()),
             serving: JoinSet::new(),
             way,
             grace: Duration::from_mins(1),

@@ -11,7 +11,7 @@ use anyhow::Context;
 use ports_core::{FiveTuple, Transport};
 use sockets_tcp::CloseReason;
 use stats::{ErrorKind, Inbound, Outbound, Role};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,8 @@ pub(super) struct Conversation<'a> {
     last_move: Cell<Instant>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
+    /// Bytes of the peer that came after the wish to stop and were thrown away.
+    discarded: Cell<u64>,
     in_hand: Arc<InHand>,
     /// The first error of the connection, in either direction.
     broken: RefCell<Option<io::Error>>,
@@ -64,6 +66,7 @@ impl<'a> Conversation<'a> {
             last_move: Cell::new(Instant::now()),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
+            discarded: Cell::new(0),
             in_hand: Arc::default(),
             broken: RefCell::new(None),
         }
@@ -76,7 +79,7 @@ impl<'a> Conversation<'a> {
             stream.tcp().local_addr().with_context(|| format!("the connection of {peer}"))?;
         let tuple = FiveTuple::new(Transport::Tcp, local, peer);
         let mut recorder = self.session.stats.open(Transport::Tcp, Role::Server, tuple);
-        let (inbound, outbound) = recorder.split();
+        let (mut inbound, outbound) = recorder.split();
         // Small messages go out at once; refused only on a connection that is gone, which reading
         // tells.
         let _ = stream.tcp().set_nodelay(true);
@@ -87,7 +90,7 @@ impl<'a> Conversation<'a> {
             // What has come goes before the clock.
             biased;
             both = async {
-                tokio::try_join!(self.receive(&mut reader, inbound), self.send(writer, outbound))?;
+                tokio::try_join!(self.receive(&mut reader, &mut inbound), self.send(writer, outbound))?;
                 tokio::join!(self.last_bytes(), self.throw_away(&mut reader));
                 Ok(Ended::Done)
             } => both,
@@ -99,12 +102,22 @@ impl<'a> Conversation<'a> {
         let reason = self.reason(&outcome, stream.is_tls());
         let is_cut = matches!(outcome, Ok(Ended::CutOff));
         let is_lossy = lost.unsent + lost.unwritten > 0 || outcome.is_err();
-        if is_lossy || !self.in_hand.is_whole() || is_cut && !self.in_hand.is_ended.load(Relaxed) {
+        let is_truncated = !self.in_hand.is_whole();
+        if is_lossy || is_truncated || is_cut && !self.in_hand.is_ended.load(Relaxed) {
             // What lost bytes, or its end, must not look like what came to its proper end.
             self.in_hand.socket.make_close_a_reset();
         } else if reason == CloseReason::Shutdown && !is_cut {
-            self.wait_for_end(&mut stream).await;
+            let more = late_input(&mut stream).await;
+            if more > 0 {
+                self.in_hand.socket.make_close_a_reset();
+                self.discarded.set(self.discarded.get() + more as u64);
+            }
         }
+        // What is left goes with the socket. Of TLS it is not known what of it is data.
+        if !stream.is_tls() && !self.peer_ended.is_cancelled() {
+            self.discarded.set(self.discarded.get() + self.in_hand.socket.unread());
+        }
+        inbound.discarded(self.discarded.get());
         self.in_hand.socket.let_go();
         drop(stream);
         if lost.unsent > 0 {
@@ -120,12 +133,14 @@ impl<'a> Conversation<'a> {
             reason: reason.name(),
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
+            discarded: self.discarded.get(),
         };
         self.session.events.send(line).await;
         if let (Err(_), Some(text)) = (&outcome, lost.in_words(&peer)) {
             self.session.terminal.warn(&text);
         }
-        verdict(outcome?, self.broken.into_inner(), peer, lost, self.session.terminal)
+        let (ended, broken) = (outcome?, self.broken.into_inner());
+        verdict(ended, broken, peer, lost, is_truncated, self.session.terminal)
     }
 
     fn reason(&self, outcome: &anyhow::Result<Ended>, is_tls: bool) -> CloseReason {
@@ -146,7 +161,7 @@ impl<'a> Conversation<'a> {
     async fn receive(
         &self,
         reader: &mut ReadHalf<&mut Wire>,
-        mut inbound: Inbound,
+        inbound: &mut Inbound,
     ) -> anyhow::Result<()> {
         let events = &self.session.events;
         let mut output = Output::new();
@@ -272,7 +287,8 @@ impl<'a> Conversation<'a> {
         let awaited = || self.broken.borrow().is_none() && self.in_hand.unacknowledged() > 0;
         while self.session.stop.is_cancelled() && !self.peer_ended.is_cancelled() && awaited() {
             match tokio::time::timeout(LOOK, reader.read(&mut scratch)).await {
-                Err(_) | Ok(Ok(1..)) => {}
+                Err(_) => {}
+                Ok(Ok(read @ 1..)) => self.discarded.set(self.discarded.get() + read as u64),
                 Ok(Ok(0)) => return,
                 Ok(Err(error)) => return self.fail(ErrorKind::Read, error).await,
             }
@@ -317,14 +333,63 @@ impl<'a> Conversation<'a> {
     fn has_unread(&self) -> bool {
         self.in_hand.socket.unread() > 0
     }
+}
 
-    /// Waits for the peer's end, within [`LINGER`]. What still comes is not accepted: a reset tells the
-    /// peer, who has acknowledged all.
-    async fn wait_for_end(&self, stream: &mut Wire) {
-        let mut scratch = [0];
-        let more = stream.read(&mut scratch);
-        if let Ok(Ok(1..)) = tokio::time::timeout(LINGER, more).await {
-            self.in_hand.socket.make_close_a_reset();
-        }
+/// Waits for the peer's end, within [`LINGER`]. What comes instead of it is not accepted: how much was
+/// read of it. A reset is to tell the peer, who has acknowledged all.
+async fn late_input(stream: &mut (impl AsyncRead + Unpin)) -> usize {
+    let read = tokio::time::timeout(LINGER, stream.read(&mut [0])).await;
+    read.map_or(0, |read| read.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{Shutdown, TcpListener, TcpStream as StdStream};
+
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    fn pair() -> (TcpStream, StdStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        (TcpStream::from_std(stream).unwrap(), peer)
+    }
+
+    /// Once there is something to read, no time passes until it is read.
+    async fn arrived(stream: &TcpStream) {
+        stream.readable().await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_goes_on_sending_is_not_waited_for() {
+        let (mut stream, mut peer) = pair();
+        peer.write_all(b"more").unwrap();
+        arrived(&stream).await;
+        let begun = Instant::now();
+        assert_eq!(late_input(&mut stream).await, 1);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_ends_is_not_waited_for() {
+        let (mut stream, peer) = pair();
+        peer.shutdown(Shutdown::Write).unwrap();
+        arrived(&stream).await;
+        let begun = Instant::now();
+        assert_eq!(late_input(&mut stream).await, 0);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_neither_is_waited_for_so_long() {
+        let (mut stream, _peer) = pair();
+        let begun = Instant::now();
+        assert_eq!(late_input(&mut stream).await, 0);
+        let waited = begun.elapsed();
+        assert!(waited >= LINGER && waited < LINGER * 2, "{waited:?}");
     }
 }

@@ -20,12 +20,14 @@ pub(super) enum Ended {
     CutOff,
 }
 
-/// The end of the command, where its own streams did not fail.
+/// The end of the command, where its own streams did not fail. A timeout is what the user asked for, and
+/// no failure: unless it `is_truncated`, the peer having been reset before the end of the input.
 pub(super) fn verdict(
     ended: Ended,
     broken: Option<io::Error>,
     peer: SocketAddr,
     lost: Lost,
+    is_truncated: bool,
     terminal: Terminal,
 ) -> anyhow::Result<()> {
     if let Some(error) = broken {
@@ -35,19 +37,27 @@ pub(super) fn verdict(
     }
     let why = match ended {
         Ended::Done => None,
-        Ended::Idle => Some("nothing moved for the idle timeout: closed".to_owned()),
-        Ended::Silent => Some("no first byte came in time: closed".to_owned()),
+        Ended::Idle => Some(closed("nothing moved for the idle timeout", is_truncated)),
+        Ended::Silent => Some(closed("no first byte came in time", is_truncated)),
         Ended::CutOff => Some(format!("not done {} s after the signal", GRACE.as_secs())),
     };
     match (why, lost.in_words(&peer)) {
         (None, None) => Ok(()),
         (None, Some(lost)) => Err(anyhow::Error::msg(lost)),
         (Some(why), Some(lost)) => Err(anyhow::anyhow!("{why}; {lost}")),
-        (Some(why), None) if ended == Ended::CutOff => Err(anyhow::Error::msg(why)),
+        (Some(why), None) if ended == Ended::CutOff || is_truncated => Err(anyhow::Error::msg(why)),
         (Some(why), None) => {
             terminal.warn(&why);
             Ok(())
         }
+    }
+}
+
+fn closed(why: &str, is_truncated: bool) -> String {
+    if is_truncated {
+        format!("{why}: reset, as the input had not ended (</dev/null where there is none)")
+    } else {
+        format!("{why}: closed")
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sockets_tcp::ClientNumbers;
 use sockets_udp::ReturnPath;
 use tokio::time::Instant;
 
@@ -26,13 +27,13 @@ pub(super) struct Client {
 #[derive(Debug)]
 pub(super) struct Clients {
     idle: Duration,
-    admitted: u64,
+    numbers: ClientNumbers,
     by_silence: VecDeque<Client>,
 }
 
 impl Clients {
-    pub(super) fn new(idle: Duration) -> Self {
-        Self { idle, admitted: 0, by_silence: VecDeque::new() }
+    pub(super) fn new(idle: Duration, numbers: ClientNumbers) -> Self {
+        Self { idle, numbers, by_silence: VecDeque::new() }
     }
 
     /// Who makes room for whoever sends by this path, if anybody has to.
@@ -58,8 +59,8 @@ impl Clients {
         let known = self.find(path.peer()).and_then(|at| self.by_silence.remove(at));
         let is_new = known.is_none();
         let mut client = known.unwrap_or_else(|| {
-            self.admitted += 1;
-            Client { number: self.admitted, path, heard: now, bytes_in: 0, bytes_out: 0 }
+            let number = self.numbers.draw().number();
+            Client { number, path, heard: now, bytes_in: 0, bytes_out: 0 }
         });
         client.path = path;
         client.heard = now;
@@ -132,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn the_client_not_heard_of_for_longest_is_forgotten() {
         let paths = paths(MOST as u16 + 2).await;
-        let (begin, mut clients) = (Instant::now(), Clients::new(IDLE));
+        let (begin, mut clients) = (Instant::now(), Clients::new(IDLE, ClientNumbers::new()));
         for path in &paths[1..=MOST] {
             assert!(!clients.in_the_way_of(path));
             assert!(clients.hear(*path, 1, begin).unwrap().1);
@@ -150,7 +151,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_silent_is_forgotten_whatever_is_sent_to_it() {
         let paths = paths(3).await;
-        let (begin, mut clients) = (Instant::now(), Clients::new(IDLE));
+        let (begin, mut clients) = (Instant::now(), Clients::new(IDLE, ClientNumbers::new()));
         assert_eq!(clients.next_end(), None);
         clients.hear(paths[1], 1, begin);
         clients.hear(paths[2], 1, begin + IDLE / 2);
@@ -167,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_at_port_0() {
         let paths = paths(2).await;
-        let mut clients = Clients::new(IDLE);
+        let mut clients = Clients::new(IDLE, ClientNumbers::new());
         assert!(clients.hear(paths[0], 1, Instant::now()).is_none());
         assert!(clients.hear(paths[1], 1, Instant::now()).is_some());
         assert_eq!(clients.others(paths[1].peer()).count(), 0);
