@@ -25,12 +25,14 @@ mod terminal;
 mod unread;
 
 use std::io::Write;
-use std::net::Shutdown;
+use std::iter;
+use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener};
 
 use driver::{Ports, noise, read_exactly, read_to_end, run};
 use loopback::{accept, listener, read_to_reset, refusing, reset, udp};
 use rustix::process::Signal;
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 /// The types of the events in a file.
 fn kinds(path: &str) -> Vec<String> {
@@ -137,6 +139,28 @@ fn a_refusal_names_the_target() {
         assert_eq!(ended.code, Some(4));
         assert!(ended.stderr.contains("cannot resolve"), "{}", ended.stderr);
         assert!(ended.stderr.contains("fd00::1%lo"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn without_a_host_it_is_this_machine_by_either_loopback_address() {
+    // Nobody else is given the port at the other one meanwhile.
+    let held = |listener: &TcpListener| {
+        let port = listener.local_addr().unwrap().port();
+        let holder = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+        let bound = holder.bind(&SocketAddr::from((Ipv6Addr::LOCALHOST, port)).into());
+        bound.ok().map(|()| (holder, port))
+    };
+    let (listener, (_holder, port)) = iter::repeat_with(|| listener().0)
+        .find_map(|listener| held(&listener).map(|held| (listener, held)))
+        .unwrap();
+    for endpoint in [format!(":{port}"), format!("tcp://*:{port}/")] {
+        let ports = Ports::start(&["connect", &endpoint]);
+        let mut peer = accept(&listener);
+        peer.write_all(b"here").unwrap();
+        drop(peer);
+        let ended = ports.end();
+        assert_eq!((ended.code, &*ended.stdout), (Some(0), &b"here"[..]), "{}", ended.stderr);
     }
 }
 

@@ -23,11 +23,12 @@ mod stopping;
 mod unread;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{Ipv4Addr, Shutdown};
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
 use kernel::fill;
 use loopback::{accept, comes_and_is_reset, listener, read_to_reset, refusing, reset};
+use own_port::OwnPort;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -191,12 +192,25 @@ fn ends_that_do_not_fit_are_refused() {
         (&["[::1]:0", "[::1]:9?source=::1", "--source", "::1"], "--source says it already"),
         (&["127.0.0.1:9", "127.0.0.1:9"], "forward to itself"),
         (&["udp://[::]:9", "udp://127.0.0.1:9"], "forward to itself"),
+        (&["127.0.0.1:9", ":9"], "tcp://*:9 is tcp://127.0.0.1:9, where it listens itself"),
         (&["127.0.0.1:0", "127.0.0.1:9", "--metrics", "0.0.0.0:0"], "not a loopback address"),
     ] {
         let ended = run(&[&["forward"][..], args].concat());
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{args:?}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn a_name_of_where_it_listens_is_no_target() {
+    let port = OwnPort::at(Ipv4Addr::LOCALHOST);
+    let target = format!("tcp://localhost:{}", port.number());
+    let listen = format!("tcp://{}", port.address());
+    let ended = run(&["forward", &listen, &target, "--events", "-"]);
+    let said = format!("{target} is {listen}, where it listens itself");
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    assert!(!String::from_utf8(ended.stdout).unwrap().contains("listening"));
 }
 
 /// An address with a zone that it cannot have is resolved on this machine: no packet leaves it.

@@ -96,6 +96,17 @@ fn a_certificate_is_believed_for_its_name_and_its_authority_only() {
 }
 
 #[test]
+fn without_a_host_it_is_localhost_that_is_asked_for() {
+    let certificates = Certificates::new();
+    let identity = certificates.server();
+    let listen = ["listen", "tls://:0", "--service", "echo"];
+    let server = Ports::start(&[&listen[..], &identity.options()].concat());
+    let endpoint = format!("tls://:{}", server.listening(0).port());
+    let ended = run(&["connect", &endpoint, "--ca", &certificates.ca()]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
 fn a_listener_with_an_authority_wants_a_certificate_of_each_client() {
     let certificates = Certificates::new();
     let ca = certificates.ca();

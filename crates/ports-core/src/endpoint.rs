@@ -6,7 +6,7 @@ mod options;
 mod parse;
 
 use std::fmt;
-use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -57,10 +57,11 @@ impl fmt::Display for Scheme {
 
 /// An end of communication to listen at or to connect to: `[SCHEME://]HOST:PORT[?OPTIONS]`.
 ///
-/// - SCHEME is `tcp`, `udp` or `tls`; without it, TCP.
+/// - SCHEME is `tcp`, `udp` or `tls`; without it, TCP. Behind a scheme, PORT may be followed by the
+///   `/` of a URL without a path.
 /// - HOST is a name, an IPv4 address, or an IPv6 address in brackets, there with a zone where it
 ///   needs one (`[fe80::1%eth0]`, RFC 4007 section 11). Empty or `*`, it means every address of
-///   this machine, IPv4 and IPv6.
+///   this machine, IPv4 and IPv6; to connect to, its loopback addresses.
 /// - PORT is a number, or the name of a service that has one port: `tcp://localhost:http`.
 /// - OPTIONS are `iface`, `ttl` and `source`, with `&` between them: see [`EndpointOptions`].
 ///
@@ -145,6 +146,32 @@ impl Endpoint {
             }
             Host::Name(_) => None,
         }
+    }
+
+    /// The addresses to connect to, in the order to try them, where no name has to be resolved for
+    /// them; else none.
+    ///
+    /// It is the one of [`socket_addr`](Self::socket_addr), but for [`Host::Any`]: nobody can be
+    /// asked at every address, and this machine is asked at `[::1]`, then at `127.0.0.1`.
+    ///
+    /// ```
+    /// use ports_core::Endpoint;
+    ///
+    /// let endpoint: Endpoint = ":8080".parse()?;
+    /// let addresses: Vec<_> = endpoint.target_addrs().collect();
+    /// assert_eq!(addresses, ["[::1]:8080".parse().unwrap(), "127.0.0.1:8080".parse().unwrap()]);
+    /// # Ok::<(), ports_core::ParseEndpointError>(())
+    /// ```
+    pub fn target_addrs(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        let port = self.port.number();
+        let (first, second) = match &self.host {
+            Host::Any => (
+                Some(SocketAddr::from((Ipv6Addr::LOCALHOST, port))),
+                Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            ),
+            _ => (self.socket_addr(), None),
+        };
+        first.into_iter().chain(second)
     }
 }
 

@@ -259,6 +259,7 @@ impl TcpClient {
             unsent_messages: unsent.messages,
             unsent_bytes: unsent.bytes,
             unacknowledged_bytes: self.shared.unacknowledged_bytes(),
+            unacknowledged_before: self.shared.unacknowledged_before(),
         }
     }
 }
@@ -295,6 +296,9 @@ pub struct CloseReport {
     /// on sending them, and nobody learns what becomes of them. 0 where the system does not tell
     /// (elsewhere than on Linux).
     pub unacknowledged_bytes: usize,
+    /// The same of the connections before the last one, of each at its end, together. Most were
+    /// lost with it: nothing is sent again on the next one that the kernel had taken.
+    pub unacknowledged_before: usize,
 }
 
 /// Why a message was not accepted.

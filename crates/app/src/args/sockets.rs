@@ -59,7 +59,8 @@ pub(crate) struct ListenArgs {
 /// Arguments of `ports connect`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP). \
+    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); an \
+    empty host or * is this machine, by [::1] and 127.0.0.1. \
     Of a name, all addresses are tried, IPv6 first, each 250 ms after the one before.\n\
     Multicast and broadcast: udp://239.1.2.3:5000?iface=lo&ttl=1, udp://255.255.255.255:5000?iface=eth0."
 )]
@@ -78,8 +79,8 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) keepalive: Option<Duration>,
     /// Connect again when the connection breaks, with growing random pauses. Input waits meanwhile;
-    /// the chunk that was being sent is lost, and that is said; what this system had taken before and
-    /// the peer never read is lost unseen
+    /// the chunk that was being sent is lost, and so is what the peer's system had not acknowledged:
+    /// that is said; what it had acknowledged and the peer never read is lost unseen
     #[arg(long)]
     pub(crate) reconnect: bool,
     /// The first pause is at most this long, each next one twice as long [default: 100ms]

@@ -10,13 +10,13 @@ mod streams;
 mod tcp;
 mod udp;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::SocketAddr;
 
 use ports_core::{Endpoint, Scheme};
 
 use self::tcp::Targets;
 use super::conversation::bind::{self, Bound, Passed, UdpTelling};
-use super::conversation::options::{address, check_source, check_zone, senseless};
+use super::conversation::options::{address, check_source, check_zone, is_of_many, senseless};
 use super::conversation::resolve;
 use super::conversation::session::Session;
 use crate::args::ForwardArgs;
@@ -49,17 +49,22 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
     let speaks_tls = args.listen.scheme() == Scheme::Tls;
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
     // Before any client can come: whoever resolves no target forwards to nobody.
-    let resolving = resolve::addresses(&args.target);
+    let resolving = resolve::targets(&args.target);
     let Some(resolved) = session.stop.run_until_cancelled(resolving).await else { return Ok(()) };
     let resolved = resolved?;
     let is_udp = args.target.scheme() == Scheme::Udp;
-    let udp_target = is_udp.then(|| udp::Target::choose(resolved, args)).transpose()?;
+    let udp_target = is_udp.then(|| udp::Target::choose(&resolved, args)).transpose()?;
+    // Datagrams go to one of them; of the others each is tried for each client.
+    let reached = udp_target.map_or(resolved, |target| vec![target.address]);
     let targets = Targets::new(args, session)?;
     // What each client sends is told in order with its coming and going, not by the socket.
     let telling = UdpTelling { datagrams: false, peer_errors: false };
     let opening = bind::open(std::slice::from_ref(&args.listen), passed, telling, session);
     let Some(bound) = session.stop.run_until_cancelled(opening).await else { return Ok(()) };
     let Bound { tcp, udp, endpoints, .. } = bound?;
+    for at in endpoints.iter().filter_map(Endpoint::socket_addr) {
+        refuse_itself(at, reached.iter().copied(), &args.target)?;
+    }
     for endpoint in endpoints {
         session.terminal.warn(&format!("forwarding {endpoint} to {}", args.target));
         session.events.send(EventLine::Listening { endpoint }).await;
@@ -92,10 +97,8 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
     tls::check_listener(&args.tls, listen)?;
     if let Some(listen) = listen.endpoint() {
         check_endpoint(listen)?;
-        if is_itself(listen, target) {
-            return Err(UsageError(format!(
-                "{target} is where it listens itself: it would forward to itself for ever"
-            )));
+        if let Some(at) = listen.socket_addr() {
+            refuse_itself(at, target.target_addrs(), target)?;
         }
         if listen.options().interface().is_some() || listen.options().source().is_some() {
             return Err(UsageError(format!("{listen}: iface and source are for groups")));
@@ -111,15 +114,25 @@ fn check(args: &ForwardArgs) -> Result<(), UsageError> {
     check_endpoint(target)
 }
 
-/// Whether what goes to `target` comes in at `listen`, as far as the addresses tell.
-fn is_itself(listen: &Endpoint, target: &Endpoint) -> bool {
-    let (Some(listen), Some(target)) = (listen.socket_addr(), target.socket_addr()) else {
-        return false;
-    };
-    let (at, to) = (listen.ip().to_canonical(), target.ip().to_canonical());
-    let is_everywhere = at.is_unspecified() && (at.is_ipv6() || to.is_ipv4());
-    listen.port() == target.port()
-        && (at == to || is_everywhere && (to.is_loopback() || to.is_unspecified()))
+/// Refuses a target of which an address is where it listens, as far as the addresses tell.
+fn refuse_itself(
+    at: SocketAddr,
+    mut reached: impl Iterator<Item = SocketAddr>,
+    target: &Endpoint,
+) -> Result<(), UsageError> {
+    let Some(itself) = reached.find(|to| is_itself(at, *to)) else { return Ok(()) };
+    let meant = Endpoint::from((target.scheme(), itself));
+    let which = if meant.host() == target.host() { "is".into() } else { format!("is {meant},") };
+    Err(UsageError(format!(
+        "{target} {which} where it listens itself: it would forward to itself for ever"
+    )))
+}
+
+/// Whether what goes to `to` comes in at `at`.
+fn is_itself(at: SocketAddr, to: SocketAddr) -> bool {
+    let (at_ip, to_ip) = (at.ip().to_canonical(), to.ip().to_canonical());
+    let is_here = to_ip.is_loopback() || to_ip.is_unspecified();
+    at.port() == to.port() && (at_ip == to_ip || is_here && bind::takes_in(at_ip, to_ip))
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
@@ -131,12 +144,6 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
         return Err(UsageError(format!("{endpoint}: ttl is for groups")));
     }
     Ok(())
-}
-
-/// Whether it is a group or the broadcast of every network; those of single ones the kernel knows.
-fn is_of_many(address: IpAddr) -> bool {
-    let ip = address.to_canonical();
-    ip.is_multicast() || ip == Ipv4Addr::BROADCAST
 }
 
 fn many(endpoint: &Endpoint) -> UsageError {

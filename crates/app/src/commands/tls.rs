@@ -119,6 +119,8 @@ fn provider() -> Arc<CryptoProvider> {
 fn server_name(args: &TlsArgs, endpoint: &Endpoint) -> anyhow::Result<ServerName<'static>> {
     let name = match (&args.server_name, endpoint.host(), endpoint.socket_addr()) {
         (Some(name), _, _) | (None, Host::Name(name), _) => name.clone(),
+        // Whoever means this machine by no name.
+        (None, Host::Any, _) => "localhost".to_owned(),
         (None, _, Some(address)) => return Ok(address.ip().into()),
         (None, host, None) => host.to_string(),
     };

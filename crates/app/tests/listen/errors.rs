@@ -1,9 +1,10 @@
 //! What cannot be listened on, and what makes no sense.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
 use crate::ANY;
 use crate::driver::{Ports, run};
+use crate::own_port::OwnPort;
 
 #[test]
 fn an_address_in_use_is_named() {
@@ -18,6 +19,16 @@ fn an_address_in_use_is_named() {
         assert!(ended.stderr.contains(&endpoint), "{}", ended.stderr);
         assert!(ended.stderr.contains("in use"), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn an_address_given_twice_is_not_somebody_elses() {
+    let port = OwnPort::at(Ipv4Addr::LOCALHOST);
+    let endpoint = format!("tcp://{}", port.address());
+    let ended = run(&["listen", &endpoint, &endpoint, "--service", "echo"]);
+    let said = format!("{endpoint}: {endpoint} of this command has the port there already");
+    assert_eq!(ended.code, Some(4));
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
 }
 
 #[test]
@@ -51,6 +62,8 @@ fn what_makes_no_sense_is_usage() {
         (&["listen", "udp://127.0.0.1:0", "--idle-timeout", "1s"], "--idle-timeout"),
         (&["listen", "tcp://127.0.0.1:0?iface=lo"], "`iface`"),
         (&["listen", "udp://127.0.0.1:0?iface=lo"], "`iface`"),
+        (&["listen", "tcp://239.1.2.3:0"], "nobody connects to a group"),
+        (&["listen", "255.255.255.255:0", "--service", "echo"], "nobody connects to a group"),
         (&["listen", "udp://239.1.2.3:0?iface=lo&ttl=1"], "`ttl`"),
         (&["listen", "udp://[ff02::71]:0"], "?iface="),
         (&["listen", "udp://127.0.0.1:0?source=127.0.0.1"], "`source`"),

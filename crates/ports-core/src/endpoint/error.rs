@@ -51,6 +51,12 @@ pub enum ParseEndpointErrorKind {
         /// The host as given.
         host: String,
     },
+    /// Something behind the port, as a URL has it.
+    #[error("path `{path}`: an endpoint ends with its port, and options")]
+    Path {
+        /// The path as given.
+        path: String,
+    },
     /// Nothing after the host.
     #[error("no port: expected `HOST:PORT`")]
     NoPort,

@@ -21,7 +21,7 @@ fn parse(text: &str) -> Result<Endpoint, Kind> {
         None => (text, EndpointOptions::new()),
     };
     let (scheme, text) = match text.split_once("://") {
-        Some((name, after)) => (parse_scheme(name)?, after),
+        Some((name, after)) => (parse_scheme(name)?, without_path(after)?),
         None => (Scheme::default(), text),
     };
     // In `[::1]` the last colon is the address's own.
@@ -38,6 +38,16 @@ fn parse_scheme(name: &str) -> Result<Scheme, Kind> {
         .into_iter()
         .find(|scheme| name.eq_ignore_ascii_case(scheme.name()))
         .ok_or_else(|| Kind::Scheme { scheme: name.to_owned() })
+}
+
+/// In a URL the authority ends at the first slash (RFC 3986 section 3.2). What writes URLs ends them
+/// so; a path would mean something, and nobody looks at it here.
+fn without_path(text: &str) -> Result<&str, Kind> {
+    match text.split_once('/') {
+        None => Ok(text),
+        Some((authority, "")) => Ok(authority),
+        Some((_, path)) => Err(Kind::Path { path: format!("/{path}") }),
+    }
 }
 
 /// A number, or the name of a service that has one port.

@@ -28,6 +28,8 @@ fn texts_and_what_they_print_as() {
         ("4chan:1", "tcp://4chan:1"),
         ("tcp://:8080", "tcp://*:8080"),
         ("*:8080", "tcp://*:8080"),
+        ("tcp://127.0.0.1:80/", "tcp://127.0.0.1:80"),
+        ("udp://:53/?ttl=1", "udp://*:53?ttl=1"),
         (":http", "tcp://*:80"),
         ("tcp://localhost:HTTP", "tcp://localhost:80"),
         ("tls://localhost:https", "tls://localhost:443"),
@@ -42,6 +44,30 @@ fn texts_and_what_they_print_as() {
         assert_eq!(endpoint.to_string(), printed, "{text}");
         assert_eq!(parse(printed), endpoint);
     }
+}
+
+#[test]
+fn a_path_is_refused() {
+    for path in ["/index.html", "//", "/a/"] {
+        let said = format!("path `{path}`: an endpoint ends with its port, and options");
+        assert_eq!(refuse(&format!("tcp://[::1]:80{path}")), said);
+    }
+    // Without a scheme it is no URL.
+    assert!(refuse("127.0.0.1:80/").contains("port `80/`"));
+}
+
+#[test]
+fn whom_to_connect_to() {
+    let targets =
+        |text: &str| parse(text).target_addrs().map(|a| a.to_string()).collect::<Vec<_>>();
+    for text in [":80", "*:80", "udp://:80"] {
+        assert_eq!(targets(text), ["[::1]:80", "127.0.0.1:80"], "{text}");
+    }
+    assert_eq!(targets("127.0.0.2:80"), ["127.0.0.2:80"]);
+    assert_eq!(targets("[::]:80"), ["[::]:80"]);
+    assert_eq!(targets("[fe80::1%2]:80"), ["[fe80::1%2]:80"]);
+    assert_eq!(targets("[fe80::1%lo]:80"), [""; 0]);
+    assert_eq!(targets("localhost:80"), [""; 0]);
 }
 
 #[test]

@@ -130,7 +130,10 @@ pub(crate) struct Shared {
     pub(super) stop: CancellationToken,
     /// Told whenever the client stands elsewhere.
     pub(super) moved: Notify,
+    /// Of the last connection, once it is over.
     unacknowledged: AtomicUsize,
+    /// Of all before it.
+    unacknowledged_before: AtomicUsize,
     /// Bytes that `recv` gave out.
     given: AtomicU64,
     standing: Mutex<Standing>,
@@ -153,6 +156,7 @@ impl Shared {
             stop: CancellationToken::new(),
             moved: Notify::new(),
             unacknowledged: AtomicUsize::new(0),
+            unacknowledged_before: AtomicUsize::new(0),
             standing: Mutex::new(Standing {
                 state: State::Connecting,
                 held: Outbox::new(limits),
@@ -172,6 +176,8 @@ impl Shared {
     /// There is a connection: it takes over what waited, before anything newer. Where the client was
     /// ended meanwhile, so is the connection, in the same way.
     pub(super) fn connected(&self, link: &Arc<Link>) {
+        let before = self.unacknowledged.swap(0, Ordering::AcqRel);
+        self.unacknowledged_before.fetch_add(before, Ordering::AcqRel);
         let mut standing = lock(&self.standing);
         link.preload(standing.held.take());
         standing.state = State::Connected(Arc::clone(link));
@@ -300,6 +306,11 @@ impl Shared {
             State::Connected(link) => link.unacknowledged(),
             State::Connecting | State::Closed => self.unacknowledged.load(Ordering::Acquire),
         }
+    }
+
+    /// The same of the connections before it, together.
+    pub(super) fn unacknowledged_before(&self) -> usize {
+        self.unacknowledged_before.load(Ordering::Acquire)
     }
 
     /// What was accepted for sending and the last connection lost, or still waits.

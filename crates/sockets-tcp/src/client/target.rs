@@ -206,15 +206,18 @@ impl From<(&str, u16)> for Target {
     }
 }
 
-/// Its host, port, source address and interface. The scheme is the caller's affair.
+/// Its host, port, source address and interface; where its host is every address, the loopback ones
+/// ([`Endpoint::target_addrs`]). The scheme is the caller's affair.
 impl From<&Endpoint> for Target {
     fn from(endpoint: &Endpoint) -> Self {
         let port = endpoint.port().number();
-        let place = match (endpoint.socket_addr(), endpoint.host().name_to_resolve()) {
-            (Some(address), _) => Place::Address(address),
-            (None, Some(name)) => Place::Name(name.into_owned(), port),
+        let addresses: Vec<SocketAddr> = endpoint.target_addrs().collect();
+        let place = match (&*addresses, endpoint.host().name_to_resolve()) {
+            ([address], _) => Place::Address(*address),
+            ([_, ..], _) => Place::Addresses(addresses),
+            ([], Some(name)) => Place::Name(name.into_owned(), port),
             // An endpoint without an address has a name; without either it would name nobody.
-            (None, None) => Place::Malformed(Box::new(TargetError::Host {
+            ([], None) => Place::Malformed(Box::new(TargetError::Host {
                 text: endpoint.to_string(),
                 host: endpoint.host().to_string(),
             })),
@@ -256,6 +259,8 @@ mod tests {
         let several = Target::from(vec![address, "[::1]:80".parse().unwrap()]);
         assert_eq!(several.to_string(), "127.0.0.1:80,[::1]:80");
         assert_eq!(several.resolve().await.unwrap().len(), 2);
+        let endpoint: Endpoint = ":80".parse().unwrap();
+        assert_eq!(Target::from(endpoint).to_string(), "[::1]:80,127.0.0.1:80");
         let endpoint: Endpoint = "tcp://example.test:80".parse().unwrap();
         assert_eq!(Target::from(endpoint).to_string(), "example.test:80");
     }

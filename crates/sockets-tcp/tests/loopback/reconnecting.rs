@@ -8,7 +8,7 @@ use sockets_tcp::{
     ClientEvent, ClientRecvError, ClientSendError, CloseReason, ConnectError, Echo, Events,
     Operation, Reconnect, TcpClient, TcpServer,
 };
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::{HANG, any_port, reserved, rest, server, wait};
@@ -46,6 +46,35 @@ async fn defect_5_a_lost_connection_is_made_again_and_the_count_begins_anew() {
         .await;
         assert_eq!(attempt, 1, "with a limit of one try, the third round needs a new count");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_the_kernel_held_for_a_lost_connection_is_told_at_the_end() {
+    let listener = TcpListener::bind(any_port()).await.unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+    let client =
+        TcpClient::builder(listener.local_addr().unwrap()).reconnect(quick().unlimited()).start();
+    let mut events = client.events();
+    let (first, _) = listener.accept().await.unwrap();
+    connected(&mut events).await;
+    // More than its window.
+    client.send(Bytes::from(vec![7; 256 * 1024])).await.unwrap();
+    socket2::SockRef::from(&first).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(first);
+    let (mut second, _) = listener.accept().await.unwrap();
+    connected(&mut events).await;
+    client.send(Bytes::from_static(b"all of it")).await.unwrap();
+    let read = async {
+        let mut bytes = Vec::new();
+        second.read_to_end(&mut bytes).await.unwrap();
+        drop(second);
+        bytes
+    };
+    let (report, bytes) = tokio::join!(client.close(), read);
+    assert_eq!(bytes, b"all of it");
+    assert_eq!(report.unacknowledged_bytes, 0, "{report:?}");
+    assert!((1..256 * 1024 + 1).contains(&report.unacknowledged_before), "{report:?}");
 }
 
 #[tokio::test]

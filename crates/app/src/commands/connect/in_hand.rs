@@ -15,6 +15,11 @@ pub(super) struct InHand {
     pub(super) unacknowledged: AtomicU64,
 }
 
+/// Bytes that the peer had not acknowledged, on whichever connection.
+pub(super) fn unacknowledged(report: &CloseReport) -> u64 {
+    (report.unacknowledged_bytes + report.unacknowledged_before) as u64
+}
+
 impl InHand {
     /// Ends the connection at once: by a reset unless the end of the stream is out, and all that came is
     /// written. Else the kernel goes on sending what it has.

@@ -14,7 +14,7 @@ use stats::Role;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::in_hand::InHand;
+use super::in_hand::{InHand, unacknowledged};
 use super::teller::{Teller, Unsaid};
 use super::verdict;
 use crate::args::ConnectArgs;
@@ -81,7 +81,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         let cut = in_hand.cut(&client);
         (Err(anyhow::anyhow!("not done {} s after the signal", GRACE.as_secs())), cut)
     });
-    in_hand.unacknowledged.store(report.unacknowledged_bytes as u64, Relaxed);
+    in_hand.unacknowledged.store(unacknowledged(&report), Relaxed);
     drop(client);
     let told = telling.await?;
     session.unless_cut().await;
@@ -95,7 +95,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     let counted = session.stats.snapshot().counters(Transport::Tcp, Role::Client);
     let lost = Lost {
         unsent: counted.dropped_bytes,
-        unacknowledged: report.unacknowledged_bytes as u64,
+        unacknowledged: unacknowledged(&report),
         unwritten: in_hand.of_peer.load(Relaxed),
     };
     verdict::of(result, lost, told, endpoint, session.terminal)
@@ -115,7 +115,7 @@ fn reset_at_second(
     session.at_second(move || {
         // Without a client all is over but the telling.
         let unacknowledged = match client.upgrade() {
-            Some(client) => in_hand.cut(&client).unacknowledged_bytes as u64,
+            Some(client) => unacknowledged(&in_hand.cut(&client)),
             None => in_hand.unacknowledged.load(Relaxed),
         };
         let unsent = in_hand.for_peer.swap(0, Relaxed);

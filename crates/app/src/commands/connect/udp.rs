@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::ConnectArgs;
 use crate::commands::conversation::drain::{drain, more_came};
 use crate::commands::conversation::events::tell_quietly;
-use crate::commands::conversation::resolve::{addresses, interface};
+use crate::commands::conversation::resolve::{interface, targets};
 use crate::commands::conversation::session::{Session, too_slow};
 use crate::commands::conversation::streams::{Input, InputReader, Output};
 use crate::commands::conversation::unreachable::Unreachable;
@@ -29,7 +29,7 @@ pub(super) const REPLY_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result<()> {
     let endpoint = &args.endpoint;
-    let Some(resolved) = session.stop.run_until_cancelled(addresses(endpoint)).await else {
+    let Some(resolved) = session.stop.run_until_cancelled(targets(endpoint)).await else {
         return Ok(());
     };
     let target = target(resolved?, source(args))

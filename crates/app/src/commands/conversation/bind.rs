@@ -1,7 +1,7 @@
 //! Opens the listening sockets, and says where they are.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener};
 
 use anyhow::Context;
 use ports_core::{Endpoint, Host, Scheme};
@@ -105,6 +105,8 @@ impl Listener {
 pub(in crate::commands) enum ListenError {
     #[error("cannot listen on {endpoint}: the port is in use; take another one, or 0 for any")]
     InUse { endpoint: Endpoint, source: io::Error },
+    #[error("cannot listen on {endpoint}: {before} of this command has the port there already")]
+    Twice { endpoint: Endpoint, before: Box<Endpoint> },
     #[error(
         "cannot listen on {endpoint}: the port needs privilege; take one from 1024 up, or grant \
          CAP_NET_BIND_SERVICE"
@@ -171,6 +173,9 @@ pub(in crate::commands) async fn open(
                         session.terminal.note(&last.to_string());
                     }
                 }
+                Err(ListenError::InUse { endpoint, source }) => {
+                    return Err(bound.in_use(endpoint, source).into());
+                }
                 result => result?,
             }
         }
@@ -213,6 +218,16 @@ impl Bound {
     #[cfg(not(target_os = "linux"))]
     fn inherit(&mut self, _: &[Place], _: Passed) -> anyhow::Result<()> {
         Ok(())
+    }
+
+    /// Whose the port is that is in use: where it is this command's own, nobody else is to be looked
+    /// for.
+    fn in_use(&self, endpoint: Endpoint, source: io::Error) -> ListenError {
+        let before = self.endpoints.iter().find(|before| overlap(before, &endpoint)).cloned();
+        match before {
+            Some(before) => ListenError::Twice { endpoint, before: Box::new(before) },
+            None => ListenError::InUse { endpoint, source },
+        }
     }
 
     fn add(
@@ -261,6 +276,19 @@ impl Bound {
         self.endpoints.push(asked.with_port(local.port().into()));
         Ok(())
     }
+}
+
+/// Whether no two sockets can have both, one's address being that of the other or every one.
+fn overlap(a: &Endpoint, b: &Endpoint) -> bool {
+    let (Some(a_at), Some(b_at)) = (a.socket_addr(), b.socket_addr()) else { return false };
+    let (a_ip, b_ip) = (a_at.ip().to_canonical(), b_at.ip().to_canonical());
+    (a.transport(), a_at.port()) == (b.transport(), b_at.port())
+        && (a_ip == b_ip || takes_in(a_ip, b_ip) || takes_in(b_ip, a_ip))
+}
+
+/// Whether `all` is every address of a kind that `one` is of: `[::]` is listened at dual-stack.
+pub(in crate::commands) fn takes_in(all: IpAddr, one: IpAddr) -> bool {
+    all.is_unspecified() && (all.is_ipv6() || one.is_ipv4())
 }
 
 /// A listener that the server takes over, or the pipe closes after its one connection.

@@ -1,6 +1,6 @@
 //! What the options of an endpoint may say: those of multicast, mostly.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use ports_core::{Endpoint, Host};
 use sockets_udp::{Interface, InterfaceError};
@@ -8,14 +8,19 @@ use sockets_udp::{Interface, InterfaceError};
 use super::resolve::{interface, named};
 use crate::exit::UsageError;
 
-/// The address that stands in an endpoint; `None` for a name.
+/// The one address that stands in an endpoint; `None` for a name, and for every address.
 pub(in crate::commands) fn address(endpoint: &Endpoint) -> Option<IpAddr> {
     match endpoint.host() {
-        Host::Any => Some(Ipv6Addr::UNSPECIFIED.into()),
         Host::Address(address) => Some(*address),
         Host::Zoned { address, .. } => Some((*address).into()),
-        Host::Name(_) => None,
+        Host::Any | Host::Name(_) => None,
     }
+}
+
+/// Whether it is a group or the broadcast of every network; those of single ones the kernel knows.
+pub(in crate::commands) fn is_of_many(address: IpAddr) -> bool {
+    let ip = address.to_canonical();
+    ip.is_multicast() || ip == Ipv4Addr::BROADCAST
 }
 
 /// That an option says something which this endpoint has no use for.
@@ -29,8 +34,7 @@ pub(in crate::commands) fn check_source(
     endpoint: &Endpoint,
 ) -> Result<(), UsageError> {
     let Some(source) = source else { return Ok(()) };
-    let is_of_many = source.is_multicast() || source == Ipv4Addr::BROADCAST;
-    if is_of_many {
+    if is_of_many(source) {
         return Err(UsageError(format!("{endpoint}: the source {source} is no unicast address")));
     }
     match address(endpoint) {
@@ -99,6 +103,8 @@ mod tests {
             ("udp://[ff02::1%lo]:5", "fe80::1"),
             ("udp://name:5", "127.0.0.1"),
             ("udp://name:5", "::1"),
+            ("udp://:5", "127.0.0.1"),
+            (":5", "::1"),
         ] {
             check_source(source.parse().ok(), &endpoint.parse().unwrap()).unwrap();
         }

@@ -6,7 +6,13 @@ use anyhow::Context;
 use ports_core::Endpoint;
 use sockets_udp::Interface;
 
-/// Every address of an endpoint, each once: one, unless it is a name.
+/// Every address to connect or send to at an endpoint, each once.
+pub(in crate::commands) async fn targets(endpoint: &Endpoint) -> anyhow::Result<Vec<SocketAddr>> {
+    let known: Vec<SocketAddr> = endpoint.target_addrs().collect();
+    if known.is_empty() { addresses(endpoint).await } else { Ok(known) }
+}
+
+/// Every address of an endpoint to listen at, each once: one, unless it is a name.
 pub(in crate::commands) async fn addresses(endpoint: &Endpoint) -> anyhow::Result<Vec<SocketAddr>> {
     if let Some(address) = endpoint.socket_addr() {
         return Ok(vec![address]);

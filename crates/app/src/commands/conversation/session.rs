@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sockets_tcp::ClientNumbers;
-use stats::SocketStats;
+use stats::{Snapshot, SocketStats};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -72,9 +72,11 @@ impl Session {
             for cut in cuts {
                 cut();
             }
-            last_line.write_now(counted.snapshot());
+            // One look for both, which say the same.
+            let last = counted.snapshot();
+            last_line.write_now(last.clone());
             if prints_stats && !already.swap(true, Relaxed) {
-                print(&counted);
+                print(&last, &counted);
             }
         });
         let kernel_drops = KernelDrops::new(terminal);
@@ -142,9 +144,9 @@ impl Session {
         drop(events);
         let last = stats.snapshot();
         kernel_drops.end(&last);
-        let written = log.finish(last).await;
+        let written = log.finish(last.clone()).await;
         if prints_stats && !printed.swap(true, Relaxed) {
-            print(&stats);
+            print(&last, &stats);
         }
         let result = result.and(written);
         if let (Err(error), Exit::Interrupted(_)) = (&result, signals.or_interrupted(Exit::Done)) {
@@ -191,8 +193,8 @@ pub(in crate::commands) fn too_slow() -> anyhow::Error {
     )
 }
 
-fn print(stats: &SocketStats) {
-    let mut text = stats.snapshot().to_string();
+fn print(last: &Snapshot, stats: &SocketStats) {
+    let mut text = last.to_string();
     // Writing to a string does not fail.
     let _ = stats.print_history(HISTORY, &mut text);
     // It never fails.

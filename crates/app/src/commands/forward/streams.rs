@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sockets_tcp::{
-    ClientRecvError, ConnectionReader, ConnectionWriter, HandlerError, TcpClient, TlsError,
-    TlsFault,
+    ClientRecvError, ClientSendError, ConnectionReader, ConnectionWriter, HandlerError, TcpClient,
+    TlsError, TlsFault,
 };
 use tokio::sync::Mutex;
 use tokio::task::unconstrained;
@@ -150,13 +150,13 @@ async fn to_target(
             if !reader.peer_ended() {
                 return Ok(Over::Cut);
             }
-            return target.finish().await.map(|()| Over::Whole).map_err(Broken::sending);
+            return target.finish().await.map(|()| Over::Whole).map_err(not_sent);
         }
         progress.note_up(chunk.len());
         let message = Bytes::copy_from_slice(&chunk);
         // Its buffer serves others while this client waits.
         drop(chunk);
-        target.send(message).await.map_err(Broken::sending)?;
+        target.send(message).await.map_err(not_sent)?;
     }
 }
 
@@ -181,6 +181,23 @@ async fn to_client(
             }
         }
     }
+}
+
+/// What the other direction would have told a moment later.
+fn not_sent(error: ClientSendError) -> Broken {
+    match error {
+        ClientSendError::Closed { target } | ClientSendError::NotConnected { target } => {
+            Broken::sending(TargetIsGone { target: target.to_string() })
+        }
+        error => Broken::sending(error),
+    }
+}
+
+/// The target's connection broke, and what was to be sent found none.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection to {target} is gone")]
+struct TargetIsGone {
+    target: String,
 }
 
 /// The target ended its stream by anything but an end.

@@ -9,7 +9,7 @@ use crate::commands::conversation::memberships;
 
 use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
 use crate::commands::conversation::options::{
-    address, check_interface, check_source, check_zone, senseless,
+    address, check_interface, check_source, check_zone, is_of_many, senseless,
 };
 use crate::commands::tls;
 use crate::exit::UsageError;
@@ -101,6 +101,11 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
     let group = is_udp && address(endpoint).is_some_and(|address| address.is_multicast());
     if options.interface().is_some() && !group {
         return Err(senseless("iface", endpoint, "it says where to join a multicast group"));
+    }
+    if !is_udp && address(endpoint).is_some_and(is_of_many) {
+        return Err(UsageError(format!(
+            "{endpoint}: nobody connects to a group or a broadcast; what is sent there comes by udp://"
+        )));
     }
     if is_udp {
         check_link(endpoint)?;

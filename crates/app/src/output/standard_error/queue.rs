@@ -109,7 +109,8 @@ impl Waiting {
     fn notice(&self) -> Option<Vec<u8>> {
         let missed = self.missed;
         let (what, are) = if missed == 1 { ("note", "is") } else { ("notes", "are") };
-        let text = || format!("note: standard error was not read: {missed} {what} {are} missing\n");
+        let text =
+            || format!("note: standard error took too little: {missed} {what} {are} missing\n");
         (missed > 0).then(|| text().into_bytes())
     }
 
@@ -144,7 +145,7 @@ mod tests {
         assert!(waiting.next().is_some());
         assert_eq!(
             texts(&mut waiting),
-            ["note: standard error was not read: 3 notes are missing\n", "last\n"]
+            ["note: standard error took too little: 3 notes are missing\n", "last\n"]
         );
     }
 
@@ -153,7 +154,10 @@ mod tests {
         let mut waiting = Waiting::default();
         waiting.offer(&vec![b'x'; MOST_BYTES + 1]);
         assert!(!waiting.is_over());
-        assert_eq!(texts(&mut waiting), ["note: standard error was not read: 1 note is missing\n"]);
+        assert_eq!(
+            texts(&mut waiting),
+            ["note: standard error took too little: 1 note is missing\n"]
+        );
         assert!(!waiting.is_over(), "it is being written");
         waiting.is_writing = false;
         assert!(waiting.is_over());

@@ -6,14 +6,15 @@ use anyhow::Context;
 use sockets_udp::{BindError, SendError, UdpSocket};
 use stats::SocketStats;
 
-use super::super::{is_of_many, many};
+use super::super::many;
 use super::KEPT_EVENTS;
 use crate::args::ForwardArgs;
+use crate::commands::conversation::options::is_of_many;
 
 /// The target, and the address to send from, where one is given.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Target {
-    pub(super) address: SocketAddr,
+    pub(in super::super) address: SocketAddr,
     pub(super) source: Option<IpAddr>,
 }
 
@@ -21,13 +22,13 @@ impl Target {
     /// The first address that can be sent to from the source. What would fail each client alike is an
     /// error here; what may come yet, as a route, is not.
     pub(in super::super) fn choose(
-        resolved: Vec<SocketAddr>,
+        resolved: &[SocketAddr],
         args: &ForwardArgs,
     ) -> anyhow::Result<Self> {
         let endpoint = &args.target;
         let source = args.source.or(endpoint.options().source());
         let fits = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
-        let address = resolved.into_iter().find(fits);
+        let address = resolved.iter().copied().find(fits);
         let address = address
             .with_context(|| format!("{endpoint} has no address of the family of the source"))?;
         let target = Self { address, source };
