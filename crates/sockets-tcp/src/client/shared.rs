@@ -130,9 +130,8 @@ pub(crate) struct Shared {
     pub(super) stop: CancellationToken,
     /// Told whenever the client stands elsewhere.
     pub(super) moved: Notify,
-    /// Of the last connection, once it is over.
+    /// Of the last connection, once it is over; and of all before it.
     unacknowledged: AtomicUsize,
-    /// Of all before it.
     unacknowledged_before: AtomicUsize,
     /// Bytes that `recv` gave out.
     given: AtomicU64,
