@@ -2,6 +2,7 @@
 
 mod lines;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::{Handler, HandlerError};
 use crate::connection::Connection;
+use crate::server::{ClientId, ServerHandle};
 
 use lines::{LONGEST_LINE, Lines};
 
@@ -60,23 +62,22 @@ impl Relay {
     ) -> Result<(), HandlerError> {
         // All clients of a server have outboxes of one size.
         let largest = connection.largest_message();
-        let mut lines = Lines::new(&self.prefix);
+        let mut in_hand = InHand::of(connection, &self.prefix);
         loop {
             let chunk = connection.read_chunk().await?;
             let ended = chunk.is_empty();
             let messages = if !self.prefix.is_empty() {
+                let lines = &mut in_hand.lines;
                 if ended { lines.end() } else { lines.take(&chunk) }
             } else if !ended {
                 vec![Bytes::copy_from_slice(&chunk)]
             } else {
                 Vec::new()
             };
+            in_hand.messages = messages.into();
             // Not held while the slow ones are waited for.
             drop(chunk);
-            for mut message in messages {
-                while message.len() > largest {
-                    connection.send_to_others(message.split_to(largest)).await;
-                }
+            while let Some(message) = in_hand.next(largest) {
                 connection.send_to_others(message).await;
             }
             if ended {
@@ -112,6 +113,39 @@ impl Handler for Relay {
                 self.others_read().await;
             }
             Ok(())
+        }
+    }
+}
+
+/// What was read of a client and not offered to the others yet. Where its handler is given up, they
+/// count it as dropped.
+struct InHand<'a> {
+    server: ServerHandle,
+    client: ClientId,
+    lines: Lines<'a>,
+    messages: VecDeque<Bytes>,
+}
+
+impl<'a> InHand<'a> {
+    fn of(connection: &Connection, prefix: &'a [u8]) -> Self {
+        let (server, client) = (connection.server(), connection.id());
+        Self { server, client, lines: Lines::new(prefix), messages: VecDeque::new() }
+    }
+
+    /// The next message, of no more than so many bytes.
+    fn next(&mut self, largest: usize) -> Option<Bytes> {
+        let first = self.messages.front_mut()?;
+        if first.len() > largest {
+            return Some(first.split_to(largest));
+        }
+        self.messages.pop_front()
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        for message in self.messages.drain(..).chain(self.lines.end()) {
+            self.server.missed_by_all(message.len(), self.client);
         }
     }
 }

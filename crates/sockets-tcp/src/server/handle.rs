@@ -110,6 +110,11 @@ impl ServerHandle {
     pub fn disconnect(&self, client: ClientId) -> Result<(), UnknownClientError> {
         self.state.close(client, Closing::Finish(CloseReason::Local))
     }
+
+    /// Counts a message to all clients but one that is given up before it was sent.
+    pub(crate) fn missed_by_all(&self, bytes: usize, except: ClientId) {
+        self.state.missed_by_all(bytes, except);
+    }
 }
 
 impl fmt::Debug for ServerHandle {
