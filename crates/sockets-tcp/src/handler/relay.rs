@@ -30,7 +30,9 @@ use lines::{LONGEST_LINE, Lines};
 /// client at most the policy's time, however many are slow; whoever has no room for it by then is
 /// disconnected. One that has stopped costs less, as its time runs from when it stopped. When the
 /// server shuts down, no client's stream is ended before the bytes of all clients have been relayed,
-/// of those from its backlog, too.
+/// of those from its backlog, too. When its grace is over nothing more is read, and what was read and
+/// still waits for a client, or is in hand, counts as dropped for it; so does, for each, what a client that
+/// is gone had begun to say.
 #[derive(Debug, Default)]
 pub struct Relay {
     prefix: Bytes,
