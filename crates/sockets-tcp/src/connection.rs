@@ -153,7 +153,8 @@ impl Connection {
     ///
     /// # Cancel safety
     ///
-    /// Each client gets the message whole or not at all; which ones, is not known.
+    /// Each client gets the message whole or not at all; which ones, is not known. For who was waited for
+    /// it counts as dropped.
     pub async fn send_to_others(&self, message: Bytes) -> BroadcastReport {
         self.reader.shared.clients.broadcast(&message, Some(self.id())).await
     }

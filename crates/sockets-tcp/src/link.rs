@@ -11,6 +11,7 @@ mod flushing;
 mod keeping;
 mod line;
 mod locked;
+mod missing;
 mod receiving;
 mod sending;
 mod standstill;
@@ -32,6 +33,7 @@ use crate::outbox::{Loss, Outbox, QueueLimits};
 use crate::stream::Stream;
 
 pub(crate) use flushing::Attended;
+pub(crate) use line::Sent;
 use receiving::Receiving;
 pub(crate) use sending::Offer;
 use sending::Sending;
@@ -152,7 +154,8 @@ impl Link {
         };
         if overrides {
             sending.closing = Some(closing);
-            sending.refuse_all();
+            let loss = sending.refuse_all();
+            self.observer.dropped(loss);
             sending.moved();
             sending.wake_task();
         }

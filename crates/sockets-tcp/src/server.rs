@@ -139,7 +139,8 @@ impl TcpServer {
     ///
     /// # Cancel safety
     ///
-    /// Each client gets the message whole or not at all; which ones, is not known.
+    /// Each client gets the message whole or not at all; which ones, is not known. For who was waited for
+    /// it counts as dropped.
     pub async fn broadcast(&self, message: Bytes) -> BroadcastReport {
         self.state.broadcast(&message, None).await
     }
@@ -149,7 +150,8 @@ impl TcpServer {
     ///
     /// # Cancel safety
     ///
-    /// Each client gets the message whole or not at all; which ones, is not known.
+    /// Each client gets the message whole or not at all; which ones, is not known. For who was waited for
+    /// it counts as dropped.
     pub async fn send_to_each(&self, clients: &[ClientId], message: Bytes) -> BroadcastReport {
         self.state.send_to_each(clients, &message).await
     }
@@ -174,8 +176,8 @@ impl TcpServer {
     /// releases the ports, lets the handlers read what has already arrived, flushes every outbox,
     /// ends every stream, and waits until its client has acknowledged all of it. A client that goes on
     /// sending is reset then (on Linux), as nobody handles what it sends, and is in the report apart. What is
-    /// not done after `grace` is cut off, and reported. Only the grace bounds how long a client may stand
-    /// still. Connections in the backlog for which there is no place, and those without a TLS
+    /// not done after `grace` is no longer read, then cut off, and reported. Only the grace bounds how long a
+    /// client may stand still. Connections in the backlog for which there is no place, and those without a TLS
     /// session where there is to be one, are reset, and counted in the report. The backlog of a
     /// [`listener`](TcpServerBuilder::listener) that was given is not touched: it is for who holds
     /// that socket then.

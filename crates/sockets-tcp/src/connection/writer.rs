@@ -38,7 +38,8 @@ impl ConnectionWriter {
     /// # Errors
     ///
     /// `BrokenPipe` after [`finish`](Self::finish) or once the connection is closed; else what
-    /// the kernel says.
+    /// the kernel says. What a connection that fails or is closed does not take of `data` counts as
+    /// dropped.
     ///
     /// # Cancel safety
     ///

@@ -2,6 +2,7 @@
 
 mod lines;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::{Handler, HandlerError};
 use crate::connection::Connection;
+use crate::server::{ClientId, ServerHandle};
 
 use lines::{LONGEST_LINE, Lines};
 
@@ -28,7 +30,9 @@ use lines::{LONGEST_LINE, Lines};
 /// client at most the policy's time, however many are slow; whoever has no room for it by then is
 /// disconnected. One that has stopped costs less, as its time runs from when it stopped. When the
 /// server shuts down, no client's stream is ended before the bytes of all clients have been relayed,
-/// of those from its backlog, too.
+/// of those from its backlog, too. When its grace is over nothing more is read, and what was read and
+/// still waits for a client, or is in hand, counts as dropped for it; so does, for each, what a client that
+/// is gone had begun to say.
 #[derive(Debug, Default)]
 pub struct Relay {
     prefix: Bytes,
@@ -60,23 +64,22 @@ impl Relay {
     ) -> Result<(), HandlerError> {
         // All clients of a server have outboxes of one size.
         let largest = connection.largest_message();
-        let mut lines = Lines::new(&self.prefix);
+        let mut in_hand = InHand::of(connection, &self.prefix);
         loop {
             let chunk = connection.read_chunk().await?;
             let ended = chunk.is_empty();
             let messages = if !self.prefix.is_empty() {
+                let lines = &mut in_hand.lines;
                 if ended { lines.end() } else { lines.take(&chunk) }
             } else if !ended {
                 vec![Bytes::copy_from_slice(&chunk)]
             } else {
                 Vec::new()
             };
+            in_hand.messages = messages.into();
             // Not held while the slow ones are waited for.
             drop(chunk);
-            for mut message in messages {
-                while message.len() > largest {
-                    connection.send_to_others(message.split_to(largest)).await;
-                }
+            while let Some(message) = in_hand.next(largest) {
                 connection.send_to_others(message).await;
             }
             if ended {
@@ -112,6 +115,39 @@ impl Handler for Relay {
                 self.others_read().await;
             }
             Ok(())
+        }
+    }
+}
+
+/// What was read of a client and not offered to the others yet. Where its handler is given up, they
+/// count it as dropped.
+struct InHand<'a> {
+    server: ServerHandle,
+    client: ClientId,
+    lines: Lines<'a>,
+    messages: VecDeque<Bytes>,
+}
+
+impl<'a> InHand<'a> {
+    fn of(connection: &Connection, prefix: &'a [u8]) -> Self {
+        let (server, client) = (connection.server(), connection.id());
+        Self { server, client, lines: Lines::new(prefix), messages: VecDeque::new() }
+    }
+
+    /// The next message, of no more than so many bytes.
+    fn next(&mut self, largest: usize) -> Option<Bytes> {
+        let first = self.messages.front_mut()?;
+        if first.len() > largest {
+            return Some(first.split_to(largest));
+        }
+        self.messages.pop_front()
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        for message in self.messages.drain(..).chain(self.lines.end()) {
+            self.server.missed_by_all(message.len(), self.client);
         }
     }
 }

@@ -116,7 +116,8 @@ impl Link {
         if sending.end == End::Open {
             sending.end = End::Due;
         }
-        sending.refuse_all();
+        let loss = sending.refuse_all();
+        self.observer.dropped(loss);
         sending.wake_task();
     }
 

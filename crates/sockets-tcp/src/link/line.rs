@@ -10,7 +10,7 @@ use tokio::task::coop::poll_proceed;
 use super::Link;
 use super::locked::After;
 use super::sending::Offer;
-use crate::outbox::Outbox;
+use crate::outbox::{Loss, Outbox};
 
 /// Messages that wait for room, in the order in which they came. They go over to the outbox as it
 /// gets room, so that nobody who comes later finds that room first.
@@ -68,6 +68,13 @@ impl Line {
         }
     }
 
+    /// What waits.
+    pub(super) fn load(&self) -> Loss {
+        let mut load = Loss::default();
+        self.waiting.iter().for_each(|waiting| load += Loss::message(waiting.message.len()));
+        load
+    }
+
     /// Nobody who waits now will be served.
     pub(super) fn refuse_all(&mut self, after: &mut After<'_>) {
         after.refuse(&mut self.waiting);
@@ -78,7 +85,7 @@ impl Link {
     /// Sends a message as [`Link::offer`] does; where there is no room, takes its place in the
     /// line. `false`: the sending direction has ended.
     pub(crate) fn send<'a>(&'a self, message: &'a Bytes) -> Sent<'a> {
-        Sent { link: self, message, ticket: None }
+        Sent { link: self, message, ticket: None, is_over: false, is_missed: false }
     }
 }
 
@@ -87,6 +94,21 @@ pub(crate) struct Sent<'a> {
     link: &'a Link,
     message: &'a Bytes,
     ticket: Option<u64>,
+    is_over: bool,
+    is_missed: bool,
+}
+
+impl Sent<'_> {
+    /// How many bytes the message has.
+    pub(crate) fn len(&self) -> usize {
+        self.message.len()
+    }
+
+    /// Where it is dropped before it is over, the message counts as dropped: nobody will send it again.
+    pub(crate) fn or_missed(mut self) -> Self {
+        self.is_missed = true;
+        self
+    }
 }
 
 impl Future for Sent<'_> {
@@ -101,7 +123,7 @@ impl Future for Sent<'_> {
             drop(sending);
             if gone_over.is_ready() {
                 budget.made_progress();
-                self.ticket = None;
+                self.is_over = true;
             }
             return gone_over;
         }
@@ -115,6 +137,8 @@ impl Future for Sent<'_> {
         if wake {
             sending.wake_task();
         }
+        drop(sending);
+        self.is_over = true;
         budget.made_progress();
         Poll::Ready(offer != Offer::Gone)
     }
@@ -122,14 +146,21 @@ impl Future for Sent<'_> {
 
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket else { return };
+        if self.is_over || self.ticket.is_none() && !self.is_missed {
+            return;
+        }
         let mut given_up = None;
         let mut locked = self.link.locked();
         let (sending, after) = locked.parts();
-        if let Some(place) = sending.line.find(ticket) {
+        let place = self.ticket.map(|ticket| sending.line.find(ticket));
+        if let Some(Some(place)) = place {
             given_up = sending.line.waiting.remove(place);
             // The next one may be smaller, and fit. The task is awake to the socket already.
             sending.line.serve(&mut sending.outbox, after);
+        }
+        // Who has left the line was served, or refused by the end of the connection.
+        if self.is_missed && place != Some(None) {
+            self.link.note_missed(&mut locked, self.message.len());
         }
         drop(locked);
         // Not under the lock.

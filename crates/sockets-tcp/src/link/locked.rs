@@ -17,7 +17,7 @@ use super::Link;
 use super::line::Waiting;
 use super::sending::Sending;
 use crate::events::lock;
-use crate::outbox::GATHER;
+use crate::outbox::{GATHER, Loss};
 
 /// The sending direction, locked.
 pub(super) struct Locked<'a> {
@@ -75,9 +75,10 @@ impl<'a> Locked<'a> {
         self.after.moved = true;
     }
 
-    /// Nobody who waits for room now will be served.
-    pub(super) fn refuse_all(&mut self) {
-        self.sending.line.refuse_all(&mut self.after);
+    /// Nobody who waits for room now will be served; what is lost with that.
+    #[must_use]
+    pub(super) fn refuse_all(&mut self) -> Loss {
+        self.sending.refuse_all(&mut self.after)
     }
 }
 

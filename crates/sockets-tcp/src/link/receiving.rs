@@ -23,6 +23,8 @@ enum Phase {
     Draining,
     /// This many bytes more.
     Left(usize),
+    /// No further, and the connection is about to be closed: a read waits for that.
+    Halted,
     /// No further: a read says again how it ended.
     Ended,
 }
@@ -72,12 +74,19 @@ impl Receiving {
         self.failed = Some(kind);
     }
 
-    /// Whether draining was asked for, and found neither the peer's end nor a failure.
+    /// Whether draining was asked for, or more, and found neither the peer's end nor a failure.
     pub(super) fn is_draining(&self) -> bool {
         match self.phase {
             Phase::Open => false,
-            Phase::Draining | Phase::Left(_) => true,
+            Phase::Draining | Phase::Left(_) | Phase::Halted => true,
             Phase::Ended => !self.peer_ended && self.failed.is_none(),
+        }
+    }
+
+    /// Nothing more is read: what the kernel holds stays there, and goes with the socket.
+    pub(super) fn halt(&mut self) {
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Halted;
         }
     }
 
@@ -123,6 +132,10 @@ impl Link {
         }
         let result = match receiving.phase {
             Phase::Ended => return Poll::Ready(receiving.how_it_ended()),
+            Phase::Halted => {
+                remember(&mut receiving.reader, context);
+                return Poll::Pending;
+            }
             Phase::Left(left) => {
                 let room = buffer.len().min(left);
                 let read = if room == 0 { Ok(0) } else { stream.read_now(&mut buffer[..room]) };

@@ -80,6 +80,8 @@ pub(super) struct Sending {
     pub(super) end_is_held: bool,
     /// A reset is to be the end of the stream, behind the last byte.
     pub(super) withholds_end: bool,
+    /// See [`Link::halt`].
+    pub(super) server_ends: bool,
     /// What the peer had not acknowledged when the connection was closed.
     pub(super) unacknowledged_at_end: usize,
     /// When the grace from outside ends, where that is known here.
@@ -108,6 +110,7 @@ impl Sending {
             unacknowledged_at_end: 0,
             left_to_grace: false,
             is_served: false,
+            server_ends: false,
             task: None,
             standstill: None,
             deadline: None,
@@ -183,7 +186,7 @@ impl Sending {
             loss += Loss::message(turn.remaining);
         }
         self.lose(loss);
-        self.line.refuse_all(after);
+        loss += self.refuse_all(after);
         loss
     }
 
@@ -244,6 +247,7 @@ impl Link {
     ) -> (Offer, bool) {
         let (sending, after) = locked.parts();
         let (true, Some(stream)) = (sending.error().is_none(), &sending.stream) else {
+            self.note_missed(locked, message.len());
             return (Offer::Gone, false);
         };
         if message.is_empty() {

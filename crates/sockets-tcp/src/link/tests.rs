@@ -1,6 +1,7 @@
 //! Draining and the idle clock, on a real connection.
 
 mod idle;
+mod missing;
 #[cfg(feature = "tls")]
 mod tls;
 mod unlocked;

@@ -33,13 +33,16 @@ impl Link {
         {
             let mut sending = self.locked();
             if let Some(error) = sending.error() {
+                self.note_unwritten(&mut sending, data.len());
                 return Err(error);
             }
             if data.is_empty() {
                 return Ok(());
             }
             if sending.is_idle() {
-                written = self.write_directly(&mut sending, data)?;
+                written = self
+                    .write_directly(&mut sending, data)
+                    .inspect_err(|_| self.note_unwritten(&mut sending, data.len()))?;
             }
             if written == data.len() {
                 if sending.has_unsent() {

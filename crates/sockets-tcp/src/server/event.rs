@@ -134,7 +134,8 @@ pub enum ServerEvent {
         /// are not in `bytes_in`.
         discarded: u64,
     },
-    /// Messages for a client were given up.
+    /// Messages for a client were given up. When the server ends its connections, what others still
+    /// had in hand for the client may be told behind its `Disconnected`.
     Dropped {
         /// The client.
         client: ClientId,

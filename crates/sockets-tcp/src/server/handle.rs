@@ -87,7 +87,8 @@ impl ServerHandle {
     ///
     /// # Cancel safety
     ///
-    /// Each client gets the message whole or not at all; which ones, is not known.
+    /// Each client gets the message whole or not at all; which ones, is not known. For who was waited for
+    /// it counts as dropped.
     pub async fn send_to_each(&self, clients: &[ClientId], message: Bytes) -> BroadcastReport {
         self.state.send_to_each(clients, &message).await
     }
@@ -97,7 +98,8 @@ impl ServerHandle {
     ///
     /// # Cancel safety
     ///
-    /// Each client gets the message whole or not at all; which ones, is not known.
+    /// Each client gets the message whole or not at all; which ones, is not known. For who was waited for
+    /// it counts as dropped.
     pub async fn broadcast(&self, message: Bytes) -> BroadcastReport {
         self.state.broadcast(&message, None).await
     }
@@ -109,6 +111,11 @@ impl ServerHandle {
     /// [`UnknownClientError`] where there is no such client (any more).
     pub fn disconnect(&self, client: ClientId) -> Result<(), UnknownClientError> {
         self.state.close(client, Closing::Finish(CloseReason::Local))
+    }
+
+    /// Counts a message to all clients but one that is given up before it was sent.
+    pub(crate) fn missed_by_all(&self, bytes: usize, except: ClientId) {
+        self.state.missed_by_all(bytes, except);
     }
 }
 

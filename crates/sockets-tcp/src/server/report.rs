@@ -148,8 +148,8 @@ pub struct CutOff {
     pub peer: SocketAddr,
     /// Why it ended: [`CloseReason::Shutdown`] at the end of the grace.
     pub reason: CloseReason,
-    /// Bytes accepted for it that the kernel had not taken. Where there are any, the connection
-    /// was reset, so that the client does not take the stream for whole; what the kernel still
+    /// Bytes accepted for it that the kernel had not taken, and those that others had in hand for it
+    /// when the grace was over and could not queue. Where there are any, the connection was reset, so that the client does not take the stream for whole; what the kernel still
     /// held is lost with it.
     pub unsent_bytes: usize,
     /// Bytes that the kernel had taken and the client had not acknowledged, over TLS those of its

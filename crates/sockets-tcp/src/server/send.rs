@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::state::ServerState;
 use super::{BroadcastReport, ClientId};
 use crate::close_reason::CloseReason;
-use crate::link::{Closing, Link, Offer};
+use crate::link::{Closing, Link, Offer, Sent};
 
 /// What to do with a client whose outbox is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl ServerState {
         }
         let outcome = match self.offer(&link, message) {
             Some(outcome) => outcome,
-            None => self.wait_for_room(&link, message, None).await,
+            None => self.wait_for_room(&link, link.send(message), None).await,
         };
         match outcome {
             Outcome::Queued { .. } => Ok(()),
@@ -118,8 +118,10 @@ impl ServerState {
         message: &Bytes,
         except: Option<ClientId>,
     ) -> BroadcastReport {
+        let report = self.send_to_links(self.links(except), message).await;
+        // Behind it, so that who is given up there has nothing in hand.
         consume_budget().await;
-        self.send_to_links(self.links(except), message).await
+        report
     }
 
     /// As `broadcast`, to these clients.
@@ -128,12 +130,17 @@ impl ServerState {
         clients: &[ClientId],
         message: &Bytes,
     ) -> BroadcastReport {
-        consume_budget().await;
         let links: Vec<_> = clients.iter().filter_map(|client| self.link(*client)).collect();
         let gone = clients.len() - links.len();
         let mut report = self.send_to_links(links, message).await;
         report.closed += gone;
+        consume_budget().await;
         report
+    }
+
+    /// Counts a message to all clients but one that its sender gave up before it was offered to any.
+    pub(super) fn missed_by_all(&self, bytes: usize, except: ClientId) {
+        self.links(Some(except)).iter().for_each(|link| link.missed(bytes));
     }
 
     async fn send_to_links(&self, links: Vec<Arc<Link>>, message: &Bytes) -> BroadcastReport {
@@ -177,11 +184,12 @@ impl ServerState {
     async fn wait_for_room(
         &self,
         link: &Link,
-        message: &Bytes,
+        sent: Sent<'_>,
         deadline: Option<Instant>,
     ) -> Outcome {
         let SlowPolicy::Block(patience) = self.slow_policy() else { return Outcome::Dropped };
-        let mut sent = pin!(link.send(message));
+        let len = sent.len();
+        let mut sent = pin!(sent);
         tokio::select! {
             biased;
             accepted = sent.as_mut() => {
@@ -190,8 +198,8 @@ impl ServerState {
             () = too_slow(link, patience, deadline) => {
                 link.close(Closing::Abort(CloseReason::SlowPeer));
                 // Decided by the close at the latest. What was accepted is lost with the rest.
-                if !sent.await {
-                    link.turned_away(message.len());
+                if !sent.await && !link.is_cut() {
+                    link.turned_away(len);
                 }
                 Outcome::Disconnected
             }
@@ -210,8 +218,11 @@ impl ServerState {
             _ => None,
         };
         // Each is looked at when it moves itself, not whenever any of them does.
-        let mut waiting: FuturesUnordered<_> =
-            links.iter().map(|link| self.wait_for_room(link, message, deadline)).collect();
+        let wait = links.iter().map(|link| {
+            let sent = link.send(message).or_missed();
+            self.wait_for_room(link, sent, deadline)
+        });
+        let mut waiting: FuturesUnordered<_> = wait.collect();
         while let Some(outcome) = waiting.next().await {
             report.count(outcome);
         }

@@ -45,6 +45,8 @@ enum Stage {
 struct Table {
     // Ordered, so that lists and broadcasts go by age.
     links: BTreeMap<ClientId, Arc<Link>>,
+    /// Who was there when all were ended: a handler that has something in hand then counts it for each.
+    ended: BTreeMap<ClientId, Arc<Link>>,
     stage: Stage,
     report: ShutdownReport,
 }
@@ -61,6 +63,7 @@ impl ServerState {
             numbers,
             table: Mutex::new(Table {
                 links: BTreeMap::new(),
+                ended: BTreeMap::new(),
                 stage: Stage::Serving,
                 report: ShutdownReport::default(),
             }),
@@ -115,7 +118,10 @@ impl ServerState {
         match stage {
             Stage::Serving => {}
             Stage::Draining => link.drain(),
-            Stage::Aborted => link.close(Closing::Abort(CloseReason::Shutdown)),
+            Stage::Aborted => {
+                link.halt();
+                link.close(Closing::Abort(CloseReason::Shutdown));
+            }
         }
     }
 
@@ -201,7 +207,8 @@ impl ServerState {
 
     pub(super) fn links(&self, except: Option<ClientId>) -> Vec<Arc<Link>> {
         let table = lock(&self.table);
-        let others = table.links.iter().filter(|(client, _)| Some(**client) != except);
+        let links = if table.stage == Stage::Aborted { &table.ended } else { &table.links };
+        let others = links.iter().filter(|(client, _)| Some(**client) != except);
         others.map(|(_, link)| Arc::clone(link)).collect()
     }
 
@@ -226,31 +233,50 @@ impl ServerState {
 
     pub(super) fn abort(&self) {
         let abort = Closing::Abort(CloseReason::Shutdown);
-        self.enter(Stage::Aborted).iter().for_each(|link| link.close(abort));
+        self.halt().iter().for_each(|link| link.close(abort));
     }
 
     /// See [`TcpServer::cut_off`](super::TcpServer::cut_off).
     pub(super) fn cut_off(&self) {
-        for link in self.enter(Stage::Aborted) {
+        for link in self.halt() {
             link.cut_off(CloseReason::Shutdown, false);
         }
+    }
+
+    /// Nobody reads any more when the first one is closed: what its end lets a handler go on with is
+    /// what that has in hand, and nothing new.
+    fn halt(&self) -> Vec<Arc<Link>> {
+        let links = self.enter(Stage::Aborted);
+        for link in &links {
+            link.halt();
+        }
+        links
     }
 
     fn enter(&self, stage: Stage) -> Vec<Arc<Link>> {
         let mut table = lock(&self.table);
         if table.stage != Stage::Aborted {
             table.stage = stage;
+            if stage == Stage::Aborted {
+                table.ended = table.links.clone();
+            }
         }
         table.links.values().cloned().collect()
     }
 
     /// What has ended since the end began; what could not be ended yet counts as cut off.
     pub(super) fn shutdown_report(&self) -> ShutdownReport {
-        let (mut report, links) = {
+        let (mut report, links, ended) = {
             let table = lock(&self.table);
             let links: Vec<_> = table.links.iter().map(|(id, link)| (*id, link.clone())).collect();
-            (table.report.clone(), links)
+            (table.report.clone(), links, table.ended.clone())
         };
+        for cut in &mut report.cut_off {
+            // Others may have counted what they had in hand for it later.
+            if let Some(link) = ended.get(&cut.client) {
+                cut.unsent_bytes = link.traffic().lost.bytes;
+            }
+        }
         report.cut_off.extend(links.into_iter().map(|(client, link)| {
             let traffic = link.traffic();
             CutOff {

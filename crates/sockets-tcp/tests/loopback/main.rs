@@ -11,6 +11,7 @@ mod broken;
 mod client;
 mod clock;
 mod connecting;
+mod cut_relay;
 mod cutting;
 mod ends;
 mod failed;

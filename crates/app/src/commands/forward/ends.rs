@@ -20,7 +20,7 @@ pub(super) struct Forwarding {
     pub(super) target: OnceLock<TcpClient>,
     /// Both streams have ended, as far as the kernel has them.
     pub(super) is_over: AtomicBool,
-    /// What is lost on the way to the target is counted.
+    /// What is lost on the way to the target is counted, or just about to be.
     is_counted: AtomicBool,
 }
 
@@ -36,13 +36,21 @@ pub(super) struct Cut {
 }
 
 impl Forwarding {
+    /// Whether [`cut`](Self::cut) was called: a handler that still runs learns so that it was from
+    /// elsewhere.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_counted.load(Relaxed)
+    }
+
     /// Ends the connection to the target: by a reset unless its streams are both over, when the
     /// kernel goes on sending the last bytes. Counts, the first time, what did not get there.
     pub(super) fn cut(&self, stats: &SocketStats) -> Cut {
         let Some(target) = self.target.get() else { return Cut::default() };
         let is_over = self.is_over.load(Relaxed);
+        // Before the handler can see that the target's connection is gone.
+        let was_counted = self.is_counted.swap(true, Relaxed);
         let report = if is_over { target.cut_off() } else { target.abort() };
-        if self.is_counted.swap(true, Relaxed) {
+        if was_counted {
             return Cut { unread: report.unread_bytes, ..Cut::default() };
         }
         // Whatever came for it and was not sent; what was never accepted by its queue, nobody else

@@ -130,6 +130,19 @@ impl Ledger {
         })
     }
 
+    /// One of a command that tells nothing, and is not to stop.
+    #[cfg(test)]
+    pub(super) fn of(
+        target: Endpoint,
+        stats: &SocketStats,
+        events: EventSender,
+        terminal: Terminal,
+    ) -> Arc<Self> {
+        let (stats, tells) = (stats.clone(), false);
+        let (stop, books) = (CancellationToken::new(), Mutex::default());
+        Arc::new(Self { target, stats, events, terminal, tells, stop, books })
+    }
+
     pub(super) fn stats(&self) -> &SocketStats {
         &self.stats
     }

@@ -133,6 +133,10 @@ impl Handler for Forward {
                 }
                 Err(error.into())
             }
+            // The second signal broke it, and has the server end this client next, for that reason.
+            Err(Broken::OfTarget { .. }) if ends.forwarding.is_cut() => {
+                std::future::pending().await
+            }
             Err(Broken::OfTarget { operation, source }) => {
                 ends.error = Some((operation, source.to_string()));
                 Err(source)
@@ -145,3 +149,6 @@ impl Handler for Forward {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unreached(String);
+
+#[cfg(test)]
+mod tests;
