@@ -14,6 +14,7 @@ mod connecting;
 mod cut_relay;
 mod cutting;
 mod ends;
+mod expecting;
 mod failed;
 mod fairness;
 mod frames;
