@@ -14,18 +14,20 @@ use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
-/// Whether a read that returns fewer bytes than asked for says that the socket is empty, so that
-/// the readiness can be taken back without another system call. True of the edge-triggered
-/// pollers (epoll(7), kqueue), where a later arrival is a new edge.
-const SHORT_READ_IS_EMPTY: bool = cfg!(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "ios",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-));
+/// Whether a read that returned fewer bytes than asked for, but some, says that the socket is empty, so
+/// that the readiness can be taken back without another read. True of an edge-triggered poller
+/// (epoll(7)), where a later arrival is a new edge; but a read also ends before a byte that the peer
+/// marked as urgent, and what is behind that has had its edge.
+#[cfg(target_os = "linux")]
+fn is_emptied_by_short_read(tcp: &TcpStream) -> bool {
+    sockets_sys::is_at_urgent_mark(tcp).is_ok_and(|at_mark| !at_mark)
+}
+
+/// Elsewhere the next read tells.
+#[cfg(not(target_os = "linux"))]
+fn is_emptied_by_short_read(_: &TcpStream) -> bool {
+    false
+}
 
 /// See the module's first lines. In one cache line, wherever it is allocated: each message reads it.
 #[repr(align(64))]
@@ -235,7 +237,7 @@ pub(crate) fn try_read(tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> 
     let mut short = None;
     let result = tcp.try_io(Interest::READABLE, || {
         let read = read_now(tcp, buffer)?;
-        if SHORT_READ_IS_EMPTY && (1..buffer.len()).contains(&read) {
+        if (1..buffer.len()).contains(&read) && is_emptied_by_short_read(tcp) {
             short = Some(read);
             return Err(io::ErrorKind::WouldBlock.into());
         }

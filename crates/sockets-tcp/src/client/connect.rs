@@ -17,7 +17,7 @@ use super::race::{Race, Step};
 #[cfg(feature = "tls")]
 use super::secure::Secure;
 use super::{ConnectError, Target};
-use crate::options::SocketOptions;
+use crate::options::{SocketOptions, keep_urgent_in_line};
 use crate::stream::Stream;
 
 /// The most addresses of one target that are tried in one try. Each may hold a socket.
@@ -165,6 +165,7 @@ impl Dialing {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }
+        .and_then(|socket| keep_urgent_in_line(&SockRef::from(&socket)).map(|()| socket))
         .map_err(|source| ConnectError::Local {
             operation: "open a socket",
             address,

@@ -172,8 +172,14 @@ impl<H: Handler> Served<H> {
                     handling.await
                 }));
                 let place = self.places.as_mut().and_then(|places| places.of_address.as_mut());
-                let leave = || place.into_iter().for_each(Place::leave);
-                drive(&self.link, handling, &settings.patience, leave).await
+                let handled = || {
+                    place.into_iter().for_each(Place::leave);
+                    // A handler may have learned that the server stops before its link has.
+                    if self.service.state.is_draining() {
+                        self.link.drain();
+                    }
+                };
+                drive(&self.link, handling, &settings.patience, handled).await
             };
             self.note_end(&ended);
         }

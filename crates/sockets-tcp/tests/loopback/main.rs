@@ -29,3 +29,5 @@ mod slow;
 mod some;
 mod support;
 mod unfinished;
+#[cfg(target_os = "linux")]
+mod urgent;
