@@ -121,6 +121,7 @@ mod options;
 mod outbox;
 mod server;
 mod stream;
+mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 

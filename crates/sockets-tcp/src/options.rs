@@ -1,10 +1,10 @@
 //! The options of a connection's socket, the same for both roles.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 
 /// Probes on a connection on which nothing moves, by which the kernel notices that the peer is gone
 /// (RFC 9293 section 3.8.4; tcp(7)).
@@ -104,7 +104,7 @@ impl Default for SocketOptions {
 
 impl SocketOptions {
     /// Sets all of them; the first one that is refused ends it.
-    pub(crate) fn apply(&self, tcp: &TcpStream) -> io::Result<()> {
+    pub(crate) fn apply(&self, tcp: &impl AsFd) -> io::Result<()> {
         let socket = SockRef::from(tcp);
         keep_urgent_in_line(&socket)?;
         if self.no_delay {
@@ -126,6 +126,8 @@ impl SocketOptions {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     async fn stream() -> TcpStream {

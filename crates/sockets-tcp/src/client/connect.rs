@@ -19,6 +19,7 @@ use super::secure::Secure;
 use super::{ConnectError, Target};
 use crate::options::{SocketOptions, keep_urgent_in_line};
 use crate::stream::Stream;
+use crate::tcp::Tcp;
 
 /// The most addresses of one target that are tried in one try. Each may hold a socket.
 pub(super) const MAX_ADDRESSES: usize = 32;
@@ -156,6 +157,7 @@ impl Dialing {
             let stream = secure.handshake(tcp, address, self.timeout).await?;
             return Ok(Dialed { stream, tuple, took });
         }
+        let tcp = Tcp::of_tokio(tcp).map_err(failed)?;
         Ok(Dialed { stream: tcp.into(), tuple, took })
     }
 
