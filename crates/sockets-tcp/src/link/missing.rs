@@ -66,7 +66,21 @@ impl Link {
         // Behind an end, or a gap, that the handler itself made, nothing was to follow.
         let is_own =
             sending.end != End::Open || sending.failed.is_none() && sending.closing.is_none();
-        if sending.stream.is_none() || is_own || bytes == 0 {
+        if !is_own {
+            self.note_given_up(sending, bytes);
+        }
+    }
+
+    /// Counts what the connection's own handler had in hand for it, and will not write any more.
+    pub(crate) fn gave_up(&self, bytes: usize) {
+        let mut sending = self.locked();
+        if sending.end == End::Open {
+            self.note_given_up(&mut sending, bytes);
+        }
+    }
+
+    fn note_given_up(&self, sending: &mut Locked<'_>, bytes: usize) {
+        if sending.stream.is_none() || bytes == 0 {
             return;
         }
         let loss = Loss::message(bytes);

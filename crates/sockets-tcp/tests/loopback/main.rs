@@ -29,5 +29,6 @@ mod slow;
 mod some;
 mod support;
 mod unfinished;
+mod unsent_echo;
 #[cfg(target_os = "linux")]
 mod urgent;
