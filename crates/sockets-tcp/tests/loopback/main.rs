@@ -32,3 +32,4 @@ mod unfinished;
 mod unsent_echo;
 #[cfg(target_os = "linux")]
 mod urgent;
+mod waiting;
