@@ -21,6 +21,8 @@ mod stalled;
 mod stopping;
 #[path = "forward/unread.rs"]
 mod unread;
+#[path = "forward/urgent.rs"]
+mod urgent;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};

@@ -66,6 +66,11 @@ impl Connection {
         self.reader.shared.clients.arrivals().are_over().await;
     }
 
+    /// What its handler has read and not offered for writing yet.
+    pub(crate) fn unwritten(&self) -> Unwritten {
+        Unwritten { link: Arc::clone(&self.writer.shared.link), bytes: 0 }
+    }
+
     /// Ends it by a reset, and tells why: what `error` is about is missing from the stream.
     pub(crate) fn break_off(&mut self, error: HandlerError) -> HandlerError {
         let link = &self.writer.shared.link;
@@ -157,6 +162,19 @@ impl Connection {
     /// it counts as dropped.
     pub async fn send_to_others(&self, message: Bytes) -> BroadcastReport {
         self.reader.shared.clients.broadcast(&message, Some(self.id())).await
+    }
+}
+
+/// What a handler has in hand for its client, in bytes of what is to be written. Where the handler ends
+/// or is given up before, it counts as dropped.
+pub(crate) struct Unwritten {
+    link: Arc<Link>,
+    pub(crate) bytes: usize,
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.link.gave_up(self.bytes);
     }
 }
 

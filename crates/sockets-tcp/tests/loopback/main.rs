@@ -30,3 +30,7 @@ mod slow;
 mod some;
 mod support;
 mod unfinished;
+mod unsent_echo;
+#[cfg(target_os = "linux")]
+mod urgent;
+mod waiting;
