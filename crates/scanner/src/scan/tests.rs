@@ -13,6 +13,7 @@ use crate::{TargetSpec, resolve};
 
 mod crash;
 mod parts;
+mod sink;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SECOND: Duration = Duration::from_secs(1);
