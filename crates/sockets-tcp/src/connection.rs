@@ -16,7 +16,7 @@ use crate::chunk::Chunk;
 use crate::failure::Failure;
 use crate::handler::HandlerError;
 use crate::link::Link;
-use crate::server::{BroadcastReport, ClientId, ClientInfo, ServerHandle, ServerState};
+use crate::server::{BroadcastReport, ClientId, ClientInfo, Coming, ServerHandle, ServerState};
 
 pub use reader::ConnectionReader;
 pub use writer::ConnectionWriter;
@@ -64,6 +64,21 @@ impl Connection {
     /// Until the server has stopped accepting, and called the handler of everybody it accepted.
     pub(crate) async fn arrivals_are_over(&self) {
         self.reader.shared.clients.arrivals().are_over().await;
+    }
+
+    /// From now on, until what this returns is dropped, others wait for what this client still sends:
+    /// [`all_are_relayed`](Self::all_are_relayed).
+    pub(crate) fn begin_relaying(&self) -> Coming {
+        self.reader.shared.clients.relayed().expect()
+    }
+
+    /// Until no client of the server is relayed any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing changes by it.
+    pub(crate) async fn all_are_relayed(&self) {
+        self.reader.shared.clients.relayed().are_over().await;
     }
 
     /// Ends it by a reset, and tells why: what `error` is about is missing from the stream.

@@ -12,6 +12,7 @@ use crate::state::{PortReport, Reason};
 use crate::{TargetSpec, resolve};
 
 mod crash;
+mod extremes;
 mod parts;
 mod sink;
 
