@@ -258,7 +258,6 @@ async fn whatever_panics_leaves_its_place() {
     }
     struct Faulty;
     impl Handler for Faulty {
-        #[expect(clippy::manual_async_fn, reason = "its first panic is not in the future")]
         fn handle(
             &self,
             mut connection: Connection,
