@@ -24,6 +24,7 @@ mod limits;
 mod queue;
 mod receiving;
 mod reconnecting;
+mod runtimes;
 mod server;
 mod shutdown;
 mod slow;
