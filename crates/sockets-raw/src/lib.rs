@@ -129,5 +129,6 @@ pub use sniffer::{SniffError, SniffedPacket, Sniffer, SnifferBuilder, SnifferSto
 #[cfg(target_os = "linux")]
 pub use sockets_sys::{
     Destination, FilterInstruction, LinkAddress, LinkSource, PacketLevel, PacketStatistics,
-    PacketType, PushError, ReceiveBatch, Received, RingBlock, SendBatch, Source,
+    PacketType, PushError, ReceiveBatch, ReceiveBatchIter, Received, RingBlock, RingBlockIter,
+    SendBatch, Source,
 };
