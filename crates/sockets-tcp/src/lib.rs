@@ -72,7 +72,7 @@
 //! A handler of one's own, and events:
 //!
 //! ```
-//! use sockets_tcp::{Connection, Received, ServerEvent, TcpClient, TcpServer, handler_fn};
+//! use sockets_tcp::{Connection, ServerEvent, TcpClient, TcpServer, handler_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -88,8 +88,8 @@
 //! assert_eq!(client.recv().await?.as_deref(), Some(&b"you are client 1\n"[..]));
 //! client.close().await;
 //!
-//! while let Some(received) = events.recv().await {
-//!     if let Received::Event(ServerEvent::Disconnected { bytes_out, .. }) = received {
+//! while let Some(event) = events.recv().await {
+//!     if let ServerEvent::Disconnected { bytes_out, .. } = event {
 //!         assert_eq!(bytes_out, 17);
 //!         break;
 //!     }
@@ -129,7 +129,7 @@ pub use client::{
 };
 pub use close_reason::CloseReason;
 pub use connection::{Connection, ConnectionReader, ConnectionWriter};
-pub use events::{Events, NoEvent, Received};
+pub use events::{Events, NoEvent};
 pub use failure::{Failure, Operation};
 pub use framing::{
     FrameError, FrameSink, FrameSource, Framed, LengthPrefixed, LineEnding, Lines, Prefix,

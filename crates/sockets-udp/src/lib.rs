@@ -143,13 +143,13 @@ pub use stats;
 /// The token that ends a service.
 pub use tokio_util;
 
-pub use batch::{BorrowedDatagram, RecvBatch};
+pub use batch::{BorrowedDatagram, RecvBatch, RecvBatchIter};
 pub use bind::BindError;
 pub use broadcast::{BroadcastError, BroadcastReport, InterfaceBroadcast};
 pub use builder::UdpSocketBuilder;
 pub use bulk::BulkReport;
 pub use datagram::{Datagram, Received, RecvError};
-pub use event::{Event, Events, Operation};
+pub use event::{Event, Events, NoEvent, Operation};
 pub use interface::{Interface, InterfaceError};
 pub use membership::{JoinError, LeaveError, Membership, MembershipReport};
 pub use path::is_broadcast;

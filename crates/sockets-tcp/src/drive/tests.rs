@@ -12,6 +12,7 @@ use stats::{Role, SocketStats};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::client::ClientEvent;
 use crate::events::Publisher;
 use crate::link::Offer;
 use crate::observer::Observer;
@@ -38,7 +39,7 @@ fn pair() -> (Arc<Link>, StdStream) {
     let link = Link::new(
         TcpStream::from_std(stream).unwrap(),
         tuple,
-        Observer::Client(Publisher::new(16, false)),
+        Observer::Client(Publisher::new(16, false, |missed| ClientEvent::Lagged { missed })),
         QueueLimits { bytes: 64 << 20, messages: 16 },
         recorder.split(),
         false,

@@ -185,4 +185,10 @@ pub enum ServerEvent {
     },
     /// The server is closed: no listener, no client. The last event.
     Closed,
+    /// The subscriber was slower than the channel is deep
+    /// ([`event_capacity`](crate::TcpServerBuilder::event_capacity)): the oldest events are lost to it.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
 }

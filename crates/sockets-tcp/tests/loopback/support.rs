@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 use sockets_tcp::{
-    ClientId, CloseReason, Events, Handler, Received, ServerEvent, TcpClient, TcpClientBuilder,
-    TcpServer, TcpServerBuilder,
+    ClientId, CloseReason, Events, Handler, ServerEvent, TcpClient, TcpClientBuilder, TcpServer,
+    TcpServerBuilder,
 };
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -32,19 +32,16 @@ pub(crate) fn tight_server<H: Handler>(handler: H) -> TcpServerBuilder<H> {
 }
 
 /// The first event that `pick` takes.
-pub(crate) async fn wait<E: Clone + std::fmt::Debug, T>(
+pub(crate) async fn wait<E: Clone + Send + std::fmt::Debug + 'static, T>(
     events: &mut Events<E>,
     mut pick: impl FnMut(&E) -> Option<T>,
 ) -> T {
     tokio::time::timeout(HANG, async {
         loop {
-            match events.recv().await.expect("the events end before the one waited for") {
-                Received::Event(event) => {
-                    if let Some(picked) = pick(&event) {
-                        return picked;
-                    }
-                }
-                Received::Lagged(missed) => panic!("{missed} events missed"),
+            let event = events.recv().await.expect("the events end before the one waited for");
+            assert_eq!(events.missed(), 0, "events missed");
+            if let Some(picked) = pick(&event) {
+                return picked;
             }
         }
     })
@@ -67,10 +64,10 @@ pub(crate) fn disconnected(event: &ServerEvent) -> Option<CloseReason> {
 }
 
 /// All events to the last.
-pub(crate) async fn rest<E: Clone>(events: &mut Events<E>) -> Vec<E> {
+pub(crate) async fn rest<E: Clone + Send + 'static>(events: &mut Events<E>) -> Vec<E> {
     let mut all = Vec::new();
-    while let Some(received) = tokio::time::timeout(HANG, events.recv()).await.unwrap() {
-        all.extend(received.event());
+    while let Some(event) = tokio::time::timeout(HANG, events.recv()).await.unwrap() {
+        all.push(event);
     }
     all
 }

@@ -8,7 +8,7 @@ use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use sockets_tcp::rustls::pki_types::{PrivateKeyDer, ServerName};
 use sockets_tcp::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sockets_tcp::{
-    ClientId, CloseReason, Events, Handler, Received, ServerEvent, TcpServer, TcpServerBuilder,
+    ClientId, CloseReason, Events, Handler, ServerEvent, TcpServer, TcpServerBuilder,
 };
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -55,13 +55,10 @@ pub(crate) async fn wait<T>(
 ) -> T {
     tokio::time::timeout(HANG, async {
         loop {
-            match events.recv().await.expect("the events end before the one waited for") {
-                Received::Event(event) => {
-                    if let Some(picked) = pick(&event) {
-                        return picked;
-                    }
-                }
-                Received::Lagged(missed) => panic!("{missed} events missed"),
+            let event = events.recv().await.expect("the events end before the one waited for");
+            assert_eq!(events.missed(), 0, "events missed");
+            if let Some(picked) = pick(&event) {
+                return picked;
             }
         }
     })

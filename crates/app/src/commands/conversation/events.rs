@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sockets_tcp::{Events, Received, ServerEvent, TcpServer, TlsFault};
+use sockets_tcp::{Events, ServerEvent, TcpServer, TlsFault};
 use sockets_udp::{Event, Operation};
 use tokio::time::{Instant, sleep_until};
 
@@ -41,7 +41,7 @@ impl ServerTeller {
     pub(in crate::commands) async fn next(
         &mut self,
         events: &mut Events<ServerEvent>,
-    ) -> Option<Received<ServerEvent>> {
+    ) -> Option<ServerEvent> {
         loop {
             let due = self.accepting.due();
             let wait = async {
@@ -68,11 +68,9 @@ impl ServerTeller {
         }
     }
 
-    pub(in crate::commands) async fn tell(&mut self, received: Received<ServerEvent>) {
-        if let Received::Event(event) = &received {
-            self.say(event);
-        }
-        if let Some(line) = tcp_line(received) {
+    pub(in crate::commands) async fn tell(&mut self, event: ServerEvent) {
+        self.say(&event);
+        if let Some(line) = tcp_line(event) {
             self.log.send(line).await;
         }
     }
@@ -188,12 +186,9 @@ pub(in crate::commands) fn no_session(
 }
 
 /// `listening` is left out: it is written where the endpoint is known as the user gave it.
-fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
-    let event = match received {
-        Received::Event(event) => event,
-        Received::Lagged(missed) => return Some(EventLine::Lagged { missed }),
-    };
+fn tcp_line(event: ServerEvent) -> Option<EventLine> {
     Some(match event {
+        ServerEvent::Lagged { missed } => EventLine::Lagged { missed },
         ServerEvent::Connected { client, peer } => {
             EventLine::Connected { client: Some(client.number()), peer }
         }
