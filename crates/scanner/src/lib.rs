@@ -69,6 +69,7 @@ pub mod resume;
 mod scan;
 mod state;
 mod target;
+mod text_serde;
 mod udp;
 
 /// Ports, sets of ports and transports as values.

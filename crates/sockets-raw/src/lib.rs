@@ -59,7 +59,7 @@
 //! };
 //! let mut batch = ReceiveBatch::new(64, 2048);
 //! socket.receive(&mut batch)?;
-//! for packet in batch.iter() {
+//! for packet in &batch {
 //!     let Source::Link(source) = packet.source else { continue };
 //!     println!("{} bytes, {}", packet.length, source.address);
 //! }

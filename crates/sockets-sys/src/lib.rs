@@ -54,7 +54,7 @@
 //! while left > 0 {
 //!     wait_readable([there.as_fd()], Duration::MAX)?;
 //!     left -= received.receive(&there)?;
-//!     for datagram in received.iter() {
+//!     for datagram in &received {
 //!         assert!([&b"one"[..], b"two", b"three"].contains(&datagram.bytes));
 //!         assert_eq!(datagram.source, Source::Socket(here.local_addr()?));
 //!     }
