@@ -66,6 +66,7 @@
 //! println!("{} dropped", socket.statistics()?.dropped);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
@@ -132,3 +133,8 @@ pub use sockets_sys::{
     PacketType, PushError, ReceiveBatch, ReceiveBatchIter, Received, RingBlock, RingBlockIter,
     SendBatch, Source,
 };
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -86,6 +86,7 @@
 //! assert!(names.contains(&"lo".to_owned()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(unsafe_code, reason = "the one crate that calls what no safe crate wraps")]
 #![cfg(target_os = "linux")]
 
@@ -143,3 +144,8 @@ pub use suspension::{suspend_process, suspend_process_group, suspension_is_ignor
 pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;
 pub use unacknowledged::unacknowledged_bytes;
+
+/// What the README shows, so that it stays true.
+#[cfg(all(doctest, target_os = "linux"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -97,6 +97,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(not(unix))]
@@ -162,3 +163,8 @@ pub use tls::{TlsAlert, TlsError, TlsFault, TlsInfo};
 /// TLS is rustls: its configurations are what the builders take.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -96,6 +96,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]
@@ -158,3 +159,8 @@ pub use segmentation::SegmentationOffload;
 pub use send::{FailedSend, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Outgoing, SendError, SendReport};
 pub use service::{DRAIN_GRACE, DRAIN_LIMIT, Discard, Echo, ServeError, ServeReport, Service};
 pub use socket::UdpSocket;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -64,6 +64,7 @@
 //! assert!(stats::prometheus_text(&after).ends_with("# EOF\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod block;
@@ -101,3 +102,8 @@ pub use recorder::{Inbound, Outbound, Recorder};
 pub use role::Role;
 pub use snapshot::{DeltaError, Group, Snapshot};
 pub use socket_stats::{SocketStats, SocketStatsBuilder};
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
