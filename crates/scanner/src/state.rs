@@ -189,7 +189,7 @@ impl PortReport {
 }
 
 /// How many ports ended in each state, and how many probes it took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tally {
     /// Ports with a verdict.
     pub probes: u64,

@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-pub use block::RingBlock;
+pub use block::{RingBlock, RingBlockIter};
 
 use crate::option;
 use crate::packet::PacketFd;

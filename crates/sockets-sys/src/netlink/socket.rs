@@ -175,7 +175,7 @@ pub enum NetlinkReceiveError {
     #[error("messages of the kernel were lost: the socket's receive buffer was full")]
     Overrun,
     /// The system call failed.
-    #[error("receiving from the netlink socket failed")]
+    #[error("cannot receive from the netlink socket")]
     Io {
         /// The cause.
         source: io::Error,

@@ -14,7 +14,7 @@ use super::receiving::Receiver;
 #[cfg(feature = "tls")]
 use super::secure::Secure;
 use super::shared::Shared;
-use super::{ConnectError, QueuePolicy, Target, TcpClient};
+use super::{ClientEvent, ConnectError, QueuePolicy, Target, TcpClient};
 use crate::backoff::Reconnect;
 use crate::drive::Patience;
 use crate::events::Publisher;
@@ -273,7 +273,9 @@ impl TcpClientBuilder {
         let (first, outcome) = oneshot::channel();
         let shared = Arc::new(Shared::new(
             self.dialing.target.clone(),
-            Publisher::new(self.event_capacity, self.early_data_events),
+            Publisher::new(self.event_capacity, self.early_data_events, |missed| {
+                ClientEvent::Lagged { missed }
+            }),
             self.stats.unwrap_or_default(),
             self.limits,
             self.across_reconnect == QueuePolicy::Keep && self.reconnect.is_some(),

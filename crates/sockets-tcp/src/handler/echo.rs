@@ -127,7 +127,7 @@ impl<'a> LinePrefix<'a> {
     /// How many bytes the answer to `piece` has, as far as its lines are not too long.
     fn answer_len(&self, piece: &[u8]) -> usize {
         let Some((_, before_last)) = piece.split_last() else { return 0 };
-        let begun = before_last.iter().filter(|byte| **byte == b'\n').count();
+        let begun = before_last.split(|byte| *byte == b'\n').skip(1).count();
         let prefixes = begun + usize::from(self.at_line_start);
         piece.len().saturating_add(prefixes.saturating_mul(self.prefix.len()))
     }

@@ -2,26 +2,23 @@
 
 use std::time::Duration;
 
-use sockets_tcp::{ClientId, CloseReason, Events, Received, ServerEvent};
+use sockets_tcp::{ClientId, CloseReason, Events, ServerEvent};
 use tokio::io::AsyncReadExt;
 
 /// Only there to turn a hang into a failure.
 pub(crate) const HANG: Duration = Duration::from_mins(1);
 
 /// The first event that `pick` takes.
-pub(crate) async fn wait<E: Clone + std::fmt::Debug, T>(
+pub(crate) async fn wait<E: Clone + Send + std::fmt::Debug + 'static, T>(
     events: &mut Events<E>,
     mut pick: impl FnMut(&E) -> Option<T>,
 ) -> T {
     tokio::time::timeout(HANG, async {
         loop {
-            match events.recv().await.expect("the events end before the one waited for") {
-                Received::Event(event) => {
-                    if let Some(picked) = pick(&event) {
-                        return picked;
-                    }
-                }
-                Received::Lagged(missed) => panic!("{missed} events missed"),
+            let event = events.recv().await.expect("the events end before the one waited for");
+            assert_eq!(events.missed(), 0, "events missed");
+            if let Some(picked) = pick(&event) {
+                return picked;
             }
         }
     })

@@ -25,10 +25,10 @@ pub(crate) fn tight_server<H: Handler>(handler: H) -> TcpServerBuilder<H> {
 }
 
 /// All events to the last.
-pub(crate) async fn rest<E: Clone>(events: &mut Events<E>) -> Vec<E> {
+pub(crate) async fn rest<E: Clone + Send + 'static>(events: &mut Events<E>) -> Vec<E> {
     let mut all = Vec::new();
-    while let Some(received) = tokio::time::timeout(HANG, events.recv()).await.unwrap() {
-        all.extend(received.event());
+    while let Some(event) = tokio::time::timeout(HANG, events.recv()).await.unwrap() {
+        all.push(event);
     }
     all
 }

@@ -190,10 +190,11 @@ impl Exchange<'_> {
         if undelivered == 0 {
             return Ok(());
         }
-        let told = std::iter::from_fn(|| self.events.try_recv()).filter_map(|event| match event {
-            Event::PeerUnreachable { kind, .. } => Some(kind),
-            _ => None,
-        });
+        let told =
+            std::iter::from_fn(|| self.events.try_recv().ok()).filter_map(|event| match event {
+                Event::PeerUnreachable { kind, .. } => Some(kind),
+                _ => None,
+            });
         let peer = Some(self.target);
         let unreachable = match told.last() {
             Some(kind) => Unreachable { peer, kind }.in_words(),
