@@ -43,6 +43,8 @@ pub(in crate::commands) struct Session {
     /// The second signal has come.
     is_cut: Arc<AtomicBool>,
     kernel_drops: KernelDrops,
+    /// What the command fails with is among the events already.
+    failure_was_told: AtomicBool,
     prints_stats: bool,
     /// The statistics are printed, or being printed.
     printed: Arc<AtomicBool>,
@@ -90,6 +92,7 @@ impl Session {
             cuts,
             is_cut,
             kernel_drops,
+            failure_was_told: AtomicBool::new(false),
             prints_stats,
             printed,
         }))
@@ -120,6 +123,11 @@ impl Session {
         self.events.is_on() || self.terminal.is_verbose()
     }
 
+    /// What the command is about to fail with was an event of its own: one failure is told once.
+    pub(in crate::commands) fn failure_was_told(&self) {
+        self.failure_was_told.store(true, Relaxed);
+    }
+
     /// Until [`GRACE`] after the wish to stop.
     pub(in crate::commands) async fn grace_over(&self) {
         self.stop.cancelled().await;
@@ -136,8 +144,11 @@ impl Session {
         signals: &Signals,
     ) -> anyhow::Result<Exit> {
         self.unless_cut().await;
+        let was_told = self.failure_was_told.load(Relaxed);
         let Self { terminal, stats, events, log, kernel_drops, prints_stats, printed, .. } = self;
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !was_told
+        {
             let (operation, error) = ("run", format!("{error:#}"));
             events.send(EventLine::Error { client: None, operation, error }).await;
         }
