@@ -6,6 +6,7 @@ mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
 mod services;
+mod unanswerable;
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -56,20 +56,13 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     {
         session.failure_was_told();
     }
-    let result = result.map_err(|error| match names_no_way(endpoint, target) {
-        true => with_ways(error),
-        false => error,
-    });
+    let names_no_way = endpoint.options().interface().is_none() && is_of_many(target.ip());
+    let result = if names_no_way { result.map_err(with_ways) } else { result };
     socket.close();
     if let Some(telling) = telling {
         telling.await?;
     }
     result
-}
-
-/// Whether it is for the routes to say by which interface a group or a broadcast goes.
-fn names_no_way(endpoint: &Endpoint, target: SocketAddr) -> bool {
-    endpoint.options().interface().is_none() && is_of_many(target.ip())
 }
 
 /// The first address that can be sent to from `source`.
