@@ -12,10 +12,10 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::kernel_drops::KernelDrops;
-use crate::args::{EventTarget, ReportArgs};
+use crate::args::{EventTarget, ReportArgs, TlsArgs};
 use crate::exit::{Exit, report};
 use crate::output::{EventLine, EventLog, EventSender, StandardError, Terminal};
-use crate::signals::Signals;
+use crate::signals::{Opening, Signals};
 
 /// When a stop that takes time is explained.
 const HINT_AFTER: Duration = Duration::from_millis(500);
@@ -38,6 +38,7 @@ pub(in crate::commands) struct Session {
     pub(in crate::commands) clients: ClientNumbers,
     /// Cancelled by a signal, or when the events can no longer be written.
     pub(in crate::commands) stop: CancellationToken,
+    signals: Signals,
     log: EventLog,
     cuts: Arc<Mutex<Vec<Cut>>>,
     /// The second signal has come.
@@ -88,6 +89,7 @@ impl Session {
             events,
             clients: ClientNumbers::new(),
             stop,
+            signals: signals.clone(),
             log,
             cuts,
             is_cut,
@@ -96,6 +98,11 @@ impl Session {
             prints_stats,
             printed,
         }))
+    }
+
+    /// For as long as files of TLS are read, of which each may be a named pipe.
+    pub(in crate::commands) fn opening(&self, args: &TlsArgs) -> Opening {
+        self.signals.opening([&args.cert, &args.key, &args.ca].into_iter().flatten(), self.terminal)
     }
 
     /// For what receives datagrams: the user is told of those that the kernel drops.
