@@ -16,6 +16,7 @@ mod lookup;
 mod ls;
 mod output;
 mod place;
+mod port;
 mod report;
 mod scan;
 #[cfg(target_os = "linux")]
@@ -44,6 +45,8 @@ pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use ls::{Column, LsArgs, SocketFilterArgs};
 pub(crate) use output::{Format, OutputArgs, OutputFile, ScanFormat, ScanOutputArgs};
 pub(crate) use place::Place;
+#[cfg(target_os = "linux")]
+pub(crate) use port::{HeldPort, HeldPorts};
 pub(crate) use report::{EventTarget, ReportArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
 #[cfg(target_os = "linux")]
@@ -53,7 +56,7 @@ pub(crate) use tls::TlsArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use watch::WatchArgs;
 #[cfg(target_os = "linux")]
-pub(crate) use who::{HeldPort, WhoArgs};
+pub(crate) use who::WhoArgs;
 
 /// Know, claim, open, scan and watch ports and sockets.
 #[derive(Debug, Parser)]

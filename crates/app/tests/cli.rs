@@ -4,12 +4,15 @@
 mod cli {
     mod demo;
     mod diff;
+    #[path = "../driver/ports.rs"]
+    mod driver;
     mod files;
     #[cfg(target_os = "linux")]
     #[path = "../driver/full_pipe.rs"]
     mod full_pipe;
     mod help;
     mod lookup;
+    mod named_pipes;
     #[path = "../driver/own_port.rs"]
     mod own_port;
     mod program;

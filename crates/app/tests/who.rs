@@ -6,6 +6,8 @@
 mod cgroups;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "who/names.rs"]
+mod names;
 #[path = "who/networks.rs"]
 mod networks;
 #[path = "driver/nobody.rs"]

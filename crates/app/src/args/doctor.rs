@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ports_core::Host;
 
-use super::{HeldPort, OutputArgs};
+use super::{HeldPorts, OutputArgs};
 
 /// Arguments of `ports doctor`.
 #[derive(Debug, clap::Args)]
@@ -13,9 +13,9 @@ use super::{HeldPort, OutputArgs};
     bound; 1 it cannot."
 )]
 pub(crate) struct DoctorArgs {
-    /// The port, in TCP (8080) or in a transport (53/udp)
+    /// The port, or the name of its service, in TCP (8080, https) or in a transport (53/udp, domain/udp)
     #[arg(value_name = "PORT[/TRANSPORT]")]
-    pub(crate) port: HeldPort,
+    pub(crate) port: HeldPorts,
     /// At this local address (a link-local one with its interface, by name or number: `fe80::1%eth0`); else at all of
     /// IPv4, and all of IPv6 where there is IPv6
     #[arg(long, value_name = "ADDR", value_parser = address)]

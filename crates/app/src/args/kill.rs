@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::duration::duration;
 use super::duration::positive_duration;
-use super::{HeldPort, OutputArgs};
+use super::{HeldPorts, OutputArgs};
 
 /// Arguments of `ports kill`.
 #[derive(Debug, clap::Args)]
@@ -15,9 +15,10 @@ use super::{HeldPort, OutputArgs};
     taken it again; 2 nobody was asked: --yes is missing; 3 not permitted; 4 a holder is still there."
 )]
 pub(crate) struct KillArgs {
-    /// The port, in TCP and UDP (8080) or in one of them (8080/tcp, 53/udp)
+    /// The port, or the name of its service, in TCP and UDP (8080, https) or in one of them (8080/tcp,
+    /// domain/udp); of a name that several ports have, only one may be held
     #[arg(value_name = "PORT[/TRANSPORT]")]
-    pub(crate) port: HeldPort,
+    pub(crate) port: HeldPorts,
     /// Only show whom it would end
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ports_core::{Port, PortRange};
 
+use super::port::certain_port;
 use super::{Format, OutputArgs};
 
 /// Arguments of `ports lease`.
@@ -20,7 +21,7 @@ pub(crate) struct LeaseArgs {
     /// For whom; the same name in the same project tends to get the same port
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// This port or none; of several, the first
+    /// This port or none, by its number or the name of its service; of several, the first
     #[arg(long, value_name = "PORT", conflicts_with = "range", value_parser = certain_port)]
     pub(crate) port: Option<Port>,
     /// Bind the ports and pass the sockets from descriptor 3 on, as systemd does; at the loopback
@@ -74,15 +75,6 @@ pub(crate) struct FreeArgs {
     /// Format of standard output: one number a line, or with more around it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
-}
-
-/// A port that can be asked for by its number.
-fn certain_port(text: &str) -> Result<Port, String> {
-    let port: Port = text.parse().map_err(|error| format!("{error}"))?;
-    if port == Port::ANY {
-        return Err("0 is no port: leave --port out for any that is free".to_owned());
-    }
-    Ok(port)
 }
 
 /// Whether a command line is one of `ports lease`, also where it cannot be parsed.

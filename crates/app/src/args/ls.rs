@@ -5,12 +5,12 @@ mod column;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use ports_core::PortSet;
 use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
 use super::duration::interval;
+use super::port::PortsArg;
 use super::report::loopback;
 
 /// Arguments of `ports ls`.
@@ -75,9 +75,10 @@ pub(crate) struct SocketFilterArgs {
     /// Only in one of these states, as they are printed: LISTEN, ESTAB, TIME-WAIT and so on
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     pub(crate) state: Vec<State>,
-    /// Only with one of these ports at either end: 443, 8000-8999, https
+    /// Only with one of these ports at either end: 443, 8000-8999, https;
+    /// a name is its ports over the transports that are shown
     #[arg(long, value_name = "PORTS")]
-    pub(crate) port: Option<PortSet>,
+    pub(crate) port: Option<PortsArg>,
     /// Only with this address at either end
     #[arg(long, value_name = "ADDR")]
     pub(crate) address: Option<IpAddr>,

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use ports_core::{ParsePortSetError, PortSet, Transport};
 use scanner::{EngineConfig, ParseTargetError, PortState, Shard, TargetSpec};
 
 use super::duration;
+use super::port::PortsArg;
 use super::{ScanFormat, ScanOutputArgs};
-use crate::exit::UsageError;
 
 /// Arguments of `ports scan`.
 #[derive(Debug, clap::Args)]
@@ -120,28 +119,6 @@ impl fmt::Display for TargetArg {
             Self::File(path) => write!(f, "@{}", path.display()),
             Self::StandardInput => f.write_str("-"),
         }
-    }
-}
-
-/// Ports as written: names and rankings stand for other ports over UDP than over TCP.
-#[derive(Clone, Debug)]
-pub(crate) struct PortsArg(String);
-
-impl PortsArg {
-    /// The ports that it names over `transport`.
-    pub(crate) fn of(&self, transport: Transport) -> Result<PortSet, UsageError> {
-        PortSet::parse(&self.0, transport).map_err(|error| UsageError(error.to_string()))
-    }
-}
-
-impl FromStr for PortsArg {
-    type Err = ParsePortSetError;
-
-    /// Fails where it names no ports over either transport; which one it is to be is not known yet.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        PortSet::parse(text, Transport::Tcp)
-            .or_else(|error| PortSet::parse(text, Transport::Udp).map_err(|_| error))?;
-        Ok(Self(text.to_owned()))
     }
 }
 

@@ -21,16 +21,18 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::No;
     let mut over = Vec::new();
-    for transport in args.port.transports() {
-        let who = sockets.who(*transport, args.port.port)?;
-        for socket in shown(&who) {
-            exit = Exit::Done;
-            for line in HolderLine::all(socket, &who, &users) {
-                rows.write(&line)?;
+    for held in args.port.iter() {
+        for transport in held.transports() {
+            let who = sockets.who(*transport, held.port)?;
+            for socket in shown(&who) {
+                exit = Exit::Done;
+                for line in HolderLine::all(socket, &who, &users) {
+                    rows.write(&line)?;
+                }
             }
+            over.extend(remains(&who, *transport));
+            tell(who.snapshot(), terminal);
         }
-        over.extend(remains(&who, *transport));
-        tell(who.snapshot(), terminal);
     }
     rows.finish()?;
     if exit == Exit::No {
@@ -38,9 +40,11 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         if let Some(text) = elsewhere() {
             terminal.warn(&text);
         }
-        for record in leases_of(args.port.transports(), args.port.port, terminal) {
-            let LeaseRecord { transport, port, .. } = &record;
-            terminal.warn(&format!("{transport} port {port} is leased by {record}"));
+        for held in args.port.iter() {
+            for record in leases_of(held.transports(), held.port, terminal) {
+                let LeaseRecord { transport, port, .. } = &record;
+                terminal.warn(&format!("{transport} port {port} is leased by {record}"));
+            }
         }
     }
     for text in over {

@@ -13,6 +13,7 @@ use super::memberships::Group;
 use crate::args::Place;
 use crate::commands::conversation::resolve::{addresses, interface};
 use crate::commands::conversation::session::Session;
+use crate::commands::conversation::ways::with_ways;
 
 /// The sockets that were passed to this process.
 #[cfg(target_os = "linux")]
@@ -176,6 +177,7 @@ pub(in crate::commands) async fn open(
                 Err(ListenError::InUse { endpoint, source }) => {
                     return Err(bound.in_use(endpoint, source).into());
                 }
+                Err(ListenError::Join(error)) => return Err(with_ways(error.into())),
                 result => result?,
             }
         }

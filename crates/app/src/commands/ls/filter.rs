@@ -1,5 +1,6 @@
 //! Which sockets the user wants: what the kernel filters, and what is left to us.
 
+use ports_core::Transport;
 use stats::system::{Query, SocketRecord, SocketRow, StateSet, UserNames};
 
 use crate::args::SocketFilterArgs;
@@ -42,7 +43,10 @@ impl Filter {
             query = query.states(args.state.iter().copied().collect());
         }
         if let Some(ports) = &args.port {
-            query = query.ports(ports.clone());
+            let both = [(args.tcp, Transport::Tcp), (args.udp, Transport::Udp)];
+            let is_shown = |shown: &(bool, Transport)| shown.0 || !(args.tcp || args.udp);
+            let shown = both.into_iter().filter(is_shown).map(|(_, transport)| transport);
+            query = query.ports(ports.of_any(&shown.collect::<Vec<_>>())?);
         }
         if let Some(address) = args.address {
             query = query.address(address);
