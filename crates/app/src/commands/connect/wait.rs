@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use sockets_tcp::{TcpClient, TcpClientBuilder};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -27,13 +26,9 @@ pub(super) async fn run(
 ) -> anyhow::Result<Exit> {
     let builder = builder(args, terminal)?;
     let begun = Instant::now();
-    let up = signals.stop().run_until_cancelled(until_up(&builder, longest, terminal)).await;
+    let up = signals.stop().run_until_cancelled(until_up(&builder, args, longest, terminal)).await;
     let Some(up) = up else { return Ok(signals.or_interrupted(Exit::Done)) };
-    let client = up.with_context(|| {
-        let time = humantime::format_duration(longest);
-        let within = if longest.is_zero() { String::new() } else { format!(" within {time}") };
-        format!("{} was not reached{within}", args.endpoint)
-    })?;
+    let client = up?;
     terminal.note(&format!("{} is up, after {:.1?}", args.endpoint, begun.elapsed()));
     client.close().await;
     Ok(Exit::Done)
@@ -57,32 +52,34 @@ fn builder(args: &ConnectArgs, terminal: Terminal) -> anyhow::Result<TcpClientBu
 /// time.
 async fn until_up(
     builder: &TcpClientBuilder,
+    args: &ConnectArgs,
     longest: Duration,
     terminal: Terminal,
 ) -> anyhow::Result<TcpClient> {
+    if longest.is_zero() {
+        return builder.clone().connect().await.map_err(tls::with_advice);
+    }
     let deadline = Instant::now() + longest;
     let mut pause = FIRST_PAUSE;
     let mut last = None;
-    loop {
-        let attempt = builder.clone().connect();
-        let attempt =
-            if longest.is_zero() { Ok(attempt.await) } else { timeout_at(deadline, attempt).await };
+    while let Ok(attempt) = timeout_at(deadline, builder.clone().connect()).await {
         match attempt {
-            Ok(Ok(client)) => return Ok(client),
-            Ok(Err(error)) => {
-                let hopeless = error.is_permanent();
+            Ok(client) => return Ok(client),
+            Err(error) if error.is_permanent() => return Err(tls::with_advice(error)),
+            Err(error) => {
                 let error = tls::with_advice(error);
-                if hopeless || Instant::now() + pause >= deadline {
-                    return Err(error);
-                }
                 if last.is_none() {
                     terminal.note(&format!("not up yet: {error:#}"));
                 }
                 last = Some(error);
             }
-            Err(_) => return Err(last.unwrap_or_else(|| anyhow::anyhow!("no answer"))),
         }
-        sleep(pause).await;
+        if timeout_at(deadline, sleep(pause)).await.is_err() {
+            break;
+        }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+    let time = humantime::format_duration(longest);
+    let last = last.unwrap_or_else(|| anyhow::anyhow!("no answer"));
+    Err(last.context(format!("{} was not up within {time}", args.endpoint)))
 }
