@@ -60,7 +60,9 @@ pub(super) fn advise(error: &mut Error, line: &[OsString]) {
             tip
         }
         ErrorKind::ValueValidation => {
-            text(error, ContextKind::InvalidValue).and_then(|typed| values::tip(command, typed))
+            let option = text(error, ContextKind::InvalidArg).unwrap_or_default();
+            text(error, ContextKind::InvalidValue)
+                .and_then(|typed| values::tip(command, option, typed))
         }
         _ => None,
     };
@@ -155,6 +157,15 @@ mod tests {
     fn no_tip_sends_anybody_astray() {
         for line in ["ports scan -j host", "ports connect --nonsense x:1", "ports who x y"] {
             assert!(!said(line).contains("as a value"), "{line}: {}", said(line));
+        }
+        for line in
+            ["ports connect --wait 5 x:1", "ports scan --rate x host", "ports kill --timeout 5 1"]
+        {
+            assert!(
+                !said(line).contains("tip"),
+                "an option's value is no endpoint: {}",
+                said(line)
+            );
         }
         assert!(said("ports liste").contains("'listen'"));
         let line: Vec<_> = ["ports", "scan", "-o", "X", "::1"].map(OsString::from).into();

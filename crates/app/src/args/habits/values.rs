@@ -1,11 +1,14 @@
 //! Values as other tools take them: endpoints of socat and nc, ports of lsof, targets with ports.
 
-/// What to type instead of a value that a command refused.
-pub(super) fn tip(command: &str, typed: &str) -> Option<String> {
+/// What to type instead of a value that a command refused, as that of an option or, where that begins
+/// with `<`, by its place.
+pub(super) fn tip(command: &str, option: &str, typed: &str) -> Option<String> {
+    let has_place = option.starts_with('<');
     match command {
-        "listen" | "connect" | "forward" => endpoint(command, typed),
-        "who" | "kill" | "doctor" => held_port(command, typed),
-        "scan" => target(typed),
+        "listen" | "connect" | "forward" if has_place => endpoint(command, typed),
+        "who" | "kill" | "doctor" if has_place => held_port(command, typed),
+        "scan" if has_place => transports(typed).or_else(|| target(typed)),
+        "scan" if option.starts_with("--ports") => transports(typed),
         _ => None,
     }
 }
@@ -93,13 +96,16 @@ fn held_port(command: &str, typed: &str) -> Option<String> {
     })
 }
 
-/// `host:8080`, `8080`, `T:80,U:53`
+/// `T:80,U:53`
+fn transports(typed: &str) -> Option<String> {
+    let is_nmaps = starts_with(typed, "T:") || starts_with(typed, "U:");
+    is_nmaps.then(|| "one transport at a time: `-p 80`, and `--udp -p 53`".to_owned())
+}
+
+/// `host:8080`, `8080`
 fn target(typed: &str) -> Option<String> {
     if typed.parse::<u16>().is_ok() {
         return Some(format!("ports are given by `-p {typed}`"));
-    }
-    if starts_with(typed, "T:") || starts_with(typed, "U:") {
-        return Some("one transport at a time: `-p 80`, and `--udp -p 53`".to_owned());
     }
     let (host, port) = typed.rsplit_once(':')?;
     port.parse::<u16>().ok()?;
