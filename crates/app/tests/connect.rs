@@ -23,6 +23,8 @@ mod stalled;
 mod terminal;
 #[path = "driver/unread.rs"]
 mod unread;
+#[path = "connect/wait.rs"]
+mod wait;
 
 use std::io::Write;
 use std::iter;

@@ -16,7 +16,8 @@ use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal, counted};
 
 pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
-    let mut rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
+    let rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
+    let mut rows = rows.unfolding();
     let users = UserNames::read();
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::No;
