@@ -1,5 +1,6 @@
 //! Typed events over a bounded channel that counts what a slow subscriber missed.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,15 +46,21 @@ pub struct Events<E> {
     receiver: broadcast::Receiver<E>,
     /// Where it counts as one that hears of every read.
     subscribers: Option<Arc<AtomicUsize>>,
+    /// Lost before there was a subscription, and not told yet.
+    untold: u64,
     missed: u64,
 }
 
 impl<E: Clone> Events<E> {
-    fn new(receiver: broadcast::Receiver<E>, subscribers: Option<Arc<AtomicUsize>>) -> Self {
+    fn new(
+        receiver: broadcast::Receiver<E>,
+        subscribers: Option<Arc<AtomicUsize>>,
+        untold: u64,
+    ) -> Self {
         if let Some(subscribers) = &subscribers {
             subscribers.fetch_add(1, Ordering::Relaxed);
         }
-        Self { receiver, subscribers, missed: 0 }
+        Self { receiver, subscribers, untold, missed: 0 }
     }
 
     /// The next event, [`Received::Lagged`] where some were missed, `None` after the last one.
@@ -62,6 +69,9 @@ impl<E: Clone> Events<E> {
     ///
     /// Safe: no event is lost where the future is dropped.
     pub async fn recv(&mut self) -> Option<Received<E>> {
+        if self.untold > 0 {
+            return Some(self.lagged_before());
+        }
         match self.receiver.recv().await {
             Ok(event) => Some(Received::Event(event)),
             Err(RecvError::Lagged(missed)) => Some(self.lagged(missed)),
@@ -75,6 +85,9 @@ impl<E: Clone> Events<E> {
     ///
     /// [`NoEvent`]: none now, or none ever.
     pub fn try_recv(&mut self) -> Result<Received<E>, NoEvent> {
+        if self.untold > 0 {
+            return Ok(self.lagged_before());
+        }
         match self.receiver.try_recv() {
             Ok(event) => Ok(Received::Event(event)),
             Err(TryRecvError::Lagged(missed)) => Ok(self.lagged(missed)),
@@ -86,6 +99,11 @@ impl<E: Clone> Events<E> {
     /// How many events this subscription missed so far.
     pub const fn missed(&self) -> u64 {
         self.missed
+    }
+
+    fn lagged_before(&mut self) -> Received<E> {
+        let untold = std::mem::take(&mut self.untold);
+        self.lagged(untold)
     }
 
     fn lagged(&mut self, missed: u64) -> Received<E> {
@@ -115,19 +133,32 @@ pub(crate) struct Publisher<E> {
 }
 
 struct Channel<E> {
-    /// `None` after the last event.
-    sender: Option<broadcast::Sender<E>>,
-    /// Holds what happened before anyone could subscribe, for the first who does.
-    first: Option<broadcast::Receiver<E>>,
+    capacity: usize,
+    stage: Stage<E>,
     /// The first subscriber is counted already.
     awaited: bool,
+}
+
+enum Stage<E> {
+    /// Nobody has subscribed yet, and most often nobody does: the channel would be allocated whole.
+    Unheard {
+        /// For the first who does, the oldest first.
+        kept: VecDeque<E>,
+        /// Of those before them.
+        missed: u64,
+        /// The last event is among them.
+        is_closed: bool,
+    },
+    Heard(broadcast::Sender<E>),
+    /// After the last event.
+    Over,
 }
 
 impl<E: Clone> Publisher<E> {
     /// `awaited`: a subscriber is sure to come, and will want the events of every read, too.
     pub(crate) fn new(capacity: usize, awaited: bool) -> Self {
-        let (sender, receiver) = broadcast::channel(capacity.clamp(1, MAX_CAPACITY));
-        let channel = Channel { sender: Some(sender), first: Some(receiver), awaited };
+        let stage = Stage::Unheard { kept: VecDeque::new(), missed: 0, is_closed: false };
+        let channel = Channel { capacity: capacity.clamp(1, MAX_CAPACITY), stage, awaited };
         let subscribers = Arc::new(AtomicUsize::new(usize::from(awaited)));
         Self { channel: Arc::new(Mutex::new(channel)), subscribers }
     }
@@ -145,13 +176,8 @@ impl<E: Clone> Publisher<E> {
 
     fn subscription(&self, subscribers: Option<Arc<AtomicUsize>>) -> Events<E> {
         let mut channel = lock(&self.channel);
-        let receiver = match (channel.first.take(), &channel.sender) {
-            (Some(first), _) => first,
-            (None, Some(sender)) => sender.subscribe(),
-            // A channel without a sender: ended.
-            (None, None) => broadcast::channel(1).1,
-        };
-        let events = Events::new(receiver, subscribers);
+        let (receiver, untold) = channel.receiver();
+        let events = Events::new(receiver, subscribers, untold);
         if std::mem::take(&mut channel.awaited) {
             self.subscribers.fetch_sub(1, Ordering::Relaxed);
         }
@@ -159,10 +185,7 @@ impl<E: Clone> Publisher<E> {
     }
 
     pub(crate) fn publish(&self, event: E) {
-        if let Some(sender) = &lock(&self.channel).sender {
-            // Without any receiver there is nobody to miss it.
-            let _ = sender.send(event);
-        }
+        lock(&self.channel).publish(event);
     }
 
     /// For events of every read: nothing is made, nothing is sent where nobody listens.
@@ -175,8 +198,49 @@ impl<E: Clone> Publisher<E> {
     /// Publishes the last event; subscriptions end after it.
     pub(crate) fn close(&self, last: E) {
         // At once: whatever another publishes meanwhile comes before the last, or never.
-        if let Some(sender) = lock(&self.channel).sender.take() {
-            let _ = sender.send(last);
+        let mut channel = lock(&self.channel);
+        channel.publish(last);
+        match &mut channel.stage {
+            Stage::Unheard { is_closed, .. } => *is_closed = true,
+            stage => *stage = Stage::Over,
+        }
+    }
+}
+
+impl<E: Clone> Channel<E> {
+    fn publish(&mut self, event: E) {
+        match &mut self.stage {
+            Stage::Unheard { is_closed: true, .. } | Stage::Over => {}
+            Stage::Unheard { kept, missed, .. } => {
+                if kept.len() == self.capacity {
+                    kept.pop_front();
+                    *missed += 1;
+                }
+                kept.push_back(event);
+            }
+            Stage::Heard(sender) => {
+                // Without any receiver there is nobody to miss it.
+                let _ = sender.send(event);
+            }
+        }
+    }
+
+    /// For a new subscription; and how many events are lost to it.
+    fn receiver(&mut self) -> (broadcast::Receiver<E>, u64) {
+        match &mut self.stage {
+            Stage::Unheard { kept, missed, is_closed } => {
+                let (sender, receiver) = broadcast::channel(self.capacity);
+                for event in kept.drain(..) {
+                    // It has a receiver, the one above.
+                    let _ = sender.send(event);
+                }
+                let missed = *missed;
+                self.stage = if *is_closed { Stage::Over } else { Stage::Heard(sender) };
+                (receiver, missed)
+            }
+            Stage::Heard(sender) => (sender.subscribe(), 0),
+            // A channel without a sender: ended.
+            Stage::Over => (broadcast::channel(1).1, 0),
         }
     }
 }
@@ -224,6 +288,23 @@ mod tests {
         publisher.publish_if_heard(|| unreachable!("nobody is left who does"));
         publisher.publish(1);
         assert_eq!(events.recv().await, Some(Received::Event(1)));
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_is_told_what_it_missed_and_the_end() {
+        let publisher = Publisher::new(2, false);
+        for number in 1..=4 {
+            publisher.publish(number);
+        }
+        publisher.close(5);
+        publisher.publish(6);
+        let mut events = publisher.subscribe();
+        assert_eq!(events.recv().await, Some(Received::Lagged(3)));
+        assert_eq!(events.try_recv(), Ok(Received::Event(4)));
+        assert_eq!(events.recv().await, Some(Received::Event(5)));
+        assert_eq!(events.try_recv(), Err(NoEvent::Ever));
+        assert_eq!(events.missed(), 3);
+        assert_eq!(publisher.subscribe().recv().await, None);
     }
 
     #[tokio::test]
