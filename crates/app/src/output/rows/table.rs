@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::Cells;
+use crate::output::printable;
 
 /// Rows held to see how wide the columns are. Past that rows are written as they come, and a wider
 /// cell moves those on its right.
@@ -155,7 +156,7 @@ fn line<'a>(
         let is_cut = cut == Some(column) && self::width(cell) > *width;
         let shown = if is_cut { width.saturating_sub(1) } else { usize::MAX };
         let shown = cell.chars().take(shown).chain(is_cut.then_some(CUT));
-        text.extend(shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }));
+        text.extend(shown.map(printable));
         text.extend(std::iter::repeat_n(' ', end.saturating_sub(text.chars().count())));
         text.push_str(GAP);
     }
