@@ -21,6 +21,7 @@ mod frames;
 mod handover;
 mod last_bytes;
 mod limits;
+mod panics;
 mod queue;
 mod receiving;
 mod reconnecting;

@@ -88,7 +88,9 @@ fn callers_on_other_runtimes_and_threads_are_served() {
     let home = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (server, client) = home.block_on(async {
         let server = server(sockets_tcp::Echo::new()).start().await.unwrap();
+        let mut events = server.events();
         let client = TcpClient::builder(server.local_addr()).connect().await.unwrap();
+        wait(&mut events, connected).await;
         (server, client)
     });
     std::thread::scope(|scope| {
