@@ -131,6 +131,29 @@ fn connections_of_a_socket_without_reuse_do_not_stand_back() {
 }
 
 #[test]
+fn several_ports_are_examined_once_each() {
+    let _alone = alone();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let held = listener.local_addr().unwrap().to_string();
+    let datagrams = udp.local_addr().unwrap().to_string();
+    let port = |address: &str| address.rsplit_once(':').unwrap().1.to_owned();
+    let (tcp, udp) = (format!(":{}", port(&held)), format!("{}/udp", port(&datagrams)));
+    let again = format!("{}/tcp", port(&held));
+    let (code, rows) = doctor(&[&tcp, &udp, &again, "--address", "127.0.0.1"]);
+    assert_eq!(code, Some(1), "{rows:?}");
+    let verdicts: Vec<_> = rows
+        .iter()
+        .filter(|row| row["type"] == "verdict")
+        .map(|row| (&row["transport"], &row["address"]))
+        .collect();
+    assert_eq!(verdicts, [(&"tcp".into(), &held.into()), (&"udp".into(), &datagrams.into())]);
+    // One that cannot be bound is enough.
+    let (code, rows) = doctor(&["1/tcp", &again, "--address", "127.0.0.1"]);
+    assert_eq!(code, Some(1), "{rows:?}");
+}
+
+#[test]
 fn a_strange_address_is_named() {
     let _alone = alone();
     let (code, rows) = doctor(&["1", "--address", "192.0.2.1"]);

@@ -16,6 +16,8 @@ mod nobody;
 mod pty;
 #[path = "kill/question.rs"]
 mod question;
+#[path = "kill/several.rs"]
+mod several;
 #[path = "kill/systemd.rs"]
 mod systemd;
 #[path = "kill/unread.rs"]

@@ -147,6 +147,56 @@ fn without_root_the_user_is_told_and_what_is_hidden() {
 }
 
 #[test]
+fn several_ports_in_one_table() {
+    let (_tcp, address) = listener();
+    let (_other, other) = listener();
+    let [first, second] = [address, other].map(|address| format!("{}/tcp", address.port()));
+    let args = ["who", &first, &format!(":{second}"), &first, "--format", "jsonl"];
+    let Ended { code, stdout, stderr } = run(&args);
+    assert_eq!(code, Some(0), "{stderr}");
+    let text = String::from_utf8(stdout).unwrap();
+    let own = |line: &&str| line.contains(&format!("\"pid\":{},", std::process::id()));
+    let locals: Vec<Value> = text
+        .lines()
+        .filter(own)
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["local"].clone())
+        .collect();
+    for place in [address, other] {
+        let rows = locals.iter().filter(|local| **local == place.to_string()).count();
+        assert_eq!(rows, 1, "{text}");
+    }
+    let table = String::from_utf8(run(&["who", &first, &second]).stdout).unwrap();
+    assert_eq!(table.matches("PROTO").count(), 1, "{table}");
+}
+
+#[test]
+fn one_of_several_that_nobody_holds_is_said() {
+    let (_listener, address) = listener();
+    let held = format!("{}/tcp", address.port());
+    // A leased port that nobody binds, so that nobody takes it meanwhile.
+    let script = format!("exec {} who {held} $PORT/udp", env!("CARGO_BIN_EXE_ports"));
+    let lease = ["lease", "--udp", "--range", "3380-3399", "--", "sh", "-c", &script];
+    let ended = run(&lease);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("nobody holds").count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("nobody holds udp port 33"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains(&format!("nobody holds tcp port {}", address.port())));
+}
+
+#[test]
+fn a_port_has_no_address() {
+    for command in ["who", "kill", "doctor"] {
+        for word in ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"] {
+            let ended = run(&[command, word]);
+            assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{}", ended.stderr);
+            let said = "a port alone, with nothing before its colon";
+            assert!(ended.stderr.contains(said), "{}", ended.stderr);
+        }
+        assert_eq!(run(&[command]).code, Some(2), "a port is needed");
+    }
+}
+
+#[test]
 fn nobody_is_an_answer() {
     // A leased port that nobody binds, so that nobody takes it meanwhile.
     let script = format!("exec {} who $PORT/udp", env!("CARGO_BIN_EXE_ports"));

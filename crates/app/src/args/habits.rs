@@ -139,7 +139,7 @@ mod tests {
             ("ports ls 8080", "`--port 8080`"),
             ("ports ls -p :8080", "`--port 8080`"),
             ("ports ls --sport 80", "`--port PORTS`"),
-            ("ports who :8080", "`8080`"),
+            ("ports who 127.0.0.1:8080", "`8080`"),
             ("ports kill 127.0.0.1:8080", "`8080`"),
             ("ports doctor 127.0.0.1:8080", "`8080 --address 127.0.0.1`"),
             ("ports kill tcp:8080", "`8080/tcp`"),

@@ -81,6 +81,16 @@ impl HeldPort {
         }
     }
 
+    /// Whether this transport is meant at this port.
+    pub(crate) fn is_at(self, port: Port, transport: Transport) -> bool {
+        self.port == port && self.transports().contains(&transport)
+    }
+
+    /// `port 80 and tcp port 443`
+    pub(crate) fn in_words(ports: &[Self]) -> String {
+        ports.iter().map(Self::to_string).collect::<Vec<_>>().join(" and ")
+    }
+
     /// `80/tcp`, `80`: as the user writes it.
     pub(crate) fn as_argument(self) -> String {
         let transport = self.transport.map(|transport| format!("/{transport}"));
@@ -114,6 +124,31 @@ impl HeldPorts {
     pub(crate) fn iter(&self) -> impl Iterator<Item = HeldPort> {
         self.ports.iter().copied()
     }
+
+    /// `port 80, https (port 443)`, each once.
+    pub(crate) fn in_words(all: &[Self]) -> String {
+        let mut words: Vec<String> = Vec::new();
+        for named in all.iter().map(Self::to_string) {
+            if !words.contains(&named) {
+                words.push(named);
+            }
+        }
+        words.join(", ")
+    }
+
+    /// The ports of them all in the order that they were written, each once: in both transports where one
+    /// was asked for here and the other there.
+    pub(crate) fn distinct(all: &[Self]) -> Vec<HeldPort> {
+        let mut distinct: Vec<HeldPort> = Vec::new();
+        for held in all.iter().flat_map(Self::iter) {
+            match distinct.iter_mut().find(|known| known.port == held.port) {
+                Some(known) if known.transport == held.transport => {}
+                Some(known) => known.transport = None,
+                None => distinct.push(held),
+            }
+        }
+        distinct
+    }
 }
 
 /// `tcp port 80`, `https (port 443)`, `http-alt (ports 591,8008,8080)`
@@ -144,6 +179,11 @@ impl FromStr for HeldPorts {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // An endpoint of every address, as lsof and others write a port.
+        let text = text.strip_prefix(':').unwrap_or(text);
+        if text.contains(':') {
+            return Err("a port alone, with nothing before its colon".to_owned());
+        }
         let (text, transport) = match text.split_once('/') {
             None => (text, None),
             Some((text, transport)) => {
@@ -217,6 +257,8 @@ mod tests {
             ("domain", "domain (port 53)", &HELD),
             ("domain/tcp", "domain (tcp port 53)", &HELD[..1]),
             ("syslog", "syslog (udp port 514)", &HELD[1..]),
+            (":8080", "port 8080", &HELD),
+            (":https/tcp", "https (tcp port 443)", &HELD[..1]),
         ] {
             let ports: HeldPorts = text.parse().unwrap();
             assert_eq!(ports.to_string(), said);
@@ -231,6 +273,22 @@ mod tests {
         }
         for text in ["", "0", "80/", "80/sctp", "80/x", "65536", "x", "80,81", "6000-6063", "-1"] {
             assert!(text.parse::<HeldPorts>().is_err(), "{text}");
+        }
+        for text in ["127.0.0.1:80", "[::1]:80", "localhost:80", "tcp:80", "::80", ":"] {
+            assert!(text.parse::<HeldPorts>().is_err(), "{text}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn of_several_each_port_counts_once() {
+        for (words, said) in [
+            (&["8080", ":3000", "8080"][..], "port 8080 and port 3000"),
+            (&["53/udp", "53/tcp", "80/tcp", "http/tcp"], "port 53 and tcp port 80"),
+            (&["domain", "53/udp"], "port 53"),
+        ] {
+            let all: Vec<HeldPorts> = words.iter().map(|word| word.parse().unwrap()).collect();
+            assert_eq!(HeldPort::in_words(&HeldPorts::distinct(&all)), said);
         }
     }
 

@@ -8,7 +8,7 @@ mod row;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use ports_core::{Host, Transport};
+use ports_core::{Host, Port, Transport};
 use sockets_udp::{Interface, InterfaceError};
 use stats::system::{SystemSockets, UserNames};
 
@@ -17,7 +17,7 @@ use self::consultation::Consultation;
 use self::row::{Finding, Line};
 use super::keeper::Keeper;
 use super::leases::leases_of;
-use crate::args::{DoctorArgs, HeldPort};
+use crate::args::{DoctorArgs, HeldPorts};
 use crate::exit::{Exit, UsageError};
 use crate::output::{RowOutputs, Terminal};
 
@@ -30,8 +30,14 @@ pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit>
         terminal,
     };
     let mut exit = Exit::Done;
-    for held in args.port.iter() {
-        if !examination.examine(held, args.address.as_ref(), &mut rows)? {
+    let mut examined = Vec::new();
+    for held in args.ports.iter().flat_map(HeldPorts::iter) {
+        let place = (held.port, held.transport.unwrap_or(Transport::Tcp));
+        if examined.contains(&place) {
+            continue;
+        }
+        examined.push(place);
+        if !examination.examine(place, args.address.as_ref(), &mut rows)? {
             exit = Exit::No;
         }
     }
@@ -51,12 +57,11 @@ impl Examination {
     /// Tells all of one port; whether it can be bound.
     fn examine(
         &mut self,
-        held: HeldPort,
+        (port, transport): (Port, Transport),
         at: Option<&Host>,
         rows: &mut RowOutputs,
     ) -> anyhow::Result<bool> {
-        let transport = held.transport.unwrap_or(Transport::Tcp);
-        let number = held.port.number();
+        let number = port.number();
         let wanted = match at {
             Some(address) => vec![local(address, number)?],
             None => vec![
@@ -84,7 +89,7 @@ impl Examination {
             }
         }
         // A lease does not keep anybody from binding, but those who lease count on it.
-        let leases = leases_of(&[transport], held.port, self.terminal);
+        let leases = leases_of(&[transport], port, self.terminal);
         for note in leases.iter().map(Finding::leased).chain(consultation.notes()) {
             rows.write(&Line::Finding(note))?;
         }

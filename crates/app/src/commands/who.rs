@@ -1,4 +1,4 @@
-//! `ports who`: who holds a port of this machine, and why that runs.
+//! `ports who`: who holds ports of this machine, and why that runs.
 
 mod elsewhere;
 mod row;
@@ -11,7 +11,7 @@ pub(super) use self::elsewhere::elsewhere;
 use self::row::HolderLine;
 use super::leases::leases_of;
 use super::ls::notes;
-use crate::args::WhoArgs;
+use crate::args::{HeldPort, HeldPorts, WhoArgs};
 use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal, counted};
 
@@ -20,19 +20,26 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut rows = rows.unfolding();
     let users = UserNames::read();
     let mut sockets = SystemSockets::new();
-    let mut exit = Exit::No;
     let mut over = Vec::new();
     let mut missing = Vec::new();
-    for held in args.port.iter() {
-        for transport in held.transports() {
-            let who = sockets.who(*transport, held.port)?;
-            for socket in shown(&who) {
-                exit = Exit::Done;
+    let mut held = Vec::new();
+    let ports = HeldPorts::distinct(&args.ports);
+    for asked in &ports {
+        for transport in asked.transports() {
+            let who = sockets.who(*transport, asked.port)?;
+            let found = shown(&who);
+            if !found.is_empty() {
+                held.push((asked.port, *transport));
+            }
+            for socket in found {
                 for line in HolderLine::all(socket, &who, &users) {
                     rows.write(&line)?;
                 }
             }
-            over.extend(remains(&who, *transport));
+            over.extend(remains(&who, *transport).map(|text| match &ports[..] {
+                [_] => text,
+                _ => format!("port {}: {text}", asked.port),
+            }));
             // One may hold for both transports.
             for note in notes(who.snapshot()) {
                 if !missing.contains(&note) {
@@ -45,13 +52,17 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         terminal.warn(&text);
     }
     rows.finish()?;
-    if exit == Exit::No {
-        terminal.warn(&format!("nobody holds {}", args.port));
+    let is_held =
+        |asked: HeldPort| held.iter().any(|(port, transport)| asked.is_at(*port, *transport));
+    let mut free: Vec<HeldPorts> = args.ports.clone();
+    free.retain(|named| !named.iter().any(is_held));
+    if !free.is_empty() {
+        terminal.warn(&format!("nobody holds {}", HeldPorts::in_words(&free)));
         if let Some(text) = elsewhere() {
             terminal.warn(&text);
         }
-        for held in args.port.iter() {
-            for record in leases_of(held.transports(), held.port, terminal) {
+        for asked in HeldPorts::distinct(&free) {
+            for record in leases_of(asked.transports(), asked.port, terminal) {
                 let LeaseRecord { transport, port, .. } = &record;
                 terminal.warn(&format!("{transport} port {port} is leased by {record}"));
             }
@@ -60,7 +71,7 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     for text in over {
         terminal.note(&text);
     }
-    Ok(exit)
+    Ok(if held.is_empty() { Exit::No } else { Exit::Done })
 }
 
 /// Who waits at the port, or else who has connections there.

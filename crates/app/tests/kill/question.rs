@@ -11,18 +11,20 @@ use super::pty::terminal;
 use super::{Holder, MEEK, alone};
 
 /// How a command ended that was asked on a terminal, and what that showed.
-struct Answered {
-    status: ExitStatus,
+pub(super) struct Answered {
+    pub(super) status: ExitStatus,
     stdout: Vec<u8>,
-    shown: String,
+    pub(super) shown: String,
 }
 
 /// Runs `ports kill`, and types `answer` once it is asked.
-fn answer(mut command: Command, port: &str, answer: &[u8]) -> Answered {
+pub(super) fn answer(mut command: Command, ports: &[&str], answer: &[u8]) -> Answered {
     let (mut controller, terminal) = terminal();
     let screen = Collected::of(controller.try_clone().unwrap(), "the terminal");
     let mut child = command
-        .args(["kill", port, "--format", "jsonl"])
+        .arg("kill")
+        .args(ports)
+        .args(["--format", "jsonl"])
         .stdin(terminal.try_clone().unwrap())
         .stderr(terminal)
         .stdout(Stdio::piped())
@@ -38,7 +40,7 @@ fn answer(mut command: Command, port: &str, answer: &[u8]) -> Answered {
     Answered { status: child.wait().unwrap(), stdout, shown }
 }
 
-fn ports() -> Command {
+pub(super) fn ports() -> Command {
     Command::new(env!("CARGO_BIN_EXE_ports"))
 }
 
@@ -48,7 +50,7 @@ fn only_a_yes_ends_the_holder() {
     let mut holder = Holder::start(MEEK);
     // The last one is the end of the input.
     for no in [&b"n\n"[..], b"\n", b"yup\n", b"\x04"] {
-        let Answered { status, stdout, shown } = answer(ports(), &holder.port, no);
+        let Answered { status, stdout, shown } = answer(ports(), &[&holder.port], no);
         assert_eq!((status.code(), stdout.len()), (Some(1), 0), "{shown}");
         assert!(holder.child.try_wait().unwrap().is_none());
         let socket = holder.port.trim_end_matches("/tcp");
@@ -56,7 +58,7 @@ fn only_a_yes_ends_the_holder() {
         assert!(shown.contains(&question) && shown.contains(socket), "{shown}");
         assert!(shown.contains("End it? [y/N]"), "{shown}");
     }
-    let Answered { status, stdout, shown } = answer(ports(), &holder.port, b" Yes \n");
+    let Answered { status, stdout, shown } = answer(ports(), &[&holder.port], b" Yes \n");
     assert_eq!(status.code(), Some(0), "{shown}");
     assert!(String::from_utf8(stdout).unwrap().contains("\"outcome\":\"ended\""));
     assert_eq!(holder.child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
@@ -70,7 +72,7 @@ fn ctrl_c_is_a_no() {
     // A shell's background has Ctrl-C ignored, and passes that on.
     let mut command = Command::new("env");
     command.args(["--default-signal=INT", "setsid", "--ctty", env!("CARGO_BIN_EXE_ports")]);
-    let Answered { status, stdout, shown } = answer(command, &holder.port, b"\x03");
+    let Answered { status, stdout, shown } = answer(command, &[&holder.port], b"\x03");
     assert_eq!((status.signal(), stdout.len()), (Some(Signal::INT.as_raw()), 0), "{shown}");
     assert!(holder.child.try_wait().unwrap().is_none());
 }

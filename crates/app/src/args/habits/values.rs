@@ -27,7 +27,6 @@ pub(super) fn left_over(command: &str, typed: &str, before: Option<&str>) -> Opt
         ("free", _) if is_port => Some(format!(
             "`ports doctor {port}` says whether this one is free; `--count K` is for several"
         )),
-        ("who" | "kill" | "doctor", _) if is_port => Some("one port at a time".to_owned()),
         ("lease", _) => {
             Some(format!("the command stands behind `--`: `ports lease -- {typed} ...`"))
         }
@@ -82,7 +81,7 @@ pub(super) fn listens_in_socat(word: &str) -> bool {
     ["tcp", "udp", "openssl"].contains(&scheme) && ["l", "listen"].contains(&listen)
 }
 
-/// `:8080`, `tcp:8080`, `127.0.0.1:8080`
+/// `tcp:8080`, `127.0.0.1:8080`
 fn held_port(command: &str, typed: &str) -> Option<String> {
     let (before, port) = typed.rsplit_once(':')?;
     port.parse::<u16>().ok()?;
@@ -92,7 +91,7 @@ fn held_port(command: &str, typed: &str) -> Option<String> {
         ("doctor", address) if !address.is_empty() => {
             format!("`{port} --address {}`", address.trim_matches(['[', ']']))
         }
-        _ => format!("only the number: `{port}`"),
+        _ => format!("`{port}` is the port at every address"),
     })
 }
 

@@ -20,70 +20,75 @@ pub(super) fn settle(targets: &[Target]) -> Duration {
     if is_supervised { DEFAULT_SETTLE } else { Duration::ZERO }
 }
 
-/// Looks until somebody holds the port, for as long as `settle`, and once at least: whoever wants the port
-/// wants to know that somebody, such as a supervisor, has taken it again. Says who.
+/// Looks until somebody holds one of the ports, for as long as `settle`, and once at least: whoever wants
+/// them wants to know that somebody, such as a supervisor, has taken it again. Says who, of each.
 pub(super) fn taken_again(
-    port: HeldPort,
+    ports: &[HeldPort],
     settle: Duration,
     stop: &Stop,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Vec<String>> {
     let started = Instant::now();
     loop {
         // Before the look: the last one is at the end.
         let left = settle.saturating_sub(started.elapsed());
-        let holders = Holders::of(port)?;
-        if !holders.is_nobody() {
-            let stop = holders.targets.first().and_then(|target| Keeper::stop(target.keepers()));
-            let stop = stop.map(|command| format!("; to stop that: {command}")).unwrap_or_default();
-            return Ok(Some(format!("{port} is held again by {}{stop}", first(&holders))));
-        }
-        if left.is_zero() || stop.is_wished() {
-            return Ok(None);
+        let holders = Holders::of(ports)?;
+        let held = ports.iter().filter(|port| !holders.is_nobody_at(**port));
+        let again: Vec<String> = held.map(|port| again(*port, &holders)).collect();
+        if !again.is_empty() || left.is_zero() || stop.is_wished() {
+            return Ok(again);
         }
         stop.pass(left.min(LOOK))?;
     }
 }
 
-fn first(holders: &Holders) -> String {
-    let Some(target) = holders.targets.first() else {
-        return "a process that cannot be seen".to_owned();
+/// Who has taken it, and what stops that.
+fn again(port: HeldPort, holders: &Holders) -> String {
+    let Some(target) = holders.targets.iter().find(|target| target.is_at(port)) else {
+        return format!("{port} is held again by a process that cannot be seen");
     };
     let by = target.supervisor().map(|by| format!(" (started by {by})")).unwrap_or_default();
-    format!("{target}{by}")
+    let stop = Keeper::stop(target.keepers());
+    let stop = stop.map(|command| format!("; to stop that: {command}")).unwrap_or_default();
+    format!("{port} is held again by {target}{by}{stop}")
 }
 
-/// What may become of a port that nobody has taken again yet: a supervisor waits for as long as it is told to,
+/// What may become of ports that nobody has taken again yet: a supervisor waits for as long as it is told to,
 /// and a container goes on without who passed a port on to it. Each once.
-pub(super) fn later(port: HeldPort, outcomes: &[(Target, Outcome)]) -> Vec<String> {
-    let number = port.port.number();
+pub(super) fn later(ports: &[HeldPort], outcomes: &[(Target, Outcome)]) -> Vec<String> {
     let mut texts = Vec::new();
     for (target, outcome) in outcomes {
         if !matches!(outcome, Outcome::Ended(_) | Outcome::Killed(_)) {
             continue;
         }
         let keepers = target.keepers();
-        let text = if is_docker_proxy(&target.name) {
-            let command = published(number);
-            format!("the container that {port} was passed on to goes on; to see it: {command}")
+        let about: Vec<String> = if is_docker_proxy(&target.name) {
+            let passed_on = |port: &HeldPort| {
+                let command = published(port.port.number());
+                format!("the container that {port} was passed on to goes on; to see it: {command}")
+            };
+            ports.iter().filter(|port| target.is_at(**port)).map(passed_on).collect()
         } else if keepers.is_empty() {
             continue;
         } else {
             let stop = Keeper::stop(keepers);
             let stop = stop.map(|command| format!("; to prevent that: {command}"));
-            let names = Keeper::names(keepers);
-            format!("{names} may take {port} again later{}", stop.unwrap_or_default())
+            let (names, at) = (Keeper::names(keepers), target.at(ports));
+            vec![format!("{names} may take {at} again later{}", stop.unwrap_or_default())]
         };
-        if !texts.contains(&text) {
-            texts.push(text);
+        for text in about {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
         }
     }
     texts
 }
 
 /// What was done to those that were still waited for, and what they have.
-pub(super) fn left_behind(port: HeldPort, outcomes: &[(Target, Outcome)]) -> Vec<String> {
-    let holders = Holders::of(port);
+pub(super) fn left_behind(ports: &[HeldPort], outcomes: &[(Target, Outcome)]) -> Vec<String> {
+    let holders = Holders::of(ports);
     let told = outcomes.iter().filter_map(|(target, outcome)| {
+        let port = target.at(ports);
         let signal = match outcome {
             Outcome::Signalled(signal) => signal,
             Outcome::Freed => return Some(format!("{target} has let go of {port}, and goes on")),
@@ -107,30 +112,34 @@ mod tests {
 
     #[test]
     fn what_may_become_of_the_port_is_told_once() {
-        let port = HeldPort { port: Port::new(80), transport: Some(Transport::Tcp) };
+        let port = [HeldPort { port: Port::new(80), transport: Some(Transport::Tcp) }];
         let ended = |name: &str, cgroup: &str| {
             (Target::made_up(name, cgroup, cgroup), Outcome::Ended(Duration::ZERO))
         };
         let service = "/system.slice/web.service";
         assert_eq!(
-            later(port, &[ended("web", service), ended("web", service)]),
+            later(&port, &[ended("web", service), ended("web", service)]),
             ["unit web.service may take tcp port 80 again later; to prevent that: \
               systemctl stop web.service"]
         );
         assert_eq!(
-            later(port, &[ended("docker-proxy", "/system.slice/docker.service")]),
+            later(&port, &[ended("docker-proxy", "/system.slice/docker.service")]),
             ["the container that tcp port 80 was passed on to goes on; to see it: \
               docker ps --filter publish=80"]
         );
-        assert!(later(port, &[ended("web", "/user.slice/session-3.scope")]).is_empty());
+        assert!(later(&port, &[ended("web", "/user.slice/session-3.scope")]).is_empty());
         let (target, _) = ended("web", service);
-        assert!(later(port, &[(target, Outcome::Freed)]).is_empty());
+        assert!(later(&port, &[(target, Outcome::Freed)]).is_empty());
     }
 
     #[test]
     fn one_that_cannot_be_seen_holds_it_too() {
         let holders = Holders::of_nobody_seen("tcp 127.0.0.1:80");
-        assert!(!holders.is_nobody());
-        assert_eq!(first(&holders), "a process that cannot be seen");
+        let port = HeldPort { port: Port::new(80), transport: None };
+        assert!(!holders.is_nobody_at(port));
+        let told = "port 80 is held again by a process that cannot be seen";
+        assert_eq!(again(port, &holders), told);
+        let other = HeldPort { port: Port::new(81), transport: None };
+        assert!(holders.is_nobody_at(other));
     }
 }

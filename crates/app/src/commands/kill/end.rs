@@ -18,8 +18,8 @@ const AFTER_KILL: Duration = Duration::from_secs(5);
 
 /// What the user wants.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
-    pub(super) port: HeldPort,
+pub(super) struct Wish<'a> {
+    pub(super) ports: &'a [HeldPort],
     /// What is sent first.
     pub(super) signal: EndSignal,
     /// How long a holder has to end by itself.
@@ -90,17 +90,17 @@ impl Outcome {
     }
 }
 
-/// Asks all of them to end, waits, and kills those that did not and still have the port; tells each that
+/// Asks all of them to end, waits, and kills those that did not and still have one of the ports; tells each that
 /// was asked. Once the user wants to stop nobody is waited for any more, and nobody killed.
 pub(super) fn end_all(
     targets: Vec<Target>,
-    wish: Wish,
+    wish: Wish<'_>,
     stop: &Stop,
     mut asked: impl FnMut(&Target),
 ) -> anyhow::Result<Vec<(Target, Outcome)>> {
     let opened: Vec<_> = targets.into_iter().map(|target| (open(target.pid), target)).collect();
     // From here on a descriptor is one process for ever; whether it is the holder is looked at now.
-    let now = Holders::of(wish.port)?;
+    let now = Holders::of(wish.ports)?;
     let mut ended = Vec::new();
     let mut waited_for = Vec::new();
     let started = Instant::now();
@@ -137,7 +137,7 @@ pub(super) fn end_all(
 fn outcome(
     process: &OwnedFd,
     target: &Target,
-    wish: Wish,
+    wish: Wish<'_>,
     started: Instant,
     stop: &Stop,
 ) -> io::Result<Outcome> {
@@ -146,7 +146,7 @@ fn outcome(
         Waited::Ended => Ok(Outcome::Ended(started.elapsed())),
         Waited::Stopped => Ok(Outcome::Signalled(wish.signal)),
         // Who was sent SIGKILL goes on in no way.
-        Waited::InVain if wish.signal != EndSignal::Kill && !still_holds(wish.port, target)? => {
+        Waited::InVain if wish.signal != EndSignal::Kill && !still_holds(wish.ports, target)? => {
             // It may have ended while that was looked for.
             Ok(match stop.wait_for(process, Duration::ZERO)? {
                 Waited::Ended => Outcome::Ended(started.elapsed()),
@@ -168,11 +168,12 @@ fn outcome(
 
 /// Looks once more: who has let go of the port meanwhile, as a server does that first serves those it has
 /// accepted, is not to be killed.
-fn still_holds(port: HeldPort, target: &Target) -> io::Result<bool> {
-    match Holders::of(port) {
+fn still_holds(ports: &[HeldPort], target: &Target) -> io::Result<bool> {
+    match Holders::of(ports) {
         Ok(holders) => Ok(holders.has(target)),
         Err(error) => {
-            Err(io::Error::other(format!("whether it still holds {port} is not known: {error:#}")))
+            let at = target.at(ports);
+            Err(io::Error::other(format!("whether it still holds {at} is not known: {error:#}")))
         }
     }
 }

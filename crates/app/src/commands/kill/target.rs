@@ -1,8 +1,9 @@
-//! Who holds a port, and who is not to be ended without being told.
+//! Who holds ports, and who is not to be ended without being told.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ports_core::{Port, Transport};
 use stats::system::{NoProcess, ProcessDetails, UserNames};
 
 use super::family::Family;
@@ -14,7 +15,7 @@ use crate::output::printable;
 /// The name of systemd's processes, which listen for socket units.
 const MANAGER: &str = "systemd";
 
-/// A process that holds the port.
+/// A process that holds one of the ports, or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) pid: u32,
@@ -26,8 +27,10 @@ pub(super) struct Target {
     /// The same in a sentence.
     whose: Option<String>,
     pub(super) command: Vec<String>,
-    /// Its sockets at the port: `tcp 127.0.0.1:80`.
+    /// Its sockets at the ports: `tcp 127.0.0.1:80`.
     pub(super) sockets: Vec<String>,
+    /// Where these are.
+    places: Vec<Place>,
     parent: Option<String>,
     workload: Option<String>,
     /// What may start it again, or has made its sockets.
@@ -48,6 +51,7 @@ impl Target {
             whose: details.uid.map(|uid| users.in_words(uid)),
             command: details.command.clone(),
             sockets: Vec::new(),
+            places: Vec::new(),
             parent: parent.map(|parent| format!("{} {}", parent.name, parent.pid)),
             workload: details.workload().map(|workload| workload.to_string()),
             keepers: family.keepers(details.cgroup.as_deref()),
@@ -64,8 +68,23 @@ impl Target {
         self.spared.as_deref()
     }
 
+    /// Whether it holds this port.
+    pub(super) fn is_at(&self, port: HeldPort) -> bool {
+        self.places.iter().any(|place| place.is_of(port))
+    }
+
+    /// Those of the ports that it holds, said.
+    pub(super) fn at(&self, ports: &[HeldPort]) -> String {
+        let mut held = ports.to_vec();
+        held.retain(|port| self.is_at(*port));
+        HeldPort::in_words(&held)
+    }
+
     /// Takes in a socket that it waits with.
-    fn add(&mut self, name: &str, cgroup: Option<&str>, family: &Family) {
+    fn add(&mut self, (name, place): (&str, Place), cgroup: Option<&str>, family: &Family) {
+        if !self.places.contains(&place) {
+            self.places.push(place);
+        }
         if !self.sockets.iter().any(|known| known == name) {
             self.sockets.push(name.to_owned());
         }
@@ -108,28 +127,52 @@ impl fmt::Display for Target {
     }
 }
 
-/// Who holds a port.
+/// A port of one transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    port: Port,
+    transport: Transport,
+}
+
+impl Place {
+    fn is_of(self, port: HeldPort) -> bool {
+        port.is_at(self.port, self.transport)
+    }
+}
+
+/// Who holds some ports.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     /// By pid.
     pub(super) targets: Vec<Target>,
-    /// Sockets without a process that can be seen, and why.
-    unseen: Vec<(String, NoProcess)>,
+    unseen: Vec<Unseen>,
+}
+
+/// A socket without a process that can be seen.
+#[derive(Debug)]
+struct Unseen {
+    name: String,
+    place: Place,
+    why: NoProcess,
 }
 
 impl Holders {
-    /// Those that wait at the port; not those that have a connection there.
-    pub(super) fn of(port: HeldPort) -> anyhow::Result<Self> {
+    /// Those that wait at the ports; not those that have a connection there.
+    pub(super) fn of(ports: &[HeldPort]) -> anyhow::Result<Self> {
         let users = UserNames::read();
         let family = Family::own(&users)?;
         let mut targets: BTreeMap<u32, Target> = BTreeMap::new();
         let mut unseen = Vec::new();
-        for transport in port.transports() {
-            let who = sockets().who(*transport, port.port)?;
+        let each = |asked: &HeldPort| {
+            let port = asked.port;
+            asked.transports().iter().map(move |transport| Place { port, transport: *transport })
+        };
+        for place in ports.iter().flat_map(each) {
+            let who = sockets().who(place.transport, place.port)?;
             for socket in who.holders() {
                 let name = format!("{} {}", socket.protocol(), socket.local());
                 if let Some(why) = socket.no_process() {
-                    unseen.push((name, why));
+                    unseen.push(Unseen { name, place, why });
                     continue;
                 }
                 for holding in socket.holdings() {
@@ -138,25 +181,27 @@ impl Holders {
                     let target = targets.entry(details.pid).or_insert_with(|| {
                         Target::new(holding.process.name(), details, &users, &family)
                     });
-                    target.add(&name, socket.cgroup_path(), &family);
+                    target.add((&name, place), socket.cgroup_path(), &family);
                 }
             }
         }
         Ok(Self { targets: targets.into_values().collect(), unseen })
     }
 
-    pub(super) fn is_nobody(&self) -> bool {
-        self.targets.is_empty() && self.unseen.is_empty()
+    /// Whether nobody holds this one, seen or not.
+    pub(super) fn is_nobody_at(&self, port: HeldPort) -> bool {
+        !self.targets.iter().any(|target| target.is_at(port))
+            && !self.unseen.iter().any(|socket| socket.place.is_of(port))
     }
 
-    /// The sockets whose process this one may not see, said.
-    pub(super) fn hidden(&self) -> Option<String> {
-        let hidden: Vec<&str> = self
-            .unseen
-            .iter()
-            .filter(|(_, why)| *why == NoProcess::NotPermitted)
-            .map(|(name, _)| name.as_str())
-            .collect();
+    /// The sockets at these ports whose process this one may not see, said.
+    pub(super) fn hidden(&self, ports: &[HeldPort]) -> Option<String> {
+        let is_hidden = |socket: &&Unseen| {
+            socket.why == NoProcess::NotPermitted
+                && ports.iter().any(|port| socket.place.is_of(*port))
+        };
+        let hidden: Vec<&str> =
+            self.unseen.iter().filter(is_hidden).map(|socket| socket.name.as_str()).collect();
         (!hidden.is_empty()).then(|| {
             let who = if rustix::process::geteuid().is_root() {
                 "a process that may not be looked into, even by root"
@@ -167,13 +212,18 @@ impl Holders {
         })
     }
 
-    /// Why no process is seen, where none is.
-    pub(super) fn why_none(&self) -> NoProcess {
-        let hidden = self.unseen.iter().any(|(_, why)| *why == NoProcess::NotPermitted);
-        if hidden { NoProcess::NotPermitted } else { NoProcess::Elsewhere }
+    /// Why no process is seen at a port that is held; `None` where one is.
+    pub(super) fn why_none(&self, port: HeldPort) -> Option<NoProcess> {
+        if self.targets.iter().any(|target| target.is_at(port)) {
+            return None;
+        }
+        let is_hidden =
+            |socket: &Unseen| socket.place.is_of(port) && socket.why == NoProcess::NotPermitted;
+        let hidden = self.unseen.iter().any(is_hidden);
+        Some(if hidden { NoProcess::NotPermitted } else { NoProcess::Elsewhere })
     }
 
-    /// Whether this very process still holds the port.
+    /// Whether this very process still holds one of the ports.
     pub(super) fn has(&self, target: &Target) -> bool {
         let same =
             |other: &Target| (other.pid, other.start_ticks) == (target.pid, target.start_ticks);
@@ -192,7 +242,8 @@ impl Target {
         details.cgroup = Some(cgroup.to_owned());
         let family = Family { own: 0, ancestors: vec![], keeper: None };
         let mut target = Self::new(name, &details, &users, &family);
-        target.add("tcp 127.0.0.1:80", Some(of_socket), &family);
+        let place = Place { port: Port::new(80), transport: Transport::Tcp };
+        target.add(("tcp 127.0.0.1:80", place), Some(of_socket), &family);
         target
     }
 }
@@ -201,8 +252,9 @@ impl Target {
 impl Holders {
     /// A socket of another user's process.
     pub(super) fn of_nobody_seen(socket: &str) -> Self {
-        let unseen = vec![(socket.to_owned(), NoProcess::NotPermitted)];
-        Self { targets: Vec::new(), unseen }
+        let place = Place { port: Port::new(80), transport: Transport::Tcp };
+        let unseen = Unseen { name: socket.to_owned(), place, why: NoProcess::NotPermitted };
+        Self { targets: Vec::new(), unseen: vec![unseen] }
     }
 }
 
