@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use unicode_width::UnicodeWidthChar;
+
 use super::Cells;
 use crate::output::printable;
 
@@ -129,8 +131,19 @@ impl<W> Table<W> {
     }
 }
 
+/// How many columns of a terminal a text takes (Unicode Standard Annex 11): two for a Chinese character or
+/// an emoji, none for an accent that is put on the letter before it.
 fn width(text: &str) -> usize {
-    text.chars().count()
+    if text.is_ascii() {
+        // What is not printable is shown as one character.
+        return text.len();
+    }
+    text.chars().map(letter_width).sum()
+}
+
+/// The same of a character, as it is shown.
+fn letter_width(letter: char) -> usize {
+    printable(letter).width().unwrap_or_default()
 }
 
 /// One row, a line for each column.
@@ -152,12 +165,21 @@ fn line<'a>(
 ) -> io::Result<()> {
     let mut text = String::new();
     for (column, (cell, width)) in cells.zip(widths).enumerate() {
-        let end = text.chars().count() + width;
-        let is_cut = cut == Some(column) && self::width(cell) > *width;
-        let shown = if is_cut { width.saturating_sub(1) } else { usize::MAX };
-        let shown = cell.chars().take(shown).chain(is_cut.then_some(CUT));
-        text.extend(shown.map(printable));
-        text.extend(std::iter::repeat_n(' ', end.saturating_sub(text.chars().count())));
+        let from = text.len();
+        if cut == Some(column) && self::width(cell) > *width {
+            let mut room = width.saturating_sub(1);
+            let shown = cell.chars().take_while(|letter| {
+                let left = room.checked_sub(letter_width(*letter));
+                room = left.unwrap_or_default();
+                left.is_some()
+            });
+            text.extend(shown.map(printable));
+            text.push(CUT);
+        } else {
+            text.extend(cell.chars().map(printable));
+        }
+        let pad = width.saturating_sub(self::width(&text[from..]));
+        text.extend(std::iter::repeat_n(' ', pad));
         text.push_str(GAP);
     }
     writeln!(writer, "{}", text.trim_end())
@@ -182,6 +204,35 @@ mod tests {
         table.row(cells(["\x1b[2Jé", "x"])).unwrap();
         table.finish().unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "A      B\n\u{fffd}[2Jé  x\n");
+    }
+
+    #[test]
+    fn columns_are_those_of_the_terminal() {
+        let written = |width: usize, name: &str| {
+            let mut out = Vec::new();
+            let mut table = Table::new(&mut out, &["NAME", "B"]);
+            table.fit(width, 0);
+            table.row(cells([name, "x"])).unwrap();
+            table.row(cells(["plain-name", "y"])).unwrap();
+            table.finish().unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let rest = "plain-name  y\n";
+        // Two columns each; an accent of its own takes none.
+        for (name, padded) in [
+            ("\u{6f22}\u{5b57}", "\u{6f22}\u{5b57}        x"),
+            ("\u{1f600}", "\u{1f600}          x"),
+            ("e\u{301}e\u{301}", "e\u{301}e\u{301}          x"),
+            ("\u{ff76}\u{ff9e}\u{202e}", "\u{ff76}\u{ff9e}\u{fffd}         x"),
+        ] {
+            assert_eq!(written(80, name), format!("NAME        B\n{padded}\n{rest}"), "{name}");
+        }
+        // Half a character is no room.
+        let name = "\u{6f22}".repeat(6);
+        assert_eq!(
+            written(13, &name),
+            format!("NAME        B\n{}\u{2026}   x\n{rest}", "\u{6f22}".repeat(4))
+        );
     }
 
     #[test]
