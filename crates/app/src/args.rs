@@ -1,5 +1,7 @@
 //! The command line, as clap parses it: raw flags, each checked by itself.
 
+#[cfg(target_os = "linux")]
+mod address;
 mod demo;
 mod diff;
 #[cfg(target_os = "linux")]

@@ -11,6 +11,8 @@ pub(crate) mod forward;
 #[cfg(target_os = "linux")]
 pub(crate) mod free;
 #[cfg(target_os = "linux")]
+mod interfaces;
+#[cfg(target_os = "linux")]
 mod keeper;
 #[cfg(target_os = "linux")]
 pub(crate) mod kill;

@@ -6,6 +6,8 @@
 mod driver;
 #[path = "ls/events.rs"]
 mod events;
+#[path = "ls/interfaces.rs"]
+mod interfaces;
 #[path = "driver/nobody.rs"]
 mod nobody;
 #[path = "ls/users.rs"]
@@ -99,6 +101,10 @@ fn filters_hold_together() {
     let name = std::fs::read_to_string("/proc/self/comm").unwrap();
     assert_eq!(states(&["--process-name", name.trim_end()]), all);
     assert_eq!(states(&["--process-name", "no-such-name"]), [""; 0]);
+    // A part counts where the rest is said to be any letters.
+    let part = &name[..2];
+    assert_eq!(states(&["--process-name", part]), [""; 0]);
+    assert_eq!(states(&["--process-name", &format!("{part}*")]), all);
     let uid = rustix::process::getuid().as_raw().to_string();
     assert_eq!(states(&["--user", &uid]), all);
     drop((client, server));

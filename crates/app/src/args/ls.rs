@@ -2,13 +2,15 @@
 
 mod column;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use ports_core::Host;
 use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
+use super::address::address;
 use super::duration::interval;
 use super::port::PortsArg;
 use super::report::loopback;
@@ -89,13 +91,20 @@ pub(crate) struct SocketFilterArgs {
     /// a name is its ports over the transports that are shown
     #[arg(long, value_name = "PORTS")]
     pub(crate) port: Option<PortsArg>,
-    /// Only with this address at either end
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) address: Option<IpAddr>,
+    /// Only with this address at either end; with an interface, by name or number (`fe80::1%eth0`), not those
+    /// that are bound to another one
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) address: Option<Host>,
+    /// IPv4 sockets; with -6 both. UNIX sockets are neither
+    #[arg(short = '4')]
+    pub(crate) ipv4: bool,
+    /// IPv6 sockets, also those that take IPv4, too
+    #[arg(short = '6')]
+    pub(crate) ipv6: bool,
     /// Only held by one of these processes
     #[arg(long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Vec<u32>,
-    /// Only held by a process of one of these names
+    /// Only held by a process of one of these names; * stands for any letters: 'python*'
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) process_name: Vec<String>,
     /// Only of one of these users, by name or number
@@ -112,11 +121,12 @@ mod tests {
     #[test]
     fn letters_of_ss_and_netstat_mean_the_same() {
         let Ok(Args { command: Command::Ls(ls), .. }) =
-            Args::try_parse_from(["ports", "ls", "-tuxlnpa"])
+            Args::try_parse_from(["ports", "ls", "-tuxlnpa46"])
         else {
             panic!("not a line of `ports ls`")
         };
         let filter = ls.filter;
         assert!(filter.tcp && filter.udp && filter.unix && filter.listening && ls.process);
+        assert!(filter.ipv4 && filter.ipv6);
     }
 }

@@ -9,12 +9,12 @@ mod row;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use ports_core::{Host, Port, Transport};
-use sockets_udp::{Interface, InterfaceError};
 use stats::system::{SystemSockets, UserNames};
 
 use self::attempt::{Attempt, try_to_bind};
 use self::consultation::Consultation;
 use self::row::{Finding, Line};
+use super::interfaces::interface_index;
 use super::keeper::Keeper;
 use super::leases::leases_of;
 use crate::args::{DoctorArgs, HeldPorts};
@@ -102,16 +102,7 @@ fn local(address: &Host, port: u16) -> anyhow::Result<SocketAddr> {
     match address {
         Host::Address(ip) => Ok(SocketAddr::new(*ip, port)),
         Host::Zoned { address, zone } => {
-            let interface = match zone.parse::<u32>() {
-                Ok(index) => Interface::Index(index),
-                Err(_) => Interface::from(zone.as_str()),
-            };
-            let scope = interface.index().map_err(|error| match error {
-                error @ InterfaceError::Unknown { .. } => {
-                    anyhow::Error::from(UsageError(error.to_string()))
-                }
-                error => error.into(),
-            })?;
+            let scope = interface_index(zone)?;
             Ok(SocketAddrV6::new(*address, port, 0, scope).into())
         }
         // The argument takes addresses only.

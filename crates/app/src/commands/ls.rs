@@ -5,6 +5,7 @@ mod events;
 mod filter;
 mod json;
 mod machine;
+mod name;
 mod order;
 mod row;
 mod summary;
@@ -22,6 +23,7 @@ pub(in crate::commands) use self::order::Order;
 pub(in crate::commands) use self::row::SocketLine;
 use self::row::columns;
 use self::summary::SummaryLine;
+use super::interfaces::Interfaces;
 use crate::args::{Column, LsArgs};
 use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal};
@@ -53,17 +55,24 @@ pub(crate) fn run(args: &LsArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         for line in summary::count(found, snapshot.coverage().interrupted) {
             rows.write(&line)?;
         }
-    } else if let Some(column) = args.sort {
+        rows.finish()?;
+        tell(&snapshot, terminal);
+        return Ok(Exit::Done);
+    }
+    let interfaces = Interfaces::of(&snapshot);
+    let line =
+        |socket| SocketLine { socket, columns: &columns, users: &users, interfaces: &interfaces };
+    if let Some(column) = args.sort {
         let mut sorted: Vec<SocketRow<'_>> = found.collect();
         let order = Order { column, reverse: args.reverse, users: &users };
         // Those that are equal stay in the kernel's order.
         order.sort(&mut sorted, |socket| Some(*socket));
         for socket in sorted {
-            rows.write(&SocketLine { socket, columns: &columns, users: &users })?;
+            rows.write(&line(socket))?;
         }
     } else {
         for socket in found {
-            rows.write(&SocketLine { socket, columns: &columns, users: &users })?;
+            rows.write(&line(socket))?;
         }
     }
     rows.finish()?;

@@ -9,6 +9,7 @@ use stats::system::{NoProcess, SocketRow, State, SystemSockets, UserNames, Who};
 
 pub(super) use self::elsewhere::elsewhere;
 use self::row::HolderLine;
+use super::interfaces::Interfaces;
 use super::leases::leases_of;
 use super::ls::notes;
 use crate::args::{HeldPort, HeldPorts, WhoArgs};
@@ -28,11 +29,12 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         for transport in asked.transports() {
             let who = sockets.who(*transport, asked.port)?;
             let found = shown(&who);
+            let interfaces = Interfaces::of(found.iter().copied());
             if !found.is_empty() {
                 held.push((asked.port, *transport));
             }
             for socket in found {
-                for line in HolderLine::all(socket, &who, &users) {
+                for line in HolderLine::all(socket, &who, (&users, &interfaces)) {
                     rows.write(&line)?;
                 }
             }

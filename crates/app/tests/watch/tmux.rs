@@ -1,8 +1,10 @@
 //! The screen in a real terminal: tmux's.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use super::driver::DEADLINE;
 
@@ -99,6 +101,26 @@ fn sockets_come_and_go_on_the_screen() {
     tmux.shows(&address);
     drop(second);
     tmux.until("it is gone", |screen| !screen.contains(&address));
+    tmux.keys(&["q"]);
+    tmux.is_restored(0);
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn an_interface_is_shown_and_found() {
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    bound.bind_device(Some(b"lo")).unwrap();
+    bound.bind(&SocketAddr::from(([127, 0, 0, 3], 0)).into()).unwrap();
+    bound.listen(1).unwrap();
+    let port = TcpListener::from(bound.try_clone().unwrap()).local_addr().unwrap().port();
+    let tmux = Tmux::start(&own("--tcp -4"));
+    let shown = format!("127.0.0.3%lo:{port}");
+    tmux.shows(&shown);
+    tmux.keys(&["/", &format!("%lo:{port}")]);
+    tmux.keys(&["Enter"]);
+    tmux.until("it is found", |screen| {
+        screen.contains(&format!("search: %lo:{port}")) && screen.contains(&shown)
+    });
     tmux.keys(&["q"]);
     tmux.is_restored(0);
 }

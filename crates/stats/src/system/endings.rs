@@ -17,6 +17,8 @@ pub struct EndedSocket {
     /// The peer's; all zero where it had none, and where this side aborted the connection: the kernel
     /// has forgotten it then.
     pub peer: SocketAddr,
+    /// The index of the interface that it was bound to, where it was.
+    pub interface: Option<u32>,
     /// The number that snapshots know it by, where the kernel tells.
     pub cookie: Option<u64>,
     /// When this process heard of it.

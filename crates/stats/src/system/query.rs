@@ -37,6 +37,7 @@ pub struct Query {
     states: StateSet,
     pub(super) ports: PortFilters,
     address: Option<IpAddr>,
+    interface: Option<u32>,
     processes: bool,
     cgroups: bool,
     traffic: bool,
@@ -72,6 +73,7 @@ impl Query {
             states: StateSet::ALL,
             ports: PortFilters { local: None, peer: None, either: None },
             address: None,
+            interface: None,
             processes: false,
             cgroups: false,
             traffic: false,
@@ -183,6 +185,13 @@ impl Query {
         self
     }
 
+    /// Only sockets bound to the interface with this index, or to none: not those bound to another one.
+    /// UNIX sockets are bound to none; of others `/proc` does not tell.
+    pub const fn interface(mut self, index: u32) -> Self {
+        self.interface = Some(index);
+        self
+    }
+
     /// With the processes that hold each socket.
     pub const fn processes(mut self, wanted: bool) -> Self {
         self.processes = wanted;
@@ -271,7 +280,11 @@ impl Query {
             return self.ports.is_empty() && self.address.is_none();
         }
         let family = if row.local.is_ipv4() { self.ipv4 } else { self.ipv6 };
-        family && self.matches_ports(row) && self.matches_address(row)
+        let reaches = |index: u32| row.interface == 0 || row.interface == index;
+        family
+            && self.interface.is_none_or(reaches)
+            && self.matches_ports(row)
+            && self.matches_address(row)
     }
 
     fn matches_ports(&self, row: &Row) -> bool {
@@ -298,5 +311,22 @@ impl Query {
 impl Default for Query {
     fn default() -> Self {
         Self::tcp().with_udp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn an_interface_lets_through_what_is_bound_to_none_too() {
+        let end: SocketAddr = "[fe80::7]:80".parse().unwrap();
+        let row = Row::new(Protocol::Tcp, State::Listen, (end, end));
+        let query = Query::tcp().interface(3);
+        for (interface, is_wanted) in [(0, true), (3, true), (4, false)] {
+            assert_eq!(query.matches(&Row { interface, ..row }), is_wanted, "{interface}");
+            assert!(Query::tcp().matches(&Row { interface, ..row }));
+        }
     }
 }

@@ -11,7 +11,6 @@ pub(super) fn tip(command: &str, option: &str) -> Option<String> {
             "-i" | "--sport" | "--dport" => Some("`--port PORTS` filters by port, at either end"),
             "-s" => Some("`ports ls --summary` counts"),
             "-e" | "-m" | "-o" => Some("`--details` has what TCP knows of each connection"),
-            "-4" | "-6" => Some("`--address ADDR` filters by address"),
             "-w" | "-c" => Some("`ports ls --watch` goes on; `ports watch` is the live screen"),
             "-k" => Some("`ports kill PORT` ends who holds a port"),
             _ => None,

@@ -1,13 +1,12 @@
 //! Which sockets the user wants: what the kernel filters, and what is left to us.
 
-use ports_core::Transport;
+use ports_core::{Host, Transport};
 use stats::system::{Query, SocketRecord, SocketRow, StateSet, UserNames};
 
+use super::name::NamePattern;
 use crate::args::SocketFilterArgs;
+use crate::commands::interfaces::interface_index;
 use crate::exit::UsageError;
-
-/// As many bytes of a process's name as the kernel keeps (`TASK_COMM_LEN` without its zero).
-const SHORT_NAME: usize = 15;
 
 /// Which sockets the user wants.
 #[derive(Clone, Debug)]
@@ -16,7 +15,7 @@ pub(in crate::commands) struct Filter {
     /// Whether it is narrower than the transports.
     is_narrow: bool,
     pids: Vec<u32>,
-    names: Vec<String>,
+    names: Vec<NamePattern>,
     uids: Vec<u32>,
 }
 
@@ -34,7 +33,11 @@ impl Filter {
         if args.udp || !any {
             query = query.with_udp();
         }
-        if args.unix {
+        let by_family = args.ipv4 || args.ipv6;
+        if by_family {
+            query = query.ipv4(args.ipv4).ipv6(args.ipv6);
+        }
+        if args.unix && !by_family {
             query = query.with_unix();
         }
         if args.listening {
@@ -48,17 +51,22 @@ impl Filter {
             let shown = both.into_iter().filter(is_shown).map(|(_, transport)| transport);
             query = query.ports(ports.of_any(&shown.collect::<Vec<_>>())?);
         }
-        if let Some(address) = args.address {
-            query = query.address(address);
+        match &args.address {
+            Some(Host::Address(address)) => query = query.address(*address),
+            Some(Host::Zoned { address, zone }) => {
+                query = query.address((*address).into()).interface(interface_index(zone)?);
+            }
+            // The argument takes addresses only.
+            Some(Host::Any | Host::Name(_)) | None => {}
         }
         let uid = |user: &String| {
             let uid = user.parse().ok().or_else(|| users.uid(user));
             uid.ok_or_else(|| UsageError(format!("there is no user `{user}` in /etc/passwd")))
         };
         let uids = args.user.iter().map(uid).collect::<Result<_, _>>()?;
-        let names = args.process_name.iter().map(|name| short(name)).collect();
+        let names = args.process_name.iter().map(|name| NamePattern::new(name)).collect();
         let by_socket = args.listening || !args.state.is_empty();
-        let by_end = args.port.is_some() || args.address.is_some();
+        let by_end = args.port.is_some() || args.address.is_some() || by_family;
         let by_process = !args.pid.is_empty() || !args.process_name.is_empty();
         let is_narrow = by_socket || by_end || by_process || !args.user.is_empty();
         Ok(Self { query, is_narrow, pids: args.pid.clone(), names, uids })
@@ -110,13 +118,8 @@ impl Filter {
 
     fn keeps_process(&self, pid: u32, name: &str) -> bool {
         (self.pids.is_empty() || self.pids.contains(&pid))
-            && (self.names.is_empty() || self.names.iter().any(|known| known == name))
+            && (self.names.is_empty() || self.names.iter().any(|pattern| pattern.matches(name)))
     }
-}
-
-/// The name as the kernel has it.
-fn short(name: &str) -> String {
-    String::from_utf8_lossy(&name.as_bytes()[..name.len().min(SHORT_NAME)]).into_owned()
 }
 
 #[cfg(test)]
@@ -138,12 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_as_the_kernel_cuts_them() {
-        let args = SocketFilterArgs {
-            process_name: vec!["a-very-long-process-name".to_owned()],
-            ..SocketFilterArgs::default()
-        };
-        let filter = Filter::new(&args, &UserNames::default()).unwrap();
-        assert!(filter.keeps_process(7, "a-very-long-pro") && !filter.keeps_process(7, "other"));
+    fn the_family_is_a_filter_as_the_others_are() {
+        let args = |ipv4, ipv6| SocketFilterArgs { unix: true, ipv4, ipv6, ..Default::default() };
+        for (ipv4, ipv6) in [(true, false), (false, true), (true, true)] {
+            let filter = Filter::new(&args(ipv4, ipv6), &UserNames::default()).unwrap();
+            assert_eq!(filter.query(), Query::none().ipv4(ipv4).ipv6(ipv6));
+            assert!(filter.is_narrow());
+        }
+        let filter = Filter::new(&args(false, false), &UserNames::default()).unwrap();
+        assert_eq!(filter.query(), Query::unix());
     }
 }

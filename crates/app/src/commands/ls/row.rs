@@ -6,6 +6,7 @@ use stats::system::{Holding, SocketRow, UserNames};
 use super::json::Socket;
 use super::text::{address, number};
 use crate::args::{Column, LsArgs};
+use crate::commands::interfaces::{Interfaces, bind};
 use crate::output::{Cells, Row};
 
 /// A socket, and what is to be shown of it.
@@ -13,6 +14,7 @@ pub(in crate::commands) struct SocketLine<'a> {
     pub(in crate::commands) socket: SocketRow<'a>,
     pub(in crate::commands) columns: &'a [Column],
     pub(in crate::commands) users: &'a UserNames,
+    pub(in crate::commands) interfaces: &'a Interfaces,
 }
 
 /// Those asked for, or else those that tell what was asked.
@@ -115,6 +117,9 @@ impl SocketLine<'_> {
     pub(in crate::commands) fn show(&self, column: Column, text: &mut String) {
         let before = text.len();
         self.write(column, text, ',');
+        if column == Column::Local {
+            bind(text, self.interfaces.name(&self.socket));
+        }
         if text.len() == before {
             text.push_str(self.absent(column));
         }

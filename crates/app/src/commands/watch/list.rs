@@ -3,6 +3,7 @@
 use stats::system::{Snapshot, SocketRow};
 
 use crate::args::Column;
+use crate::commands::interfaces::Interfaces;
 use crate::commands::ls::{Filter, Order, SocketLine};
 
 /// What is searched, and can be sorted by; also what is shown where there is room.
@@ -25,6 +26,7 @@ pub(super) struct Wish<'a> {
     /// In lower case; empty for everything.
     pub(super) search: &'a str,
     pub(super) order: Order<'a>,
+    pub(super) interfaces: &'a Interfaces,
 }
 
 /// The places in `snapshot` of the sockets to show, in their order.
@@ -43,7 +45,8 @@ fn found(socket: &SocketRow<'_>, wish: Wish<'_>, text: &mut String) -> bool {
         return true;
     }
     text.clear();
-    let line = SocketLine { socket: *socket, columns: COLUMNS, users: wish.order.users };
+    let Wish { order: Order { users, .. }, interfaces, .. } = wish;
+    let line = SocketLine { socket: *socket, columns: COLUMNS, users, interfaces };
     for column in COLUMNS {
         line.show(*column, text);
         // What stands in two columns is not found as one word.

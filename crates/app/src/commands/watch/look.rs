@@ -9,12 +9,15 @@ use tokio::sync::mpsc::Sender;
 
 use super::meter;
 use super::model::Event;
+use crate::commands::interfaces::Interfaces;
 use crate::commands::ls::Filter;
 
 /// What one look saw.
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) snapshot: Arc<Snapshot>,
+    /// Those that its sockets are bound to.
+    pub(super) interfaces: Interfaces,
     /// Since the look before; `None` of the first.
     pub(super) rates: Option<Rates>,
 }
@@ -100,5 +103,6 @@ fn look(watch: &mut SocketWatch, filter: &Filter) -> anyhow::Result<Look> {
             acknowledged: traffic.acknowledged as f64 / seconds,
         }
     });
-    Ok(Look { snapshot, rates })
+    let interfaces = Interfaces::of(&*snapshot);
+    Ok(Look { snapshot, interfaces, rates })
 }

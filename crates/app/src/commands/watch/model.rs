@@ -11,6 +11,7 @@ use stats::system::{NoProcess, Snapshot, SocketRow, State, UserNames};
 use super::list::{self, Wish};
 use super::look::{Look, Rates};
 use crate::args::Column;
+use crate::commands::interfaces::Interfaces;
 use crate::commands::ls::{Filter, Order};
 
 /// How many looks the sparklines go back.
@@ -61,6 +62,7 @@ pub(super) struct Model {
     /// The row that the user is at.
     pub(super) selected: usize,
     pub(super) snapshot: Option<Arc<Snapshot>>,
+    pub(super) interfaces: Interfaces,
     filter: Filter,
     /// How far a page moves; what was drawn last.
     page: usize,
@@ -86,6 +88,7 @@ impl Model {
             rows: Vec::new(),
             selected: 0,
             snapshot: None,
+            interfaces: Interfaces::default(),
             filter,
             page: 1,
             is_over: false,
@@ -154,6 +157,7 @@ impl Model {
         }
         let selected = self.selected_cookie();
         self.snapshot = Some(look.snapshot);
+        self.interfaces = look.interfaces;
         self.list(selected);
     }
 
@@ -167,7 +171,8 @@ impl Model {
         let Some(snapshot) = &self.snapshot else { return };
         let search = self.search.to_ascii_lowercase();
         let order = Order { column: self.sort, reverse: self.reverse, users: &self.users };
-        let wish = Wish { filter: &self.filter, search: &search, order };
+        let interfaces = &self.interfaces;
+        let wish = Wish { filter: &self.filter, search: &search, order, interfaces };
         self.rows = list::places(snapshot, wish);
         // The first row stays selected as such: nobody has moved to it.
         if let Some(cookie) = selected.filter(|_| self.selected > 0) {

@@ -7,6 +7,7 @@ use stats::system::{
     Address, NoProcess, Parent, ProcessDetails, SocketRow, UserNames, Who, Workload,
 };
 
+use crate::commands::interfaces::{Interfaces, bind};
 use crate::commands::keeper::quoted;
 use crate::commands::ls::{no_process, shown};
 use crate::output::{Cells, Row};
@@ -18,6 +19,8 @@ pub(super) struct HolderLine<'a> {
     transport: &'static str,
     #[serde(serialize_with = "shown")]
     local: Address<'a>,
+    #[serde(skip)]
+    interface: Option<String>,
     peer: Option<String>,
     state: &'static str,
     uid: Option<u32>,
@@ -49,7 +52,11 @@ struct Holder<'a> {
 }
 
 impl<'a> HolderLine<'a> {
-    pub(super) fn all(socket: SocketRow<'a>, who: &'a Who, users: &'a UserNames) -> Vec<Self> {
+    pub(super) fn all(
+        socket: SocketRow<'a>,
+        who: &'a Who,
+        (users, interfaces): (&'a UserNames, &Interfaces),
+    ) -> Vec<Self> {
         let mut holders: Vec<Holder<'a>> = Vec::new();
         for holding in socket.holdings() {
             let (pid, name) = (holding.process.pid(), holding.process.name());
@@ -60,6 +67,7 @@ impl<'a> HolderLine<'a> {
         let line = |processes| Self {
             transport: socket.protocol().name(),
             local: socket.local(),
+            interface: interfaces.name(&socket).map(str::to_owned),
             peer: socket.peer().map(|peer| peer.to_string()),
             state: socket.state().name(),
             uid: socket.uid(),
@@ -170,9 +178,11 @@ impl Row for HolderLine<'_> {
         let or = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.to_owned());
         let holder = self.processes.first();
         cells.push(self.transport);
+        let mut local = self.local.to_string();
+        bind(&mut local, self.interface.as_deref());
         match &self.peer {
-            Some(peer) => cells.push(format_args!("{} -> {peer}", self.local)),
-            None => cells.push(self.local),
+            Some(peer) => cells.push(format_args!("{local} -> {peer}")),
+            None => cells.push(local),
         }
         cells.push(self.state);
         // The process's, which need not be the one that made the socket.

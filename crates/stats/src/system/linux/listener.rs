@@ -93,6 +93,7 @@ pub(super) fn read(message: &Message<'_>) -> Option<EndedSocket> {
         protocol,
         local: row.local,
         peer: row.peer,
+        interface: Some(row.interface).filter(|interface| *interface != 0),
         cookie: Some(row.cookie).filter(|cookie| *cookie != 0),
         heard: SystemTime::now(),
         // One that was aborted from here has forgotten its peer and all counts (`tcp_disconnect`);

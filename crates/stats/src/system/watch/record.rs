@@ -80,10 +80,11 @@ pub(super) fn record_ended(ended: &EndedSocket) -> SocketRecord {
 }
 
 /// A row for the filters of a query: of whatever state it was, it is over.
-pub(super) const fn row_of(ended: &EndedSocket) -> Row {
+pub(super) fn row_of(ended: &EndedSocket) -> Row {
     let state = match ended.protocol {
         Protocol::Tcp => State::Established,
         _ => State::Unconnected,
     };
-    Row::new(ended.protocol, state, (ended.local, ended.peer))
+    let interface = ended.interface.unwrap_or_default();
+    Row { interface, ..Row::new(ended.protocol, state, (ended.local, ended.peer)) }
 }

@@ -171,6 +171,7 @@ fn ended(cookie: u64, port: u16, bytes: u64) -> EndedSocket {
         protocol: Protocol::Tcp,
         local,
         peer,
+        interface: None,
         cookie: Some(cookie),
         heard: SystemTime::now(),
         tcp: Some(tcp),

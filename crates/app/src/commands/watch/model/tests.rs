@@ -21,7 +21,11 @@ pub(in super::super) fn model() -> Model {
 
 pub(in super::super) fn looked(rates: Option<Rates>) -> Event {
     let snapshot = Snapshot::from_proc_net(Protocol::Tcp, TABLE.as_bytes());
-    Event::Looked(Box::new(Look { snapshot: Arc::new(snapshot), rates }))
+    Event::Looked(Box::new(Look {
+        snapshot: Arc::new(snapshot),
+        interfaces: Default::default(),
+        rates,
+    }))
 }
 
 pub(in super::super) fn key(code: KeyCode) -> Event {
@@ -86,11 +90,19 @@ fn pause_holds_the_table() {
     let mut model = model();
     model.update(looked(None));
     typed(&mut model, "p");
-    let empty = Look { snapshot: Snapshot::from_proc_net(Protocol::Tcp, b"").into(), rates: None };
+    let empty = Look {
+        snapshot: Snapshot::from_proc_net(Protocol::Tcp, b"").into(),
+        interfaces: Default::default(),
+        rates: None,
+    };
     model.update(Event::Looked(Box::new(empty)));
     assert_eq!(model.sockets(), 3);
     typed(&mut model, "p");
-    let empty = Look { snapshot: Snapshot::from_proc_net(Protocol::Tcp, b"").into(), rates: None };
+    let empty = Look {
+        snapshot: Snapshot::from_proc_net(Protocol::Tcp, b"").into(),
+        interfaces: Default::default(),
+        rates: None,
+    };
     model.update(Event::Looked(Box::new(empty)));
     assert_eq!((model.sockets(), model.selected), (0, 0));
 }

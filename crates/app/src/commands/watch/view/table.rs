@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 use ratatui::widgets::{Cell, Row, Table};
-use stats::system::{SocketRow, State, UserNames};
+use stats::system::{SocketRow, State};
 
 use super::super::model::Model;
 use super::{bold, colour};
@@ -57,7 +57,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
     let sockets = model.rows_from(first, rows);
     let lines = sockets.iter().enumerate().map(|(index, socket)| {
         let cells = shown.iter().zip(&widths).map(|((column, ..), width)| {
-            let text = text(socket, *column, &model.users);
+            let text = text(socket, *column, model);
             // The port is at the end of an address.
             let keeps_end = matches!(column, Column::Local | Column::Peer);
             Cell::new(fitted(text, usize::from(*width), keeps_end))
@@ -99,9 +99,10 @@ fn fitted(mut text: String, width: usize, keeps_end: bool) -> String {
     if keeps_end { format!("{CUT}{text}") } else { format!("{text}{CUT}") }
 }
 
-fn text(socket: &SocketRow<'_>, column: Column, users: &UserNames) -> String {
+fn text(socket: &SocketRow<'_>, column: Column, model: &Model) -> String {
     let mut text = String::new();
-    SocketLine { socket: *socket, columns: &[], users }.show(column, &mut text);
+    let Model { users, interfaces, .. } = model;
+    SocketLine { socket: *socket, columns: &[], users, interfaces }.show(column, &mut text);
     for_screen(&text)
 }
 

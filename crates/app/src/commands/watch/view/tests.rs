@@ -54,7 +54,11 @@ fn one_is_no_plural() {
     let one: Vec<&str> = TABLE.lines().take(2).collect();
     let snapshot = Snapshot::from_proc_net(Protocol::Tcp, one.join("\n").as_bytes());
     let mut model = model();
-    model.update(Event::Looked(Box::new(Look { snapshot: snapshot.into(), rates: None })));
+    model.update(Event::Looked(Box::new(Look {
+        snapshot: snapshot.into(),
+        interfaces: Default::default(),
+        rates: None,
+    })));
     assert!(drawn(&mut model, 60, 9).contains("1 socket  LISTEN 1"));
 }
 
@@ -68,7 +72,11 @@ fn unix_sockets_are_told_apart() {
     let table = b"Num\n0: 00000002 00000000 00010000 0005 01 7 /run/x.sock\n";
     let snapshot = Snapshot::from_proc_net(Protocol::UnixStream, table);
     let mut model = model();
-    model.update(Event::Looked(Box::new(Look { snapshot: snapshot.into(), rates: None })));
+    model.update(Event::Looked(Box::new(Look {
+        snapshot: snapshot.into(),
+        interfaces: Default::default(),
+        rates: None,
+    })));
     let screen = drawn(&mut model, 80, 9);
     assert!(screen.contains("unix-seqpacket LISTEN     /run/x.sock 7"), "{screen}");
 }
