@@ -55,24 +55,21 @@ pub(crate) fn run(args: &LsArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         for line in summary::count(found, snapshot.coverage().interrupted) {
             rows.write(&line)?;
         }
-        rows.finish()?;
-        tell(&snapshot, terminal);
-        return Ok(Exit::Done);
-    }
-    let interfaces = Interfaces::of(&snapshot);
-    let line =
-        |socket| SocketLine { socket, columns: &columns, users: &users, interfaces: &interfaces };
-    if let Some(column) = args.sort {
-        let mut sorted: Vec<SocketRow<'_>> = found.collect();
-        let order = Order { column, reverse: args.reverse, users: &users };
-        // Those that are equal stay in the kernel's order.
-        order.sort(&mut sorted, |socket| Some(*socket));
-        for socket in sorted {
-            rows.write(&line(socket))?;
-        }
     } else {
-        for socket in found {
-            rows.write(&line(socket))?;
+        let interfaces = &Interfaces::of(&snapshot);
+        let line = |socket| SocketLine { socket, columns: &columns, users: &users, interfaces };
+        if let Some(column) = args.sort {
+            let mut sorted: Vec<SocketRow<'_>> = found.collect();
+            let order = Order { column, reverse: args.reverse, users: &users };
+            // Those that are equal stay in the kernel's order.
+            order.sort(&mut sorted, |socket| Some(*socket));
+            for socket in sorted {
+                rows.write(&line(socket))?;
+            }
+        } else {
+            for socket in found {
+                rows.write(&line(socket))?;
+            }
         }
     }
     rows.finish()?;

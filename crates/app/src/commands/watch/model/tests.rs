@@ -20,12 +20,12 @@ pub(in super::super) fn model() -> Model {
 }
 
 pub(in super::super) fn looked(rates: Option<Rates>) -> Event {
-    let snapshot = Snapshot::from_proc_net(Protocol::Tcp, TABLE.as_bytes());
-    Event::Looked(Box::new(Look {
-        snapshot: Arc::new(snapshot),
-        interfaces: Default::default(),
-        rates,
-    }))
+    looked_at(Snapshot::from_proc_net(Protocol::Tcp, TABLE.as_bytes()), rates)
+}
+
+pub(in super::super) fn looked_at(snapshot: Snapshot, rates: Option<Rates>) -> Event {
+    let interfaces = Interfaces::of(&snapshot);
+    Event::Looked(Box::new(Look { snapshot: Arc::new(snapshot), interfaces, rates }))
 }
 
 pub(in super::super) fn key(code: KeyCode) -> Event {
@@ -90,20 +90,10 @@ fn pause_holds_the_table() {
     let mut model = model();
     model.update(looked(None));
     typed(&mut model, "p");
-    let empty = Look {
-        snapshot: Snapshot::from_proc_net(Protocol::Tcp, b"").into(),
-        interfaces: Default::default(),
-        rates: None,
-    };
-    model.update(Event::Looked(Box::new(empty)));
+    model.update(looked_at(Snapshot::from_proc_net(Protocol::Tcp, b""), None));
     assert_eq!(model.sockets(), 3);
     typed(&mut model, "p");
-    let empty = Look {
-        snapshot: Snapshot::from_proc_net(Protocol::Tcp, b"").into(),
-        interfaces: Default::default(),
-        rates: None,
-    };
-    model.update(Event::Looked(Box::new(empty)));
+    model.update(looked_at(Snapshot::from_proc_net(Protocol::Tcp, b""), None));
     assert_eq!((model.sockets(), model.selected), (0, 0));
 }
 

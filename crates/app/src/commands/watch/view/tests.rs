@@ -47,18 +47,12 @@ fn before_the_first_look_and_in_search() {
 fn one_is_no_plural() {
     use stats::system::{Protocol, Snapshot};
 
-    use super::super::look::Look;
-    use super::super::model::Event;
-    use super::super::model::tests::TABLE;
+    use super::super::model::tests::{TABLE, looked_at};
 
     let one: Vec<&str> = TABLE.lines().take(2).collect();
     let snapshot = Snapshot::from_proc_net(Protocol::Tcp, one.join("\n").as_bytes());
     let mut model = model();
-    model.update(Event::Looked(Box::new(Look {
-        snapshot: snapshot.into(),
-        interfaces: Default::default(),
-        rates: None,
-    })));
+    model.update(looked_at(snapshot, None));
     assert!(drawn(&mut model, 60, 9).contains("1 socket  LISTEN 1"));
 }
 
@@ -66,17 +60,12 @@ fn one_is_no_plural() {
 fn unix_sockets_are_told_apart() {
     use stats::system::{Protocol, Snapshot};
 
-    use super::super::look::Look;
-    use super::super::model::Event;
+    use super::super::model::tests::looked_at;
 
     let table = b"Num\n0: 00000002 00000000 00010000 0005 01 7 /run/x.sock\n";
     let snapshot = Snapshot::from_proc_net(Protocol::UnixStream, table);
     let mut model = model();
-    model.update(Event::Looked(Box::new(Look {
-        snapshot: snapshot.into(),
-        interfaces: Default::default(),
-        rates: None,
-    })));
+    model.update(looked_at(snapshot, None));
     let screen = drawn(&mut model, 80, 9);
     assert!(screen.contains("unix-seqpacket LISTEN     /run/x.sock 7"), "{screen}");
 }
