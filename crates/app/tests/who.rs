@@ -189,7 +189,7 @@ fn a_port_has_no_address() {
         for word in ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"] {
             let ended = run(&[command, word]);
             assert_eq!((ended.code, ended.stdout.len()), (Some(2), 0), "{}", ended.stderr);
-            let said = "a port alone, with nothing before its colon";
+            let said = "only the port is named here, without an address before the colon";
             assert!(ended.stderr.contains(said), "{}", ended.stderr);
         }
         assert_eq!(run(&[command]).code, Some(2), "a port is needed");

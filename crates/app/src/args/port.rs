@@ -182,7 +182,9 @@ impl FromStr for HeldPorts {
         // An endpoint of every address, as lsof and others write a port.
         let text = text.strip_prefix(':').unwrap_or(text);
         if text.contains(':') {
-            return Err("a port alone, with nothing before its colon".to_owned());
+            return Err(
+                "only the port is named here, without an address before the colon".to_owned()
+            );
         }
         let (text, transport) = match text.split_once('/') {
             None => (text, None),

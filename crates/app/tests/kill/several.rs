@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use super::driver::{Collected, run};
+use super::nobody::Nobody;
 use super::question::{answer, ports};
 use super::{Holder, MEEK, alone, kill, signal};
 
@@ -83,4 +84,24 @@ fn one_that_is_spared_spares_all() {
     assert_eq!((code, rows.len()), (Some(2), 0), "{stderr}");
     assert!(stderr.contains("started by") && stderr.contains("--force"), "{stderr}");
     assert!(holder.child.try_wait().unwrap().is_none());
+}
+
+#[test]
+#[ignore = "needs root: to be another user than root"]
+fn what_may_not_be_ended_keeps_nobody_from_the_others() {
+    let _alone = alone();
+    let mut holder = Holder::start(MEEK);
+    let nobody = Nobody::new();
+    let own = nobody.start(&["listen", "127.0.0.1:0", "--service", "discard", "--events", "-"]);
+    let listening = own.stdout.event("listening");
+    let endpoint = listening["endpoint"].as_str().unwrap();
+    let port = format!("{}/tcp", endpoint.rsplit_once(':').unwrap().1);
+    let ended = nobody.run(&["kill", &holder.port, &port, "--yes", "--format", "csv"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("run as root"), "{}", ended.stderr);
+    let rows = String::from_utf8(ended.stdout).unwrap();
+    assert!(rows.contains(&format!("\n{},ports,", own.child.id())), "{rows}");
+    assert_eq!(rows.matches(",ended,").count(), 1, "{rows}");
+    assert!(holder.child.try_wait().unwrap().is_none());
+    own.end();
 }
