@@ -5,6 +5,7 @@ mod accepting;
 pub(crate) mod bind;
 pub(in crate::commands) mod drain;
 pub(in crate::commands) mod events;
+pub(in crate::commands) mod incoming;
 pub(in crate::commands) mod kernel_drops;
 pub(in crate::commands) mod losses;
 pub(in crate::commands) mod memberships;
