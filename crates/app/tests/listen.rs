@@ -24,6 +24,8 @@ mod kernel_drops;
 mod limits;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "driver/own_network.rs"]
+mod own_network;
 #[path = "driver/own_port.rs"]
 mod own_port;
 #[path = "listen/peers.rs"]
