@@ -11,7 +11,7 @@ use anyhow::Context;
 use ports_core::{FiveTuple, Transport};
 use sockets_tcp::CloseReason;
 use stats::{ErrorKind, Inbound, Outbound, Role};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use super::CLIENT;
 use super::ending::{Ended, counted_as, of_error, verdict};
 use super::idle::{Idle, Look};
 use super::in_hand::InHand;
-use super::wire::{Wire, read_now, write};
+use super::wire::{Wire, late_input, read_now, write};
 use crate::args::LimitArgs;
 use crate::commands::conversation::incoming::Incoming;
 use crate::commands::conversation::session::{GRACE, Session};
@@ -34,10 +34,6 @@ use crate::output::EventLine;
 /// holds for one connection by default (`net.ipv4.tcp_rmem`). A peer that goes on sending cannot
 /// keep the pipe from ending.
 const DRAIN_LIMIT: usize = 6 << 20;
-
-/// How long the peer's end is waited for after a signal: closing with input unread would reset the
-/// connection (RFC 9293 section 3.6.1), and a reset may overtake what was sent.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether the peer has acknowledged all.
 const LOOK: Duration = Duration::from_millis(10);
@@ -345,13 +341,6 @@ impl<'a> Conversation<'a> {
     fn has_unread(&self) -> bool {
         self.in_hand.socket.unread() > 0
     }
-}
-
-/// Waits for the peer's end, within [`LINGER`]. What comes instead of it is not accepted: how much was
-/// read of it. A reset is to tell the peer, who has acknowledged all.
-async fn late_input(stream: &mut (impl AsyncRead + Unpin)) -> usize {
-    let read = tokio::time::timeout(LINGER, stream.read(&mut [0])).await;
-    read.map_or(0, |read| read.unwrap_or(0))
 }
 
 #[cfg(test)]
