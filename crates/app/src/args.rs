@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod duration;
 mod forward;
+mod habits;
 #[cfg(target_os = "linux")]
 mod kill;
 #[cfg(target_os = "linux")]
@@ -28,6 +29,8 @@ mod tls;
 mod watch;
 #[cfg(target_os = "linux")]
 mod who;
+
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -62,10 +65,15 @@ pub(crate) use who::WhoArgs;
 /// Know, claim, open, scan and watch ports and sockets.
 #[derive(Debug, Parser)]
 #[command(name = "ports", version, arg_required_else_help = true, propagate_version = true)]
-#[command(
-    after_help = "Exit code: 0 done; 1 done, and the answer is \"no\" or \"different\"; 2 wrong usage; \
-    3 not permitted; 4 failed; 129 / 130 / 143 interrupted."
-)]
+#[command(after_help = "Examples:\n\
+    \x20 ports who 8080\n\
+    \x20 ports ls -tlp\n\
+    \x20 ports connect --wait 30s localhost:5432\n\
+    \x20 ports forward 127.0.0.1:5432 db.example:5432\n\
+    \x20 ports lease -- sh -c 'exec python3 -m http.server $PORT'\n\
+    \x20 ports scan localhost\n\n\
+    Exit code: 0 done; 1 done, and the answer is \"no\" or \"different\"; 2 wrong usage; \
+    3 not permitted; 4 failed; 129 / 130 / 143 interrupted.")]
 pub(crate) struct Args {
     /// What to do
     #[command(subcommand)]
@@ -80,6 +88,16 @@ pub(crate) struct Args {
     /// Say more of what is going on; twice for even more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, display_order = 902)]
     pub(crate) verbose: u8,
+}
+
+/// Parses a command line, with the name of the program first. An error has a tip where what other
+/// tools are told would do it.
+pub(crate) fn parse(line: &[OsString]) -> Result<Args, clap::Error> {
+    let parsed = habits::taken_amiss(line).map_or_else(|| Args::try_parse_from(line), Err);
+    parsed.map_err(|mut error| {
+        habits::advise(&mut error, line);
+        error
+    })
 }
 
 /// When to use colours.
@@ -140,11 +158,18 @@ pub(crate) enum Command {
     /// Print the completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page (roff)
+    #[command(after_help = "Examples:\n\
+        \x20 ports man | man -l -\n\
+        \x20 ports man > ~/.local/share/man/man1/ports.1")]
     Man,
 }
 
 /// Arguments of `ports completions`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Where the shell looks for it:\n\
+    \x20 ports completions bash > ~/.local/share/bash-completion/completions/ports\n\
+    \x20 ports completions fish > ~/.config/fish/completions/ports.fish\n\
+    \x20 ports completions zsh > ~/.zfunc/_ports    (with `fpath+=~/.zfunc` before `compinit`)")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,

@@ -16,6 +16,8 @@ mod cli {
     #[path = "../driver/own_port.rs"]
     mod own_port;
     mod program;
+    #[path = "../driver/pty.rs"]
+    mod pty;
     mod scan;
     mod scan_formats;
     #[cfg(target_os = "linux")]

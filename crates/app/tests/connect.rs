@@ -25,6 +25,8 @@ mod stalled;
 mod terminal;
 #[path = "driver/unread.rs"]
 mod unread;
+#[path = "connect/wait.rs"]
+mod wait;
 
 use std::io::Write;
 use std::iter;

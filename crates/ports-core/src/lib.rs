@@ -41,6 +41,7 @@
 //! assert_eq!("[::1]:80".parse::<Endpoint>()?.socket_addr(), "[::1]:80".parse().ok());
 //! # Ok::<(), ports_core::ParseEndpointError>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod endpoint;
@@ -75,3 +76,8 @@ pub use socket_info::{SocketInfo, SocketState, TransitionError};
 pub use spec::ParsePortSetError;
 pub use transport::{ParseTransportError, Transport};
 pub use zone::lacks_zone;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

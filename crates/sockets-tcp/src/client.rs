@@ -79,7 +79,8 @@ impl TcpClient {
     }
 
     /// The next bytes received, in order, nothing left out; `None` once the server has ended its
-    /// stream in order and no other follows (sending may go on). Concurrent calls take turns.
+    /// stream in order and no other follows (sending may go on). Concurrent calls take turns. Urgent
+    /// bytes are among them, each in its place.
     ///
     /// A stream that is cut never looks like one that came to its end, so that this takes a
     /// download only where it is whole:
@@ -207,7 +208,7 @@ impl TcpClient {
 
     /// Subscribes to what happens. The first subscription begins with what happened since the
     /// start, as far back as the event capacity reaches; what went before is
-    /// [`Lagged`](crate::Received::Lagged). [`ClientEvent::Data`] comes only from its making on.
+    /// [`Lagged`](crate::ClientEvent::Lagged). [`ClientEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ClientEvent> {
         self.shared.events.subscribe()
     }

@@ -8,10 +8,12 @@ use super::{HeldPorts, OutputArgs};
 
 /// Arguments of `ports doctor`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "It binds the port for a moment, to see what the system says. Exit code: 0 the port can be \
-    bound; 1 it cannot."
-)]
+#[command(after_help = "Examples:\n\
+    \x20 ports doctor 8080\n\
+    \x20 ports doctor 443 --address 192.0.2.7\n\
+    \n\
+    It binds the port for a moment, to see what the system says. Exit code: 0 the port can be \
+    bound; 1 it cannot.")]
 pub(crate) struct DoctorArgs {
     /// The port, or the name of its service, in TCP (8080, https) or in a transport (53/udp, domain/udp)
     #[arg(value_name = "PORT[/TRANSPORT]")]

@@ -11,11 +11,14 @@ use super::{Format, OutputArgs};
 
 /// Arguments of `ports lease`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "CMD has the ports in its environment: PORT is the first, PORT1, PORT2 and so on are \
+#[command(after_help = "Examples:\n\
+    \x20 ports lease -- sh -c 'exec python3 -m http.server \"$PORT\"'\n\
+    \x20 ports lease --count 2 --name web -- make test\n\
+    \x20 ports lease -- sh -c 'WEB_PORT=$PORT exec docker compose up'\n\
+    \n\
+    CMD has the ports in its environment: PORT is the first, PORT1, PORT2 and so on are \
     all of them. The lease ends with CMD and with all that CMD started.\n\n\
-    Exit code: that of CMD; 125 ports lease itself failed; 126 CMD cannot be run; 127 there is no CMD."
-)]
+    Exit code: that of CMD; 125 ports lease itself failed; 126 CMD cannot be run; 127 there is no CMD.")]
 pub(crate) struct LeaseArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,
@@ -70,6 +73,11 @@ pub(crate) struct LeasesArgs {
 
 /// Arguments of `ports free`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+    \x20 ports free\n\
+    \x20 WEB_PORT=$(ports free -q) docker compose up\n\
+    \n\
+    It holds nothing: somebody else may take it before you do. `ports lease` holds it.")]
 pub(crate) struct FreeArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,

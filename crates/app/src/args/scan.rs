@@ -17,7 +17,12 @@ use super::{ScanFormat, ScanOutputArgs};
 
 /// Arguments of `ports scan`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
+#[command(after_help = "Examples:\n\
+    \x20 ports scan localhost\n\
+    \x20 ports scan 192.0.2.0/24 -p 22,80,443 -o found.jsonl\n\
+    \x20 ports scan --udp 192.0.2.7 -p 53,123 --show all\n\
+    \n\
+    Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
     192.0.2.1-192.0.2.9, 10.0.0-3.1-254, @FILE (targets between white space, # begins a comment), \
     - (the same from standard input).\n\
     Ports: 22,80,8000-8100,49152-,-1024,http,x11,top:100,all.\n\

@@ -1,5 +1,6 @@
 //! `ports forward`: what comes to one endpoint goes to another, and back.
 
+mod balance;
 mod ends;
 mod ledger;
 mod mapping;

@@ -1,6 +1,6 @@
 //! `ports listen`: open listening sockets and serve them.
 
-mod peers;
+pub(in crate::commands) mod peers;
 mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;

@@ -10,17 +10,19 @@ use stats::system::{NoProcess, SocketRow, State, SystemSockets, UserNames, Who};
 pub(super) use self::elsewhere::elsewhere;
 use self::row::HolderLine;
 use super::leases::leases_of;
-use super::ls::tell;
+use super::ls::notes;
 use crate::args::WhoArgs;
 use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal, counted};
 
 pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
-    let mut rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
+    let rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
+    let mut rows = rows.unfolding();
     let users = UserNames::read();
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::No;
     let mut over = Vec::new();
+    let mut missing = Vec::new();
     for held in args.port.iter() {
         for transport in held.transports() {
             let who = sockets.who(*transport, held.port)?;
@@ -31,8 +33,16 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
                 }
             }
             over.extend(remains(&who, *transport));
-            tell(who.snapshot(), terminal);
+            // One may hold for both transports.
+            for note in notes(who.snapshot()) {
+                if !missing.contains(&note) {
+                    missing.push(note);
+                }
+            }
         }
+    }
+    for text in missing {
+        terminal.warn(&text);
     }
     rows.finish()?;
     if exit == Exit::No {

@@ -13,27 +13,25 @@ use std::net::{TcpListener, TcpStream as StdStream};
 use ports_core::Transport;
 use socket2::SockRef;
 use stats::{Role, SocketStats};
-use tokio::net::TcpStream;
 
 use super::*;
 use crate::client::ClientEvent;
-use crate::events::{Publisher, Received};
+use crate::events::Publisher;
 use crate::failure::Operation;
 
 /// A link and its peer.
 fn pair() -> (Link, StdStream) {
-    pair_told_to(Publisher::new(16, false))
+    pair_told_to(Publisher::new(16, false, |missed| ClientEvent::Lagged { missed }))
 }
 
 fn pair_told_to(events: Publisher<ClientEvent>) -> (Link, StdStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, remote) = listener.accept().unwrap();
-    stream.set_nonblocking(true).unwrap();
     let tuple = FiveTuple::new(Transport::Tcp, stream.local_addr().unwrap(), remote);
     let mut recorder = SocketStats::new().open(Transport::Tcp, Role::Client, tuple);
     let link = Link::new(
-        TcpStream::from_std(stream).unwrap(),
+        Tcp::register(stream).unwrap(),
         tuple,
         Observer::Client(events),
         QueueLimits { bytes: 1024, messages: 16 },
@@ -83,7 +81,7 @@ async fn draining_reads_all_that_had_arrived_and_no_more() {
 /// A peer that has ended its stream, and then is gone, is found out by what it does not take.
 #[tokio::test]
 async fn a_failure_behind_the_peers_end_is_one_of_writing() {
-    let publisher = Publisher::new(16, false);
+    let publisher = Publisher::new(16, false, |missed| ClientEvent::Lagged { missed });
     let mut events = publisher.subscribe();
     let (link, peer) = pair_told_to(publisher);
     peer.shutdown(std::net::Shutdown::Write).unwrap();
@@ -94,8 +92,8 @@ async fn a_failure_behind_the_peers_end_is_one_of_writing() {
     while !link.has_failed() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(events.try_recv(), Ok(Received::Event(ClientEvent::HalfClosed)));
-    let Ok(Received::Event(ClientEvent::Error { failure })) = events.try_recv() else {
+    assert_eq!(events.try_recv(), Ok(ClientEvent::HalfClosed));
+    let Ok(ClientEvent::Error { failure }) = events.try_recv() else {
         panic!("it is told");
     };
     assert_eq!(failure.operation(), Operation::Write);

@@ -66,6 +66,7 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     let talk = Talk {
         client: &client,
         reconnect,
+        no_shutdown: args.no_shutdown,
         session,
         incoming: Incoming::begin(),
         in_hand: Arc::default(),
@@ -169,6 +170,7 @@ fn policy(args: &ConnectArgs) -> Reconnect {
 struct Talk<'a> {
     client: &'a TcpClient,
     reconnect: bool,
+    no_shutdown: bool,
     session: &'a Session,
     incoming: Incoming,
     in_hand: Arc<InHand>,
@@ -255,7 +257,9 @@ impl Talk<'_> {
                     self.in_hand.for_peer.store(0, Relaxed);
                 }
                 Input::End => {
-                    self.finish(&mut state).await?;
+                    if !self.no_shutdown {
+                        self.finish(&mut state).await?;
+                    }
                     tokio::select! {
                         biased;
                         () = self.incoming.ended() => return Ok(()),

@@ -23,6 +23,7 @@ use crate::commands::conversation::session::{Session, too_slow};
 use crate::commands::conversation::streams::{Input, InputReader, Output};
 use crate::commands::conversation::unreachable::Unreachable;
 use crate::commands::conversation::ways::with_ways;
+use crate::commands::listen::peers::Peers;
 use crate::output::counted;
 
 /// How long replies are waited for after the end of input: counted from the last datagram either
@@ -43,8 +44,9 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         .is_on()
         .then(|| tokio::spawn(tell_quietly(socket.events(), session.events.clone())));
     let events = socket.events();
+    let heard = Peers::new(session.terminal);
     let mut exchange =
-        Exchange { socket: &socket, target, is_many, way, events, told: None, session };
+        Exchange { socket: &socket, target, is_many, heard, way, events, told: None, session };
     let result = tokio::select! {
         result = exchange.run() => result,
         () = session.grace_over() => {
@@ -150,6 +152,8 @@ struct Exchange<'a> {
     target: SocketAddr,
     /// Whoever answers is meant.
     is_many: bool,
+    /// Who has, where several may.
+    heard: Peers,
     /// How datagrams leave, whatever the routes say.
     way: Option<Way>,
     events: Events,
@@ -192,8 +196,9 @@ impl Exchange<'_> {
                 () = stop.cancelled() => break,
             }
         }
+        let socket = self.socket;
         let write = async |datagram| self.write(&mut output, datagram).await;
-        if drain(self.socket, write).await? {
+        if drain(socket, write).await? {
             self.session.terminal.warn(&more_came());
         }
         self.check_arrival()
@@ -218,11 +223,14 @@ impl Exchange<'_> {
 
     /// What failed last, in the words of the events.
     fn last_told(&mut self) -> Option<String> {
-        let told = std::iter::from_fn(|| self.events.try_recv()).filter_map(|event| match event {
-            Event::PeerUnreachable { peer, kind } => Some(Unreachable { peer, kind }.in_words()),
-            Event::Error { text, .. } => Some(text),
-            _ => None,
-        });
+        let told =
+            std::iter::from_fn(|| self.events.try_recv().ok()).filter_map(|event| match event {
+                Event::PeerUnreachable { peer, kind } => {
+                    Some(Unreachable { peer, kind }.in_words())
+                }
+                Event::Error { text, .. } => Some(text),
+                _ => None,
+            });
         self.told = told.last().or(self.told.take());
         self.told.clone()
     }
@@ -237,8 +245,11 @@ impl Exchange<'_> {
     }
 
     /// What the target says; from a group or a broadcast, whoever answers.
-    async fn write(&self, output: &mut Output, datagram: Datagram) -> anyhow::Result<()> {
+    async fn write(&mut self, output: &mut Output, datagram: Datagram) -> anyhow::Result<()> {
         if self.expects(datagram.source) {
+            if self.is_many {
+                self.heard.heard(datagram.return_path());
+            }
             output.write(&datagram.data).await
         } else {
             tracing::debug!(source = %datagram.source, "a datagram from somebody else");

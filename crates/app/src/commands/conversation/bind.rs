@@ -104,7 +104,11 @@ impl Listener {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(in crate::commands) enum ListenError {
-    #[error("cannot listen on {endpoint}: the port is in use; take another one, or 0 for any")]
+    #[error(
+        "cannot listen on {endpoint}: the port is in use (`ports who {}` says by whom); take another \
+         one, or 0 for any",
+        .endpoint.port()
+    )]
     InUse { endpoint: Endpoint, source: io::Error },
     #[error("cannot listen on {endpoint}: {before} of this command has the port there already")]
     Twice { endpoint: Endpoint, before: Box<Endpoint> },

@@ -33,6 +33,7 @@ pub(super) async fn run(
         .stats(session.stats.clone())
         .early_data_events(session.events.is_on())
         .client_numbers(session.clients.clone())
+        .event_capacity(events::capacity(&args.limits, session))
         .handler(forward);
     for listener in listeners {
         builder = listener.give_to(builder);

@@ -37,6 +37,12 @@ pub(crate) async fn watch(
     let query = filter.query().processes(filter.needs_processes() || args.process).traffic(true);
     let mut watch = SocketWatch::new(query);
     let endings = hear(&mut watch, terminal);
+    if endings && filter.needs_holders() {
+        terminal.warn(
+            "sockets that come and go between two looks are nobody's any more: --pid, --process-name and \
+             --user leave them out, --port does not",
+        );
+    }
     watch.poll()?;
     let begin = |watch: &SocketWatch| {
         let kept =

@@ -79,6 +79,11 @@ impl Filter {
         !self.pids.is_empty() || !self.names.is_empty()
     }
 
+    /// Whether it looks at whose a socket is.
+    pub(super) const fn needs_holders(&self) -> bool {
+        self.needs_processes() || !self.uids.is_empty()
+    }
+
     /// Whether the user wants this one, of those that the query gave.
     pub(in crate::commands) fn keeps(&self, socket: &SocketRow<'_>) -> bool {
         self.keeps_user(socket.uid())
