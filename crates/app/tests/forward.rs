@@ -13,12 +13,16 @@ mod full_pipe;
 mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "forward/own_address.rs"]
+mod own_address;
 #[path = "driver/own_port.rs"]
 mod own_port;
 #[path = "driver/stalled.rs"]
 mod stalled;
 #[path = "forward/stopping.rs"]
 mod stopping;
+#[path = "forward/sums.rs"]
+mod sums;
 #[path = "forward/unread.rs"]
 mod unread;
 #[path = "forward/urgent.rs"]

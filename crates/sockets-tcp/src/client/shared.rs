@@ -197,6 +197,8 @@ impl Shared {
         self.unacknowledged.store(link.unacknowledged(), Ordering::Release);
         let mut standing = lock(&self.standing);
         standing.leave(State::Connecting);
+        // With it, so that nobody finds these bytes neither here nor there.
+        standing.unsent = link.traffic().lost;
         let mut waits = Loss::default();
         let is_final = standing.is_final();
         if !is_final {
