@@ -9,4 +9,5 @@ mod broken;
 mod clock;
 mod served;
 mod session;
+mod stalled;
 mod support;
