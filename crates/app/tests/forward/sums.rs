@@ -66,10 +66,9 @@ fn talk(mut stream: TcpStream, mut dice: Dice, over: &AtomicBool) -> u64 {
         way @ (0 | 1) => {
             attach_filter(&stream, &[FilterInstruction::NOTHING]).unwrap();
             let received = received(&stream);
+            // The other way is to close it, with what it has not read.
             if way == 0 {
-                reset(stream)
-            } else {
-                drop(stream)
+                reset(stream);
             }
             return received;
         }
