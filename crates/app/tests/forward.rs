@@ -13,6 +13,8 @@ mod full_pipe;
 mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "forward/metrics.rs"]
+mod metrics;
 #[path = "forward/own_address.rs"]
 mod own_address;
 #[path = "driver/own_port.rs"]
@@ -32,7 +34,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
-use kernel::fill;
+use kernel::{fill, wait_until_it_has_read_all};
 use loopback::{accept, comes_and_is_reset, listener, read_to_reset, refusing, reset};
 use own_port::OwnPort;
 use rustix::process::Signal;
@@ -87,6 +89,29 @@ fn a_reset_of_either_end_is_a_reset_of_the_other() {
     assert_eq!(read_exactly(&mut there, 4), b"part");
     reset(here);
     assert_eq!(there.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn what_a_target_said_before_its_reset_reaches_its_client_first() {
+    // What the kernel and the forwarding hold of it while nobody reads.
+    const HELD: usize = 2 << 20;
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    // It goes on sending, so that the target's reset ends both directions.
+    here.write_all(b"question").unwrap();
+    let answer = noise(HELD);
+    there.write_all(&answer).unwrap();
+    wait_until_it_has_read_all(&there);
+    reset(there);
+    let _ = here.write_all(b"more");
+    assert!(read_to_reset(&mut here) == answer);
+    let error = ports.stdout.event("error");
+    assert_eq!(error["operation"], "send");
+    assert!(error["error"].as_str().unwrap().contains("broke off"), "{error}");
+    let gone = ports.stdout.event("disconnected");
+    assert_eq!((&gone["reason"], &gone["bytes_out"]), (&"handler-failed".into(), &HELD.into()));
 }
 
 #[test]
@@ -232,34 +257,4 @@ fn what_resolves_no_target_does_not_begin() {
         assert!(!ended.stderr.contains("forwarding"), "{}", ended.stderr);
         assert!(!String::from_utf8(ended.stdout).unwrap().contains("listening"));
     }
-}
-
-#[test]
-fn metrics_are_served_as_text_to_who_asks_for_them() {
-    let (_listener, target) = listener();
-    let ports = forward(&target, &["--metrics", "127.0.0.1:0"]);
-    let url = ports.stderr.line("note: metrics at http://", 0);
-    let address = url.strip_suffix("/metrics").unwrap().parse().unwrap();
-    let _client = client(ports.forwarding(0));
-    let ask = |request: &str| {
-        let mut stream = client(address);
-        stream.write_all(request.as_bytes()).unwrap();
-        String::from_utf8(read_to_end(&mut stream)).unwrap()
-    };
-    let answer = ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(
-        answer.contains("Content-Type: application/openmetrics-text; version=1.0.0"),
-        "{answer}"
-    );
-    assert!(answer.contains("ports_socket_opened"), "{answer}");
-    assert!(ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
-    assert!(ask("POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
-    let long = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(9000));
-    // What it did not read may turn its answer into a reset.
-    let mut stream = client(address);
-    stream.write_all(long.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let read = stream.read_to_end(&mut answer);
-    assert!(read.is_err() || answer.starts_with(b"HTTP/1.1 431 "));
 }

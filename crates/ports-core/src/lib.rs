@@ -41,6 +41,7 @@
 //! assert_eq!("[::1]:80".parse::<Endpoint>()?.socket_addr(), "[::1]:80".parse().ok());
 //! # Ok::<(), ports_core::ParseEndpointError>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod endpoint;
@@ -67,10 +68,16 @@ pub use registry::{
     RegistryStatus, TransportStatus, UsedPort,
 };
 pub use service::{
-    Service, ServiceSource, ServiceTable, service_by_port, services_by_name, top_ports, well_known,
+    Service, ServiceSource, ServiceTable, UnknownServiceError, service_by_port, services_by_name,
+    top_ports, well_known,
 };
 pub use set::{PortSet, PortSetIter};
 pub use socket_info::{SocketInfo, SocketState, TransitionError};
 pub use spec::ParsePortSetError;
 pub use transport::{ParseTransportError, Transport};
 pub use zone::lacks_zone;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -87,6 +87,7 @@
 //!
 //! Locks by files are tested on Linux; for macOS and Windows the crate is checked to build, and was not
 //! run.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod acquire;
@@ -134,3 +135,8 @@ pub use tokio_sockets::{PoolError, bind_on_pool, lease_on_pool};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/leasing.md")]
 struct Guide;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,15 +1,21 @@
 //! What a scan says while it runs, and when it is over.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ports_core::Transport;
+use serde::{Deserialize, Serialize};
 
 use crate::block::Shard;
 use crate::state::{PortReport, PortState, Reason, Tally};
 
 /// One thing a scan has to say.
+///
+/// Serialised it is the object of its JSON line ([`report::JsonlReport`](crate::report::JsonlReport)), told
+/// apart by `type`: `scan`, `host`, `port`, `tick` (which has no line) and `summary`; so are
+/// [`ScanInfo`], [`HostReport`], [`PortReport`] and [`ScanSummary`] by themselves.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ScanEvent {
@@ -27,7 +33,8 @@ pub enum ScanEvent {
 }
 
 /// How ports are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Method {
     /// A full handshake by the kernel.
@@ -54,6 +61,12 @@ impl Method {
             Self::Syn => "syn",
             Self::Udp => "udp",
         }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

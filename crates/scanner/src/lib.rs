@@ -42,6 +42,7 @@
 //! assert_eq!(summary.tally.probes, 1024);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]
@@ -69,6 +70,7 @@ pub mod resume;
 mod scan;
 mod state;
 mod target;
+mod text_serde;
 mod udp;
 
 /// Ports, sets of ports and transports as values.
@@ -92,3 +94,8 @@ pub use target::{
     AddressSet, Family, ParseAddressSetError, ParseTargetError, ReadTargetsError, TargetList,
     TargetSpec, TooManyTargets,
 };
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

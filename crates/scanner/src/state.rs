@@ -189,7 +189,7 @@ impl PortReport {
 }
 
 /// How many ports ended in each state, and how many probes it took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tally {
     /// Ports with a verdict.
     pub probes: u64,
@@ -221,7 +221,8 @@ impl Tally {
 
     pub(crate) const fn add(&mut self, other: &Self) {
         self.probes += other.probes;
-        self.sent += other.sent;
+        // Of a resume file it may be any number.
+        self.sent = self.sent.saturating_add(other.sent);
         self.open += other.open;
         self.closed += other.closed;
         self.filtered += other.filtered;

@@ -70,6 +70,7 @@
 //! assert_eq!(network.behaviour(Transport::Tcp, host, 443), Behaviour::Refuse);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -109,3 +110,8 @@ pub use rule::{HostRule, PortRule};
 pub use simulation::{RunError, Simulation, SimulationReport, StartError};
 #[cfg(target_os = "linux")]
 pub use sockets_sys::TunDevice;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

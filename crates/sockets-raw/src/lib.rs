@@ -59,13 +59,14 @@
 //! };
 //! let mut batch = ReceiveBatch::new(64, 2048);
 //! socket.receive(&mut batch)?;
-//! for packet in batch.iter() {
+//! for packet in &batch {
 //!     let Source::Link(source) = packet.source else { continue };
 //!     println!("{} bytes, {}", packet.length, source.address);
 //! }
 //! println!("{} dropped", socket.statistics()?.dropped);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
@@ -129,5 +130,11 @@ pub use sniffer::{SniffError, SniffedPacket, Sniffer, SnifferBuilder, SnifferSto
 #[cfg(target_os = "linux")]
 pub use sockets_sys::{
     Destination, FilterInstruction, LinkAddress, LinkSource, PacketLevel, PacketStatistics,
-    PacketType, PushError, ReceiveBatch, Received, RingBlock, SendBatch, Source,
+    PacketType, PushError, ReceiveBatch, ReceiveBatchIter, Received, RingBlock, RingBlockIter,
+    SendBatch, Source,
 };
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 pub enum OpenError {
     /// The process lacks the capability. Display says how to get it.
     #[error(
-        "opening {socket} needs the capability CAP_NET_RAW: \
+        "cannot open {socket} without the capability CAP_NET_RAW: \
          run as root, or once `sudo setcap cap_net_raw=ep PROGRAM`"
     )]
     NotPermitted {
@@ -20,7 +20,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The system does not make such a socket.
-    #[error("opening {socket} failed")]
+    #[error("cannot open {socket}")]
     Socket {
         /// What was to be opened.
         socket: String,
@@ -37,7 +37,7 @@ pub enum OpenError {
         address: IpAddr,
     },
     /// The socket was made, and could not be made ready.
-    #[error("{step} failed")]
+    #[error("cannot {step}")]
     Step {
         /// What was being done, and to what.
         step: OpenStep,
@@ -116,32 +116,32 @@ pub enum OpenStep {
     },
 }
 
-/// In the words of an error: "binding to 127.0.0.1".
+/// In the words of an error, behind "cannot": "bind to 127.0.0.1".
 impl fmt::Display for OpenStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReceiveBuffer { bytes } => {
-                write!(f, "asking for a receive buffer of {bytes} bytes")
+                write!(f, "ask for a receive buffer of {bytes} bytes")
             }
-            Self::Ring { bytes } => write!(f, "making a ring of {bytes} bytes"),
+            Self::Ring { bytes } => write!(f, "make a ring of {bytes} bytes"),
             Self::Filter { instructions } => {
-                write!(f, "attaching a filter of {instructions} instructions")
+                write!(f, "attach a filter of {instructions} instructions")
             }
-            Self::LockFilter => f.write_str("locking the filter"),
-            Self::DiscardReceived => f.write_str("discarding what came before it was bound"),
-            Self::DetachFilter => f.write_str("detaching the filter of an unbound socket"),
-            Self::IgnoreOutgoing => f.write_str("keeping out this machine's own packets"),
-            Self::BypassQueue => f.write_str("going past the interface's queue"),
-            Self::Timestamps => f.write_str("turning timestamps on"),
+            Self::LockFilter => f.write_str("lock the filter"),
+            Self::DiscardReceived => f.write_str("discard what came before it was bound"),
+            Self::DetachFilter => f.write_str("detach the filter of an unbound socket"),
+            Self::IgnoreOutgoing => f.write_str("keep out this machine's own packets"),
+            Self::BypassQueue => f.write_str("go past the interface's queue"),
+            Self::Timestamps => f.write_str("turn timestamps on"),
             Self::Promiscuous { interface } => {
-                write!(f, "making interface {interface} promiscuous")
+                write!(f, "make interface {interface} promiscuous")
             }
-            Self::BindLink { interface: 0 } => f.write_str("binding to all interfaces"),
-            Self::BindLink { interface } => write!(f, "binding to interface {interface}"),
-            Self::BindInterface { interface } => write!(f, "binding to interface `{interface}`"),
-            Self::BindAddress { address } => write!(f, "binding to {address}"),
-            Self::HeaderIncluded => f.write_str("taking headers from the caller"),
-            Self::HopLimit { limit } => write!(f, "setting the hop limit to {limit}"),
+            Self::BindLink { interface: 0 } => f.write_str("bind to all interfaces"),
+            Self::BindLink { interface } => write!(f, "bind to interface {interface}"),
+            Self::BindInterface { interface } => write!(f, "bind to interface `{interface}`"),
+            Self::BindAddress { address } => write!(f, "bind to {address}"),
+            Self::HeaderIncluded => f.write_str("take headers from the caller"),
+            Self::HopLimit { limit } => write!(f, "set the hop limit to {limit}"),
         }
     }
 }
@@ -159,7 +159,7 @@ mod tests {
         assert!(matches!(error, OpenError::NotPermitted { .. }));
         assert_eq!(
             error.to_string(),
-            "opening an AF_PACKET socket needs the capability CAP_NET_RAW: run as root, or once \
+            "cannot open an AF_PACKET socket without the capability CAP_NET_RAW: run as root, or once \
              `sudo setcap cap_net_raw=ep PROGRAM`"
         );
         assert!(error.source().is_some());
@@ -170,6 +170,6 @@ mod tests {
         let address = "127.0.0.1".parse().unwrap();
         let source = io::Error::from(io::ErrorKind::AddrNotAvailable);
         let error = OpenError::Step { step: OpenStep::BindAddress { address }, source };
-        assert_eq!(error.to_string(), "binding to 127.0.0.1 failed");
+        assert_eq!(error.to_string(), "cannot bind to 127.0.0.1");
     }
 }

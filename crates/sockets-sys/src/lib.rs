@@ -54,7 +54,7 @@
 //! while left > 0 {
 //!     wait_readable([there.as_fd()], Duration::MAX)?;
 //!     left -= received.receive(&there)?;
-//!     for datagram in received.iter() {
+//!     for datagram in &received {
 //!         assert!([&b"one"[..], b"two", b"three"].contains(&datagram.bytes));
 //!         assert_eq!(datagram.source, Source::Socket(here.local_addr()?));
 //!     }
@@ -86,6 +86,7 @@
 //! assert!(names.contains(&"lo".to_owned()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(unsafe_code, reason = "the one crate that calls what no safe crate wraps")]
 #![cfg(target_os = "linux")]
 
@@ -132,9 +133,9 @@ pub use option::{report_errors_as_priority, set_receive_buffer, set_timestamps};
 pub use packet::{PacketFd, PacketLevel, PacketStatistics};
 pub use privileged_port::is_privileged_port;
 pub use readiness::wait_readable;
-pub use receive_batch::{ReceiveBatch, Received, Source};
+pub use receive_batch::{ReceiveBatch, ReceiveBatchIter, Received, Source};
 pub use receive_message::{ReceivedMessage, receive_message};
-pub use ring::{PacketRing, RingBlock};
+pub use ring::{PacketRing, RingBlock, RingBlockIter};
 pub use send_batch::{Destination, PushError, SendBatch};
 pub use send_control::SendControl;
 pub use signal::{hangup_is_ignored, outlive_file_size_limit};
@@ -145,3 +146,8 @@ pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;
 pub use unacknowledged::unacknowledged_bytes;
 pub use urgent::is_at_urgent_mark;
+
+/// What the README shows, so that it stays true.
+#[cfg(all(doctest, target_os = "linux"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,9 @@
 //! A batch of buffers to receive into in one system call (`recvmmsg`).
 
 use std::io;
+use std::iter::FusedIterator;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
@@ -143,20 +145,65 @@ impl ReceiveBatch {
     }
 
     /// The packets of the last [`receive`](Self::receive), in the order they came.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Received<'_>> {
-        (0..self.received).map(|index| {
-            let filled = self.headers.filled(index);
-            let start = index * self.buffer_size;
-            let kept = filled.length.min(self.buffer_size);
-            let (timestamp, control) = self.told[index];
-            Received {
-                bytes: &self.arena[start..start + kept],
-                length: filled.length,
-                source: self.names[index].decode(filled.name_size),
-                timestamp,
-                control,
-            }
-        })
+    pub fn iter(&self) -> ReceiveBatchIter<'_> {
+        ReceiveBatchIter { batch: self, places: 0..self.received }
+    }
+
+    /// The packet in the buffer `index`, which was filled.
+    fn packet(&self, index: usize) -> Received<'_> {
+        let filled = self.headers.filled(index);
+        let start = index * self.buffer_size;
+        let kept = filled.length.min(self.buffer_size);
+        let (timestamp, control) = self.told[index];
+        Received {
+            bytes: &self.arena[start..start + kept],
+            length: filled.length,
+            source: self.names[index].decode(filled.name_size),
+            timestamp,
+            control,
+        }
+    }
+}
+
+/// The packets of a [`ReceiveBatch`], in the order they came.
+#[derive(Clone, Debug)]
+#[must_use = "iterators are lazy"]
+pub struct ReceiveBatchIter<'a> {
+    batch: &'a ReceiveBatch,
+    places: Range<usize>,
+}
+
+impl<'a> Iterator for ReceiveBatchIter<'a> {
+    type Item = Received<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.places.next().map(|place| self.batch.packet(place))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.places.size_hint()
+    }
+
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        self.places.nth(n).map(|place| self.batch.packet(place))
+    }
+}
+
+impl DoubleEndedIterator for ReceiveBatchIter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.places.next_back().map(|place| self.batch.packet(place))
+    }
+}
+
+impl ExactSizeIterator for ReceiveBatchIter<'_> {}
+impl FusedIterator for ReceiveBatchIter<'_> {}
+
+impl<'a> IntoIterator for &'a ReceiveBatch {
+    type Item = Received<'a>;
+    type IntoIter = ReceiveBatchIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

@@ -15,7 +15,10 @@ const BYTES_ACKED: usize = 120;
 ///
 /// The structure has grown with the kernel. A field that the running kernel does not have is
 /// `None`; those without an `Option` are there since Linux 2.6.
+///
+/// With the feature `serde` it is data of serde; a duration is `{"secs":0,"nanos":0}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct TcpInfo {
     /// Timeouts in a row without an acknowledgement: above 0 the peer, or the path, is silent now.

@@ -28,7 +28,7 @@ mod shortage {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use rustix::time::{ClockId, clock_gettime};
     use socket2::{Domain, Socket, Type};
-    use sockets_tcp::{Echo, Received, ServerEvent, TcpServer};
+    use sockets_tcp::{Echo, ServerEvent, TcpServer};
 
     const SHORTAGE: Duration = Duration::from_secs(10);
     /// One after the other, so that there is always one who waits.
@@ -73,8 +73,8 @@ mod shortage {
         let mut told = 0;
         loop {
             match events.recv().await.unwrap() {
-                Received::Event(ServerEvent::Error { .. }) => told += 1,
-                Received::Event(ServerEvent::Connected { .. }) => break,
+                ServerEvent::Error { .. } => told += 1,
+                ServerEvent::Connected { .. } => break,
                 _ => {}
             }
         }

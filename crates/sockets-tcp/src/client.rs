@@ -208,7 +208,7 @@ impl TcpClient {
 
     /// Subscribes to what happens. The first subscription begins with what happened since the
     /// start, as far back as the event capacity reaches; what went before is
-    /// [`Lagged`](crate::Received::Lagged). [`ClientEvent::Data`] comes only from its making on.
+    /// [`Lagged`](crate::ClientEvent::Lagged). [`ClientEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ClientEvent> {
         self.shared.events.subscribe()
     }

@@ -1,112 +1,17 @@
 //! Typed events over a bounded channel that counts what a slow subscriber missed.
 
-use std::fmt;
+mod subscription;
+
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::sync::broadcast;
+
+pub use subscription::{Events, NoEvent};
 
 /// The deepest channel: it is allocated whole.
 const MAX_CAPACITY: usize = 1 << 16;
-
-/// What a subscriber receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Received<E> {
-    /// Something happened.
-    Event(E),
-    /// The subscriber was slower than the channel is deep: this many events are lost to it.
-    Lagged(u64),
-}
-
-impl<E> Received<E> {
-    /// The event, unless this says that some were missed.
-    pub fn event(self) -> Option<E> {
-        match self {
-            Self::Event(event) => Some(event),
-            Self::Lagged(_) => None,
-        }
-    }
-}
-
-/// Why there is no event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoEvent {
-    /// None has happened since; one may.
-    #[error("there is no event now")]
-    Now,
-    /// The last one was received.
-    #[error("there are no events any more")]
-    Ever,
-}
-
-/// A subscription to events of type `E`. Each subscription sees every event once, in order, or is
-/// told how many it missed.
-pub struct Events<E> {
-    receiver: broadcast::Receiver<E>,
-    /// Where it counts as one that hears of every read.
-    subscribers: Option<Arc<AtomicUsize>>,
-    missed: u64,
-}
-
-impl<E: Clone> Events<E> {
-    fn new(receiver: broadcast::Receiver<E>, subscribers: Option<Arc<AtomicUsize>>) -> Self {
-        if let Some(subscribers) = &subscribers {
-            subscribers.fetch_add(1, Ordering::Relaxed);
-        }
-        Self { receiver, subscribers, missed: 0 }
-    }
-
-    /// The next event, [`Received::Lagged`] where some were missed, `None` after the last one.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: no event is lost where the future is dropped.
-    pub async fn recv(&mut self) -> Option<Received<E>> {
-        match self.receiver.recv().await {
-            Ok(event) => Some(Received::Event(event)),
-            Err(RecvError::Lagged(missed)) => Some(self.lagged(missed)),
-            Err(RecvError::Closed) => None,
-        }
-    }
-
-    /// As [`recv`](Self::recv), where there is something now.
-    ///
-    /// # Errors
-    ///
-    /// [`NoEvent`]: none now, or none ever.
-    pub fn try_recv(&mut self) -> Result<Received<E>, NoEvent> {
-        match self.receiver.try_recv() {
-            Ok(event) => Ok(Received::Event(event)),
-            Err(TryRecvError::Lagged(missed)) => Ok(self.lagged(missed)),
-            Err(TryRecvError::Empty) => Err(NoEvent::Now),
-            Err(TryRecvError::Closed) => Err(NoEvent::Ever),
-        }
-    }
-
-    /// How many events this subscription missed so far.
-    pub const fn missed(&self) -> u64 {
-        self.missed
-    }
-
-    fn lagged(&mut self, missed: u64) -> Received<E> {
-        self.missed += missed;
-        Received::Lagged(missed)
-    }
-}
-
-impl<E> Drop for Events<E> {
-    fn drop(&mut self) {
-        if let Some(subscribers) = &self.subscribers {
-            subscribers.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl<E> fmt::Debug for Events<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("missed", &self.missed).finish_non_exhaustive()
-    }
-}
 
 /// The sending side. Cheap to clone; events end when it is closed, or the last clone is gone.
 pub(crate) struct Publisher<E> {
@@ -115,19 +20,35 @@ pub(crate) struct Publisher<E> {
 }
 
 struct Channel<E> {
-    /// `None` after the last event.
-    sender: Option<broadcast::Sender<E>>,
-    /// Holds what happened before anyone could subscribe, for the first who does.
-    first: Option<broadcast::Receiver<E>>,
+    /// The event that tells that so many were missed.
+    lagged: fn(u64) -> E,
+    capacity: usize,
+    stage: Stage<E>,
     /// The first subscriber is counted already.
     awaited: bool,
 }
 
-impl<E: Clone> Publisher<E> {
+enum Stage<E> {
+    /// Nobody has subscribed yet, and most often nobody does: the channel would be allocated whole.
+    Unheard {
+        /// For the first who does, the oldest first.
+        kept: VecDeque<E>,
+        /// Of those before them.
+        missed: u64,
+        /// The last event is among them.
+        is_closed: bool,
+    },
+    Heard(broadcast::Sender<E>),
+    /// After the last event.
+    Over,
+}
+
+impl<E: Clone + Send + 'static> Publisher<E> {
     /// `awaited`: a subscriber is sure to come, and will want the events of every read, too.
-    pub(crate) fn new(capacity: usize, awaited: bool) -> Self {
-        let (sender, receiver) = broadcast::channel(capacity.clamp(1, MAX_CAPACITY));
-        let channel = Channel { sender: Some(sender), first: Some(receiver), awaited };
+    /// `lagged` makes the event that tells a subscriber how many it missed.
+    pub(crate) fn new(capacity: usize, awaited: bool, lagged: fn(u64) -> E) -> Self {
+        let stage = Stage::Unheard { kept: VecDeque::new(), missed: 0, is_closed: false };
+        let channel = Channel { lagged, capacity: capacity.clamp(1, MAX_CAPACITY), stage, awaited };
         let subscribers = Arc::new(AtomicUsize::new(usize::from(awaited)));
         Self { channel: Arc::new(Mutex::new(channel)), subscribers }
     }
@@ -145,13 +66,8 @@ impl<E: Clone> Publisher<E> {
 
     fn subscription(&self, subscribers: Option<Arc<AtomicUsize>>) -> Events<E> {
         let mut channel = lock(&self.channel);
-        let receiver = match (channel.first.take(), &channel.sender) {
-            (Some(first), _) => first,
-            (None, Some(sender)) => sender.subscribe(),
-            // A channel without a sender: ended.
-            (None, None) => broadcast::channel(1).1,
-        };
-        let events = Events::new(receiver, subscribers);
+        let (receiver, untold) = channel.receiver();
+        let events = Events::new(receiver, untold, subscribers, channel.lagged);
         if std::mem::take(&mut channel.awaited) {
             self.subscribers.fetch_sub(1, Ordering::Relaxed);
         }
@@ -159,10 +75,7 @@ impl<E: Clone> Publisher<E> {
     }
 
     pub(crate) fn publish(&self, event: E) {
-        if let Some(sender) = &lock(&self.channel).sender {
-            // Without any receiver there is nobody to miss it.
-            let _ = sender.send(event);
-        }
+        lock(&self.channel).publish(event);
     }
 
     /// For events of every read: nothing is made, nothing is sent where nobody listens.
@@ -175,8 +88,49 @@ impl<E: Clone> Publisher<E> {
     /// Publishes the last event; subscriptions end after it.
     pub(crate) fn close(&self, last: E) {
         // At once: whatever another publishes meanwhile comes before the last, or never.
-        if let Some(sender) = lock(&self.channel).sender.take() {
-            let _ = sender.send(last);
+        let mut channel = lock(&self.channel);
+        channel.publish(last);
+        match &mut channel.stage {
+            Stage::Unheard { is_closed, .. } => *is_closed = true,
+            stage => *stage = Stage::Over,
+        }
+    }
+}
+
+impl<E: Clone> Channel<E> {
+    fn publish(&mut self, event: E) {
+        match &mut self.stage {
+            Stage::Unheard { is_closed: true, .. } | Stage::Over => {}
+            Stage::Unheard { kept, missed, .. } => {
+                if kept.len() == self.capacity {
+                    kept.pop_front();
+                    *missed += 1;
+                }
+                kept.push_back(event);
+            }
+            Stage::Heard(sender) => {
+                // Without any receiver there is nobody to miss it.
+                let _ = sender.send(event);
+            }
+        }
+    }
+
+    /// For a new subscription; and how many events are lost to it.
+    fn receiver(&mut self) -> (broadcast::Receiver<E>, u64) {
+        match &mut self.stage {
+            Stage::Unheard { kept, missed, is_closed } => {
+                let (sender, receiver) = broadcast::channel(self.capacity);
+                for event in kept.drain(..) {
+                    // It has a receiver, the one above.
+                    let _ = sender.send(event);
+                }
+                let missed = *missed;
+                self.stage = if *is_closed { Stage::Over } else { Stage::Heard(sender) };
+                (receiver, missed)
+            }
+            Stage::Heard(sender) => (sender.subscribe(), 0),
+            // A channel without a sender: ended.
+            Stage::Over => (broadcast::channel(1).1, 0),
         }
     }
 }
@@ -195,11 +149,21 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use futures_core::Stream;
+    use futures_util::FutureExt as _;
+
     use super::*;
+
+    /// A number above this stands for as many missed events as it is above.
+    const MISSED: u64 = 100;
+
+    fn numbers(capacity: usize, awaited: bool) -> Publisher<u64> {
+        Publisher::new(capacity, awaited, |missed| MISSED + missed)
+    }
 
     #[tokio::test]
     async fn the_first_subscriber_sees_the_beginning() {
-        let publisher = Publisher::new(4, false);
+        let publisher = numbers(4, false);
         publisher.publish(1);
         publisher.publish_if_heard(|| unreachable!("nobody listens yet"));
         let (mut first, mut second) = (publisher.subscribe(), publisher.subscribe());
@@ -207,35 +171,86 @@ mod tests {
         publisher.close(3);
         publisher.publish(4);
         for number in 1..=3 {
-            assert_eq!(first.recv().await, Some(Received::Event(number)));
+            assert_eq!(first.recv().await, Some(number));
         }
         assert_eq!(first.recv().await, None);
         assert_eq!(first.try_recv(), Err(NoEvent::Ever));
-        assert_eq!(second.recv().await, Some(Received::Event(2)));
+        assert_eq!(second.recv().await, Some(2));
         assert_eq!(publisher.subscribe().recv().await, None);
     }
 
     #[tokio::test]
     async fn for_who_does_not_want_them_no_events_of_reads_are_made() {
-        let publisher = Publisher::new(4, true);
+        let publisher = numbers(4, true);
         let mut events = publisher.subscribe_without_data();
         publisher.publish_if_heard(|| unreachable!("nobody wants it"));
         drop(publisher.subscribe());
         publisher.publish_if_heard(|| unreachable!("nobody is left who does"));
         publisher.publish(1);
-        assert_eq!(events.recv().await, Some(Received::Event(1)));
+        assert_eq!(events.recv().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_is_told_what_it_missed_and_the_end() {
+        let publisher = numbers(2, false);
+        for number in 1..=4 {
+            publisher.publish(number);
+        }
+        publisher.close(5);
+        publisher.publish(6);
+        let mut events = publisher.subscribe();
+        assert_eq!(events.recv().await, Some(MISSED + 3));
+        assert_eq!(events.try_recv(), Ok(4));
+        assert_eq!(events.recv().await, Some(5));
+        assert_eq!(events.try_recv(), Err(NoEvent::Ever));
+        assert_eq!(events.missed(), 3);
+        assert_eq!(publisher.subscribe().recv().await, None);
     }
 
     #[tokio::test]
     async fn missed_events_are_counted() {
-        let publisher = Publisher::new(2, false);
+        let publisher = numbers(2, false);
         let mut events = publisher.subscribe();
         assert_eq!(events.try_recv(), Err(NoEvent::Now));
         for number in 0..5 {
             publisher.publish(number);
         }
-        assert_eq!(events.recv().await, Some(Received::Lagged(3)));
-        assert_eq!(events.recv().await.and_then(Received::event), Some(3));
+        assert_eq!(events.recv().await, Some(MISSED + 3));
+        assert_eq!(events.recv().await, Some(3));
         assert_eq!(events.missed(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_subscription_is_a_stream_of_the_same_events() {
+        fn is_stream<S: Stream<Item = u64> + Send + Sync + Unpin + 'static>(_: &S) {}
+        let publisher = numbers(2, false);
+        let mut events = publisher.subscribe();
+        is_stream(&events);
+        let mut next = async || std::future::poll_fn(|context| events.poll_recv(context)).await;
+        for number in 0..5 {
+            publisher.publish(number);
+        }
+        assert_eq!([next().await, next().await, next().await], [103, 3, 4].map(Some));
+        assert_eq!(next().now_or_never(), None);
+        publisher.close(5);
+        assert_eq!([next().await, next().await, next().await], [Some(5), None, None]);
+    }
+
+    /// Whoever gave up waiting left the receiver with the future that waited.
+    #[tokio::test]
+    async fn an_event_that_came_after_the_waiting_was_given_up_is_the_next() {
+        let publisher = numbers(2, false);
+        let mut events = publisher.subscribe();
+        assert_eq!(events.recv().now_or_never(), None);
+        assert_eq!(events.try_recv(), Err(NoEvent::Now));
+        publisher.publish(1);
+        assert_eq!(events.try_recv(), Ok(1));
+        assert_eq!(events.recv().now_or_never(), None);
+        publisher.publish(2);
+        assert_eq!(events.recv().await, Some(2));
+        assert_eq!(events.recv().now_or_never(), None);
+        let waiting = tokio::spawn(async move { events.recv().await });
+        publisher.close(3);
+        assert_eq!(waiting.await.unwrap(), Some(3));
     }
 }

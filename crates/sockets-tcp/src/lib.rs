@@ -75,7 +75,7 @@
 //! A handler of one's own, and events:
 //!
 //! ```
-//! use sockets_tcp::{Connection, Received, ServerEvent, TcpClient, TcpServer, handler_fn};
+//! use sockets_tcp::{Connection, ServerEvent, TcpClient, TcpServer, handler_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -91,8 +91,8 @@
 //! assert_eq!(client.recv().await?.as_deref(), Some(&b"you are client 1\n"[..]));
 //! client.close().await;
 //!
-//! while let Some(received) = events.recv().await {
-//!     if let Received::Event(ServerEvent::Disconnected { bytes_out, .. }) = received {
+//! while let Some(event) = events.recv().await {
+//!     if let ServerEvent::Disconnected { bytes_out, .. } = event {
 //!         assert_eq!(bytes_out, 17);
 //!         break;
 //!     }
@@ -100,6 +100,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(not(unix))]
@@ -133,7 +134,7 @@ pub use client::{
 };
 pub use close_reason::CloseReason;
 pub use connection::{Connection, ConnectionReader, ConnectionWriter};
-pub use events::{Events, NoEvent, Received};
+pub use events::{Events, NoEvent};
 pub use failure::{Failure, Operation};
 pub use framing::{
     FrameError, FrameSink, FrameSource, Framed, LengthPrefixed, LineEnding, Lines, Prefix,
@@ -166,3 +167,8 @@ pub use tls::{TlsAlert, TlsError, TlsFault, TlsInfo};
 /// TLS is rustls: its configurations are what the builders take.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

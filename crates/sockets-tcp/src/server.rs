@@ -37,6 +37,7 @@ use crate::link::Closing;
 
 pub use bind_error::BindError;
 pub use builder::TcpServerBuilder;
+pub(crate) use coming::Coming;
 pub use event::{ClientId, ClientNumbers, Refusal, ServerEvent};
 pub use handle::ServerHandle;
 #[cfg(target_os = "linux")]
@@ -81,7 +82,7 @@ impl TcpServer {
 
     /// Subscribes to what happens. The first subscription begins with what happened since the
     /// start, as far back as the event capacity reaches; what went before is
-    /// [`Lagged`](crate::Received::Lagged). [`ServerEvent::Data`] comes only from its making on.
+    /// [`Lagged`](crate::ServerEvent::Lagged). [`ServerEvent::Data`] comes only from its making on.
     pub fn events(&self) -> Events<ServerEvent> {
         self.state.subscribe()
     }

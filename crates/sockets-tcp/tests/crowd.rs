@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
-use sockets_tcp::{CloseReason, CutOff, Echo, Received, ServerEvent, TcpServer};
+use sockets_tcp::{CloseReason, CutOff, Echo, ServerEvent, TcpServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
@@ -106,12 +106,12 @@ async fn read_books(mut events: sockets_tcp::Events<ServerEvent>) -> Books {
     let mut books = Books { ended: HashMap::new(), connected: 0 };
     while let Some(received) = events.recv().await {
         match received {
-            Received::Lagged(missed) => panic!("{missed} events missed"),
-            Received::Event(ServerEvent::Connected { .. }) => books.connected += 1,
-            Received::Event(ServerEvent::Disconnected { peer, reason, bytes_out, .. }) => {
+            ServerEvent::Lagged { missed } => panic!("{missed} events missed"),
+            ServerEvent::Connected { .. } => books.connected += 1,
+            ServerEvent::Disconnected { peer, reason, bytes_out, .. } => {
                 assert!(books.ended.insert(peer, (reason, bytes_out)).is_none());
             }
-            Received::Event(_) => {}
+            _ => {}
         }
     }
     books

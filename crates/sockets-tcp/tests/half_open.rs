@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use nix::sched::{CloneFlags, unshare};
 use sockets_tcp::{
-    ClientEvent, CloseReason, Discard, Keepalive, Received, ServerEvent, TcpClient,
-    TcpClientBuilder, TcpServer,
+    ClientEvent, CloseReason, Discard, Keepalive, ServerEvent, TcpClient, TcpClientBuilder,
+    TcpServer,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -36,9 +36,9 @@ async fn reason(server: &TcpServer) -> CloseReason {
     let mut events = server.events();
     loop {
         match events.recv().await.unwrap() {
-            Received::Event(ServerEvent::Disconnected { reason, .. }) => return reason,
-            Received::Event(_) => {}
-            Received::Lagged(missed) => panic!("{missed} events missed"),
+            ServerEvent::Disconnected { reason, .. } => return reason,
+            ServerEvent::Lagged { missed } => panic!("{missed} events missed"),
+            _ => {}
         }
     }
 }
@@ -92,12 +92,12 @@ async fn vanished(
     let mut failed = None;
     loop {
         match events.recv().await.unwrap() {
-            Received::Event(ClientEvent::Error { failure }) => failed = failure.kind(),
-            Received::Event(ClientEvent::Disconnected { reason, .. }) => {
+            ClientEvent::Error { failure } => failed = failure.kind(),
+            ClientEvent::Disconnected { reason, .. } => {
                 return (failed.unwrap(), reason);
             }
-            Received::Event(_) => {}
-            Received::Lagged(missed) => panic!("{missed} events missed"),
+            ClientEvent::Lagged { missed } => panic!("{missed} events missed"),
+            _ => {}
         }
     }
 }

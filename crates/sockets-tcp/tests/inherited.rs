@@ -57,7 +57,7 @@ fn parent() {
 fn child() -> i32 {
     use std::time::Duration;
 
-    use sockets_tcp::{Echo, InheritError, Received, ServerEvent, TcpServer, inherited_listeners};
+    use sockets_tcp::{Echo, InheritError, ServerEvent, TcpServer, inherited_listeners};
 
     let mut inherited = match inherited_listeners() {
         Ok(inherited) => inherited,
@@ -77,8 +77,8 @@ fn child() -> i32 {
         let builder = TcpServer::builder().listener(passed.listener).handler(Echo::new());
         let server = builder.start().await.unwrap();
         let mut events = server.events();
-        while let Some(received) = events.recv().await {
-            if let Received::Event(ServerEvent::Disconnected { bytes_out, .. }) = received {
+        while let Some(event) = events.recv().await {
+            if let ServerEvent::Disconnected { bytes_out, .. } = event {
                 assert_eq!(bytes_out, 5);
                 break;
             }

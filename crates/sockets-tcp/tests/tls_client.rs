@@ -19,8 +19,8 @@ use sockets_tcp::rustls::pki_types::{PrivateKeyDer, ServerName};
 use sockets_tcp::rustls::server::WebPkiClientVerifier;
 use sockets_tcp::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use sockets_tcp::{
-    ClientEvent, ClientRecvError, CloseReason, ConnectError, Events, Lines, QueuePolicy, Received,
-    Reconnect, TcpClient, TcpClientBuilder, TlsFault,
+    ClientEvent, ClientRecvError, CloseReason, ConnectError, Events, Lines, QueuePolicy, Reconnect,
+    TcpClient, TcpClientBuilder, TlsFault,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -95,7 +95,8 @@ async fn wait<T>(
 ) -> T {
     tokio::time::timeout(HANG, async {
         loop {
-            let Received::Event(event) = events.recv().await.unwrap() else { panic!("missed") };
+            let event = events.recv().await.unwrap();
+            assert!(!matches!(event, ClientEvent::Lagged { .. }), "missed");
             if let Some(picked) = pick(&event) {
                 return picked;
             }

@@ -1,6 +1,7 @@
 //! What happens on a socket, as a bounded stream of typed events.
 
 mod operation;
+mod subscription;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,7 @@ use tokio::sync::broadcast;
 use crate::builder::UdpSocketBuilder;
 
 pub use operation::Operation;
+pub use subscription::{Events, NoEvent};
 
 /// Something that happened on a socket.
 ///
@@ -145,78 +147,6 @@ fn as_text<S: Serializer>(kind: &io::ErrorKind, serializer: S) -> Result<S::Ok, 
     serializer.collect_str(kind)
 }
 
-/// A subscription to a socket's events; ends after [`Event::Closed`].
-///
-/// The channel is bounded by
-/// [`event_capacity`](crate::UdpSocketBuilder::event_capacity). A subscriber that falls behind
-/// loses the oldest events and is told how many by [`Event::Lagged`]; the socket never waits for
-/// it.
-#[derive(Debug)]
-pub struct Events {
-    first: Option<Event>,
-    receiver: broadcast::Receiver<Event>,
-    subscribers: Arc<AtomicUsize>,
-    missed: u64,
-    ended: bool,
-}
-
-impl Events {
-    /// The next event, or `None` after [`Event::Closed`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: an event is taken only when it is returned.
-    pub async fn recv(&mut self) -> Option<Event> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        if self.ended {
-            return None;
-        }
-        match self.receiver.recv().await {
-            Ok(event) => Some(self.note(event)),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(self.lag(missed)),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
-    }
-
-    /// The next event, if there is one now.
-    pub fn try_recv(&mut self) -> Option<Event> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        if self.ended {
-            return None;
-        }
-        match self.receiver.try_recv() {
-            Ok(event) => Some(self.note(event)),
-            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(self.lag(missed)),
-            Err(_) => None,
-        }
-    }
-
-    fn note(&mut self, event: Event) -> Event {
-        self.ended = event == Event::Closed;
-        event
-    }
-
-    fn lag(&mut self, missed: u64) -> Event {
-        self.missed = self.missed.saturating_add(missed);
-        Event::Lagged { missed }
-    }
-
-    /// How many events this subscription has missed so far.
-    pub const fn missed(&self) -> u64 {
-        self.missed
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        self.subscribers.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// An error and its causes, in one line.
 pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -317,14 +247,7 @@ impl EventSource {
         let ended = first == Event::Closed;
         let sender = self.sender.get_or_init(|| broadcast::Sender::new(self.capacity));
         let receiver = sender.subscribe();
-        self.subscribers.fetch_add(1, Ordering::Relaxed);
-        Events {
-            first: Some(first),
-            receiver,
-            subscribers: Arc::clone(&self.subscribers),
-            missed: 0,
-            ended,
-        }
+        Events::new(first, receiver, Arc::clone(&self.subscribers), ended)
     }
 }
 

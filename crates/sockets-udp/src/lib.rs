@@ -96,6 +96,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]
@@ -143,13 +144,13 @@ pub use stats;
 /// The token that ends a service.
 pub use tokio_util;
 
-pub use batch::{BorrowedDatagram, RecvBatch};
+pub use batch::{BorrowedDatagram, RecvBatch, RecvBatchIter};
 pub use bind::BindError;
 pub use broadcast::{BroadcastError, BroadcastReport, InterfaceBroadcast};
 pub use builder::UdpSocketBuilder;
 pub use bulk::BulkReport;
 pub use datagram::{Datagram, Received, RecvError};
-pub use event::{Event, Events, Operation};
+pub use event::{Event, Events, NoEvent, Operation};
 pub use interface::{Interface, InterfaceError};
 pub use membership::{JoinError, LeaveError, Membership, MembershipReport};
 pub use path::is_broadcast;
@@ -158,3 +159,8 @@ pub use segmentation::SegmentationOffload;
 pub use send::{FailedSend, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Outgoing, SendError, SendReport};
 pub use service::{DRAIN_GRACE, DRAIN_LIMIT, Discard, Echo, ServeError, ServeReport, Service};
 pub use socket::UdpSocket;
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -31,10 +31,14 @@ impl Segments {
     }
 
     pub(crate) fn ranges(self) -> impl Iterator<Item = Range<usize>> {
-        let first = self.at(0);
-        std::iter::successors(Some(first), move |last| {
-            (last.end < self.length).then(|| self.at(last.end))
+        std::iter::successors(Some(self.at(0)), move |last| {
+            self.after(last).map(|start| self.at(start))
         })
+    }
+
+    /// Where the datagram after the one at `range` begins.
+    pub(crate) fn after(self, range: &Range<usize>) -> Option<usize> {
+        (range.end < self.length).then_some(range.end)
     }
 }
 

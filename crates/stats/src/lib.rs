@@ -4,7 +4,7 @@
 //! [`SocketStats`] gives each socket a [`Recorder`] of its own. A transfer costs a few nanoseconds,
 //! because nobody else writes to the recorder's counters: nothing is locked, nothing allocated. A
 //! [`Snapshot`] sums them up; it can be printed, serialized, subtracted from a later one, and given
-//! to Prometheus.
+//! to Prometheus (the feature `prometheus`, on by default).
 //!
 //! Not a packet counter: it knows what the code that owns the sockets tells it. The sockets of the
 //! whole machine, other processes' too, are read by the module `system`, behind the feature of that
@@ -43,7 +43,7 @@
 //! use std::net::SocketAddr;
 //!
 //! use ports_core::Transport;
-//! use stats::{CloseReason, Role, SocketStats, prometheus_text};
+//! use stats::{CloseReason, Role, SocketStats};
 //!
 //! let stats = SocketStats::new();
 //! let before = stats.snapshot();
@@ -60,9 +60,11 @@
 //! let after = stats.snapshot();
 //! let added = after.delta(&before)?.transport(Transport::Udp);
 //! assert_eq!((added.bytes_received, added.messages_sent), (512, 1));
-//! assert!(prometheus_text(&after).ends_with("# EOF\n"));
+//! # #[cfg(feature = "prometheus")]
+//! assert!(stats::prometheus_text(&after).ends_with("# EOF\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod block;
@@ -73,6 +75,7 @@ mod ends;
 mod error_kind;
 mod history;
 mod print;
+#[cfg(feature = "prometheus")]
 mod prometheus;
 mod recorder;
 mod role;
@@ -93,8 +96,14 @@ pub use distribution::Distribution;
 pub use ends::Ends;
 pub use error_kind::{ErrorCounts, ErrorKind};
 pub use history::{Action, Entry, History};
+#[cfg(feature = "prometheus")]
 pub use prometheus::{PROMETHEUS_CONTENT_TYPE, prometheus_text};
 pub use recorder::{Inbound, Outbound, Recorder};
 pub use role::Role;
 pub use snapshot::{DeltaError, Group, Snapshot};
 pub use socket_stats::{SocketStats, SocketStatsBuilder};
+
+/// What the README shows, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

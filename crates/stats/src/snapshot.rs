@@ -9,9 +9,11 @@ use crate::counters::{Counters, Shrunk};
 use crate::distribution::Distribution;
 use crate::role::Role;
 
-/// All numbers at one moment. Prints as a table of totals; see [`prometheus_text`] for machines.
-///
-/// [`prometheus_text`]: crate::prometheus_text
+/// All numbers at one moment. Prints as a table of totals.
+#[cfg_attr(
+    feature = "prometheus",
+    doc = "\nFor machines: [`prometheus_text`](crate::prometheus_text)."
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {

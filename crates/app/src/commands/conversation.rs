@@ -17,3 +17,4 @@ pub(in crate::commands) mod stillness;
 pub(in crate::commands) mod streams;
 pub(in crate::commands) mod telling;
 pub(in crate::commands) mod unreachable;
+pub(in crate::commands) mod ways;

@@ -12,7 +12,6 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesPI, BytesStart, BytesText, Eve
 
 use super::date::{asctime, unix_seconds};
 use super::host_rows::HeldHosts;
-use super::jsonl::Line;
 use super::totals::Totals;
 use super::{Report, nmap_words};
 use crate::event::{Method, ScanEvent, ScanInfo, ScanSummary};
@@ -129,9 +128,11 @@ impl<W: Write> NmapXmlReport<W> {
 
     /// One of our own lines.
     fn instruction(&mut self, event: &ScanEvent) -> io::Result<()> {
-        let Some(line) = Line::of(event) else { return Ok(()) };
+        if let ScanEvent::Tick = event {
+            return Ok(());
+        }
         // `?>` would end the instruction; in JSON it can only be inside a string.
-        let json = serde_json::to_string(&line)?.replace('>', "\\u003e");
+        let json = serde_json::to_string(event)?.replace('>', "\\u003e");
         self.writer.write_event(Event::PI(BytesPI::new(format!("{INSTRUCTION} {json}"))))?;
         self.line_end()
     }

@@ -1,6 +1,7 @@
 //! A set of addresses of both families, held as intervals, never expanded.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
 use super::parse::{reserved_v4, reserved_v6};
 use crate::interval_set::IntervalSet;
@@ -63,11 +64,25 @@ impl AddressSet {
     }
 
     /// The runs `first..=last` that make the set, ascending, IPv4 first.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + Clone {
         let v4 = |value: u128| IpAddr::V4(Ipv4Addr::from(value as u32));
         let v6 = |value: u128| IpAddr::V6(Ipv6Addr::from(value));
         let runs_v4 = self.v4.runs().iter().map(move |run| (v4(run.0), v4(run.1)));
         runs_v4.chain(self.v6.runs().iter().map(move |run| (v6(run.0), v6(run.1))))
+    }
+
+    /// The fewest ranges that make the set, ascending, IPv4 first.
+    ///
+    /// ```
+    /// use scanner::AddressSet;
+    ///
+    /// let set: AddressSet = "127.0.0.2,127.0.0.1,::1".parse()?;
+    /// let ranges: Vec<_> = set.ranges().collect();
+    /// assert_eq!(ranges, ["127.0.0.1".parse()?..="127.0.0.2".parse()?, "::1".parse()?..="::1".parse()?]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<IpAddr>> + Clone {
+        self.runs().map(|(first, last)| first..=last)
     }
 
     /// How many runs make the set: what it costs.

@@ -11,7 +11,7 @@ use super::EchoMethod;
 pub enum EchoOpenError {
     /// The process may not.
     #[error(
-        "{} not permitted: needs CAP_NET_RAW, or its group in net.ipv4.ping_group_range \
+        "cannot open {} without CAP_NET_RAW, or its group in net.ipv4.ping_group_range \
          (`sudo sysctl net.ipv4.ping_group_range=\"0 2147483647\"`)", what(*method)
     )]
     NotPermitted {
@@ -21,7 +21,7 @@ pub enum EchoOpenError {
         source: io::Error,
     },
     /// The system cannot.
-    #[error("{} cannot be opened", what(*method))]
+    #[error("cannot open {}", what(*method))]
     Socket {
         /// The method.
         method: EchoMethod,

@@ -24,7 +24,7 @@ use crate::open_error::{OpenError, OpenStep};
 /// };
 /// if ring.wait_readable(Duration::from_millis(10))? {
 ///     while let Some(block) = ring.next_block() {
-///         for packet in block.iter() {
+///         for packet in &block {
 ///             println!("{} bytes at {:?}", packet.length, packet.timestamp);
 ///         }
 ///     }

@@ -55,7 +55,7 @@ fn receive(socket: &PacketSocket, count: usize) -> Vec<(Vec<u8>, crate::LinkSour
     while packets.len() < count {
         assert!(socket.wait_readable(PATIENCE).unwrap());
         socket.receive(&mut batch).unwrap();
-        for packet in batch.iter() {
+        for packet in &batch {
             let Source::Link(source) = packet.source else { panic!("{:?}", packet.source) };
             packets.push((packet.bytes[HEADERS..].to_vec(), source));
         }
@@ -172,7 +172,7 @@ fn a_ring_brings_the_same_packets() {
     while seen.len() < 2 {
         assert!(ring.wait_readable(PATIENCE).unwrap());
         while let Some(block) = ring.next_block() {
-            for packet in block.iter() {
+            for packet in &block {
                 assert_eq!(packet.bytes[HEADERS..], *b"hello");
                 assert!(packet.timestamp.is_some() && !packet.is_truncated());
                 let Source::Link(source) = packet.source else { panic!("{:?}", packet.source) };
@@ -214,9 +214,9 @@ fn what_cannot_be_opened_names_its_step() {
     let nothing = PacketConfig::new().filter(Vec::new());
     let promiscuous = PacketConfig::new().interface(0x7fff_ffff).promiscuous(true);
     for (config, words) in [
-        (nowhere, "binding to interface 4294967295 failed"),
-        (nothing, "attaching a filter of 0 instructions failed"),
-        (promiscuous, "making interface 2147483647 promiscuous failed"),
+        (nowhere, "cannot bind to interface 4294967295"),
+        (nothing, "cannot attach a filter of 0 instructions"),
+        (promiscuous, "cannot make interface 2147483647 promiscuous"),
     ] {
         let error = PacketSocket::open(&config).unwrap_err();
         assert!(matches!(error, OpenError::Step { .. }), "{error:?}");

@@ -28,7 +28,7 @@ pub enum SendError {
         socket: u8,
     },
     /// The kernel refused it: no route, larger than the MTU, a malformed header, a rule.
-    #[error("sending {length} bytes to {destination} failed")]
+    #[error("cannot send {length} bytes to {destination}")]
     Refused {
         /// The packet's length, in bytes.
         length: usize,
@@ -51,7 +51,7 @@ impl SendError {
 /// Receiving failed; that nothing is there is not an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[error("receiving from the raw socket for protocol {protocol} failed")]
+#[error("cannot receive from the raw socket for protocol {protocol}")]
 pub struct ReceiveError {
     /// The socket's protocol number.
     pub protocol: u8,

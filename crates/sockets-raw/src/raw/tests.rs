@@ -27,7 +27,7 @@ fn without_privilege_the_error_says_how_to_get_it() {
             assert!(matches!(error, OpenError::NotPermitted { .. }), "{error:?}");
             assert_eq!(
                 error.to_string(),
-                "opening a raw IPv6 socket for protocol 253 needs the capability CAP_NET_RAW: \
+                "cannot open a raw IPv6 socket for protocol 253 without the capability CAP_NET_RAW: \
                  run as root, or once `sudo setcap cap_net_raw=ep PROGRAM`"
             );
         }
@@ -141,7 +141,7 @@ fn batches_of_whole_packets() {
     while seen.len() < 10 {
         assert!(sockets_sys::wait_readable([receiver.as_fd()], PATIENCE).unwrap());
         receiver.receive(&mut received).unwrap();
-        for packet in received.iter() {
+        for packet in &received {
             assert!(matches!(packet.source, Source::Socket(address) if address.ip().is_loopback()));
             let (header, payload) = split_ipv4(packet.bytes).unwrap();
             assert_eq!(header[9], SECOND);
@@ -199,7 +199,7 @@ fn what_cannot_be_sent_is_this_machines_matter() {
 
     let here = IpAddr::from(Ipv4Addr::new(127, 0, 77, 5));
     let error = socket.send_to(&vec![0; 70_000], here).unwrap_err();
-    assert_eq!(error.to_string(), "sending 70000 bytes to 127.0.77.5 failed");
+    assert_eq!(error.to_string(), "cannot send 70000 bytes to 127.0.77.5");
     let SendError::Refused { source, .. } = error else { panic!("{error:?}") };
     assert_eq!(Errno::from_io_error(&source), Some(Errno::MSGSIZE));
 
@@ -214,9 +214,9 @@ fn what_cannot_be_opened_names_its_step() {
     // An address of the block for documentation (RFC 5737), which no machine has.
     let nowhere = RawConfig::v4(FOURTH).bind(Ipv4Addr::new(192, 0, 2, 1).into());
     for (config, words) in [
-        (nowhere, "binding to 192.0.2.1 failed"),
-        (RawConfig::v6(FOURTH).interface("no-such"), "binding to interface `no-such` failed"),
-        (RawConfig::v4(FOURTH).hop_limit(0), "setting the hop limit to 0 failed"),
+        (nowhere, "cannot bind to 192.0.2.1"),
+        (RawConfig::v6(FOURTH).interface("no-such"), "cannot bind to interface `no-such`"),
+        (RawConfig::v4(FOURTH).hop_limit(0), "cannot set the hop limit to 0"),
     ] {
         let error = RawSocket::open(&config).unwrap_err();
         assert!(matches!(error, OpenError::Step { .. }), "{error:?}");

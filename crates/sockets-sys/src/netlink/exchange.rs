@@ -118,13 +118,13 @@ fn verdict(message: &Message<'_>) -> Result<(), ExchangeError> {
 #[non_exhaustive]
 pub enum ExchangeError {
     /// The exchange before this one failed, and there is no fresh socket for this one.
-    #[error("opening another netlink socket failed")]
+    #[error("cannot open another netlink socket")]
     Reopen {
         /// The cause.
         source: io::Error,
     },
     /// The request could not be sent.
-    #[error("sending to the netlink socket failed")]
+    #[error("cannot send to the netlink socket")]
     Send {
         /// The cause.
         source: io::Error,

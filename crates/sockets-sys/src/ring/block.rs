@@ -46,8 +46,8 @@ impl<'a> RingBlock<'a> {
     }
 
     /// The packets, in the order they came.
-    pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {
-        Packets { contents: self.ring.contents(), at: self.first, left: self.count }
+    pub fn iter(&self) -> RingBlockIter<'_> {
+        RingBlockIter { contents: self.ring.contents(), at: self.first, left: self.count }
     }
 }
 
@@ -57,8 +57,20 @@ impl Drop for RingBlock<'_> {
     }
 }
 
-/// The packets of a block: `left` more, the next at `at`.
-struct Packets<'a> {
+impl<'a> IntoIterator for &'a RingBlock<'_> {
+    type Item = Received<'a>;
+    type IntoIter = RingBlockIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The packets of a [`RingBlock`], in the order they came.
+// `left` more, the next at `at`.
+#[derive(Clone, Debug)]
+#[must_use = "iterators are lazy"]
+pub struct RingBlockIter<'a> {
     contents: &'a [u8],
     at: usize,
     left: usize,
@@ -76,7 +88,7 @@ const START: usize = mem::offset_of!(libc::tpacket3_hdr, tp_mac);
 const ADDRESS: usize =
     mem::size_of::<libc::tpacket3_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
 
-impl<'a> Iterator for Packets<'a> {
+impl<'a> Iterator for RingBlockIter<'a> {
     type Item = Received<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -97,6 +109,10 @@ impl<'a> Iterator for Packets<'a> {
         self.at = self.at.checked_add(word(NEXT)? as usize)?;
         Some(received)
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left))
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +129,7 @@ mod tests {
             at in 0_usize..100,
             left in 0_usize..10,
         ) {
-            for packet in (Packets { contents: &contents, at, left }) {
+            for packet in (RingBlockIter { contents: &contents, at, left }) {
                 prop_assert!(packet.bytes.len() <= contents.len());
             }
             // The same with offsets and lengths that fit now and then.
@@ -122,7 +138,7 @@ mod tests {
                     field.copy_from_slice(&value.to_ne_bytes());
                 }
             }
-            let count = Packets { contents: &contents, at, left }.count();
+            let count = RingBlockIter { contents: &contents, at, left }.count();
             prop_assert!(count <= left);
         }
     }

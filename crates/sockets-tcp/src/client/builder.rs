@@ -14,7 +14,7 @@ use super::receiving::Receiver;
 #[cfg(feature = "tls")]
 use super::secure::Secure;
 use super::shared::Shared;
-use super::{ConnectError, QueuePolicy, Target, TcpClient};
+use super::{ClientEvent, ConnectError, QueuePolicy, Target, TcpClient};
 use crate::backoff::Reconnect;
 use crate::drive::Patience;
 use crate::events::Publisher;
@@ -165,7 +165,7 @@ impl TcpClientBuilder {
     }
 
     /// How many events a subscriber may be behind before it misses some: from 1 to 65,536; the
-    /// memory for them is taken at once. Default:
+    /// memory for them is taken at once by the first subscription. Default:
     /// [`DEFAULT_EVENT_CAPACITY`](Self::DEFAULT_EVENT_CAPACITY).
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;
@@ -273,7 +273,9 @@ impl TcpClientBuilder {
         let (first, outcome) = oneshot::channel();
         let shared = Arc::new(Shared::new(
             self.dialing.target.clone(),
-            Publisher::new(self.event_capacity, self.early_data_events),
+            Publisher::new(self.event_capacity, self.early_data_events, |missed| {
+                ClientEvent::Lagged { missed }
+            }),
             self.stats.unwrap_or_default(),
             self.limits,
             self.across_reconnect == QueuePolicy::Keep && self.reconnect.is_some(),

@@ -92,6 +92,12 @@ pub enum ClientEvent {
     },
     /// The client is closed for good. The last event.
     Closed,
+    /// The subscriber was slower than the channel is deep
+    /// ([`event_capacity`](crate::TcpClientBuilder::event_capacity)): the oldest events are lost to it.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
 }
 
 #[cfg(test)]

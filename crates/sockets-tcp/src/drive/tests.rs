@@ -11,6 +11,7 @@ use socket2::SockRef;
 use stats::{Role, SocketStats};
 
 use super::*;
+use crate::client::ClientEvent;
 use crate::events::Publisher;
 use crate::link::Offer;
 use crate::observer::Observer;
@@ -37,7 +38,7 @@ fn pair() -> (Arc<Link>, StdStream) {
     let link = Link::new(
         Tcp::register(stream).unwrap(),
         tuple,
-        Observer::Client(Publisher::new(16, false)),
+        Observer::Client(Publisher::new(16, false, |missed| ClientEvent::Lagged { missed })),
         QueueLimits { bytes: 64 << 20, messages: 16 },
         recorder.split(),
         false,

@@ -127,9 +127,8 @@ impl<'a> LinePrefix<'a> {
     /// How many bytes the answer to `piece` has, as far as its lines are not too long.
     fn answer_len(&self, piece: &[u8]) -> usize {
         let Some((_, before_last)) = piece.split_last() else { return 0 };
-        // One line more than there are ends, of which the first may have begun before.
-        let lines = before_last.split(|byte| *byte == b'\n').count();
-        let prefixes = lines - usize::from(!self.at_line_start);
+        let begun = before_last.split(|byte| *byte == b'\n').skip(1).count();
+        let prefixes = begun + usize::from(self.at_line_start);
         piece.len().saturating_add(prefixes.saturating_mul(self.prefix.len()))
     }
 

@@ -16,12 +16,12 @@ use stats::{Role, SocketStats};
 
 use super::*;
 use crate::client::ClientEvent;
-use crate::events::{Publisher, Received};
+use crate::events::Publisher;
 use crate::failure::Operation;
 
 /// A link and its peer.
 fn pair() -> (Link, StdStream) {
-    pair_told_to(Publisher::new(16, false))
+    pair_told_to(Publisher::new(16, false, |missed| ClientEvent::Lagged { missed }))
 }
 
 fn pair_told_to(events: Publisher<ClientEvent>) -> (Link, StdStream) {
@@ -81,7 +81,7 @@ async fn draining_reads_all_that_had_arrived_and_no_more() {
 /// A peer that has ended its stream, and then is gone, is found out by what it does not take.
 #[tokio::test]
 async fn a_failure_behind_the_peers_end_is_one_of_writing() {
-    let publisher = Publisher::new(16, false);
+    let publisher = Publisher::new(16, false, |missed| ClientEvent::Lagged { missed });
     let mut events = publisher.subscribe();
     let (link, peer) = pair_told_to(publisher);
     peer.shutdown(std::net::Shutdown::Write).unwrap();
@@ -92,8 +92,8 @@ async fn a_failure_behind_the_peers_end_is_one_of_writing() {
     while !link.has_failed() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(events.try_recv(), Ok(Received::Event(ClientEvent::HalfClosed)));
-    let Ok(Received::Event(ClientEvent::Error { failure })) = events.try_recv() else {
+    assert_eq!(events.try_recv(), Ok(ClientEvent::HalfClosed));
+    let Ok(ClientEvent::Error { failure }) = events.try_recv() else {
         panic!("it is told");
     };
     assert_eq!(failure.operation(), Operation::Write);

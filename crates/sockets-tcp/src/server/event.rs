@@ -2,18 +2,32 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::close_reason::CloseReason;
 use crate::failure::Failure;
 
 /// The number of a client: counted from 1, never used again by the same server, nor by another one
 /// with the same [`ClientNumbers`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+///
+/// It can be made of a number, or read from text, by who gets one back that was given out: as
+/// [`ServerEvent`]s in JSON have it. One that no client has does no harm: nothing is sent to it
+/// ([`UnknownClientError`](crate::UnknownClientError)).
+///
+/// ```
+/// use sockets_tcp::ClientId;
+///
+/// let id: ClientId = "7".parse()?;
+/// assert_eq!(id, ClientId::from(7));
+/// # Ok::<(), std::num::ParseIntError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClientId(u64);
 
@@ -44,6 +58,27 @@ impl ClientNumbers {
     /// A number that nobody has had, higher than all before it.
     pub fn draw(&self) -> ClientId {
         ClientId(self.0.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+impl From<u64> for ClientId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<ClientId> for u64 {
+    fn from(id: ClientId) -> Self {
+        id.0
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = ParseIntError;
+
+    /// The number in decimal digits.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
     }
 }
 
@@ -185,4 +220,25 @@ pub enum ServerEvent {
     },
     /// The server is closed: no listener, no client. The last event.
     Closed,
+    /// The subscriber was slower than the channel is deep
+    /// ([`event_capacity`](crate::TcpServerBuilder::event_capacity)): the oldest events are lost to it.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_got_a_client_in_json_can_name_it_again() {
+        let event = ServerEvent::HalfClosed { client: ClientNumbers::new().draw() };
+        let line = serde_json::to_value(event).unwrap();
+        let client: ClientId = serde_json::from_value(line["client"].clone()).unwrap();
+        assert_eq!((client, u64::from(client)), (ClientId::from(1), 1));
+        assert_eq!(client.to_string().parse(), Ok(client));
+        assert!("-1".parse::<ClientId>().is_err());
+    }
 }

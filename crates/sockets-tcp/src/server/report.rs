@@ -52,9 +52,8 @@ pub struct ClientInfo {
     /// How many bytes of them were not sent.
     pub dropped_bytes: usize,
     /// What the kernel knows of the connection: round-trip time, retransmissions, what the peer
-    /// acknowledged. `None` where it is over. Not serialised.
+    /// acknowledged. `None` where it is over.
     #[cfg(target_os = "linux")]
-    #[serde(skip)]
     pub tcp: Option<sockets_sys::TcpInfo>,
 }
 

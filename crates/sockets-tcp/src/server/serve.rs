@@ -101,8 +101,9 @@ impl<H: Handler> Service<H> {
 
 /// What a connection counts as, among all and among those of its address.
 struct Places {
-    _permit: OwnedSemaphorePermit,
+    // Given back first: whoever is accepted by the permit of a client finds its address's place free, too.
     of_address: Option<Place>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// One connection and all that belongs to it.

@@ -49,7 +49,9 @@ impl<H: Handler> TcpServerBuilder<H> {
             })?;
         let local: Vec<_> = listeners.iter().filter_map(|of_place| of_place.first()).collect();
         let local: Vec<_> = local.into_iter().map(Listener::local).collect();
-        let events = Publisher::new(self.event_capacity, self.early_data_events);
+        let events = Publisher::new(self.event_capacity, self.early_data_events, |missed| {
+            ServerEvent::Lagged { missed }
+        });
         for address in &local {
             events.publish(ServerEvent::Listening { address: *address });
         }

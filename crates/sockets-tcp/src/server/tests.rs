@@ -17,7 +17,7 @@ async fn a_relay_ends_no_stream_before_all_that_arrived_is_relayed() {
         peers.push(TcpStream::connect(server.local_addr()).unwrap());
         while ids.len() < peers.len() {
             let received = events.recv().await.unwrap();
-            if let Some(ServerEvent::Connected { client, .. }) = received.event() {
+            if let ServerEvent::Connected { client, .. } = received {
                 ids.push(client);
             }
         }

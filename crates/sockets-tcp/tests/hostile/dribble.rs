@@ -36,7 +36,7 @@ async fn until<T>(mut what: impl FnMut() -> Option<T>) -> T {
 }
 
 async fn next<T>(events: &mut Events<ServerEvent>, pick: impl Fn(&ServerEvent) -> Option<T>) -> T {
-    until(|| events.try_recv().ok().and_then(|received| pick(&received.event().unwrap()))).await
+    until(|| events.try_recv().ok().and_then(|event| pick(&event))).await
 }
 
 fn connected(event: &ServerEvent) -> Option<()> {

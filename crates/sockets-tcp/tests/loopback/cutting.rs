@@ -67,7 +67,7 @@ async fn what_was_received_and_not_taken_is_reported() {
     peer.write_all(b"left").unwrap();
     let mut seen = 0;
     while seen < 9 {
-        if let Some(sockets_tcp::ClientEvent::Data { len }) = events.recv().await.unwrap().event() {
+        if let sockets_tcp::ClientEvent::Data { len } = events.recv().await.unwrap() {
             seen += len;
         }
     }

@@ -133,7 +133,7 @@ async fn drop_oldest_keeps_the_latest_whole_and_in_order() {
         scene.server.send(scene.stalled_id, message(number)).await.unwrap();
         number += 1;
         while let Ok(received) = scene.events.try_recv() {
-            if let Some(ServerEvent::Dropped { messages, .. }) = received.event() {
+            if let ServerEvent::Dropped { messages, .. } = received {
                 dropped += messages;
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sockets_tcp::rustls::pki_types::PrivateKeyDer;
 use sockets_tcp::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
-use sockets_tcp::{ClientEvent, ConnectError, Received, Reconnect, TcpClient, TcpClientBuilder};
+use sockets_tcp::{ClientEvent, ConnectError, Reconnect, TcpClient, TcpClientBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{HANG, Trust, accept, client, listen, name, trust};
@@ -49,7 +49,7 @@ async fn a_close_within_the_handshake_is_final() {
     // The handshake has begun.
     peer.read_u8().await.unwrap();
     client.close().await;
-    assert_eq!(events.recv().await, Some(Received::Event(ClientEvent::Closed)));
+    assert_eq!(events.recv().await, Some(ClientEvent::Closed));
     assert_eq!(events.recv().await, None);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
-use sockets_tcp::{ClientEvent, CloseReason, Events, Received, TcpClient};
+use sockets_tcp::{ClientEvent, CloseReason, Events, TcpClient};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{HANG, Trust, pair, trust};
@@ -15,12 +15,12 @@ async fn end(mut events: Events<ClientEvent>) -> (CloseReason, Vec<String>) {
     tokio::time::timeout(HANG, async {
         loop {
             match events.recv().await.unwrap() {
-                Received::Event(ClientEvent::Error { failure }) => {
+                ClientEvent::Error { failure } => {
                     failures.push(failure.to_string());
                 }
-                Received::Event(ClientEvent::Disconnected { reason, .. }) => break reason,
-                Received::Event(_) => {}
-                Received::Lagged(missed) => panic!("{missed} events missed"),
+                ClientEvent::Disconnected { reason, .. } => break reason,
+                ClientEvent::Lagged { missed } => panic!("{missed} events missed"),
+                _ => {}
             }
         }
     })

@@ -30,7 +30,7 @@ async fn exchange(here: &UdpSocket, there: &UdpSocket, data: &[u8], size: usize)
     assert!(report.is_complete());
     while left > 0 {
         left -= there.recv_many(&mut batch).await.unwrap();
-        for datagram in batch.iter() {
+        for datagram in &batch {
             assert_eq!(datagram.data, chunks.next().unwrap());
             assert_eq!((datagram.source, datagram.is_truncated()), (here.local_addr(), false));
         }

@@ -37,7 +37,7 @@ async fn a_connected_socket_is_told_who_is_not_there() {
     while !socket.check_peer() && socket.peer_errors() == 0 {
         socket.send_to(b"anybody?", peer).await.unwrap();
     }
-    let told = std::iter::from_fn(|| events.try_recv()).find_map(|event| match event {
+    let told = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
         Event::PeerUnreachable { peer, .. } => peer,
         _ => None,
     });

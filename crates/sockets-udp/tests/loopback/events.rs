@@ -1,6 +1,7 @@
 //! What subscribers see, and what the kernel dropped.
 
-use sockets_udp::{Event, Operation, RecvBatch};
+use futures_util::{FutureExt as _, StreamExt as _};
+use sockets_udp::{Event, NoEvent, Operation, RecvBatch};
 use stats::SocketStats;
 
 use crate::{V4, arrived, on, open};
@@ -41,6 +42,26 @@ async fn a_life_in_events() {
     }
     assert_eq!(received.recv().await, None);
     assert_eq!((sent.missed(), received.missed()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_subscription_is_a_stream_and_loses_nothing_where_its_waiting_is_given_up() {
+    let socket = open(V4);
+    let local = socket.local_addr();
+    let mut events = socket.events();
+    assert_eq!(events.next().await, Some(Event::Bound { local }));
+    assert_eq!(events.next().now_or_never(), None);
+    assert_eq!(events.try_recv(), Err(NoEvent::Now));
+    socket.send_to(b"1", local).await.unwrap();
+    assert_eq!(events.try_recv(), Ok(Event::Sent { len: 1, target: local }));
+    assert_eq!(events.next().now_or_never(), None);
+    let rest = tokio::spawn(events.collect::<Vec<_>>());
+    socket.send_to(b"22", local).await.unwrap();
+    socket.close();
+    assert_eq!(rest.await.unwrap(), [Event::Sent { len: 2, target: local }, Event::Closed]);
+
+    let mut closed = socket.events();
+    assert_eq!((closed.try_recv(), closed.try_recv()), (Ok(Event::Closed), Err(NoEvent::Ever)));
 }
 
 #[tokio::test]

@@ -186,7 +186,7 @@ async fn a_socket_for_many_hears_which_of_them_is_not_there() {
                 }
             };
             assert_eq!(told, (Some(address), ConnectionRefused));
-            while events.try_recv().is_some() {}
+            while events.try_recv().is_ok() {}
         }
         let errors = stats.snapshot().totals().errors;
         assert_eq!(errors.count(ErrorKind::Unreachable), socket.peer_errors());

@@ -96,7 +96,7 @@ proptest! {
             let mut chunks = data.chunks(stride);
             while chunks.len() > 0 {
                 there.recv_many(&mut batch).await.unwrap();
-                for datagram in batch.iter() {
+                for datagram in &batch {
                     let whole = chunks.next().unwrap();
                     assert_eq!(datagram.length, whole.len());
                     assert_eq!(datagram.data, &whole[..datagram.data.len()]);

@@ -109,7 +109,7 @@ fn bulk_is_the_same_on_the_other_side_joined_or_not() {
                 let mut left = report.datagrams;
                 while left > 0 {
                     left -= there.recv_many(&mut batch).await.unwrap();
-                    for datagram in batch.iter() {
+                    for datagram in &batch {
                         assert_eq!(datagram.data, chunks.next().unwrap());
                     }
                 }

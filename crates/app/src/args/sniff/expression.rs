@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ports_core::{Port, PortRange, ServiceTable, Transport};
+use ports_core::{Port, PortRange, ServiceTable, Transport, UnknownServiceError};
 use sockets_raw::{FilterProtocol, PacketEnd};
 
 /// What a packet must meet; all of it.
@@ -20,13 +20,18 @@ pub(crate) enum Condition {
     Ports(PacketEnd, PortRange),
 }
 
-/// Why words are not a filter. Each names the word.
+/// Why words are not a filter. Most name the word.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseExpressionError {
     #[error(
         "`{word}` is no word of a filter: expected a protocol ({PROTOCOLS}), src, dst, host or port"
     )]
     Word { word: String },
+    #[error(
+        "there is no `not` and no `or`: all conditions have to be met. `--write FILE.pcap` keeps what \
+         others can filter"
+    )]
+    Logic,
     #[error("`{word}` is a second protocol: a packet has one")]
     SecondProtocol { word: String },
     #[error("behind `{after}` comes host or port, not {found}")]
@@ -35,6 +40,8 @@ pub(crate) enum ParseExpressionError {
     Host { found: Found },
     #[error("behind `port` comes a port, a range or a service, not {found}")]
     Ports { found: Found },
+    #[error("behind `port` comes a port, a range or a service: {0}")]
+    Service(UnknownServiceError),
     #[error("the service `{name}` has several ports: name one")]
     ManyPorts { name: String },
 }
@@ -87,6 +94,9 @@ impl Expression {
                     let missing = || ParseExpressionError::Ports { found: Found(None) };
                     ports.push((end, word.ok_or_else(missing)?));
                 }
+                Some(word) if ["or", "not", "!", "||"].contains(&word) => {
+                    return Err(ParseExpressionError::Logic);
+                }
                 Some(word) if end == PacketEnd::Either => {
                     return Err(ParseExpressionError::Word { word: word.to_owned() });
                 }
@@ -125,20 +135,18 @@ fn port_range(
     if let Ok(range) = word.parse() {
         return Ok(range);
     }
-    let meant = |transport| match protocol {
-        Some(FilterProtocol::Tcp) => transport == Transport::Tcp,
-        Some(FilterProtocol::Udp) => transport == Transport::Udp,
-        _ => matches!(transport, Transport::Tcp | Transport::Udp),
-    };
-    let ports: BTreeSet<Port> = ServiceTable
-        .by_name(word)
-        .filter(|service| meant(service.transport))
-        .map(|service| service.port)
-        .collect();
-    let (Some(first), Some(last)) = (ports.first(), ports.last()) else {
+    if !word.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         return Err(ParseExpressionError::Ports { found: Found(Some(word.to_owned())) });
+    }
+    let meant = match protocol {
+        Some(FilterProtocol::Tcp) => &[Transport::Tcp][..],
+        Some(FilterProtocol::Udp) => &[Transport::Udp],
+        _ => &[Transport::Tcp, Transport::Udp],
     };
-    match PortRange::new(*first, *last) {
+    let services = ServiceTable.named(word, meant).map_err(ParseExpressionError::Service)?;
+    let ports: BTreeSet<Port> = services.iter().map(|service| service.port).collect();
+    let (first, last) = (services[0].port, services[services.len() - 1].port);
+    match PortRange::new(first, last) {
         Ok(range) if range.len() as usize == ports.len() => Ok(range),
         _ => Err(ParseExpressionError::ManyPorts { name: word.to_owned() }),
     }
@@ -202,7 +210,11 @@ mod tests {
             ("port", "behind `port` comes a port, a range or a service, not the end"),
             (
                 "not port 22",
-                "`not` is no word of a filter: expected a protocol (ip, ip6, arp, tcp, udp, icmp, icmp6), src, dst, host or port",
+                "there is no `not` and no `or`: all conditions have to be met. `--write FILE.pcap` keeps what others can filter",
+            ),
+            (
+                "port 22 or port 80",
+                "there is no `not` and no `or`: all conditions have to be met. `--write FILE.pcap` keeps what others can filter",
             ),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), message);

@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use sockets_tcp::rustls::ProtocolVersion;
-use sockets_tcp::{ClientEvent, CloseReason, Events, Failure, Operation, Received, TcpClient};
+use sockets_tcp::{ClientEvent, CloseReason, Events, Failure, Operation, TcpClient};
 
 use crate::output::{EventLine, EventSender, Terminal, counted};
 
@@ -48,21 +48,19 @@ impl Teller {
     /// Until the last event.
     pub(super) async fn tell(mut self, mut events: Events<ClientEvent>) -> Told {
         let mut told = Told::default();
-        while let Some(received) = events.recv().await {
-            if let Received::Event(event) = &received {
-                self.say(event);
-                match event {
-                    ClientEvent::Connected { .. } => told.reason = None,
-                    ClientEvent::Disconnected { reason, .. } => told.reason = Some(*reason),
-                    ClientEvent::GaveUp { attempts, lasted, permanent, failure } => {
-                        let (attempts, lasted, permanent) = (*attempts, *lasted, *permanent);
-                        let failure = failure.clone();
-                        told.gave_up = Some(GaveUp { attempts, lasted, permanent, failure });
-                    }
-                    _ => {}
+        while let Some(event) = events.recv().await {
+            self.say(&event);
+            match &event {
+                ClientEvent::Connected { .. } => told.reason = None,
+                ClientEvent::Disconnected { reason, .. } => told.reason = Some(*reason),
+                ClientEvent::GaveUp { attempts, lasted, permanent, failure } => {
+                    let (attempts, lasted, permanent) = (*attempts, *lasted, *permanent);
+                    let failure = failure.clone();
+                    told.gave_up = Some(GaveUp { attempts, lasted, permanent, failure });
                 }
+                _ => {}
             }
-            if let Some(line) = line(received) {
+            if let Some(line) = line(event) {
                 self.log.send(line).await;
             }
         }
@@ -136,12 +134,9 @@ impl Unsaid {
     }
 }
 
-fn line(received: Received<ClientEvent>) -> Option<EventLine> {
-    let event = match received {
-        Received::Event(event) => event,
-        Received::Lagged(missed) => return Some(EventLine::Lagged { missed }),
-    };
+fn line(event: ClientEvent) -> Option<EventLine> {
     Some(match event {
+        ClientEvent::Lagged { missed } => EventLine::Lagged { missed },
         ClientEvent::Connected { peer, .. } => EventLine::Connected { client: None, peer },
         ClientEvent::Data { len } => EventLine::Data { client: None, peer: None, len },
         ClientEvent::HalfClosed => EventLine::HalfClosed { client: None },

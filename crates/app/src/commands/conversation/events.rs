@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sockets_tcp::{Events, Received, ServerEvent, TcpServer, TcpServerBuilder, TlsFault};
+use sockets_tcp::{Events, ServerEvent, TcpServer, TcpServerBuilder, TlsFault};
 use sockets_udp::{Event, Operation};
 use tokio::time::{Instant, sleep_until};
 
@@ -57,7 +57,7 @@ impl ServerTeller {
     pub(in crate::commands) async fn next(
         &mut self,
         events: &mut Events<ServerEvent>,
-    ) -> Option<Received<ServerEvent>> {
+    ) -> Option<ServerEvent> {
         loop {
             let (accepting, crowd) = (until(self.accepting.due()), until(self.crowd.due()));
             tokio::select! {
@@ -91,11 +91,9 @@ impl ServerTeller {
         }
     }
 
-    pub(in crate::commands) async fn tell(&mut self, received: Received<ServerEvent>) {
-        if let Received::Event(event) = &received {
-            self.say(event);
-        }
-        if let Some(line) = tcp_line(received) {
+    pub(in crate::commands) async fn tell(&mut self, event: ServerEvent) {
+        self.say(&event);
+        if let Some(line) = tcp_line(event) {
             self.log.send(line).await;
         }
     }
@@ -228,12 +226,9 @@ pub(in crate::commands) fn no_session(
 }
 
 /// `listening` is left out: it is written where the endpoint is known as the user gave it.
-fn tcp_line(received: Received<ServerEvent>) -> Option<EventLine> {
-    let event = match received {
-        Received::Event(event) => event,
-        Received::Lagged(missed) => return Some(EventLine::Lagged { missed }),
-    };
+fn tcp_line(event: ServerEvent) -> Option<EventLine> {
     Some(match event {
+        ServerEvent::Lagged { missed } => EventLine::Lagged { missed },
         ServerEvent::Connected { client, peer } => {
             EventLine::Connected { client: Some(client.number()), peer }
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ports_core::Endpoint;
-use sockets_tcp::{Events, Received, ServerEvent, ShutdownReport};
+use sockets_tcp::{Events, ServerEvent, ShutdownReport};
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
@@ -150,18 +150,18 @@ impl Ledger {
     /// Tells the server's events until the last one, and in their order what it does not know of.
     pub(super) async fn tell(self: Arc<Self>, mut events: Events<ServerEvent>) {
         let mut teller = ServerTeller::new(self.events.clone(), self.terminal);
-        while let Some(received) = teller.next(&mut events).await {
-            let due: BTreeMap<_, _> = match &received {
-                Received::Event(ServerEvent::Disconnected { client, .. }) => {
+        while let Some(event) = teller.next(&mut events).await {
+            let due: BTreeMap<_, _> = match &event {
+                ServerEvent::Disconnected { client, .. } => {
                     let account = self.books().untold.remove(&client.number());
                     account.map(|account| (client.number(), account)).into_iter().collect()
                 }
                 // Their last events may be among the missed ones.
-                Received::Lagged(_) => std::mem::take(&mut self.books().untold),
-                Received::Event(_) => BTreeMap::new(),
+                ServerEvent::Lagged { .. } => std::mem::take(&mut self.books().untold),
+                _ => BTreeMap::new(),
             };
             self.tell_all(due, &mut teller).await;
-            teller.tell(received).await;
+            teller.tell(event).await;
         }
         let rest = std::mem::take(&mut self.books().untold);
         self.tell_all(rest, &mut teller).await;

@@ -80,7 +80,10 @@ impl Targets {
     pub(super) fn new(args: &ForwardArgs, session: &Session) -> anyhow::Result<Self> {
         let mut builder =
             TcpClient::builder(&args.target).stats(session.stats.clone()).close_grace(UNBOUNDED);
-        if let Some((config, name)) = tls::client(&args.tls, &args.target, session.terminal)? {
+        let opening = session.opening(&args.tls);
+        let tls = tls::client(&args.tls, &args.target, session.terminal)?;
+        drop(opening);
+        if let Some((config, name)) = tls {
             builder = builder.tls(config, name);
         }
         if let Some(timeout) = args.connect_timeout {

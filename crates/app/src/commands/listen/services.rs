@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::peers::Peers;
 use super::relay_udp::Relay as UdpRelay;
+use super::unanswerable::{Unanswerable, can_be_answered};
 use crate::args::{ListenArgs, SlowArg};
 use crate::commands::conversation::bind::{Bound, Listener};
 use crate::commands::conversation::events::{self, ServerTeller};
@@ -146,12 +147,36 @@ async fn serve(
     terminal: Terminal,
 ) -> anyhow::Result<u64> {
     let served = if let Kind::Echo = kind {
+        let mut unanswerable = Unanswerable::default();
         let echo = sockets_udp::Echo::new().prefix(prefix);
-        socket.serve_until(noted(echo, terminal), &stop).await?
+        let echo = to_who_can_be_answered(echo, &mut unanswerable, terminal);
+        let served = socket.serve_until(noted(echo, terminal), &stop).await?;
+        if let Some(text) = unanswerable.in_words().filter(|_| terminal.is_verbose()) {
+            terminal.note(&text);
+        }
+        served
     } else {
         socket.serve_until(noted(sockets_udp::Discard, terminal), &stop).await?
     };
     Ok(served.failed)
+}
+
+/// The same service, without a word to who has no port: each would be an error.
+fn to_who_can_be_answered(
+    mut service: impl Service,
+    unanswerable: &mut Unanswerable,
+    terminal: Terminal,
+) -> impl FnMut(Datagram) -> Option<Bytes> {
+    move |datagram| {
+        let path = datagram.return_path();
+        if can_be_answered(&path) {
+            return service.answer(datagram);
+        }
+        if let Some(text) = unanswerable.hear(path.peer().ip()).filter(|_| terminal.is_verbose()) {
+            terminal.note(&text);
+        }
+        None
+    }
 }
 
 /// The same service; with `-v` it is said who uses it.

@@ -15,7 +15,13 @@ const LIMITS: QueueLimits = QueueLimits { bytes: 1024, messages: 16 };
 
 fn shared() -> Shared {
     let target = Target::from(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
-    Shared::new(target, Publisher::new(16, false), SocketStats::new(), LIMITS, true)
+    Shared::new(
+        target,
+        Publisher::new(16, false, |missed| ClientEvent::Lagged { missed }),
+        SocketStats::new(),
+        LIMITS,
+        true,
+    )
 }
 
 fn link(shared: &Shared) -> (Arc<Link>, StdStream) {

@@ -9,7 +9,7 @@ use crate::link::sending::End;
 fn told(events: &mut crate::events::Events<ClientEvent>) -> (usize, usize) {
     let mut all = (0, 0);
     while let Ok(received) = events.try_recv() {
-        if let Some(ClientEvent::Dropped { messages, bytes }) = received.event() {
+        if let ClientEvent::Dropped { messages, bytes } = received {
             all = (all.0 + messages, all.1 + bytes);
         }
     }
@@ -19,7 +19,7 @@ fn told(events: &mut crate::events::Events<ClientEvent>) -> (usize, usize) {
 /// Every byte is sent or counted, however soon the write failed.
 #[tokio::test]
 async fn a_write_that_fails_at_once_counts_as_lost() {
-    let publisher = Publisher::new(16, false);
+    let publisher = Publisher::new(16, false, |missed| ClientEvent::Lagged { missed });
     let mut events = publisher.subscribe();
     let (link, peer) = pair_told_to(publisher);
     SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();

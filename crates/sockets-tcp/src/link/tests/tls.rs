@@ -42,7 +42,7 @@ async fn secured() -> (Link, tokio_rustls::client::TlsStream<TcpStream>) {
     let link = Link::new(
         stream,
         tuple,
-        Observer::Client(Publisher::new(16, false)),
+        Observer::Client(Publisher::new(16, false, |missed| ClientEvent::Lagged { missed })),
         QueueLimits { bytes: 1024, messages: 16 },
         recorder.split(),
         false,

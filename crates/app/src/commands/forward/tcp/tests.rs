@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use sockets_tcp::{CloseReason, Events, Received, ServerEvent, ShutdownReport};
+use sockets_tcp::{CloseReason, Events, ServerEvent, ShutdownReport};
 use stats::{ErrorKind, SocketStats};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,8 @@ async fn next<T>(
     mut pick: impl FnMut(ServerEvent) -> Option<T>,
 ) -> T {
     loop {
-        let Some(Received::Event(event)) = events.recv().await else { panic!("it does not come") };
+        let Some(event) = events.recv().await else { panic!("it does not come") };
+        assert_eq!(events.missed(), 0);
         if let Some(picked) = pick(event) {
             return picked;
         }
