@@ -3,7 +3,7 @@
 
 mod accepting;
 pub(crate) mod bind;
-mod crowd;
+pub(in crate::commands) mod crowd;
 pub(in crate::commands) mod drain;
 pub(in crate::commands) mod events;
 pub(in crate::commands) mod few;
