@@ -113,6 +113,7 @@ mod events;
 mod failure;
 mod framing;
 mod handler;
+mod into_io;
 mod link;
 mod observer;
 mod options;

@@ -86,7 +86,7 @@ mod tests {
         let port = first.local_addr().port();
         let second = member(port, &lo).unwrap();
         let asked = async {
-            let patience = Duration::from_secs(60);
+            let patience = Duration::from_mins(1);
             let mut names = ask(port, lo.clone(), 2, patience).await.unwrap();
             first.close();
             second.close();
