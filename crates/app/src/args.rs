@@ -6,6 +6,7 @@ mod diff;
 mod doctor;
 mod duration;
 mod forward;
+mod habits;
 #[cfg(target_os = "linux")]
 mod kill;
 #[cfg(target_os = "linux")]
@@ -16,6 +17,7 @@ mod lookup;
 mod ls;
 mod output;
 mod place;
+mod port;
 mod report;
 mod scan;
 #[cfg(target_os = "linux")]
@@ -26,6 +28,8 @@ mod tls;
 mod watch;
 #[cfg(target_os = "linux")]
 mod who;
+
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -44,6 +48,8 @@ pub(crate) use lookup::{LookupArgs, Query, Subject};
 pub(crate) use ls::{Column, LsArgs, SocketFilterArgs};
 pub(crate) use output::{Format, OutputArgs, OutputFile, ScanFormat, ScanOutputArgs};
 pub(crate) use place::Place;
+#[cfg(target_os = "linux")]
+pub(crate) use port::{HeldPort, HeldPorts};
 pub(crate) use report::{EventTarget, ReportArgs};
 pub(crate) use scan::{MethodArg, ScanArgs, TargetArg};
 #[cfg(target_os = "linux")]
@@ -53,7 +59,7 @@ pub(crate) use tls::TlsArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use watch::WatchArgs;
 #[cfg(target_os = "linux")]
-pub(crate) use who::{HeldPort, WhoArgs};
+pub(crate) use who::WhoArgs;
 
 /// Know, claim, open, scan and watch ports and sockets.
 #[derive(Debug, Parser)]
@@ -76,6 +82,16 @@ pub(crate) struct Args {
     /// Say more of what is going on; twice for even more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, display_order = 902)]
     pub(crate) verbose: u8,
+}
+
+/// Parses a command line, with the name of the program first. An error has a tip where what other
+/// tools are told would do it.
+pub(crate) fn parse(line: &[OsString]) -> Result<Args, clap::Error> {
+    let parsed = habits::taken_amiss(line).map_or_else(|| Args::try_parse_from(line), Err);
+    parsed.map_err(|mut error| {
+        habits::advise(&mut error, line);
+        error
+    })
 }
 
 /// When to use colours.
@@ -136,11 +152,18 @@ pub(crate) enum Command {
     /// Print the completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page (roff)
+    #[command(after_help = "Examples:\n\
+        \x20 ports man | man -l -\n\
+        \x20 ports man > ~/.local/share/man/man1/ports.1")]
     Man,
 }
 
 /// Arguments of `ports completions`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Where the shell looks for it:\n\
+    \x20 ports completions bash > ~/.local/share/bash-completion/completions/ports\n\
+    \x20 ports completions fish > ~/.config/fish/completions/ports.fish\n\
+    \x20 ports completions zsh > ~/.zfunc/_ports    (with `fpath+=~/.zfunc` before `compinit`)")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,

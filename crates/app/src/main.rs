@@ -12,9 +12,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 
-use crate::args::{Args, Command};
+use crate::args::Command;
 use crate::commands::conversation::bind;
 use crate::exit::{Exit, report};
 use crate::output::{Terminal, flush_standard_error};
@@ -24,7 +23,7 @@ use crate::signals::Signals;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let exit = match Args::try_parse() {
+    let exit = match args::parse(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(args) => {
             let terminal = Terminal::new(args.color, args.quiet, args.verbose);
             terminal.start_logging();

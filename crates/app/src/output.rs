@@ -8,6 +8,7 @@ mod haste;
 mod outputs;
 #[cfg(target_os = "linux")]
 mod packets;
+mod printable;
 mod reader_gone;
 mod rows;
 mod standard_error;
@@ -25,6 +26,7 @@ pub(crate) use outputs::Outputs;
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
+pub(crate) use printable::printable;
 use reader_gone::Marked;
 pub(crate) use reader_gone::{ReaderGone, stop_when_gone};
 pub(crate) use rows::{Cells, Row, RowOutputs};

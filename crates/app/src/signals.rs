@@ -3,19 +3,26 @@
 use std::fmt;
 use std::future::pending;
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 use anyhow::Context;
 use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Exit, Signal};
-use crate::output::flush_standard_error_now;
+use crate::output::{Terminal, flush_standard_error_now};
 
 /// Signals this close together are one wish: timeout(1) signals the process and then its group.
 const SAME_WISH: Duration = Duration::from_millis(500);
+
+/// When a wait for the other end of a named pipe is explained.
+const HINT_AFTER: Duration = Duration::from_millis(500);
 
 /// What is still to be said before the process ends at once.
 type LastWords = Box<dyn FnOnce() + Send>;
@@ -26,6 +33,8 @@ pub(crate) struct Signals {
     stop: CancellationToken,
     first: Arc<OnceLock<Signal>>,
     last_words: Arc<Mutex<Option<LastWords>>>,
+    /// How many [`Opening`]s there are.
+    opening: Arc<AtomicUsize>,
 }
 
 impl Signals {
@@ -40,6 +49,7 @@ impl Signals {
             stop: CancellationToken::new(),
             first: Arc::default(),
             last_words: Arc::default(),
+            opening: Arc::default(),
         };
         let told = signals.clone();
         tokio::spawn(async move {
@@ -52,7 +62,8 @@ impl Signals {
                     else => return,
                 };
                 let first = *told_at.get_or_insert_with(Instant::now);
-                if told.first.set(signal).is_err() && first.elapsed() >= SAME_WISH {
+                let is_again = told.first.set(signal).is_err() && first.elapsed() >= SAME_WISH;
+                if is_again || told.opening.load(SeqCst) > 0 {
                     told.say_last_words();
                     exit_at_once(signal);
                 }
@@ -65,6 +76,34 @@ impl Signals {
     /// Cancelled once the command is to stop.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// For as long as files that the user named are opened: a named pipe is open only once somebody has its
+    /// other end (fifo(7)), and nobody can break that off. Until it is dropped, the first signal ends the
+    /// process at once: nothing is begun yet. The user is told what is waited for.
+    pub(crate) fn opening<'a>(
+        &self,
+        paths: impl IntoIterator<Item = &'a PathBuf>,
+        terminal: Terminal,
+    ) -> Opening {
+        self.opening.fetch_add(1, SeqCst);
+        // One that came before will not come again.
+        if let Some(signal) = self.first.get() {
+            self.say_last_words();
+            exit_at_once(*signal);
+        }
+        let is_pipe =
+            |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
+        let pipes: Vec<String> =
+            paths.into_iter().filter(is_pipe).map(|path| format!("`{}`", path.display())).collect();
+        let hint = (!pipes.is_empty()).then(|| {
+            tokio::spawn(async move {
+                tokio::time::sleep(HINT_AFTER).await;
+                let pipes = pipes.join(", ");
+                terminal.warn(&format!("{pipes}: waiting for the other end; Ctrl-C gives up"));
+            })
+        });
+        Opening { opening: Arc::clone(&self.opening), hint }
     }
 
     /// What the second signal still says before it ends the process. It must not take long, nor
@@ -96,10 +135,26 @@ impl fmt::Debug for Signals {
     }
 }
 
+/// See [`Signals::opening`].
+#[must_use]
+pub(crate) struct Opening {
+    opening: Arc<AtomicUsize>,
+    hint: Option<JoinHandle<()>>,
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.opening.fetch_sub(1, SeqCst);
+        if let Some(hint) = &self.hint {
+            hint.abort();
+        }
+    }
+}
+
 #[expect(clippy::exit, reason = "the user asked twice: stopping in order takes too long for them")]
-fn exit_at_once(signal: Signal) {
+fn exit_at_once(signal: Signal) -> ! {
     flush_standard_error_now();
-    std::process::exit(i32::from(Exit::Interrupted(signal).code()));
+    std::process::exit(i32::from(Exit::Interrupted(signal).code()))
 }
 
 /// The next one; never where none is listened to.

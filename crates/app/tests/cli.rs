@@ -4,15 +4,20 @@
 mod cli {
     mod demo;
     mod diff;
+    #[path = "../driver/ports.rs"]
+    mod driver;
     mod files;
     #[cfg(target_os = "linux")]
     #[path = "../driver/full_pipe.rs"]
     mod full_pipe;
     mod help;
     mod lookup;
+    mod named_pipes;
     #[path = "../driver/own_port.rs"]
     mod own_port;
     mod program;
+    #[path = "../driver/pty.rs"]
+    mod pty;
     mod scan;
     mod scan_formats;
     #[cfg(target_os = "linux")]

@@ -23,6 +23,8 @@ mod stalled;
 mod terminal;
 #[path = "driver/unread.rs"]
 mod unread;
+#[path = "connect/wait.rs"]
+mod wait;
 
 use std::io::Write;
 use std::iter;
@@ -255,6 +257,26 @@ fn a_datagram_of_somebody_else_is_no_reply() {
 }
 
 #[test]
+fn one_failure_over_udp_is_one_event() {
+    // Its own peer, it refuses all others, and nobody else gets the port.
+    let refusing = udp();
+    let address = refusing.local_addr().unwrap();
+    refusing.connect(address).unwrap();
+    let events = tempfile::NamedTempFile::new().unwrap();
+    let events_at = events.path().to_str().unwrap();
+    let mut ports = Ports::start(&["connect", &format!("udp://{address}"), "--events", events_at]);
+    ports.write(b"hello");
+    ports.end_input();
+    let ended = ports.end();
+    let said = format!("udp {address} is unreachable: nothing listens there");
+    assert_eq!((ended.code, ended.stderr), (Some(4), format!("error: {said}\n")));
+    let text = std::fs::read_to_string(events.path()).unwrap();
+    let told: Vec<&str> = text.lines().filter(|line| line.contains(r#""type":"error""#)).collect();
+    let expected = format!(r#"{{"type":"error","operation":"send","error":"{said}"}}"#);
+    assert_eq!(told, [expected], "{text}");
+}
+
+#[test]
 fn what_makes_no_sense_is_usage() {
     for (args, said) in [
         (&["connect", "tcp://127.0.0.1:1", "--events", "-"][..], "--events -"),
@@ -264,7 +286,7 @@ fn what_makes_no_sense_is_usage() {
         (&["connect", "tcp://127.0.0.1:1?ttl=1"], "`ttl`"),
         (&["connect", "udp://127.0.0.1:1?ttl=1"], "`ttl`"),
         (&["connect", "udp://127.0.0.1:1", "--reconnect"], "--reconnect"),
-        (&["connect", "udp://[ff01::1]:1"], "?iface=INTERFACE"),
+        (&["connect", "udp://[ff01::1]:1"], "?iface=NAME"),
         (&["connect", "tcp://127.0.0.1:1?iface=lo"], "`iface`"),
         (&["connect", "udp://239.1.2.3:1?source=239.1.1.1"], "no unicast address"),
         (&["connect", "tcp://127.0.0.1:1", "--source", "239.1.1.1"], "no unicast address"),

@@ -13,6 +13,8 @@ mod full_pipe;
 mod kernel;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "forward/metrics.rs"]
+mod metrics;
 #[path = "driver/own_port.rs"]
 mod own_port;
 #[path = "driver/stalled.rs"]
@@ -21,6 +23,8 @@ mod stalled;
 mod stopping;
 #[path = "forward/unread.rs"]
 mod unread;
+#[path = "forward/urgent.rs"]
+mod urgent;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
@@ -226,34 +230,4 @@ fn what_resolves_no_target_does_not_begin() {
         assert!(!ended.stderr.contains("forwarding"), "{}", ended.stderr);
         assert!(!String::from_utf8(ended.stdout).unwrap().contains("listening"));
     }
-}
-
-#[test]
-fn metrics_are_served_as_text_to_who_asks_for_them() {
-    let (_listener, target) = listener();
-    let ports = forward(&target, &["--metrics", "127.0.0.1:0"]);
-    let url = ports.stderr.line("note: metrics at http://", 0);
-    let address = url.strip_suffix("/metrics").unwrap().parse().unwrap();
-    let _client = client(ports.forwarding(0));
-    let ask = |request: &str| {
-        let mut stream = client(address);
-        stream.write_all(request.as_bytes()).unwrap();
-        String::from_utf8(read_to_end(&mut stream)).unwrap()
-    };
-    let answer = ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(
-        answer.contains("Content-Type: application/openmetrics-text; version=1.0.0"),
-        "{answer}"
-    );
-    assert!(answer.contains("ports_socket_opened"), "{answer}");
-    assert!(ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
-    assert!(ask("POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
-    let long = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(9000));
-    // What it did not read may turn its answer into a reset.
-    let mut stream = client(address);
-    stream.write_all(long.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let read = stream.read_to_end(&mut answer);
-    assert!(read.is_err() || answer.starts_with(b"HTTP/1.1 431 "));
 }

@@ -24,6 +24,8 @@ mod kernel_drops;
 mod limits;
 #[path = "driver/loopback.rs"]
 mod loopback;
+#[path = "listen/many_cut_off.rs"]
+mod many_cut_off;
 #[path = "driver/own_port.rs"]
 mod own_port;
 #[path = "listen/peers.rs"]

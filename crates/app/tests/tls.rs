@@ -194,6 +194,10 @@ fn files_that_are_wrong_are_named() {
             "no endpoint begins with tls://",
         ),
         (&["connect", "tls://127.0.0.1:1", "--cert", "a"], "--key"),
+        (
+            &["connect", "tls://127.0.0.1:1", "--insecure", "--server-name", "no name"],
+            "`no name` is no name that a certificate can have",
+        ),
     ] {
         let ended = run(args);
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);

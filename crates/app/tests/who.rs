@@ -6,6 +6,8 @@
 mod cgroups;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "who/names.rs"]
+mod names;
 #[path = "who/networks.rs"]
 mod networks;
 #[path = "driver/nobody.rs"]
@@ -14,8 +16,9 @@ mod nobody;
 mod threads;
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
 
-use driver::{Ended, run};
+use driver::{Ended, Ports, run};
 use nobody::Nobody;
 use serde_json::Value;
 
@@ -99,6 +102,32 @@ fn a_client_is_found_at_its_own_port() {
     // Ended connections to others may still be at that port.
     let row = rows.iter().find(|row| row["peer"] == address.to_string()).unwrap();
     assert_eq!(row["state"], "ESTAB");
+}
+
+#[test]
+#[ignore = "needs root: to be another user than root; and python3"]
+fn the_user_in_the_table_is_that_of_the_process() {
+    let script = "import os, socket, sys
+listener = socket.create_server(('127.0.0.1', 0))
+os.setuid(65534)
+print('port', listener.getsockname()[1], flush=True)
+sys.stdin.read()";
+    let mut python = Ports::spawn(Command::new("python3").args(["-c", script]));
+    let port = format!("{}/tcp", python.stdout.line("port ", 0).trim());
+    let (_, rows) = rows(&port);
+    // Root made the socket.
+    assert_eq!((&rows[0]["uid"], &rows[0]["processes"][0]["uid"]), (&0.into(), &65534.into()));
+    let table = String::from_utf8(run(&["who", &port]).stdout).unwrap();
+    let pid = python.child.id();
+    assert!(
+        table.contains(&format!(" nobody  {pid} ")) || table.contains(&format!(" 65534  {pid} ")),
+        "{table}"
+    );
+    let said = String::from_utf8(run(&["doctor", &port]).stdout).unwrap();
+    let user = if table.contains(" nobody ") { "nobody" } else { "user 65534" };
+    assert!(said.contains(&format!("(process {pid}) of {user}")), "{said}");
+    python.end_input();
+    python.end();
 }
 
 #[test]

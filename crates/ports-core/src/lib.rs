@@ -68,7 +68,8 @@ pub use registry::{
     RegistryStatus, TransportStatus, UsedPort,
 };
 pub use service::{
-    Service, ServiceSource, ServiceTable, service_by_port, services_by_name, top_ports, well_known,
+    Service, ServiceSource, ServiceTable, UnknownServiceError, service_by_port, services_by_name,
+    top_ports, well_known,
 };
 pub use set::{PortSet, PortSetIter};
 pub use socket_info::{SocketInfo, SocketState, TransitionError};

@@ -3,12 +3,16 @@
 #[rustfmt::skip]
 #[expect(clippy::unreadable_literal, reason = "made by a program, read by one")]
 mod generated;
+mod named;
 mod rows;
+mod similar;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::named::Meant;
+pub use self::named::UnknownServiceError;
 use crate::{Port, PortClass, Transport};
 
 /// The ports the well-known scan looks at.
@@ -202,19 +206,6 @@ impl ServiceTable {
             Transport::Udp => &generated::TOP_UDP,
             Transport::Sctp | Transport::Dccp => &[],
         }
-    }
-}
-
-/// `; there is one for udp, sctp`, or nothing: the end of a message about a name that another
-/// transport has.
-pub(crate) struct Others<'a>(pub(crate) &'a [Transport]);
-
-impl fmt::Display for Others<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, other) in self.0.iter().enumerate() {
-            write!(f, "{}{other}", if index == 0 { "; there is one for " } else { ", " })?;
-        }
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::service::Others;
+use crate::service::Meant;
 use crate::{ParseRangeError, Port, PortRange, PortSet, ServiceTable, Transport};
 
 /// The item for every port but 0.
@@ -171,12 +171,9 @@ impl fmt::Display for ParsePortSetError {
         match self {
             Self::EmptyItem { position } => write!(f, "item {position} of the ports is empty"),
             Self::Range { item, reason } => write!(f, "`{item}` in the ports: {reason}"),
-            Self::UnknownName { name, transport, others } => {
-                let others = Others(others);
-                write!(
-                    f,
-                    "`{name}` is neither a port nor the name of a {transport} service{others}"
-                )
+            Self::UnknownName { name, transport, .. } => {
+                let meant = Meant { name, transports: &[*transport] };
+                write!(f, "`{name}` is neither a port nor the name of a {transport} service{meant}")
             }
             Self::Top { item, transport, ranked: 0 } => {
                 write!(f, "`{item}` in the ports: there is no ranking for {transport}")

@@ -121,8 +121,9 @@ impl Engine {
         self.attempts.expect(ports as f64 * self.config.share);
     }
 
-    /// Adds indices of the plan to the work.
+    /// Adds indices of the plan to the work; those beyond its end are none, and are left out.
     pub fn add_work(&mut self, indices: Range<u64>) {
+        let indices = indices.start..indices.end.min(self.plan.len());
         if !indices.is_empty() {
             self.work.push_back(indices);
         }
@@ -328,6 +329,8 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod any_order;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

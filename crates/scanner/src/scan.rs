@@ -50,6 +50,8 @@ pub struct Scan {
     plan: Arc<ScanPlan>,
     blocks: Blocks,
     resume: Option<Mutex<ResumeFile>>,
+    /// What earlier runs had done when the file was opened.
+    resumed: Option<Resumed>,
     /// Who is to be asked first whether they are there.
     discover: Option<AddressSet>,
     /// How long what is done may stay out of the resume file.
@@ -84,15 +86,14 @@ impl Scan {
     }
 
     /// What earlier runs had done when the scan was built; `None` where it begins, or has no resume file.
-    pub fn resumed(&self) -> Option<Resumed> {
-        let file = self.resume.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = file.standing().tally.probes;
-        file.begun_earlier().then_some(Resumed { done, probes: self.blocks.probes() })
+    pub const fn resumed(&self) -> Option<Resumed> {
+        self.resumed
     }
 
     /// Scans, and calls `sink` with each event on this thread, as soon as it is known. Blocks until
-    /// the scan is over or cancelled; a slow `sink` slows the scan down. What earlier runs found, by the
-    /// resume file, is told first.
+    /// the scan is over or cancelled; a slow `sink` slows the scan down, and one that panics stops it. What
+    /// earlier runs found, by the resume file, is told first. A scan with a resume file runs once at a
+    /// time: a second call waits for the first, and a call from `sink` would wait for itself.
     ///
     /// # Errors
     ///

@@ -223,7 +223,8 @@ impl Tally {
 
     pub(crate) const fn add(&mut self, other: &Self) {
         self.probes += other.probes;
-        self.sent += other.sent;
+        // Of a resume file it may be any number.
+        self.sent = self.sent.saturating_add(other.sent);
         self.open += other.open;
         self.closed += other.closed;
         self.filtered += other.filtered;

@@ -19,7 +19,7 @@
 //!   program was started with.
 //! - [`suspend_process`], [`suspend_process_group`]: stopping, in a program that handles SIGTSTP.
 //! - [`tcp_info`]: what the kernel knows of a TCP connection; [`unacknowledged_bytes`]: what its peer
-//!   has not got yet.
+//!   has not got yet; [`is_at_urgent_mark`]: why a read ends before all that has come.
 //! - [`inherited_descriptors`]: what the starter of this process passed to it (`LISTEN_FDS`).
 //! - [`NetlinkSocket`] and its framing: [`NetlinkRequest`], [`Messages`], [`Attributes`].
 //!
@@ -116,6 +116,7 @@ mod suspension;
 mod tcp_info;
 mod tun;
 mod unacknowledged;
+mod urgent;
 
 pub use batch_sender::{BatchSender, OutgoingMessage};
 pub use control::ReceivedControl;
@@ -144,6 +145,7 @@ pub use suspension::{suspend_process, suspend_process_group, suspension_is_ignor
 pub use tcp_info::{TcpInfo, tcp_info};
 pub use tun::TunDevice;
 pub use unacknowledged::unacknowledged_bytes;
+pub use urgent::is_at_urgent_mark;
 
 /// What the README shows, so that it stays true.
 #[cfg(all(doctest, target_os = "linux"))]

@@ -39,9 +39,10 @@ pub struct PacketRing {
     next: usize,
 }
 
-// SAFETY: the memory is owned by this value, and reading it needs `&mut self`.
+// SAFETY: the mapping belongs to this value alone, and to no thread.
 unsafe impl Send for PacketRing {}
-// SAFETY: no method with `&self` touches the memory.
+// SAFETY: with `&self` the memory is only read, by a `RingBlock`, which has the ring for itself while the
+// block is not the kernel's; what both sides write is an atomic.
 unsafe impl Sync for PacketRing {}
 
 impl PacketRing {

@@ -2,6 +2,11 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Held while another disposition is in the place of the process's own: a second one put there meanwhile
+/// would bring back the first.
+static REPLACED: Mutex<()> = Mutex::new(());
 
 /// Whether SIGTSTP is ignored: whoever started this process does not want it to be stopped, and it has
 /// to leave that so.
@@ -17,7 +22,8 @@ pub fn suspension_is_ignored() -> io::Result<bool> {
 /// it returns at once, where SIGTSTP is ignored, or where nobody could let the process go on: its group
 /// is orphaned (setpgid(2)). What handles SIGTSTP before does so afterwards.
 ///
-/// All threads stop. SIGTSTP must not be blocked in the one that calls.
+/// All threads stop. SIGTSTP must not be blocked in the one that calls. Of several that call at once,
+/// each stops the process in its turn.
 ///
 /// # Errors
 ///
@@ -55,6 +61,7 @@ pub fn suspend_process_group() -> io::Result<()> {
 /// What becomes of SIGTSTP, until it is dropped.
 struct Replaced {
     before: libc::sigaction,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Replaced {
@@ -63,7 +70,9 @@ impl Replaced {
         // SAFETY: all of its fields may be zero: an empty mask and no flags.
         let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
         action.sa_sigaction = disposition;
-        exchange(Some(&action)).map(|before| Self { before })
+        // There is nothing that could be left half done.
+        let alone = REPLACED.lock().unwrap_or_else(PoisonError::into_inner);
+        exchange(Some(&action)).map(|before| Self { before, _alone: alone })
     }
 }
 

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 
+use bytes::Bytes;
+
 /// How many spare buffers a thread keeps: more are freed. A thread runs one task at a time, but a
 /// task that waits for a slow peer takes its buffer along.
 const SPARE: usize = 16;
@@ -12,6 +14,10 @@ const SPARE: usize = 16;
 thread_local! {
     static BUFFERS: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
 }
+
+/// What brought less is copied by [`Chunk::into_bytes`]: a quarter of a buffer, so that what waits to
+/// be taken holds at most four times its bytes.
+const WORTH_A_BUFFER: usize = Chunk::SIZE / 4;
 
 /// What one read brought; empty at the end of the stream. See
 /// [`Connection::read_chunk`](crate::Connection::read_chunk).
@@ -42,6 +48,22 @@ impl Chunk {
     pub(crate) fn fill(&mut self, read: usize) {
         debug_assert!(read <= Self::SIZE);
         self.filled = read;
+    }
+
+    /// The same bytes, for as long as anybody wants them: of a large read with its buffer, which
+    /// goes back once they are dropped.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        if self.filled < WORTH_A_BUFFER {
+            Bytes::copy_from_slice(&self)
+        } else {
+            Bytes::from_owner(self)
+        }
+    }
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 
@@ -89,6 +111,21 @@ mod tests {
         assert_eq!(again.buffer.as_ptr(), place);
         assert!(again.is_empty());
         assert_eq!(format!("{again:?}"), "Chunk { len: 0, .. }");
+    }
+
+    #[test]
+    fn a_large_read_keeps_its_buffer_and_a_small_one_is_copied() {
+        for (read, is_copied) in [(WORTH_A_BUFFER - 1, true), (WORTH_A_BUFFER, false)] {
+            let mut chunk = Chunk::take();
+            chunk.space()[..read].fill(7);
+            chunk.fill(read);
+            let place = chunk.buffer.as_ptr();
+            let bytes = chunk.into_bytes();
+            assert_eq!((bytes.len(), bytes[read - 1]), (read, 7));
+            assert_eq!(bytes.as_ptr() != place, is_copied);
+            drop(bytes);
+            assert_eq!(Chunk::take().buffer.as_ptr(), place);
+        }
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl TcpClient {
     }
 
     /// The next bytes received, in order, nothing left out; `None` once the server has ended its
-    /// stream in order and no other follows (sending may go on). Concurrent calls take turns.
+    /// stream in order and no other follows (sending may go on). Concurrent calls take turns. Urgent
+    /// bytes are among them, each in its place.
     ///
     /// A stream that is cut never looks like one that came to its end, so that this takes a
     /// download only where it is whole:

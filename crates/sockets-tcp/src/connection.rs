@@ -16,7 +16,7 @@ use crate::chunk::Chunk;
 use crate::failure::Failure;
 use crate::handler::HandlerError;
 use crate::link::Link;
-use crate::server::{BroadcastReport, ClientId, ClientInfo, ServerHandle, ServerState};
+use crate::server::{BroadcastReport, ClientId, ClientInfo, Coming, ServerHandle, ServerState};
 
 pub use reader::ConnectionReader;
 pub use writer::ConnectionWriter;
@@ -64,6 +64,26 @@ impl Connection {
     /// Until the server has stopped accepting, and called the handler of everybody it accepted.
     pub(crate) async fn arrivals_are_over(&self) {
         self.reader.shared.clients.arrivals().are_over().await;
+    }
+
+    /// What its handler has read and not offered for writing yet.
+    pub(crate) fn unwritten(&self) -> Unwritten {
+        Unwritten { link: Arc::clone(&self.writer.shared.link), bytes: 0 }
+    }
+
+    /// From now on, until what this returns is dropped, others wait for what this client still sends:
+    /// [`all_are_relayed`](Self::all_are_relayed).
+    pub(crate) fn begin_relaying(&self) -> Coming {
+        self.reader.shared.clients.relayed().expect()
+    }
+
+    /// Until no client of the server is relayed any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing changes by it.
+    pub(crate) async fn all_are_relayed(&self) {
+        self.reader.shared.clients.relayed().are_over().await;
     }
 
     /// Ends it by a reset, and tells why: what `error` is about is missing from the stream.
@@ -157,6 +177,19 @@ impl Connection {
     /// it counts as dropped.
     pub async fn send_to_others(&self, message: Bytes) -> BroadcastReport {
         self.reader.shared.clients.broadcast(&message, Some(self.id())).await
+    }
+}
+
+/// What a handler has in hand for its client, in bytes of what is to be written. Where the handler ends
+/// or is given up before, it counts as dropped.
+pub(crate) struct Unwritten {
+    link: Arc<Link>,
+    pub(crate) bytes: usize,
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.link.gave_up(self.bytes);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod subscription;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,20 +22,33 @@ pub(crate) struct Publisher<E> {
 struct Channel<E> {
     /// The event that tells that so many were missed.
     lagged: fn(u64) -> E,
-    /// `None` after the last event.
-    sender: Option<broadcast::Sender<E>>,
-    /// Holds what happened before anyone could subscribe, for the first who does.
-    first: Option<broadcast::Receiver<E>>,
+    capacity: usize,
+    stage: Stage<E>,
     /// The first subscriber is counted already.
     awaited: bool,
+}
+
+enum Stage<E> {
+    /// Nobody has subscribed yet, and most often nobody does: the channel would be allocated whole.
+    Unheard {
+        /// For the first who does, the oldest first.
+        kept: VecDeque<E>,
+        /// Of those before them.
+        missed: u64,
+        /// The last event is among them.
+        is_closed: bool,
+    },
+    Heard(broadcast::Sender<E>),
+    /// After the last event.
+    Over,
 }
 
 impl<E: Clone + Send + 'static> Publisher<E> {
     /// `awaited`: a subscriber is sure to come, and will want the events of every read, too.
     /// `lagged` makes the event that tells a subscriber how many it missed.
     pub(crate) fn new(capacity: usize, awaited: bool, lagged: fn(u64) -> E) -> Self {
-        let (sender, receiver) = broadcast::channel(capacity.clamp(1, MAX_CAPACITY));
-        let channel = Channel { lagged, sender: Some(sender), first: Some(receiver), awaited };
+        let stage = Stage::Unheard { kept: VecDeque::new(), missed: 0, is_closed: false };
+        let channel = Channel { lagged, capacity: capacity.clamp(1, MAX_CAPACITY), stage, awaited };
         let subscribers = Arc::new(AtomicUsize::new(usize::from(awaited)));
         Self { channel: Arc::new(Mutex::new(channel)), subscribers }
     }
@@ -52,13 +66,8 @@ impl<E: Clone + Send + 'static> Publisher<E> {
 
     fn subscription(&self, subscribers: Option<Arc<AtomicUsize>>) -> Events<E> {
         let mut channel = lock(&self.channel);
-        let receiver = match (channel.first.take(), &channel.sender) {
-            (Some(first), _) => first,
-            (None, Some(sender)) => sender.subscribe(),
-            // A channel without a sender: ended.
-            (None, None) => broadcast::channel(1).1,
-        };
-        let events = Events::new(receiver, subscribers, channel.lagged);
+        let (receiver, untold) = channel.receiver();
+        let events = Events::new(receiver, untold, subscribers, channel.lagged);
         if std::mem::take(&mut channel.awaited) {
             self.subscribers.fetch_sub(1, Ordering::Relaxed);
         }
@@ -66,10 +75,7 @@ impl<E: Clone + Send + 'static> Publisher<E> {
     }
 
     pub(crate) fn publish(&self, event: E) {
-        if let Some(sender) = &lock(&self.channel).sender {
-            // Without any receiver there is nobody to miss it.
-            let _ = sender.send(event);
-        }
+        lock(&self.channel).publish(event);
     }
 
     /// For events of every read: nothing is made, nothing is sent where nobody listens.
@@ -82,8 +88,49 @@ impl<E: Clone + Send + 'static> Publisher<E> {
     /// Publishes the last event; subscriptions end after it.
     pub(crate) fn close(&self, last: E) {
         // At once: whatever another publishes meanwhile comes before the last, or never.
-        if let Some(sender) = lock(&self.channel).sender.take() {
-            let _ = sender.send(last);
+        let mut channel = lock(&self.channel);
+        channel.publish(last);
+        match &mut channel.stage {
+            Stage::Unheard { is_closed, .. } => *is_closed = true,
+            stage => *stage = Stage::Over,
+        }
+    }
+}
+
+impl<E: Clone> Channel<E> {
+    fn publish(&mut self, event: E) {
+        match &mut self.stage {
+            Stage::Unheard { is_closed: true, .. } | Stage::Over => {}
+            Stage::Unheard { kept, missed, .. } => {
+                if kept.len() == self.capacity {
+                    kept.pop_front();
+                    *missed += 1;
+                }
+                kept.push_back(event);
+            }
+            Stage::Heard(sender) => {
+                // Without any receiver there is nobody to miss it.
+                let _ = sender.send(event);
+            }
+        }
+    }
+
+    /// For a new subscription; and how many events are lost to it.
+    fn receiver(&mut self) -> (broadcast::Receiver<E>, u64) {
+        match &mut self.stage {
+            Stage::Unheard { kept, missed, is_closed } => {
+                let (sender, receiver) = broadcast::channel(self.capacity);
+                for event in kept.drain(..) {
+                    // It has a receiver, the one above.
+                    let _ = sender.send(event);
+                }
+                let missed = *missed;
+                self.stage = if *is_closed { Stage::Over } else { Stage::Heard(sender) };
+                (receiver, missed)
+            }
+            Stage::Heard(sender) => (sender.subscribe(), 0),
+            // A channel without a sender: ended.
+            Stage::Over => (broadcast::channel(1).1, 0),
         }
     }
 }
@@ -144,6 +191,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_comes_late_is_told_what_it_missed_and_the_end() {
+        let publisher = numbers(2, false);
+        for number in 1..=4 {
+            publisher.publish(number);
+        }
+        publisher.close(5);
+        publisher.publish(6);
+        let mut events = publisher.subscribe();
+        assert_eq!(events.recv().await, Some(MISSED + 3));
+        assert_eq!(events.try_recv(), Ok(4));
+        assert_eq!(events.recv().await, Some(5));
+        assert_eq!(events.try_recv(), Err(NoEvent::Ever));
+        assert_eq!(events.missed(), 3);
+        assert_eq!(publisher.subscribe().recv().await, None);
+    }
+
+    #[tokio::test]
     async fn missed_events_are_counted() {
         let publisher = numbers(2, false);
         let mut events = publisher.subscribe();
@@ -155,6 +219,7 @@ mod tests {
         assert_eq!(events.recv().await, Some(3));
         assert_eq!(events.missed(), 3);
     }
+
     #[tokio::test]
     async fn a_subscription_is_a_stream_of_the_same_events() {
         fn is_stream<S: Stream<Item = u64> + Send + Sync + Unpin + 'static>(_: &S) {}

@@ -26,6 +26,9 @@
 //!   when its server stops is reset, too, once it has acknowledged all that was for it (on Linux):
 //!   nobody handles what it sends. It is counted apart, like all that came and nobody read.
 //!
+//! A byte that the peer marks as urgent (`MSG_OOB`) stays in its place in the stream, and is counted and
+//! given out like any other, as RFC 6093 asks for (`SO_OOBINLINE`); that it was urgent, nobody learns.
+//!
 //! Memory is bounded: an outbox per connection in bytes and messages, a queue of events that
 //! counts what a slow subscriber missed, a number of connections. An idle connection takes some
 //! 4 KB of user memory: the built-in handlers, and those that read by
@@ -120,6 +123,7 @@ mod options;
 mod outbox;
 mod server;
 mod stream;
+mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 

@@ -31,6 +31,8 @@ use crate::events::lock;
 use crate::observer::Observer;
 use crate::outbox::{Loss, Outbox, QueueLimits};
 use crate::stream::Stream;
+#[cfg(test)]
+use crate::tcp::Tcp;
 
 pub(crate) use flushing::Attended;
 pub(crate) use line::Sent;
@@ -230,7 +232,7 @@ impl Link {
     }
 
     #[cfg(test)]
-    pub(crate) fn with_tcp<T>(&self, what: impl FnOnce(&tokio::net::TcpStream) -> T) -> T {
+    pub(crate) fn with_tcp<T>(&self, what: impl FnOnce(&Tcp) -> T) -> T {
         what(lock(&self.sending).stream.as_ref().unwrap().tcp())
     }
 

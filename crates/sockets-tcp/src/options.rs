@@ -1,10 +1,10 @@
 //! The options of a connection's socket, the same for both roles.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 
 /// Probes on a connection on which nothing moves, by which the kernel notices that the peer is gone
 /// (RFC 9293 section 3.8.4; tcp(7)).
@@ -76,7 +76,16 @@ impl Default for Keepalive {
     }
 }
 
-/// What every connection's socket is set to.
+/// Has a byte that the peer marks as urgent stay in its place in the stream (`SO_OOBINLINE`, RFC 6093
+/// section 4): else the kernel takes it out, and no read ever gives it.
+///
+/// It belongs on what connections are made of, too: one that is connected may have data before
+/// anybody here has seen it, and of two urgent bytes the second drives out the first.
+pub(crate) fn keep_urgent_in_line(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_out_of_band_inline(true)
+}
+
+/// What every connection's socket is set to, beside [`keep_urgent_in_line`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SocketOptions {
     /// `TCP_NODELAY`.
@@ -95,8 +104,9 @@ impl Default for SocketOptions {
 
 impl SocketOptions {
     /// Sets all of them; the first one that is refused ends it.
-    pub(crate) fn apply(&self, tcp: &TcpStream) -> io::Result<()> {
+    pub(crate) fn apply(&self, tcp: &impl AsFd) -> io::Result<()> {
         let socket = SockRef::from(tcp);
+        keep_urgent_in_line(&socket)?;
         if self.no_delay {
             socket.set_tcp_nodelay(true)?;
         }
@@ -116,6 +126,8 @@ impl SocketOptions {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     async fn stream() -> TcpStream {
@@ -135,6 +147,7 @@ mod tests {
         options.apply(&tcp).unwrap();
         let socket = SockRef::from(&tcp);
         assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert!(socket.out_of_band_inline().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(2));
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);

@@ -37,6 +37,7 @@ use crate::link::Closing;
 
 pub use bind_error::BindError;
 pub use builder::TcpServerBuilder;
+pub(crate) use coming::Coming;
 pub use event::{ClientId, ClientNumbers, Refusal, ServerEvent};
 pub use handle::ServerHandle;
 #[cfg(target_os = "linux")]

@@ -2,48 +2,35 @@
 //!
 //! Every call is non-blocking. The directions may be used at the same time, each by one caller.
 
-use std::io::{self, IoSlice, Read as _};
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+
+use crate::tcp::Tcp;
 
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
-/// Whether a read that returns fewer bytes than asked for says that the socket is empty, so that
-/// the readiness can be taken back without another system call. True of the edge-triggered
-/// pollers (epoll(7), kqueue), where a later arrival is a new edge.
-const SHORT_READ_IS_EMPTY: bool = cfg!(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "ios",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-));
-
 /// See the module's first lines. In one cache line, wherever it is allocated: each message reads it.
 #[repr(align(64))]
 pub(crate) enum Stream {
-    Plain(TcpStream),
+    Plain(Tcp),
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream>),
 }
 
-impl From<TcpStream> for Stream {
-    fn from(tcp: TcpStream) -> Self {
+impl From<Tcp> for Stream {
+    fn from(tcp: Tcp) -> Self {
         Self::Plain(tcp)
     }
 }
 
 impl Stream {
     /// The TCP connection, for its options and what the kernel knows of it.
-    pub(crate) fn tcp(&self) -> &TcpStream {
+    pub(crate) fn tcp(&self) -> &Tcp {
         match self {
             Self::Plain(tcp) => tcp,
             #[cfg(feature = "tls")]
@@ -107,7 +94,7 @@ impl Stream {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => return Poll::Pending,
                 }
-                match try_read(tcp, buffer) {
+                match tcp.try_read(buffer) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return Poll::Ready(result),
                 }
@@ -149,7 +136,7 @@ impl Stream {
     /// Reads what is there, whether or not the poller has told of it yet; else `WouldBlock`.
     pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(tcp) => read_now(tcp, buffer),
+            Self::Plain(tcp) => tcp.read_now(buffer),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.read_now(buffer),
         }
@@ -223,23 +210,4 @@ impl Stream {
     pub(crate) fn end(&self) -> io::Result<()> {
         SockRef::from(self.tcp()).shutdown(Shutdown::Write)
     }
-}
-
-/// One read of a socket, with no regard to its readiness.
-pub(crate) fn read_now(tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    (&*SockRef::from(tcp)).read(buffer)
-}
-
-/// One read; takes the readiness back where it shows that the socket is empty.
-pub(crate) fn try_read(tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut short = None;
-    let result = tcp.try_io(Interest::READABLE, || {
-        let read = read_now(tcp, buffer)?;
-        if SHORT_READ_IS_EMPTY && (1..buffer.len()).contains(&read) {
-            short = Some(read);
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(read)
-    });
-    short.map_or(result, Ok)
 }

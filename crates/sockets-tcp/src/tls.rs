@@ -19,6 +19,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
 use crate::stream::Stream;
+use crate::tcp::Tcp;
 
 pub use alert::TlsAlert;
 pub use error::{TlsError, TlsFault};
@@ -40,18 +41,22 @@ pub(crate) enum HandshakeError {
 /// The server's side of a handshake. A peer that fails it is told by an alert. `None`: it was
 /// stopped, and its connection reset.
 pub(crate) async fn accept(
-    tcp: TcpStream,
+    tcp: Tcp,
     config: Arc<ServerConfig>,
     limit: Duration,
     stop: &CancellationToken,
 ) -> Option<Result<Stream, HandshakeError>> {
+    let tcp = match tcp.into_tokio() {
+        Ok(tcp) => tcp,
+        Err(error) => return Some(Err(HandshakeError::Failed(error))),
+    };
     let mut handshake = TlsAcceptor::from(config).accept(tcp);
     let done = stop.run_until_cancelled(within(limit, &mut handshake)).await;
     if let (None, Some(tcp)) = (&done, handshake.get_ref()) {
         // It fails only on a socket that is already gone.
         let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
     }
-    Some(done?.map(|stream| {
+    Some(done?.and_then(|stream| {
         let (tcp, session) = stream.into_inner();
         wrap(tcp, session.into())
     }))
@@ -67,7 +72,7 @@ pub(crate) async fn connect(
     let handshake = TlsConnector::from(config).connect(name, tcp);
     let stream = within(limit, handshake).await?;
     let (tcp, session) = stream.into_inner();
-    Ok(wrap(tcp, session.into()))
+    wrap(tcp, session.into())
 }
 
 async fn within<T>(
@@ -88,6 +93,10 @@ fn in_words(error: io::Error) -> io::Error {
     TlsError::in_io(error)
 }
 
-fn wrap(tcp: TcpStream, session: tokio_rustls::rustls::Connection) -> Stream {
-    Stream::Tls(Box::new(TlsStream::new(tcp, session)))
+fn wrap(
+    tcp: TcpStream,
+    session: tokio_rustls::rustls::Connection,
+) -> Result<Stream, HandshakeError> {
+    let tcp = Tcp::of_tokio(tcp).map_err(HandshakeError::Failed)?;
+    Ok(Stream::Tls(Box::new(TlsStream::new(tcp, session))))
 }

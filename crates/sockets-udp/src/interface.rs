@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
-use nix::net::if_::if_nametoindex;
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::sys::socket::SockaddrStorage;
 
 /// A network interface, named in one of the ways people name it.
@@ -46,6 +46,27 @@ impl Interface {
             }
             errno => InterfaceError::Io { interface: self.clone(), source: errno.into() },
         })
+    }
+}
+
+impl Interface {
+    /// The names of the interfaces that take groups: up, and able to multicast (`IFF_MULTICAST`,
+    /// netdevice(7)), each once, in the kernel's order. Linux does not call loopback able to, though groups
+    /// can be joined there, too.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel's list cannot be read.
+    pub fn for_multicast() -> io::Result<Vec<String>> {
+        let wanted = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_MULTICAST;
+        let mut names = Vec::new();
+        // One entry for each address.
+        for entry in getifaddrs()? {
+            if entry.flags.contains(wanted) && !names.contains(&entry.interface_name) {
+                names.push(entry.interface_name);
+            }
+        }
+        Ok(names)
     }
 }
 
@@ -168,6 +189,15 @@ mod tests {
         assert_eq!(Interface::from(IpAddr::from([127, 0, 0, 1])).index().unwrap(), index);
         assert_eq!(Interface::Default.index().unwrap(), 0);
         assert_eq!(Interface::from(0), Interface::Default);
+    }
+
+    #[test]
+    fn interfaces_for_multicast_are_there_and_named_once() {
+        let names = Interface::for_multicast().unwrap();
+        for name in &names {
+            assert!(Interface::from(name.as_str()).index().unwrap() > 0);
+            assert_eq!(names.iter().filter(|other| *other == name).count(), 1);
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ const HANDLES: u32 = 2;
 /// mutably. Readers may see a value that is a moment old, never one that is torn.
 #[inline]
 fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+    counter.store(counter.load(Ordering::Relaxed).saturating_add(amount), Ordering::Relaxed);
 }
 
 /// What came in. A cache line of its own, so that the reading task and the writing task of one
@@ -70,15 +70,17 @@ impl Block {
     /// Adds what was transferred so far to `sums`. A message whose bytes are counted may be missing
     /// from the message count for the moment in which it is being recorded.
     pub(crate) fn add_to(&self, sums: &mut Counters) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        sums.bytes_received += read(&self.inbound.bytes);
-        sums.messages_received += read(&self.inbound.messages);
-        sums.bytes_sent += read(&self.outbound.bytes);
-        sums.messages_sent += read(&self.outbound.messages);
-        sums.dropped_received += read(&self.inbound.dropped_messages);
-        sums.discarded_bytes += read(&self.inbound.discarded_bytes);
-        sums.dropped_messages += read(&self.outbound.dropped_messages);
-        sums.dropped_bytes += read(&self.outbound.dropped_bytes);
+        let add = |sum: &mut u64, counter: &AtomicU64| {
+            *sum = sum.saturating_add(counter.load(Ordering::Relaxed));
+        };
+        add(&mut sums.bytes_received, &self.inbound.bytes);
+        add(&mut sums.messages_received, &self.inbound.messages);
+        add(&mut sums.bytes_sent, &self.outbound.bytes);
+        add(&mut sums.messages_sent, &self.outbound.messages);
+        add(&mut sums.dropped_received, &self.inbound.dropped_messages);
+        add(&mut sums.discarded_bytes, &self.inbound.discarded_bytes);
+        add(&mut sums.dropped_messages, &self.outbound.dropped_messages);
+        add(&mut sums.dropped_bytes, &self.outbound.dropped_bytes);
     }
 
     /// Gives up one handle; the last one retires the block.

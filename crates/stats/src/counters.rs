@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error_kind::{ErrorCounts, ErrorKind};
 
-/// What is counted per transport and role. All but `active` only ever grow.
+/// What is counted per transport and role. All but `active` only ever grow, and stay at the highest
+/// number there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counters {
@@ -44,12 +45,13 @@ pub(crate) type Shrunk = (&'static str, u64, u64);
 impl Counters {
     /// Adds every field of `other`.
     pub(crate) fn add(&mut self, other: &Self) {
-        self.active += other.active;
+        let add = |sum: &mut u64, count: u64| *sum = sum.saturating_add(count);
+        add(&mut self.active, other.active);
         for (own, added) in self.monotonic_mut().into_iter().zip(other.monotonic()) {
-            *own.1 += added.1;
+            add(own.1, added.1);
         }
         for &kind in ErrorKind::ALL {
-            *self.errors.count_mut(kind) += other.errors.count(kind);
+            add(self.errors.count_mut(kind), other.errors.count(kind));
         }
     }
 

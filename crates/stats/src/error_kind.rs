@@ -91,7 +91,7 @@ impl ErrorCounts {
 
     /// How many errors of all kinds.
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().copied().fold(0, u64::saturating_add)
     }
 
     /// The kinds that occurred, and how often.

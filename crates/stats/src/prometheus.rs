@@ -169,10 +169,17 @@ fn histograms(
         if distribution.count() == 0 {
             continue;
         }
-        let mut buckets: Vec<(f64, u64)> =
-            distribution.buckets().map(|(bound, count)| (bound.as_secs_f64(), count)).collect();
-        let bounded: u64 = buckets.iter().map(|(_, count)| count).sum();
-        buckets.push((f64::INFINITY, distribution.count().saturating_sub(bounded)));
+        // Of a snapshot that was read, the buckets may hold more than there is.
+        let mut left = distribution.count();
+        let mut buckets: Vec<(f64, u64)> = distribution
+            .buckets()
+            .map(|(bound, count)| {
+                let count = count.min(left);
+                left -= count;
+                (bound.as_secs_f64(), count)
+            })
+            .collect();
+        buckets.push((f64::INFINITY, left));
         metric.encode_family(&labels(group, None))?.encode_histogram::<Labels>(
             distribution.sum().as_secs_f64(),
             distribution.count(),

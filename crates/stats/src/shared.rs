@@ -122,8 +122,8 @@ impl Shared {
 
     pub(crate) fn dropped(&self, group: GroupIndex, messages: u64, bytes: u64) {
         let retired = &mut self.state().groups[group.0].retired;
-        retired.dropped_messages += messages;
-        retired.dropped_bytes += bytes;
+        retired.dropped_messages = retired.dropped_messages.saturating_add(messages);
+        retired.dropped_bytes = retired.dropped_bytes.saturating_add(bytes);
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

@@ -52,7 +52,7 @@
 //! let mut sockets = SystemSockets::new();
 //! let findings = sockets.bind_facts(Transport::Tcp, address)?.findings();
 //! let Some(BindFinding::Held(holder)) = findings.first() else { return Err("free".into()) };
-//! assert_eq!(holder.processes[0].0, std::process::id());
+//! assert_eq!(holder.processes[0].pid, std::process::id());
 //!
 //! let who = sockets.who(Transport::Tcp, address.port().into())?;
 //! let process = who.process(std::process::id()).ok_or("not ours")?;
@@ -102,7 +102,7 @@ use elsewhere as backend;
 use linux as backend;
 
 pub use address::{Address, UnixAddress};
-pub use bind::{BindFacts, BindFinding, Blocks, PortRules, PortSocket};
+pub use bind::{BindFacts, BindFinding, Blocks, PortProcess, PortRules, PortSocket};
 pub use changes::Change;
 pub use details::{Details, SocketMemory, TcpDetails, Traffic};
 pub use endings::{EndedSocket, Endings, EndingsError};

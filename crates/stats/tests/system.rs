@@ -180,7 +180,7 @@ fn datagram_and_unix_sockets_are_seen() {
     let seen = snapshot(&query);
     let receiver = find(&seen, udp.local_addr().unwrap(), None);
     assert_eq!((receiver.protocol(), receiver.state()), (Protocol::Udp, State::Unconnected));
-    assert!(receiver.receive_queue() >= 100);
+    assert!(receiver.receive_queue().unwrap() >= 100);
     assert_eq!(receiver.details().unwrap().memory.unwrap().drops, Some(0));
     let sender = find(&seen, connected.local_addr().unwrap(), udp.local_addr().ok());
     assert_eq!(sender.state(), State::Established);
@@ -297,7 +297,7 @@ fn a_bound_port_without_a_listener_has_its_holder_where_the_kernel_tells() {
     assert_eq!(held.is_some(), version >= (6, 8), "{facts:?}");
     if let Some(held) = held {
         assert_eq!(held.state, State::Bound);
-        assert_eq!(held.processes.first().map(|(pid, _)| *pid), Some(std::process::id()));
+        assert_eq!(held.processes.first().map(|process| process.pid), Some(std::process::id()));
     }
 }
 

@@ -9,13 +9,15 @@ use super::OutputArgs;
 
 /// Arguments of `ports diff`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Reads what `ports scan` wrote as jsonl or xml, and nmap's own XML (-oX); which it \
+#[command(after_help = "Examples:\n\
+    \x20 ports diff monday.jsonl tuesday.jsonl\n\
+    \x20 ports scan 192.0.2.7 --format jsonl | ports diff monday.jsonl -\n\
+    \n\
+    Reads what `ports scan` wrote as jsonl or xml, and nmap's own XML (-oX); which it \
     is is seen from the content.\n\
     A port that a finished scan covered and did not list has none of the states that were to be \
     listed. What one of the two did not scan is no difference.\n\n\
-    Exit code: 0 the same; 1 they differ; 2 wrong usage; 4 a file that cannot be read."
-)]
+    Exit code: 0 the same; 1 they differ; 2 wrong usage; 4 a file that cannot be read.")]
 pub(crate) struct DiffArgs {
     /// The earlier scan; - is standard input
     #[arg(value_name = "A")]

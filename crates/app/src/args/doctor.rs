@@ -4,18 +4,20 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ports_core::Host;
 
-use super::{HeldPort, OutputArgs};
+use super::{HeldPorts, OutputArgs};
 
 /// Arguments of `ports doctor`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "It binds the port for a moment, to see what the system says. Exit code: 0 the port can be \
-    bound; 1 it cannot."
-)]
+#[command(after_help = "Examples:\n\
+    \x20 ports doctor 8080\n\
+    \x20 ports doctor 443 --address 192.0.2.7\n\
+    \n\
+    It binds the port for a moment, to see what the system says. Exit code: 0 the port can be \
+    bound; 1 it cannot.")]
 pub(crate) struct DoctorArgs {
-    /// The port, in TCP (8080) or in a transport (53/udp)
+    /// The port, or the name of its service, in TCP (8080, https) or in a transport (53/udp, domain/udp)
     #[arg(value_name = "PORT[/TRANSPORT]")]
-    pub(crate) port: HeldPort,
+    pub(crate) port: HeldPorts,
     /// At this local address (a link-local one with its interface, by name or number: `fe80::1%eth0`); else at all of
     /// IPv4, and all of IPv6 where there is IPv6
     #[arg(long, value_name = "ADDR", value_parser = address)]

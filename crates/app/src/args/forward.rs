@@ -13,8 +13,12 @@ use super::tls::TlsArgs;
 
 /// Arguments of `ports forward`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); \
+#[command(after_help = "Examples:\n\
+    \x20 ports forward 127.0.0.1:5432 db.example:5432\n\
+    \x20 ports forward tls://:443 127.0.0.1:8080 --cert server.pem --key server.key\n\
+    \x20 ports forward udp://127.0.0.1:5300 udp://192.0.2.53:53\n\
+    \n\
+    Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); \
     LISTEN may be fd: or fd:NAME, a TCP listener that the starter passed (LISTEN_FDS), or tls+fd: to \
     speak TLS on it. TLS begins or ends here: tls://... tcp://... takes it off, tcp://... tls://... puts it on.\n\
     Each end of a stream is passed on as it is: an end of input as an end of input, a reset as a \
@@ -26,8 +30,7 @@ use super::tls::TlsArgs;
     A client has its place (--max-connections) until TARGET, too, has acknowledged all, or has taken \
     nothing for 5 s: so long both connections stand.\n\
     UDP: a client silent for --idle-timeout [default: 2m] is forgotten, and beyond \
-    --max-connections [default: 1024] the one silent for longest."
-)]
+    --max-connections [default: 1024] the one silent for longest.")]
 pub(crate) struct ForwardArgs {
     /// Where to listen
     #[arg(value_name = "LISTEN")]

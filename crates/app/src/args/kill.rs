@@ -6,18 +6,22 @@ use clap::ValueEnum;
 
 use super::duration::duration;
 use super::duration::positive_duration;
-use super::{HeldPort, OutputArgs};
+use super::{HeldPorts, OutputArgs};
 
 /// Arguments of `ports kill`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Exit code: 0 the holders have ended, or let go of the port; 1 nobody holds the port, you said no, or somebody has \
-    taken it again; 2 nobody was asked: --yes is missing; 3 not permitted; 4 a holder is still there."
-)]
+#[command(after_help = "Examples:\n\
+    \x20 ports kill 8080\n\
+    \x20 ports kill 8080 --dry-run\n\
+    \x20 ports kill 8080/tcp --yes --signal INT\n\
+    \n\
+    Exit code: 0 the holders have ended, or let go of the port; 1 nobody holds the port, you said no, or somebody has \
+    taken it again; 2 nobody was asked: --yes is missing; 3 not permitted; 4 a holder is still there.")]
 pub(crate) struct KillArgs {
-    /// The port, in TCP and UDP (8080) or in one of them (8080/tcp, 53/udp)
+    /// The port, or the name of its service, in TCP and UDP (8080, https) or in one of them (8080/tcp,
+    /// domain/udp); of a name that several ports have, only one may be held
     #[arg(value_name = "PORT[/TRANSPORT]")]
-    pub(crate) port: HeldPort,
+    pub(crate) port: HeldPorts,
     /// Only show whom it would end
     #[arg(long)]
     pub(crate) dry_run: bool,

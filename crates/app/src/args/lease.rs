@@ -5,22 +5,26 @@ use std::net::IpAddr;
 
 use ports_core::{Port, PortRange};
 
+use super::port::certain_port;
 use super::{Format, OutputArgs};
 
 /// Arguments of `ports lease`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "CMD has the ports in its environment: PORT is the first, PORT1, PORT2 and so on are \
+#[command(after_help = "Examples:\n\
+    \x20 ports lease -- sh -c 'exec python3 -m http.server \"$PORT\"'\n\
+    \x20 ports lease --count 2 --name web -- make test\n\
+    \x20 ports lease -- sh -c 'WEB_PORT=$PORT exec docker compose up'\n\
+    \n\
+    CMD has the ports in its environment: PORT is the first, PORT1, PORT2 and so on are \
     all of them. The lease ends with CMD and with all that CMD started.\n\n\
-    Exit code: that of CMD; 125 ports lease itself failed; 126 CMD cannot be run; 127 there is no CMD."
-)]
+    Exit code: that of CMD; 125 ports lease itself failed; 126 CMD cannot be run; 127 there is no CMD.")]
 pub(crate) struct LeaseArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,
     /// For whom; the same name in the same project tends to get the same port
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// This port or none; of several, the first
+    /// This port or none, by its number or the name of its service; of several, the first
     #[arg(long, value_name = "PORT", conflicts_with = "range", value_parser = certain_port)]
     pub(crate) port: Option<Port>,
     /// Bind the ports and pass the sockets from descriptor 3 on, as systemd does; at the loopback
@@ -68,21 +72,17 @@ pub(crate) struct LeasesArgs {
 
 /// Arguments of `ports free`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+    \x20 ports free\n\
+    \x20 WEB_PORT=$(ports free -q) docker compose up\n\
+    \n\
+    It holds nothing: somebody else may take it before you do. `ports lease` holds it.")]
 pub(crate) struct FreeArgs {
     #[command(flatten)]
     pub(crate) ports: PortArgs,
     /// Format of standard output: one number a line, or with more around it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
-}
-
-/// A port that can be asked for by its number.
-fn certain_port(text: &str) -> Result<Port, String> {
-    let port: Port = text.parse().map_err(|error| format!("{error}"))?;
-    if port == Port::ANY {
-        return Err("0 is no port: leave --port out for any that is free".to_owned());
-    }
-    Ok(port)
 }
 
 /// Whether a command line is one of `ports lease`, also where it cannot be parsed.

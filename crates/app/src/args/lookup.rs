@@ -8,6 +8,9 @@ use super::OutputArgs;
 
 /// Arguments of `ports lookup`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+    \x20 ports lookup 5432 https\n\
+    \x20 ports lookup 6000-6063\n")]
 pub(crate) struct LookupArgs {
     /// Ports (443, 443/tcp), ranges (6000-6063) and service names (https)
     #[arg(required = true, value_name = "PORT|NAME|RANGE", value_delimiter = ',')]

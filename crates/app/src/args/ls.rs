@@ -5,18 +5,25 @@ mod column;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use ports_core::PortSet;
 use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
 use super::duration::interval;
+use super::port::PortsArg;
 use super::report::loopback;
 
 /// Arguments of `ports ls`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without --tcp, --udp and --unix: TCP and UDP. All filters must hold. JSON lines hold \
+    after_help = "Examples:\n\
+    \x20 ports ls -tlp\n\
+    \x20 ports ls --port 5432 --summary\n\
+    \x20 ports ls --process-name node --state ESTAB,CLOSE-WAIT\n\
+    \x20 ports ls -tlp --format jsonl | jq -r '.processes[].name'\n\
+    \x20 ports ls --watch --port 8080\n\
+    \n\
+    Without --tcp, --udp and --unix: TCP and UDP. All filters must hold. JSON lines hold \
     everything that was read, whatever --columns says.\n\n\
     The processes of other users are seen by root only; whose a socket is, everybody may see.",
     mut_arg("format", |format| format.default_value_if("watch", "true", "jsonl"))
@@ -26,7 +33,7 @@ pub(crate) struct LsArgs {
     #[command(flatten)]
     pub(crate) filter: SocketFilterArgs,
     /// With the processes that hold each socket
-    #[arg(long)]
+    #[arg(long, short)]
     pub(crate) process: bool,
     /// With what TCP knows of each connection, and what was dropped (JSON lines, or --columns)
     #[arg(long)]
@@ -52,6 +59,9 @@ pub(crate) struct LsArgs {
     /// With --watch: serve counts of the sockets to Prometheus at this loopback address
     #[arg(long, value_name = "ADDR", requires = "watch", value_parser = loopback)]
     pub(crate) metrics: Option<SocketAddr>,
+    /// What `ss` and `netstat` have to be told, and it does anyway
+    #[arg(short = 'n', short_alias = 'a', hide = true, action = clap::ArgAction::Count)]
+    pub(crate) anyway: u8,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -61,23 +71,24 @@ pub(crate) struct LsArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct SocketFilterArgs {
     /// TCP sockets
-    #[arg(long)]
+    #[arg(long, short = 't')]
     pub(crate) tcp: bool,
     /// UDP sockets
-    #[arg(long)]
+    #[arg(long, short = 'u')]
     pub(crate) udp: bool,
     /// UNIX sockets
-    #[arg(long)]
+    #[arg(long, short = 'x')]
     pub(crate) unix: bool,
     /// Only those that wait for whoever comes: that listen, or have no peer (UDP, UNIX)
-    #[arg(long, conflicts_with = "state")]
+    #[arg(long, short, conflicts_with = "state")]
     pub(crate) listening: bool,
     /// Only in one of these states, as they are printed: LISTEN, ESTAB, TIME-WAIT and so on
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     pub(crate) state: Vec<State>,
-    /// Only with one of these ports at either end: 443, 8000-8999, https
+    /// Only with one of these ports at either end: 443, 8000-8999, https;
+    /// a name is its ports over the transports that are shown
     #[arg(long, value_name = "PORTS")]
-    pub(crate) port: Option<PortSet>,
+    pub(crate) port: Option<PortsArg>,
     /// Only with this address at either end
     #[arg(long, value_name = "ADDR")]
     pub(crate) address: Option<IpAddr>,
@@ -90,4 +101,22 @@ pub(crate) struct SocketFilterArgs {
     /// Only of one of these users, by name or number
     #[arg(long, value_name = "USER", value_delimiter = ',')]
     pub(crate) user: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::args::{Args, Command};
+
+    #[test]
+    fn letters_of_ss_and_netstat_mean_the_same() {
+        let Ok(Args { command: Command::Ls(ls), .. }) =
+            Args::try_parse_from(["ports", "ls", "-tuxlnpa"])
+        else {
+            panic!("not a line of `ports ls`")
+        };
+        let filter = ls.filter;
+        assert!(filter.tcp && filter.udp && filter.unix && filter.listening && ls.process);
+    }
 }

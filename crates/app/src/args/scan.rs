@@ -8,16 +8,20 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use ports_core::{ParsePortSetError, PortSet, Transport};
 use scanner::{EngineConfig, ParseTargetError, PortState, Shard, TargetSpec};
 
 use super::duration;
+use super::port::PortsArg;
 use super::{ScanFormat, ScanOutputArgs};
-use crate::exit::UsageError;
 
 /// Arguments of `ports scan`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
+#[command(after_help = "Examples:\n\
+    \x20 ports scan localhost\n\
+    \x20 ports scan 192.0.2.0/24 -p 22,80,443 -o found.jsonl\n\
+    \x20 ports scan --udp 192.0.2.7 -p 53,123 --show all\n\
+    \n\
+    Targets: a name (every address it has), 192.0.2.7, ::1, 192.0.2.0/24, \
     192.0.2.1-192.0.2.9, 10.0.0-3.1-254, @FILE (targets between white space, # begins a comment), \
     - (the same from standard input).\n\
     Ports: 22,80,8000-8100,49152-,-1024,http,x11,top:100,all.\n\
@@ -120,28 +124,6 @@ impl fmt::Display for TargetArg {
             Self::File(path) => write!(f, "@{}", path.display()),
             Self::StandardInput => f.write_str("-"),
         }
-    }
-}
-
-/// Ports as written: names and rankings stand for other ports over UDP than over TCP.
-#[derive(Clone, Debug)]
-pub(crate) struct PortsArg(String);
-
-impl PortsArg {
-    /// The ports that it names over `transport`.
-    pub(crate) fn of(&self, transport: Transport) -> Result<PortSet, UsageError> {
-        PortSet::parse(&self.0, transport).map_err(|error| UsageError(error.to_string()))
-    }
-}
-
-impl FromStr for PortsArg {
-    type Err = ParsePortSetError;
-
-    /// Fails where it names no ports over either transport; which one it is to be is not known yet.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        PortSet::parse(text, Transport::Tcp)
-            .or_else(|error| PortSet::parse(text, Transport::Udp).map_err(|_| error))?;
-        Ok(Self(text.to_owned()))
     }
 }
 

@@ -10,11 +10,14 @@ pub(crate) use expression::{Condition, Expression};
 
 /// Arguments of `ports sniff`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Filter: [PROTOCOL] [[src|dst] host ADDRESS] [[src|dst] port PORTS] ...\n\
-    It is a conjunction: a packet is shown that meets all of it.\n\
+#[command(after_help = "Examples:\n\
+    \x20 ports sniff -i lo tcp port 8080\n\
+    \x20 ports sniff tcp dst port 443 --count 10\n\
+    \x20 ports sniff -i lo udp host ::1 port 53 --write dns.pcap\n\
+    \n\
+    Filter: [PROTOCOL] [[src|dst] host ADDRESS] [[src|dst] port PORTS] ...\n\
+    All of it has to be met: there is no `or` and no `not`.\n\
     Protocols: ip, ip6, arp, tcp, udp, icmp, icmp6. Hosts are addresses. Ports: 53, 8000-8100, https.\n\n\
-    ports sniff tcp dst port 443\n\
-    ports sniff --interface lo udp host ::1 port 53 --write dns.pcap\n\n\
     Needs the capability CAP_NET_RAW. Ctrl-C ends it with a summary.")]
 pub(crate) struct SniffArgs {
     /// What to show, such as `tcp dst port 443`: a protocol, hosts, ports; without it, all

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use ports_core::Endpoint;
 use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
-use super::duration::positive_duration;
+use super::duration::{duration, positive_duration};
 use super::limits::LimitArgs;
 use super::place::Place;
 use super::report::{MetricsArgs, ReportArgs};
@@ -16,8 +16,13 @@ use super::tls::TlsArgs;
 
 /// Arguments of `ports listen`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); an \
+#[command(after_help = "Examples:\n\
+    \x20 ports listen :5000 > copy\n\
+    \x20 ports listen 127.0.0.1:8080 --service echo\n\
+    \x20 ports listen tls://:5001 --cert server.pem --key server.key > copy\n\
+    \x20 ports listen 'udp://239.1.2.3:5000?iface=lo'\n\
+    \n\
+    Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); an \
     empty host or * is every address, port 0 is any free port.\n\
     Multicast: udp://239.1.2.3:5000?iface=lo joins the group on that interface; &source=ADDR hears \
     that sender only.\n\
@@ -29,8 +34,7 @@ use super::tls::TlsArgs;
     A relay over UDP: a client that sends nothing for --idle-timeout [default: 2m] is forgotten, and \
     beyond 256 the one silent for longest.\n\
     fd: is the TCP listeners that the starter passed (LISTEN_FDS: systemd, ports lease --fd), \
-    fd:NAME those of that name; tls+fd: and tls+fd:NAME speak TLS on them. A pipe takes one of them."
-)]
+    fd:NAME those of that name; tls+fd: and tls+fd:NAME speak TLS on them. A pipe takes one of them.")]
 pub(crate) struct ListenArgs {
     /// Where to listen; may be repeated, except with pipe
     #[arg(required = true, value_name = "ENDPOINT")]
@@ -58,12 +62,16 @@ pub(crate) struct ListenArgs {
 
 /// Arguments of `ports connect`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); an \
+#[command(after_help = "Examples:\n\
+    \x20 ports connect localhost:5000 < original\n\
+    \x20 ports connect --wait 30s localhost:5432\n\
+    \x20 ports connect tls://localhost:5001 --ca server.pem\n\
+    \x20 echo hello | ports connect udp://127.0.0.1:8125\n\
+    \n\
+    Endpoints: tcp://HOST:PORT, udp://HOST:PORT, tls://HOST:PORT, HOST:PORT (TCP); an \
     empty host or * is this machine, by [::1] and 127.0.0.1. \
     Of a name, all addresses are tried, IPv6 first, each 250 ms after the one before.\n\
-    Multicast and broadcast: udp://239.1.2.3:5000?iface=lo&ttl=1, udp://255.255.255.255:5000?iface=eth0."
-)]
+    Multicast and broadcast: udp://239.1.2.3:5000?iface=lo&ttl=1, udp://255.255.255.255:5000?iface=eth0.")]
 pub(crate) struct ConnectArgs {
     /// Where to connect
     #[arg(value_name = "ENDPOINT")]
@@ -78,6 +86,11 @@ pub(crate) struct ConnectArgs {
     /// does not answer 6 times is gone
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) keepalive: Option<Duration>,
+    /// Only wait until it can be reached, for TIME at most (0s: one try): exit code 0 once it is up, 4
+    /// where it is not. No data is moved; over TLS the handshake has to succeed
+    #[arg(long, value_name = "TIME", value_parser = duration,
+          conflicts_with_all = ["reconnect", "events", "stats", "keepalive"])]
+    pub(crate) wait: Option<Duration>,
     /// Connect again when the connection breaks, with growing random pauses. Input waits meanwhile;
     /// the chunk that was being sent is lost, and so is what the peer's system had not acknowledged:
     /// that is said; what it had acknowledged and the peer never read is lost unseen

@@ -9,10 +9,12 @@ use super::report::loopback;
 
 /// Arguments of `ports watch`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Keys: ? help, / search, s and r sort, p pauses, arrows move, Ctrl-Z suspends, q quits. Without a terminal: \
-    ports ls --watch."
-)]
+#[command(after_help = "Examples:\n\
+    \x20 ports watch\n\
+    \x20 ports watch -t --process-name node\n\
+    \n\
+    Keys: ? help, / search, s and r sort, p pauses, arrows move, Ctrl-Z suspends, q quits. Without a terminal: \
+    ports ls --watch.")]
 pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) filter: SocketFilterArgs,

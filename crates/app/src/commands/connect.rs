@@ -5,6 +5,7 @@ mod tcp;
 mod teller;
 mod udp;
 mod verdict;
+mod wait;
 
 use ports_core::Scheme;
 
@@ -25,6 +26,9 @@ pub(crate) async fn run(
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
     check(&args)?;
+    if let Some(longest) = args.wait {
+        return wait::run(&args, longest, terminal, signals).await;
+    }
     check_standard_output()?;
     let Some(mut session) = Session::open(&args.report, terminal, signals).await? else {
         return Ok(signals.or_interrupted(Exit::Done));
@@ -65,6 +69,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
     plan::check_link(endpoint)?;
     for (option, given) in [
         ("--reconnect", args.reconnect),
+        ("--wait", args.wait.is_some()),
         ("--connect-timeout", args.connect_timeout.is_some()),
         ("--keepalive", args.keepalive.is_some()),
     ] {

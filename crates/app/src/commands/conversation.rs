@@ -3,8 +3,10 @@
 
 mod accepting;
 pub(crate) mod bind;
+mod crowd;
 pub(in crate::commands) mod drain;
 pub(in crate::commands) mod events;
+pub(in crate::commands) mod few;
 pub(in crate::commands) mod kernel_drops;
 pub(in crate::commands) mod losses;
 pub(in crate::commands) mod memberships;
@@ -15,3 +17,4 @@ pub(in crate::commands) mod stillness;
 pub(in crate::commands) mod streams;
 pub(in crate::commands) mod telling;
 pub(in crate::commands) mod unreachable;
+pub(in crate::commands) mod ways;

@@ -17,53 +17,79 @@ use self::consultation::Consultation;
 use self::row::{Finding, Line};
 use super::keeper::Keeper;
 use super::leases::leases_of;
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, HeldPort};
 use crate::exit::{Exit, UsageError};
 use crate::output::{RowOutputs, Terminal};
 
 pub(crate) fn run(args: &DoctorArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let mut rows = RowOutputs::open::<Line>(&args.output, terminal.stdout()?)?;
-    let transport = args.port.transport.unwrap_or(Transport::Tcp);
-    let port = args.port.port;
-    let users = UserNames::read();
-    let number = port.number();
-    let wanted = match &args.address {
-        Some(address) => vec![local(address, number)?],
-        None => vec![
-            SocketAddr::from((Ipv4Addr::UNSPECIFIED, number)),
-            SocketAddr::from((Ipv6Addr::UNSPECIFIED, number)),
-        ],
+    let mut examination = Examination {
+        users: UserNames::read(),
+        sockets: SystemSockets::new(),
+        own: Keeper::own()?,
+        terminal,
     };
-    let mut sockets = SystemSockets::new();
     let mut exit = Exit::Done;
-    let own = Keeper::own()?;
-    let mut consultation = Consultation::new(&users);
-    for address in wanted {
-        // Before the attempt: the facts are about others.
-        let mut facts = sockets.bind_facts(transport, address)?;
-        if own.is_some() {
-            for socket in &mut facts.sockets {
-                socket.cgroups.retain(|path| Keeper::of_path(path) != own);
-            }
-        }
-        let attempt = try_to_bind(transport, address);
-        if args.address.is_none() && address.is_ipv6() && matches!(attempt, Attempt::NoFamily) {
-            continue;
-        }
-        if !attempt.can_bind() {
+    for held in args.port.iter() {
+        if !examination.examine(held, args.address.as_ref(), &mut rows)? {
             exit = Exit::No;
         }
-        for line in consultation.lines(&facts, &attempt) {
-            rows.write(&line)?;
-        }
-    }
-    // A lease does not keep anybody from binding, but those who lease count on it.
-    let leases = leases_of(&[transport], port, terminal);
-    for note in leases.iter().map(Finding::leased).chain(consultation.notes()) {
-        rows.write(&Line::Finding(note))?;
     }
     rows.finish()?;
     Ok(exit)
+}
+
+/// What is the same for each port.
+struct Examination {
+    users: UserNames,
+    sockets: SystemSockets,
+    own: Option<Keeper>,
+    terminal: Terminal,
+}
+
+impl Examination {
+    /// Tells all of one port; whether it can be bound.
+    fn examine(
+        &mut self,
+        held: HeldPort,
+        at: Option<&Host>,
+        rows: &mut RowOutputs,
+    ) -> anyhow::Result<bool> {
+        let transport = held.transport.unwrap_or(Transport::Tcp);
+        let number = held.port.number();
+        let wanted = match at {
+            Some(address) => vec![local(address, number)?],
+            None => vec![
+                SocketAddr::from((Ipv4Addr::UNSPECIFIED, number)),
+                SocketAddr::from((Ipv6Addr::UNSPECIFIED, number)),
+            ],
+        };
+        let mut can_bind = true;
+        let mut consultation = Consultation::new(&self.users);
+        for address in wanted {
+            // Before the attempt: the facts are about others.
+            let mut facts = self.sockets.bind_facts(transport, address)?;
+            if self.own.is_some() {
+                for socket in &mut facts.sockets {
+                    socket.cgroups.retain(|path| Keeper::of_path(path) != self.own);
+                }
+            }
+            let attempt = try_to_bind(transport, address);
+            if at.is_none() && address.is_ipv6() && matches!(attempt, Attempt::NoFamily) {
+                continue;
+            }
+            can_bind &= attempt.can_bind();
+            for line in consultation.lines(&facts, &attempt) {
+                rows.write(&line)?;
+            }
+        }
+        // A lease does not keep anybody from binding, but those who lease count on it.
+        let leases = leases_of(&[transport], held.port, self.terminal);
+        for note in leases.iter().map(Finding::leased).chain(consultation.notes()) {
+            rows.write(&Line::Finding(note))?;
+        }
+        Ok(can_bind)
+    }
 }
 
 /// Where it is to be bound.

@@ -1,5 +1,6 @@
 //! `ports forward`: what comes to one endpoint goes to another, and back.
 
+mod balance;
 mod ends;
 mod ledger;
 mod mapping;
@@ -47,7 +48,9 @@ async fn serve(args: &ForwardArgs, passed: Passed, session: &Session) -> anyhow:
     let _metrics =
         Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.listen.scheme() == Scheme::Tls;
+    let opening = session.opening(&args.tls);
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
+    drop(opening);
     // Before any client can come: whoever resolves no target forwards to nobody.
     let resolving = resolve::targets(&args.target);
     let Some(resolved) = session.stop.run_until_cancelled(resolving).await else { return Ok(()) };

@@ -8,18 +8,20 @@ mod row;
 mod stop;
 mod target;
 
+use std::time::Duration;
+
 use stats::system::{NoProcess, SystemSockets};
 use tokio_util::sync::CancellationToken;
 
 use self::aftermath::{later, left_behind, settle, taken_again};
 use self::consent::{Consent, ask};
-use self::end::{Outcome, end_all};
+use self::end::{Outcome, Wish, end_all};
 use self::row::KillLine;
 use self::stop::Stop;
 use self::target::{Holders, Target};
 use super::keeper::Keeper;
 use super::who::elsewhere;
-use crate::args::KillArgs;
+use crate::args::{HeldPort, HeldPorts, KillArgs};
 use crate::exit::{Exit, NotPermitted, UsageError};
 use crate::output::{RowOutputs, Terminal, write_behind};
 
@@ -28,8 +30,7 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     let stdout = terminal.stdout()?.until(&stopped);
     let mut rows = RowOutputs::open::<KillLine>(&args.output, stdout)?;
     target::check_numbering()?;
-    let holders = Holders::of(args.port)?;
-    if holders.is_nobody() {
+    let Some((port, holders)) = held(&args.port)? else {
         rows.finish()?;
         terminal.warn(&format!(
             "nobody waits at {}; who only has a connection there is not ended",
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
             terminal.warn(&text);
         }
         return Ok(Exit::No);
-    }
+    };
     if let Some(hidden) = holders.hidden() {
         terminal.warn(&hidden);
     }
@@ -49,12 +50,11 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
             NoProcess::NotPermitted => {
                 let is_root = rustix::process::geteuid().is_root();
                 let todo = if is_root { ", even by root" } else { ": run as root" };
-                NotPermitted(format!("who holds {} is not to be seen{todo}", args.port)).into()
+                NotPermitted(format!("who holds {port} is not to be seen{todo}")).into()
             }
             _ => anyhow::anyhow!(
-                "{} is held by no process that can be seen: by the kernel, in another PID namespace, \
-                 or on its way from one process to another",
-                args.port
+                "{port} is held by no process that can be seen: by the kernel, in another PID \
+                 namespace, or on its way from one process to another"
             ),
         });
     }
@@ -71,7 +71,6 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     if let Some((target, why)) = spared(&holders.targets, args.force) {
         let command = Keeper::stop(target.keepers());
         let instead = command.map(|command| format!("{command} stops that, ")).unwrap_or_default();
-        let port = args.port;
         let text =
             format!("{target} holds {port} and is {why}: {instead}--force ends it all the same");
         return Err(UsageError(text).into());
@@ -90,29 +89,49 @@ pub(crate) fn run(args: &KillArgs, terminal: Terminal) -> anyhow::Result<Exit> {
     }
     // Up to here a signal ends this process, and nothing was done. What is begun goes on, whoever reads.
     write_behind();
-    end(holders, args, rows, terminal, &Stop::listen(stopped)?)
+    let wish = Wish { port, signal: args.signal, timeout: args.timeout };
+    let settle = args.settle.unwrap_or_else(|| settle(&holders.targets));
+    end(holders, (wish, settle), rows, terminal, &Stop::listen(stopped)?)
+}
+
+/// The port that is held, of those that are meant, and by whom. Where a name stands for several that
+/// are, the user has to say which: nobody is ended for having another one.
+fn held(ports: &HeldPorts) -> anyhow::Result<Option<(HeldPort, Holders)>> {
+    let mut held = Vec::new();
+    for port in ports.iter() {
+        let holders = Holders::of(port)?;
+        if !holders.is_nobody() {
+            held.push((port, holders));
+        }
+    }
+    if held.len() > 1 {
+        let list: Vec<String> = held.iter().map(|(port, _)| port.as_argument()).collect();
+        let text = format!("of {ports}, several are held: say which ({})", list.join(", "));
+        return Err(UsageError(text).into());
+    }
+    Ok(held.pop())
 }
 
 /// Ends them, and tells what became of them and of the port.
 fn end(
     holders: Holders,
-    args: &KillArgs,
+    (wish, settle): (Wish, Duration),
     mut rows: RowOutputs,
     terminal: Terminal,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let is_hidden = holders.hidden().is_some();
-    let settle = args.settle.unwrap_or_else(|| settle(&holders.targets));
+    let Wish { port, signal, .. } = wish;
     let asked = |target: &Target| {
         if terminal.is_verbose() {
-            terminal.note(&format!("{} was sent to {target}", args.signal.name()));
+            terminal.note(&format!("{} was sent to {target}", signal.name()));
         }
     };
-    let outcomes = end_all(holders.targets, args, stop, asked)?;
-    for text in left_behind(args.port, &outcomes) {
+    let outcomes = end_all(holders.targets, wish, stop, asked)?;
+    for text in left_behind(port, &outcomes) {
         terminal.warn(&text);
     }
-    let later = later(args.port, &outcomes);
+    let later = later(port, &outcomes);
     let mut exit = if is_hidden { Exit::NotPermitted } else { Exit::Done };
     let mut are_over = true;
     for (target, outcome) in outcomes {
@@ -126,11 +145,10 @@ fn end(
     // Before the port is watched: that takes its time.
     rows.finish()?;
     if exit == Exit::Done && are_over {
-        if let Some(text) = taken_again(args.port, settle, stop)? {
+        if let Some(text) = taken_again(port, settle, stop)? {
             terminal.warn(&text);
             exit = Exit::No;
         } else if stop.is_wished() {
-            let port = args.port;
             terminal
                 .warn(&format!("interrupted: whether {port} is taken again was not waited for"));
         } else {

@@ -1,11 +1,12 @@
 //! `ports listen`: open listening sockets and serve them.
 
-mod peers;
+pub(in crate::commands) mod peers;
 mod pipe;
 mod pipe_udp;
 pub(in crate::commands) mod plan;
 mod relay_udp;
 mod services;
+mod unanswerable;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -47,7 +48,9 @@ async fn serve(args: &ListenArgs, passed: Passed, session: &Session) -> anyhow::
     let _metrics =
         Metrics::of_stats(args.metrics.metrics, &session.stats, session.terminal).await?;
     let speaks_tls = args.places.iter().any(|place| place.scheme() == Scheme::Tls);
+    let opening = session.opening(&args.tls);
     let tls = if speaks_tls { Some(tls::server(&args.tls)?) } else { None };
+    drop(opening);
     // A relay tells what each client sends in order with its coming and going.
     let tells_datagrams = session.events.is_on() && args.service != ServiceKind::Relay;
     // Only the user of a pipe says something to somebody; a service's clients come and go.

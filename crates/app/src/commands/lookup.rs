@@ -2,7 +2,9 @@
 
 mod row;
 
-use ports_core::{Service, ServiceTable};
+use std::slice;
+
+use ports_core::{Service, ServiceTable, Transport};
 
 use self::row::ServiceRow;
 use crate::args::{LookupArgs, Query, Subject};
@@ -13,39 +15,41 @@ pub(crate) fn run(args: &LookupArgs, terminal: Terminal) -> anyhow::Result<Exit>
     let mut rows = RowOutputs::open::<ServiceRow<'_>>(&args.output, terminal.stdout()?)?;
     let mut exit = Exit::Done;
     for query in &args.queries {
-        let services = services(query);
-        if services.is_empty() {
-            exit = Exit::No;
-            terminal.warn(&not_found(query));
-        }
-        for service in &services {
-            rows.write(&ServiceRow { service })?;
+        match services(query) {
+            Ok(services) => {
+                for service in &services {
+                    rows.write(&ServiceRow { service })?;
+                }
+            }
+            Err(why) => {
+                exit = Exit::No;
+                terminal.warn(&why);
+            }
         }
     }
     rows.finish()?;
     Ok(exit)
 }
 
-fn services(query: &Query) -> Vec<Service> {
-    let asked = |service: &Service| query.transport.is_none_or(|asked| asked == service.transport);
-    match &query.what {
-        Subject::Ports(range) => range
-            .iter()
-            .flat_map(|port| ServiceTable.services_of_port(port))
-            .filter(asked)
-            .collect(),
-        Subject::Name(name) => ServiceTable.by_name(name).filter(asked).collect(),
-    }
-}
-
-fn not_found(query: &Query) -> String {
-    let over = query.transport.map(|transport| format!(" over {transport}")).unwrap_or_default();
-    match &query.what {
-        Subject::Ports(range) if range.len() == 1 => {
-            let class = range.first().class();
-            format!("port {range} ({class}) has no service{over}")
+/// What was asked for, or that there is none.
+fn services(query: &Query) -> Result<Vec<Service>, String> {
+    let transports = query.transport.as_ref().map_or(&Transport::ALL[..], slice::from_ref);
+    let range = match &query.what {
+        Subject::Name(name) => {
+            return ServiceTable.named(name, transports).map_err(|unknown| unknown.to_string());
         }
-        Subject::Ports(range) => format!("no port of {range} has a service{over}"),
-        Subject::Name(name) => format!("no service is called `{name}`{over}"),
+        Subject::Ports(range) => range,
+    };
+    let of_port = |port| ServiceTable.services_of_port(port);
+    let is_meant = |service: &Service| transports.contains(&service.transport);
+    let services: Vec<Service> = range.iter().flat_map(of_port).filter(is_meant).collect();
+    if !services.is_empty() {
+        return Ok(services);
     }
+    let over = query.transport.map(|transport| format!(" over {transport}")).unwrap_or_default();
+    Err(if range.len() == 1 {
+        format!("port {range} ({}) has no service{over}", range.first().class())
+    } else {
+        format!("no port of {range} has a service{over}")
+    })
 }

@@ -12,7 +12,8 @@ mod text;
 
 use stats::system::{SocketRow, SystemSockets, UserNames};
 
-pub(in crate::commands) use self::coverage::tell;
+pub(in crate::commands) use self::coverage::notes;
+use self::coverage::tell;
 pub(crate) use self::events::watch;
 pub(in crate::commands) use self::filter::Filter;
 pub(in crate::commands) use self::json::{no_process, shown};

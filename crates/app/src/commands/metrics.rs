@@ -1,6 +1,7 @@
 //! `--metrics ADDR`: statistics over HTTP, for a Prometheus server on this machine.
 
 mod request;
+mod waiting;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,15 +11,22 @@ use std::time::Duration;
 use anyhow::Context;
 use sockets_tcp::{Connection, Handler, HandlerError, TcpServer};
 use stats::{PROMETHEUS_CONTENT_TYPE, SocketStats, prometheus_text};
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
+use self::request::{Answer, HEAD_LIMIT, Reply};
+use self::waiting::WaitingRoom;
 use crate::output::Terminal;
-use request::{Answer, HEAD_LIMIT};
 
-/// A scraper asks once in some seconds; who comes beyond these waits.
-const MOST_CONNECTIONS: usize = 16;
-/// How long a request may take to come.
+/// A scraper asks as soon as it has connected; of those that do not, the first beyond these is ended.
+const MOST_WAITING: usize = 64;
+/// Also those that are being answered, or were and do not end; who comes beyond these waits.
+const MOST_CONNECTIONS: usize = 256;
+/// How long a request may take to come, and half of how long its answer may stand still.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client may keep its connection that has all of its answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves until it is dropped.
 #[derive(Debug)]
@@ -36,8 +44,9 @@ impl Metrics {
             .bind(address)
             .owner("metrics")
             .max_connections(MOST_CONNECTIONS)
-            .idle_timeout(PATIENCE)
-            .handler(Exporter(Arc::new(text)))
+            .idle_timeout(2 * PATIENCE)
+            .linger(LINGER)
+            .handler(Exporter::new(text))
             .start()
             .await
             .context("cannot serve metrics")?;
@@ -67,8 +76,8 @@ impl Metrics {
     }
 }
 
-/// The answer to what comes; `None` where it ends before it is a request.
-async fn question(connection: &mut Connection) -> io::Result<Option<Answer>> {
+/// The reply to what comes; `None` where it ends before it is a request.
+async fn asked(connection: &mut Connection) -> io::Result<Option<Reply>> {
     let mut head = Vec::new();
     let mut buffer = [0; 1024];
     loop {
@@ -78,29 +87,49 @@ async fn question(connection: &mut Connection) -> io::Result<Option<Answer>> {
         }
         head.extend_from_slice(&buffer[..read]);
         if head.len() > HEAD_LIMIT {
-            return Ok(Some(Answer::TooLarge));
+            return Ok(Some(Answer::TooLarge.into()));
         }
-        if let Some(answer) = request::answer(&head) {
-            return Ok(Some(answer));
+        if let Some(reply) = request::reply(&head) {
+            return Ok(Some(reply));
         }
     }
 }
 
-struct Exporter<F>(Arc<F>);
+struct Exporter<F> {
+    text: Arc<F>,
+    waiting: WaitingRoom,
+    /// One text is made at a time: to read all of a machine's sockets takes a core.
+    turn: Mutex<()>,
+}
+
+impl<F: Fn() -> String + Send + Sync + 'static> Exporter<F> {
+    fn new(text: F) -> Self {
+        let waiting = WaitingRoom::new(MOST_WAITING);
+        Self { text: Arc::new(text), waiting, turn: Mutex::new(()) }
+    }
+}
 
 impl<F: Fn() -> String + Send + Sync + 'static> Handler for Exporter<F> {
     async fn handle(&self, mut connection: Connection) -> Result<(), HandlerError> {
-        let asked = tokio::time::timeout(PATIENCE, question(&mut connection));
-        let Some(answer) = asked.await?? else { return Ok(()) };
-        let body = if answer.has_metrics() {
-            let text = Arc::clone(&self.0);
-            // Reading all of a machine's sockets takes its time: nothing else waits for that.
+        let place = self.waiting.enter();
+        let reply = tokio::select! {
+            biased;
+            reply = asked(&mut connection) => reply?,
+            () = place.lost() => Some(Answer::Timeout.into()),
+            () = sleep(PATIENCE) => Some(Answer::Timeout.into()),
+        };
+        drop(place);
+        let Some(reply) = reply else { return Ok(()) };
+        let body = if reply.answer == Answer::Metrics {
+            let text = Arc::clone(&self.text);
+            let _turn = self.turn.lock().await;
+            // Nothing else waits for that.
             spawn_blocking(move || text()).await?
         } else {
-            answer.reason()
+            reply.answer.reason()
         };
-        let mut response = answer.head(PROMETHEUS_CONTENT_TYPE, body.len());
-        if answer != Answer::Head {
+        let mut response = reply.head(PROMETHEUS_CONTENT_TYPE, body.len());
+        if !reply.is_head {
             response.push_str(&body);
         }
         connection.write_all(response.as_bytes()).await?;

@@ -27,7 +27,10 @@ pub(crate) async fn run(
     let bar = progress::Bar::new(terminal.shows_progress());
     let file = args.resume.clone();
     let stdout = terminal.stdout()?.until(signals.stop());
+    let paths = args.output.output.iter().map(|file| &file.path);
+    let opening = signals.opening(paths, terminal);
     let mut sinks = sinks::Sinks::open(&args, stdout, bar.clone())?;
+    drop(opening);
     if args.output.output.is_empty() {
         stop_when_gone(io::stdout(), signals.stop());
     }

@@ -41,7 +41,10 @@ pub(crate) async fn run(
     }
     // The sniffer before the files: without permission, none is emptied.
     let mut sniffer = builder.open().map_err(not_permitted)?;
+    let paths = args.output.output.iter().map(|file| &file.path).chain(&args.write);
+    let opening = signals.opening(paths, terminal);
     let mut sinks = Sinks::open(&args, terminal.stdout()?.until(signals.stop()))?;
+    drop(opening);
     if args.output.output.is_empty() && args.write.is_none() {
         stop_when_gone(io::stdout(), signals.stop());
     }

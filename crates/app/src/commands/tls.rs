@@ -124,15 +124,17 @@ fn server_name(args: &TlsArgs, endpoint: &Endpoint) -> anyhow::Result<ServerName
         (None, _, Some(address)) => return Ok(address.ip().into()),
         (None, host, None) => host.to_string(),
     };
-    ServerName::try_from(name.clone())
-        .with_context(|| format!("`{name}` is no name that a certificate can have"))
+    let name = ServerName::try_from(name.clone()).map_err(|_| {
+        UsageError(format!("`{name}` is no name that a certificate can have (--server-name)"))
+    });
+    Ok(name?)
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn identity(args: &TlsArgs) -> anyhow::Result<Option<Identity>> {
     let (Some(cert), Some(key)) = (&args.cert, &args.key) else { return Ok(None) };
-    Ok(Some((files::certificates(cert)?, files::key(key)?)))
+    Ok(Some((files::certificates(cert)?, files::key(key, &provider())?)))
 }
 
 /// Those that the system trusts, where its programs look for them, or where `SSL_CERT_FILE` says.

@@ -10,27 +10,39 @@ use stats::system::{NoProcess, SocketRow, State, SystemSockets, UserNames, Who};
 pub(super) use self::elsewhere::elsewhere;
 use self::row::HolderLine;
 use super::leases::leases_of;
-use super::ls::tell;
+use super::ls::notes;
 use crate::args::WhoArgs;
 use crate::exit::Exit;
 use crate::output::{RowOutputs, Terminal, counted};
 
 pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
-    let mut rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
+    let rows = RowOutputs::open::<HolderLine<'_>>(&args.output, terminal.stdout()?)?;
+    let mut rows = rows.unfolding();
     let users = UserNames::read();
     let mut sockets = SystemSockets::new();
     let mut exit = Exit::No;
     let mut over = Vec::new();
-    for transport in args.port.transports() {
-        let who = sockets.who(*transport, args.port.port)?;
-        for socket in shown(&who) {
-            exit = Exit::Done;
-            for line in HolderLine::all(socket, &who, &users) {
-                rows.write(&line)?;
+    let mut missing = Vec::new();
+    for held in args.port.iter() {
+        for transport in held.transports() {
+            let who = sockets.who(*transport, held.port)?;
+            for socket in shown(&who) {
+                exit = Exit::Done;
+                for line in HolderLine::all(socket, &who, &users) {
+                    rows.write(&line)?;
+                }
+            }
+            over.extend(remains(&who, *transport));
+            // One may hold for both transports.
+            for note in notes(who.snapshot()) {
+                if !missing.contains(&note) {
+                    missing.push(note);
+                }
             }
         }
-        over.extend(remains(&who, *transport));
-        tell(who.snapshot(), terminal);
+    }
+    for text in missing {
+        terminal.warn(&text);
     }
     rows.finish()?;
     if exit == Exit::No {
@@ -38,9 +50,11 @@ pub(crate) fn run(args: &WhoArgs, terminal: Terminal) -> anyhow::Result<Exit> {
         if let Some(text) = elsewhere() {
             terminal.warn(&text);
         }
-        for record in leases_of(args.port.transports(), args.port.port, terminal) {
-            let LeaseRecord { transport, port, .. } = &record;
-            terminal.warn(&format!("{transport} port {port} is leased by {record}"));
+        for held in args.port.iter() {
+            for record in leases_of(held.transports(), held.port, terminal) {
+                let LeaseRecord { transport, port, .. } = &record;
+                terminal.warn(&format!("{transport} port {port} is leased by {record}"));
+            }
         }
     }
     for text in over {

@@ -80,6 +80,17 @@ impl RowOutputs {
         self
     }
 
+    /// A table that is wider than the terminal it is written to has a line for each cell.
+    #[must_use]
+    pub(crate) fn unfolding(mut self) -> Self {
+        if let (Some(Sink::Table(table)), Some(width)) =
+            (self.outputs.stdout_mut(), terminal_width())
+        {
+            table.unfold(width);
+        }
+        self
+    }
+
     /// Writes one row everywhere; a table holds it, to see how wide its columns are.
     pub(crate) fn write(&mut self, row: &impl Row) -> anyhow::Result<()> {
         self.each(|sink| sink.row(row))

@@ -6,7 +6,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use tracing_subscriber::EnvFilter;
 
-use super::{StandardError, StandardOutput};
+use super::{StandardError, StandardOutput, printable};
 use crate::args::ColorWhen;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -96,6 +96,8 @@ impl Terminal {
     }
 
     fn say(self, style: Style, label: &str, text: &str) {
+        // It may have the names of processes or files in it.
+        let text: String = text.chars().map(|c| if c == '\n' { c } else { printable(c) }).collect();
         let line = if self.paints_errors() {
             format!("{style}{label}:{style:#} {text}\n")
         } else {

@@ -1,7 +1,7 @@
 //! `ports scan` on loopback.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::own_port::OwnPort;
 use super::program::{Run, ports, run};
+use super::pty::terminal;
 
 /// An address of 127.0.0.0/8 for one test, so that other tests' listeners are not in its way.
 const QUIET: Ipv4Addr = Ipv4Addr::new(127, 88, 1, 1);
@@ -240,4 +241,16 @@ fn nothing_that_could_be_asked_is_a_failure() {
     scan.assert_code(4);
     assert_eq!(scan.lines_of("port")[0]["state"], "error");
     assert!(scan.stderr.contains("no port could be asked: "), "{}", scan.stderr);
+}
+
+#[test]
+fn a_bar_is_drawn_only_where_there_is_something_to_show() {
+    let (mut seen, screen) = terminal();
+    let status = ports(&["scan", "127.0.0.1", "-p", "1"]).stderr(screen).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let mut shown = Vec::new();
+    // The end of a terminal that nobody has any more is an error (EIO).
+    let _ = seen.read_to_end(&mut shown);
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("method: ") && !shown.contains("0/0 ports"), "{shown}");
 }

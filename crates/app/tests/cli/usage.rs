@@ -53,6 +53,11 @@ fn wrong_usage_names_the_thing() {
         (&["listen", "tcp://127.0.0.1:65536"], "65536"),
         (&["connect", "ftp://127.0.0.1:21"], "ftp"),
         (&["demo", "--format", "csv"], "`table` or `jsonl`"),
+        (&["who", "htps"], "no tcp or udp service is called `htps`; did you mean `https`"),
+        (&["doctor", "syslog/tcp"], "no tcp service is called `syslog`; there is one for udp"),
+        (&["kill", "postgresq", "--yes"], "did you mean `postgres` or `postgresql`?"),
+        (&["ls", "--udp", "--port", "shell"], "of a udp service; there is one for tcp"),
+        (&["sniff", "port", "htps"], "did you mean `https`"),
         (&["nonsense"], "nonsense"),
     ] {
         let run = run(args);

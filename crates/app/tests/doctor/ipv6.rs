@@ -1,6 +1,6 @@
 //! `[::]`, which is IPv4, too, and addresses of one link only.
 
-use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 
 use serde_json::Value;
@@ -65,6 +65,53 @@ fn who_has_ipv6_leaves_nothing_of_it() {
     let (code, rows) = doctor(&[&port, "--address", "::"]);
     assert_eq!((code, &rows[0]["can_bind_ipv6_alone"]), (Some(1), &false.into()), "{rows:?}");
     assert_eq!(finding(&rows, "held")["blocks"], "always");
+}
+
+#[test]
+fn connections_of_ipv6_that_take_ipv4_are_seen_to_keep_all_of_ipv4() {
+    let _alone = alone();
+    let listener = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+    listener.set_only_v6(false).unwrap();
+    listener.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into()).unwrap();
+    listener.listen(1).unwrap();
+    let listener = TcpListener::from(listener);
+    let port = listener.local_addr().unwrap().port();
+    let _client = TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
+    let _accepted = listener.accept().unwrap();
+    drop(listener);
+    let wanted = port.to_string();
+    assert!(TcpListener::bind(("0.0.0.0", port)).is_err());
+    let (code, rows) = doctor(&[&wanted, "--address", "0.0.0.0"]);
+    assert_eq!((code, &rows[0]["can_bind"]), (Some(1), &false.into()), "{rows:?}");
+    let what = finding(&rows, "connections")["what"].as_str().unwrap();
+    assert!(what.contains("ESTAB to [::1]:"), "{what}");
+    // One address of IPv4 is left alone by it, and nothing is told of it then.
+    let (code, rows) = doctor(&[&wanted, "--address", "127.0.0.1"]);
+    assert_eq!((code, &rows[0]["can_bind"]), (Some(0), &true.into()), "{rows:?}");
+    assert!(rows.iter().all(|row| row["finding"] != "connections"), "{rows:?}");
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_socket_bound_to_an_interface_is_told_with_it() {
+    let _alone = alone();
+    // It becomes `ports`, which has the socket then.
+    let hold =
+        "ip link add ve0 type veth peer name ve1 && ip link set ve0 up && ip link set ve1 up && \
+ip -6 address add fe80::7/64 dev ve0 nodad && set -- python3 -c 'import os, socket, sys
+s = socket.socket(socket.AF_INET6)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b\"lo\")
+s.bind((\"::\", 8080))
+s.listen()
+s.set_inheritable(True)
+os.execv(sys.argv[1], sys.argv[1:])' \"$@\"";
+    let (ended, rows) = in_namespace(hold, &["8080", "--address", "::"]);
+    let what = finding(&rows, "held")["what"].as_str().unwrap();
+    assert!(what.starts_with("[::]:8080 on lo (LISTEN) is held by "), "{ended:?}");
+    // It is of another interface.
+    let (ended, rows) = in_namespace(hold, &["8080", "--address", "fe80::7%ve0"]);
+    assert_eq!((ended.code, rows.len()), (Some(0), 1), "{ended:?}");
+    assert_eq!(rows[0]["can_bind"], true, "{rows:?}");
 }
 
 /// `script`, and then `ports doctor`, in a network namespace of its own.

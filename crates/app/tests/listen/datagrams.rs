@@ -133,11 +133,15 @@ fn multicast_on_loopback() {
     let said = ports.stderr.line("note: listening on ", 0);
     assert!(said.ends_with("?iface=lo"), "{said}");
     let group = ports.listening(0);
-    let mut sender = Ports::start(&["connect", &format!("udp://{group}?iface=lo&ttl=0")]);
+    let mut sender = Ports::start(&["connect", "-v", &format!("udp://{group}?iface=lo&ttl=0")]);
     sender.write(b"to the group");
     sender.stdout.until(b"to the group");
     sender.end_input();
-    assert_eq!(sender.end().code, Some(0));
+    let ended = sender.end();
+    assert_eq!(ended.code, Some(0));
+    // Several may answer, so who did is said.
+    let answered = ended.stderr.lines().filter(|line| line.starts_with("note: udp peer "));
+    assert_eq!(answered.count(), 1, "{}", ended.stderr);
 }
 
 #[test]

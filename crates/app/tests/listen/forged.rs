@@ -128,11 +128,41 @@ fn a_udp_forwarding_tells_whose_answers_cannot_go_back() {
         assert_eq!((&told["client"], &told["operation"]), (&1.into(), &"send".into()));
         let why = "cannot send to udp 127.0.0.1:0: 0 is not a port to send to";
         assert_eq!(told["error"], why);
+        // The others are only counted.
+        for _ in 0..3 {
+            target.send_to(b"answer", from).unwrap();
+        }
         ports.signal(Signal::INT);
         let ended = ports.end();
         let lines = String::from_utf8(ended.stdout).unwrap();
         assert_eq!(lines.matches(r#""type":"error""#).count(), 1, "{lines}");
         assert_eq!(ended.stderr.matches(why).count(), 1, "{}", ended.stderr);
         assert!(ended.stderr.contains(&format!("note: client 1: {why}")), "{}", ended.stderr);
+        let dropped = r#"{"type":"dropped","client":1,"messages":4,"bytes":24}"#;
+        assert!(lines.contains(dropped), "{lines}");
+    });
+}
+
+#[test]
+#[ignore = "needs root: a network namespace, a raw socket"]
+fn a_udp_echo_counts_what_comes_from_port_0() {
+    in_own_network(|| {
+        let args = ["-v", "listen", "udp://127.0.0.1:0", "--service", "echo", "--events", "-"];
+        let ports = Ports::start(&args);
+        let address = ports.listening(0);
+        for _ in 0..3 {
+            forge(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), address.port(), b"heard");
+        }
+        let client = udp();
+        client.send_to(b"echo", address).unwrap();
+        assert_eq!(receive(&client), b"echo");
+        ports.signal(Signal::INT);
+        let ended = ports.end();
+        let lines = String::from_utf8(ended.stdout).unwrap();
+        assert_eq!(lines.matches(r#""type":"data""#).count(), 4, "{lines}");
+        for noise in ["error", "dropped", "lagged"] {
+            assert!(!lines.contains(&format!(r#""type":"{noise}""#)), "{lines}");
+        }
+        assert!(ended.stderr.contains("note: 3 datagrams came from port 0"), "{}", ended.stderr);
     });
 }

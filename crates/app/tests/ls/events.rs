@@ -160,3 +160,15 @@ fn a_reader_that_leaves_ends_it_before_the_next_look() {
     assert_eq!(ended.status.code(), Some(0), "{said}");
     assert!(!said.contains("error"), "{said}");
 }
+
+#[test]
+fn what_a_filter_on_holders_cannot_tell_is_said() {
+    let pid = std::process::id().to_string();
+    for (filter, is_said) in [(["--pid", &pid], true), (["--port", "1"], false)] {
+        let ports = Ports::start(&[&["ls", "--watch"][..], &filter].concat());
+        assert_eq!(ports.stdout.event("watching")["endings"], true);
+        ports.signal(Signal::INT);
+        let said = ports.end().stderr.contains("between two looks are nobody's any more");
+        assert_eq!(said, is_said, "{filter:?}");
+    }
+}

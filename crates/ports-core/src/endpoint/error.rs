@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::service::Others;
+use crate::service::Meant;
 use crate::{ParsePortErrorKind, Port, Transport};
 
 /// The text that is not an endpoint, and why.
@@ -71,7 +71,7 @@ pub enum ParseEndpointErrorKind {
     /// A port by a name that no service of the transport has.
     #[error(
         "port `{name}` is neither a number nor the name of a {transport} service{}",
-        Others(others)
+        Meant { name, transports: &[*transport] }
     )]
     UnknownService {
         /// The name as given.

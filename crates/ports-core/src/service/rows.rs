@@ -66,6 +66,11 @@ pub(super) fn rows_of_name(text: &str) -> &'static [u16] {
     &[]
 }
 
+/// Every name, once.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    (0..NAME_ENDS.len()).map(name)
+}
+
 fn name(index: usize) -> &'static str {
     let start = index.checked_sub(1).map_or(0, |before| NAME_ENDS[before]);
     &NAMES[usize::from(start)..usize::from(NAME_ENDS[index])]

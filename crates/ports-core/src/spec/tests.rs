@@ -64,9 +64,9 @@ fn errors_name_the_item() {
             "`80-70000` in the ports: `70000` is not a port: the highest port is 65535".to_owned(),
         ),
         ("80-22", "`80-22` in the ports: range `80-22` is backwards: write `22-80`".to_owned()),
-        ("22,htpp", "`htpp` is neither a port nor the name of a tcp service".to_owned()),
+        ("22,htpp", "`htpp` is neither a port nor the name of a tcp service; did you mean `http` or `htcp`?".to_owned()),
         ("80 - 90", "`80 - 90` is neither a port nor the name of a tcp service".to_owned()),
-        ("bootp,22", "`bootp` is neither a port nor the name of a tcp service".to_owned()),
+        ("bootp,22", "`bootp` is neither a port nor the name of a tcp service; did you mean `bootps` or `bootpc`?".to_owned()),
         (
             "syslog",
             "`syslog` is neither a port nor the name of a tcp service; there is one for udp"

@@ -20,7 +20,8 @@ pub struct EngineConfig {
     pub late_answers: bool,
     /// Most probes per second of the whole scan; `None` for no ceiling.
     pub rate: Option<u32>,
-    /// This engine's share of the scan's pace, above 0 and at most 1.
+    /// This engine's share of the scan's pace, from [`MIN_SHARE`](Self::MIN_SHARE) to 1; what is no
+    /// share, 0 among them, counts as 1.
     pub share: f64,
 }
 
@@ -29,6 +30,8 @@ impl EngineConfig {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(900);
     /// The longest wait that can be asked for.
     pub const MAX_TIMEOUT: Duration = Duration::from_hours(1);
+    /// The smallest share of the pace: at the slowest pace one probe in eleven days.
+    pub const MIN_SHARE: f64 = 1e-6;
     /// Longer than a busy machine keeps a ready process waiting.
     pub const DEFAULT_MIN_TIMEOUT: Duration = Duration::from_millis(100);
     /// As many as the receive queues of a plain host take.
@@ -42,7 +45,7 @@ impl EngineConfig {
             max_in_flight: self.max_in_flight.max(1),
             timeout: self.timeout.min(Self::MAX_TIMEOUT),
             min_timeout: self.min_timeout.min(Self::MAX_TIMEOUT),
-            share: if self.share > 0.0 { self.share.min(1.0) } else { 1.0 },
+            share: if self.share > 0.0 { self.share.clamp(Self::MIN_SHARE, 1.0) } else { 1.0 },
             ..self
         }
     }

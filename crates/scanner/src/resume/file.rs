@@ -13,6 +13,7 @@ use std::time::Duration;
 use lines::Lines;
 use ports_core::{Port, Transport};
 
+use super::Resumed;
 use super::error::{Damage, ResumeError};
 use super::record::{
     AnyHeader, Checkpoint, Description, Header, Kind, StoredPort, VERSION, check, encode,
@@ -89,6 +90,12 @@ impl ResumeFile {
     /// Whether an earlier run has begun it.
     pub(crate) const fn begun_earlier(&self) -> bool {
         self.begun_earlier
+    }
+
+    /// What earlier runs had done; `None` where there was none.
+    pub(crate) fn resumed(&self) -> Option<Resumed> {
+        let (done, probes) = (self.standing.tally.probes, self.blocks.probes());
+        self.begun_earlier.then_some(Resumed { done, probes })
     }
 
     /// Adds what was done.

@@ -280,12 +280,14 @@ impl ScanBuilder {
         let open = |path: PathBuf| {
             let (method, targets) = (self.method, &self.targets);
             let scan = Description::new(&plan, &blocks, method, targets, &ports, &self.report);
-            ResumeFile::open(&path, &scan, blocks).map(Mutex::new)
+            ResumeFile::open(&path, &scan, blocks)
         };
         let resume = self.resume.map(open).transpose()?;
+        let resumed = resume.as_ref().and_then(ResumeFile::resumed);
         Ok(Scan {
             blocks,
-            resume,
+            resume: resume.map(Mutex::new),
+            resumed,
             discover: self.discover.then(|| addresses.clone()),
             checkpoint_every: CHECKPOINT_EVERY,
             plan: Arc::new(plan),

@@ -162,7 +162,7 @@ impl<'a> Collector<'a> {
     /// The counts of a worker that is done.
     pub(super) const fn add(&mut self, worked: &Worked) {
         self.tally.add(&worked.engine.tally());
-        self.kernel_drops += worked.kernel_drops;
+        self.kernel_drops = self.kernel_drops.saturating_add(worked.kernel_drops);
         if let Some(ledger) = &mut self.ledger {
             ledger.kernel_drops(worked.kernel_drops);
         }

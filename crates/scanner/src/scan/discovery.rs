@@ -178,6 +178,7 @@ impl Scan {
             blocks: plan.blocks(self.blocks.shard()),
             plan: Arc::new(plan),
             resume: None,
+            resumed: None,
             discover: None,
             checkpoint_every: self.checkpoint_every,
             method,

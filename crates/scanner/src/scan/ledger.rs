@@ -109,7 +109,7 @@ impl<'a> Ledger<'a> {
 
     /// The kernel dropped so many answers.
     pub(super) const fn kernel_drops(&mut self, count: u64) {
-        self.pending.kernel_drops += count;
+        self.pending.kernel_drops = self.pending.kernel_drops.saturating_add(count);
     }
 
     /// Writes what is done, where that is due.
@@ -128,7 +128,7 @@ impl<'a> Ledger<'a> {
 
     fn write(&mut self) -> Result<(), ResumeError> {
         self.written = Instant::now();
-        let sent = self.sent_before.wrapping_add(self.handle.sent());
+        let sent = self.sent_before.saturating_add(self.handle.sent());
         let kernel_drops = self.pending.kernel_drops;
         let standing = self.file.standing();
         let nothing_new = self.pending.rows() == 0

@@ -12,7 +12,9 @@ use crate::state::{PortReport, Reason};
 use crate::{TargetSpec, resolve};
 
 mod crash;
+mod extremes;
 mod parts;
+mod sink;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SECOND: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ use crate::progress::ScanHandle;
 use crate::state::{PortState, Reason, Tally};
 
 /// Batches of findings between the workers and the caller; past that the workers wait.
-const BATCHES_BUFFERED: usize = 64;
+pub(super) const BATCHES_BUFFERED: usize = 64;
 /// The longest time without a [`crate::ScanEvent::Tick`].
 const TICK: Duration = Duration::from_millis(50);
 
@@ -52,6 +52,9 @@ impl Scan {
         let counted = self.resume.is_some() && matches!(work, Work::Pieces(_));
         let (sender, batches) = sync_channel::<Batch>(BATCHES_BUFFERED);
         let (results, kept) = std::thread::scope(|scope| {
+            // Gone where the sink panics: a worker that finds no room would wait for ever, and be waited
+            // for.
+            let batches = batches;
             let threads: Vec<io::Result<_>> = (0..workers)
                 .map(|number| {
                     let worker = Worker {

@@ -133,6 +133,10 @@ impl NetlinkSocket {
                 .and_then(|source| SocketAddrNetlink::try_from(source).ok())
                 .is_some_and(|source| source.pid() == 0);
             if !from_kernel {
+                // Others' messages must not keep it here for longer than it may stay.
+                if started.elapsed() > timeout {
+                    return Err(NetlinkReceiveError::TimedOut { after: timeout });
+                }
                 continue;
             }
             if length > room {

@@ -17,8 +17,9 @@ use super::race::{Race, Step};
 #[cfg(feature = "tls")]
 use super::secure::Secure;
 use super::{ConnectError, Target};
-use crate::options::SocketOptions;
+use crate::options::{SocketOptions, keep_urgent_in_line};
 use crate::stream::Stream;
+use crate::tcp::Tcp;
 
 /// The most addresses of one target that are tried in one try. Each may hold a socket.
 pub(super) const MAX_ADDRESSES: usize = 32;
@@ -156,6 +157,7 @@ impl Dialing {
             let stream = secure.handshake(tcp, address, self.timeout).await?;
             return Ok(Dialed { stream, tuple, took });
         }
+        let tcp = Tcp::of_tokio(tcp).map_err(failed)?;
         Ok(Dialed { stream: tcp.into(), tuple, took })
     }
 
@@ -165,6 +167,7 @@ impl Dialing {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }
+        .and_then(|socket| keep_urgent_in_line(&SockRef::from(&socket)).map(|()| socket))
         .map_err(|source| ConnectError::Local {
             operation: "open a socket",
             address,

@@ -1,13 +1,11 @@
 //! The client's task: connects, moves the bytes, connects again.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use ports_core::Transport;
 use stats::Role;
 use tokio::sync::{mpsc, oneshot};
@@ -27,11 +25,6 @@ use crate::observer::Observer;
 use crate::outbox::Loss;
 #[cfg(feature = "tls")]
 use crate::tls::TlsFault;
-
-/// How much is allocated for reads at once: 64 KiB.
-const BUFFER: usize = 64 * 1024;
-/// Below this much room a read gets a new buffer.
-const LEAST_READ: usize = 4 * 1024;
 
 /// The client's task.
 pub(super) struct Driver {
@@ -212,18 +205,14 @@ async fn pump(
     inlet: &mut Inlet,
     is_only: bool,
 ) -> Result<(), HandlerError> {
-    let mut buffer = BytesMut::new();
     loop {
         let end = {
             // The room comes first: what is read is never without a place.
             let Some(room) = inlet.reserve().await else { break };
-            if buffer.len() < LEAST_READ {
-                buffer = BytesMut::zeroed(BUFFER);
-            }
-            match poll_fn(|context| link.poll_read(context, &mut buffer)).await {
-                Ok(0) => Ok(()),
-                Ok(read) => {
-                    room.send(Arrival::Bytes(buffer.split_to(read).freeze()));
+            match link.read_chunk().await {
+                Ok(chunk) if chunk.is_empty() => Ok(()),
+                Ok(chunk) => {
+                    room.send(Arrival::Bytes(chunk.into_bytes()));
                     continue;
                 }
                 Err(error) => Err(error),

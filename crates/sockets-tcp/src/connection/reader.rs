@@ -28,6 +28,7 @@ impl ConnectionReader {
 
     /// Reads what is there into `buffer`, at least one byte; waits for it. `Ok(0)` is the end: the
     /// client's end of input or, once the server shuts down, the end of what had arrived by then.
+    /// Urgent bytes are read like others, each in its place.
     ///
     /// # Errors
     ///

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use ports_core::{FiveTuple, Transport};
 use socket2::SockRef;
 use stats::{Role, SocketStats};
-use tokio::net::TcpStream;
 
 use super::*;
 use crate::client::ClientEvent;
@@ -17,6 +16,7 @@ use crate::events::Publisher;
 use crate::link::Offer;
 use crate::observer::Observer;
 use crate::outbox::QueueLimits;
+use crate::tcp::Tcp;
 
 const LINGER: Duration = Duration::from_mins(1);
 const PATIENCE: Patience = Patience {
@@ -33,11 +33,10 @@ fn pair() -> (Arc<Link>, StdStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, remote) = listener.accept().unwrap();
-    stream.set_nonblocking(true).unwrap();
     let tuple = FiveTuple::new(Transport::Tcp, stream.local_addr().unwrap(), remote);
     let mut recorder = SocketStats::new().open(Transport::Tcp, Role::Server, tuple);
     let link = Link::new(
-        TcpStream::from_std(stream).unwrap(),
+        Tcp::register(stream).unwrap(),
         tuple,
         Observer::Client(Publisher::new(16, false, |missed| ClientEvent::Lagged { missed })),
         QueueLimits { bytes: 64 << 20, messages: 16 },

@@ -40,6 +40,8 @@ pub struct Events<E> {
 struct Receiver<E> {
     /// `None` while the future has it.
     idle: Option<broadcast::Receiver<E>>,
+    /// Lost before there was a subscription, and not told yet.
+    untold: u64,
     /// Made for the first wait, and used again: an event costs no allocation.
     waiting: Option<ReusableBoxFuture<'static, Waited<E>>>,
 }
@@ -56,13 +58,14 @@ impl<E> Events<E> {
 impl<E: Clone + Send + 'static> Events<E> {
     pub(super) fn new(
         receiver: broadcast::Receiver<E>,
+        untold: u64,
         subscribers: Option<Arc<AtomicUsize>>,
         lagged: fn(u64) -> E,
     ) -> Self {
         if let Some(subscribers) = &subscribers {
             subscribers.fetch_add(1, Ordering::Relaxed);
         }
-        let receiver = Receiver { idle: Some(receiver), waiting: None };
+        let receiver = Receiver { idle: Some(receiver), untold, waiting: None };
         Self { receiver, subscribers, lagged, missed: 0, ended: false }
     }
 
@@ -143,6 +146,9 @@ impl<E: Clone + Send + 'static> FusedStream for Events<E> {
 
 impl<E: Clone + Send + 'static> Receiver<E> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<E, RecvError>> {
+        if self.untold > 0 {
+            return Poll::Ready(Err(RecvError::Lagged(std::mem::take(&mut self.untold))));
+        }
         if let Some(mut receiver) = self.idle.take() {
             match receiver.try_recv() {
                 Err(TryRecvError::Empty) => match &mut self.waiting {
@@ -162,6 +168,9 @@ impl<E: Clone + Send + 'static> Receiver<E> {
     }
 
     fn try_recv(&mut self) -> Result<E, TryRecvError> {
+        if self.untold > 0 {
+            return Err(TryRecvError::Lagged(std::mem::take(&mut self.untold)));
+        }
         if let Some(receiver) = &mut self.idle {
             return receiver.try_recv();
         }

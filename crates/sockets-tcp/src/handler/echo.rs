@@ -14,6 +14,8 @@ use crate::framing::FrameError;
 /// line is sent as it comes. One that has no end within [`longest_line`](Self::longest_line) bytes is
 /// an error ([`FrameError::LineTooLong`]): the connection is reset, for
 /// [`CloseReason::HandlerFailed`](crate::CloseReason::HandlerFailed), and the event before says why.
+///
+/// What was read and could not be sent back counts as dropped, with its prefixes.
 #[derive(Clone, Debug)]
 pub struct Echo {
     prefix: Bytes,
@@ -78,15 +80,21 @@ impl Handler for Echo {
 impl Echo {
     async fn lines(&self, mut connection: Connection) -> Result<(), HandlerError> {
         let mut lines = LinePrefix::new(&self.prefix, self.longest_line);
+        let mut unwritten = connection.unwritten();
         loop {
             let chunk = connection.read_chunk().await?;
             if chunk.is_empty() {
                 return Ok(());
             }
             let mut rest = &*chunk;
+            unwritten.bytes = lines.answer_len(rest);
             while !rest.is_empty() {
                 match lines.apply(&mut rest) {
-                    Ok(answer) => connection.write_all(answer).await?,
+                    Ok(answer) => {
+                        // From here on the write counts it.
+                        unwritten.bytes -= answer.len();
+                        connection.write_all(answer).await?;
+                    }
                     Err(error) => return Err(connection.break_off(error.into())),
                 }
             }
@@ -114,6 +122,14 @@ impl<'a> LinePrefix<'a> {
     /// Holds no memory until there is something to send again: a client may be idle from here on.
     fn release(&mut self) {
         self.output = Vec::new();
+    }
+
+    /// How many bytes the answer to `piece` has, as far as its lines are not too long.
+    fn answer_len(&self, piece: &[u8]) -> usize {
+        let Some((_, before_last)) = piece.split_last() else { return 0 };
+        let begun = before_last.split(|byte| *byte == b'\n').skip(1).count();
+        let prefixes = begun + usize::from(self.at_line_start);
+        piece.len().saturating_add(prefixes.saturating_mul(self.prefix.len()))
     }
 
     /// What is to be sent of the beginning of `piece`, which is taken from it: no more than a buffer
@@ -201,7 +217,10 @@ mod tests {
             let (mut output, mut rest, mut cuts) = (Vec::new(), &input[..], cuts.iter().cycle());
             while !rest.is_empty() {
                 let (piece, after) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
-                output.extend(applied(&mut lines, piece));
+                let told = lines.answer_len(piece);
+                let answer = applied(&mut lines, piece);
+                prop_assert_eq!(told, answer.len());
+                output.extend(answer);
                 rest = after;
             }
             prop_assert_eq!(output, whole(b"Echo: ", &input));

@@ -3,14 +3,12 @@
 mod lines;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::{Handler, HandlerError};
 use crate::connection::Connection;
-use crate::server::{ClientId, ServerHandle};
+use crate::server::{ClientId, Coming, ServerHandle};
 
 use lines::{LONGEST_LINE, Lines};
 
@@ -36,8 +34,6 @@ use lines::{LONGEST_LINE, Lines};
 #[derive(Debug, Default)]
 pub struct Relay {
     prefix: Bytes,
-    reading: AtomicUsize,
-    all_read: Notify,
 }
 
 impl Relay {
@@ -60,7 +56,7 @@ impl Relay {
     async fn relay(
         &self,
         connection: &mut Connection,
-        _reading: Reading<'_>,
+        _relaying: Coming,
     ) -> Result<(), HandlerError> {
         // All clients of a server have outboxes of one size.
         let largest = connection.largest_message();
@@ -87,18 +83,6 @@ impl Relay {
             }
         }
     }
-
-    /// Until no client of this relay has anything left to read. No new ones come.
-    async fn others_read(&self) {
-        loop {
-            let mut all_read = std::pin::pin!(self.all_read.notified());
-            all_read.as_mut().enable();
-            if self.reading.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            all_read.await;
-        }
-    }
 }
 
 impl Handler for Relay {
@@ -107,12 +91,12 @@ impl Handler for Relay {
         mut connection: Connection,
     ) -> impl Future<Output = Result<(), HandlerError>> + Send {
         // With the call, not with the first turn: a server that ends waits for the calls.
-        let reading = Reading::begin(self);
+        let relaying = connection.begin_relaying();
         async move {
-            self.relay(&mut connection, reading).await?;
+            self.relay(&mut connection, relaying).await?;
             if connection.shutdown_requested() {
                 connection.arrivals_are_over().await;
-                self.others_read().await;
+                connection.all_are_relayed().await;
             }
             Ok(())
         }
@@ -148,24 +132,6 @@ impl Drop for InHand<'_> {
     fn drop(&mut self) {
         for message in self.messages.drain(..).chain(self.lines.end()) {
             self.server.missed_by_all(message.len(), self.client);
-        }
-    }
-}
-
-/// Counts a client that still reads.
-struct Reading<'a>(&'a Relay);
-
-impl<'a> Reading<'a> {
-    fn begin(relay: &'a Relay) -> Self {
-        relay.reading.fetch_add(1, Ordering::AcqRel);
-        Self(relay)
-    }
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        if self.0.reading.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.all_read.notify_waiters();
         }
     }
 }

@@ -20,9 +20,16 @@ impl Sending {
         self.server_ends && was_there && self.end == End::Open
     }
 
+    /// Whether what waits for room when the connection ends is lost with it: to its cut by the server, or
+    /// to a peer that was given up because others wait for it. Elsewhere the end came from the peer, or was
+    /// asked for, and who waits learns that he sends to nobody.
+    fn loses_waiting(&self) -> bool {
+        self.is_cut() || self.closing == Some(Closing::Abort(CloseReason::SlowPeer))
+    }
+
     /// Nobody who waits for room now will be served; what is lost with that.
     pub(super) fn refuse_all(&mut self, after: &mut After<'_>) -> Loss {
-        let loss = if self.is_cut() { self.line.load() } else { Loss::default() };
+        let loss = if self.loses_waiting() { self.line.load() } else { Loss::default() };
         self.line.refuse_all(after);
         self.lose(loss);
         loss
@@ -66,7 +73,21 @@ impl Link {
         // Behind an end, or a gap, that the handler itself made, nothing was to follow.
         let is_own =
             sending.end != End::Open || sending.failed.is_none() && sending.closing.is_none();
-        if sending.stream.is_none() || is_own || bytes == 0 {
+        if !is_own {
+            self.note_given_up(sending, bytes);
+        }
+    }
+
+    /// Counts what the connection's own handler had in hand for it, and will not write any more.
+    pub(crate) fn gave_up(&self, bytes: usize) {
+        let mut sending = self.locked();
+        if sending.end == End::Open {
+            self.note_given_up(&mut sending, bytes);
+        }
+    }
+
+    fn note_given_up(&self, sending: &mut Locked<'_>, bytes: usize) {
+        if sending.stream.is_none() || bytes == 0 {
             return;
         }
         let loss = Loss::message(bytes);
@@ -79,7 +100,7 @@ impl Link {
     }
 
     /// Whether [`Link::close`] has counted what waited for room.
-    pub(crate) fn is_cut(&self) -> bool {
-        lock(&self.sending).is_cut()
+    pub(crate) fn loses_waiting(&self) -> bool {
+        lock(&self.sending).loses_waiting()
     }
 }

@@ -13,7 +13,6 @@ use std::net::{TcpListener, TcpStream as StdStream};
 use ports_core::Transport;
 use socket2::SockRef;
 use stats::{Role, SocketStats};
-use tokio::net::TcpStream;
 
 use super::*;
 use crate::client::ClientEvent;
@@ -29,11 +28,10 @@ fn pair_told_to(events: Publisher<ClientEvent>) -> (Link, StdStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, remote) = listener.accept().unwrap();
-    stream.set_nonblocking(true).unwrap();
     let tuple = FiveTuple::new(Transport::Tcp, stream.local_addr().unwrap(), remote);
     let mut recorder = SocketStats::new().open(Transport::Tcp, Role::Client, tuple);
     let link = Link::new(
-        TcpStream::from_std(stream).unwrap(),
+        Tcp::register(stream).unwrap(),
         tuple,
         Observer::Client(events),
         QueueLimits { bytes: 1024, messages: 16 },

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use ports_core::Transport;
 use rustix::io::Errno;
 use stats::{ErrorKind, Role};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,7 @@ use super::state::ServerState;
 use super::{Refusal, ServerEvent};
 use crate::failure::{Failure, Operation};
 use crate::handler::Handler;
+use crate::tcp::Tcp;
 
 /// How many clients are refused between two pauses of a shortage: it bounds the work, and who is
 /// beyond it waits for the next one.
@@ -186,7 +186,7 @@ impl<H: Handler> Acceptor<H> {
     /// Gives the connection its task, or closes it and gives the permit back.
     pub(super) fn admit(
         &self,
-        stream: TcpStream,
+        stream: Tcp,
         peer: SocketAddr,
         permit: OwnedSemaphorePermit,
     ) -> Option<OwnedSemaphorePermit> {

@@ -9,9 +9,10 @@ use tokio::task::yield_now;
 
 use super::Refusal;
 use super::accept::{Acceptor, concerns_one_connection, is_lack_of_descriptors};
-use super::listening::{Accepted, Listening, served};
+use super::listening::{Accepted, Listening};
 use super::serve::reset;
 use crate::handler::Handler;
+use crate::tcp::Tcp;
 
 /// After so many the others of the runtime have their turn: a backlog may hold tens of thousands.
 const TURN: usize = 64;
@@ -40,7 +41,7 @@ impl Backlog {
             match socket.accept() {
                 Ok((stream, peer)) => {
                     self.left -= 1;
-                    return Ok(Some((served(stream), peer)));
+                    return Ok(Some((Tcp::register(stream), peer)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if concerns_one_connection(&error) => self.left -= 1,

@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use super::backlog::Backlog;
 use super::bind_error::BindError;
 use super::listening::{Accepted, Listening};
+use crate::options::keep_urgent_in_line;
 
 /// How often the kernel is asked for another port where the one it chose is claimed by a part of
 /// this program that has not bound it yet.
@@ -158,6 +159,8 @@ impl Listener {
     ) -> Result<Self, BindError> {
         let socket = socket
             .set_nonblocking(true)
+            // Its connections have it from the first byte.
+            .and_then(|()| keep_urgent_in_line(&SockRef::from(&socket)))
             .and_then(|()| Listening::new(socket))
             .map_err(|source| BindError::of_io("listen on", local, source))?;
         Ok(Self { socket, local, backlog, claim })

@@ -55,10 +55,12 @@ pub enum BindError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The address is of a link, and the link is not said.
+    /// The address is of a link, and the link is not said ([`SocketAddrV6::scope_id`]).
+    ///
+    /// [`SocketAddrV6::scope_id`]: std::net::SocketAddrV6::scope_id
     #[error(
         "cannot listen on tcp {address}: it is an address of one link; say of which by the index of \
-         its interface (`SocketAddrV6::scope_id`), as in `[fe80::1%2]:80`"
+         its interface, as in `[fe80::1%2]:80`"
     )]
     NoZone {
         /// The address asked for.

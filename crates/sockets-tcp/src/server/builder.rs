@@ -253,7 +253,7 @@ impl<H: Handler> TcpServerBuilder<H> {
     }
 
     /// How many events a subscriber may be behind before it misses some: from 1 to 65,536; the
-    /// memory for them is taken at once. Default:
+    /// memory for them is taken at once by the first subscription. Default:
     /// [`DEFAULT_EVENT_CAPACITY`](TcpServerBuilder::DEFAULT_EVENT_CAPACITY).
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.event_capacity = events;

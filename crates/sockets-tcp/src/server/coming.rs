@@ -1,4 +1,4 @@
-//! Who is still to come while a server ends: known to those who wait for the last one.
+//! Who is still to come, or to be heard out, while a server ends: known to those who wait for the last one.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// Counts what may still bring a client: accepting tasks, and connections whose handler has not been
-/// called.
+/// Counts what others wait for: what may still bring a client, which is accepting tasks, and connections
+/// whose handler has not been called; or the clients that a relay still reads.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     coming: AtomicUsize,
@@ -16,13 +16,13 @@ pub(crate) struct Arrivals {
 
 impl Arrivals {
     /// One more may come, as long as what this returns is held.
-    pub(super) fn expect(self: &Arc<Self>) -> Coming {
+    pub(crate) fn expect(self: &Arc<Self>) -> Coming {
         self.coming.fetch_add(1, Ordering::AcqRel);
         Coming(Arc::clone(self))
     }
 
-    /// Until nobody comes any more: the server has stopped accepting, and the handler of everybody
-    /// whom it accepted was called.
+    /// Until nobody comes any more. Of clients: the server has stopped accepting, and the handler of
+    /// everybody whom it accepted was called.
     ///
     /// # Cancel safety
     ///
@@ -41,7 +41,7 @@ impl Arrivals {
 
 /// See [`Arrivals::expect`].
 #[derive(Debug)]
-pub(super) struct Coming(Arc<Arrivals>);
+pub(crate) struct Coming(Arc<Arrivals>);
 
 impl Drop for Coming {
     fn drop(&mut self) {

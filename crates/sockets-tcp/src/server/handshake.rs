@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::TcpServerBuilder;
@@ -13,6 +12,7 @@ use super::state::ServerState;
 use crate::failure::{Failure, Operation};
 use crate::handler::Handler;
 use crate::stream::Stream;
+use crate::tcp::Tcp;
 use crate::tls::{self, HandshakeError};
 
 /// How connections are to begin.
@@ -73,7 +73,7 @@ impl Handshake {
     /// counted and told.
     pub(super) async fn accept(
         &self,
-        tcp: TcpStream,
+        tcp: Tcp,
         state: &ServerState,
         peer: SocketAddr,
     ) -> Option<Stream> {

@@ -1,7 +1,7 @@
 //! A listening socket: whether anyone waits on it, and taking in who does.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::net::{SocketAddr, TcpListener as StdListener};
 #[cfg(unix)]
 use std::task::ready;
 use std::task::{Context, Poll};
@@ -12,11 +12,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 #[cfg(unix)]
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpStream;
+
+use crate::tcp::Tcp;
 
 /// A connection that was accepted: its stream, or why the runtime does not take that. It is closed
 /// then, as no reset can be asked of a socket that is gone.
-pub(super) type Accepted = (io::Result<TcpStream>, SocketAddr);
+pub(super) type Accepted = (io::Result<Tcp>, SocketAddr);
 
 /// See the module's first line.
 ///
@@ -66,7 +67,7 @@ impl Listening {
         loop {
             let mut ready = ready!(self.socket.poll_read_ready(context))?;
             if let Ok(accepted) = ready.try_io(|socket| socket.get_ref().accept()) {
-                return Poll::Ready(accepted.map(|(stream, peer)| (served(stream), peer)));
+                return Poll::Ready(accepted.map(|(stream, peer)| (Tcp::register(stream), peer)));
             }
         }
     }
@@ -95,16 +96,10 @@ impl Listening {
     }
 
     pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        self.socket.poll_accept(context).map_ok(|(stream, peer)| (Ok(stream), peer))
+        self.socket.poll_accept(context).map_ok(|(stream, peer)| (Tcp::of_tokio(stream), peer))
     }
 
     pub(super) fn into_std(self) -> Option<StdListener> {
         self.socket.into_std().ok()
     }
-}
-
-/// An accepted connection, for the runtime.
-pub(super) fn served(stream: StdStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
 }

@@ -25,7 +25,7 @@ pub enum SlowPolicy {
     ///
     /// The time of a client that has stopped runs from when something began to wait for it, not
     /// from when somebody waits for its room: one whose outbox takes that long to fill holds nobody
-    /// up.
+    /// up. Whatever waits for it when it is disconnected, of whichever sender, counts as dropped.
     Block(Duration),
     /// Drop the message that finds no room.
     DropNewest,
@@ -197,8 +197,9 @@ impl ServerState {
             }
             () = too_slow(link, patience, deadline) => {
                 link.close(Closing::Abort(CloseReason::SlowPeer));
-                // Decided by the close at the latest. What was accepted is lost with the rest.
-                if !sent.await && !link.is_cut() {
+                // Decided by the close at the latest, which counts all that wait. What was accepted is
+                // lost with the rest.
+                if !sent.await && !link.loses_waiting() {
                     link.turned_away(len);
                 }
                 Outcome::Disconnected

@@ -8,7 +8,6 @@ use std::time::Duration;
 use ports_core::{FiveTuple, Transport};
 use socket2::SockRef;
 use stats::{ErrorKind, Recorder, Role};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +26,7 @@ use crate::observer::Observer;
 use crate::options::SocketOptions;
 use crate::outbox::QueueLimits;
 use crate::stream::Stream;
+use crate::tcp::Tcp;
 
 /// What every connection of a server is set up with.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub(super) struct Service<H> {
 
 /// A connection that was accepted and has its places.
 pub(super) struct Arrival {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Tcp,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
     pub(super) permit: OwnedSemaphorePermit,
@@ -101,8 +101,9 @@ impl<H: Handler> Service<H> {
 
 /// What a connection counts as, among all and among those of its address.
 struct Places {
-    _permit: OwnedSemaphorePermit,
+    // Given back first: whoever is accepted by the permit of a client finds its address's place free, too.
     of_address: Option<Place>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// One connection and all that belongs to it.
@@ -172,8 +173,14 @@ impl<H: Handler> Served<H> {
                     handling.await
                 }));
                 let place = self.places.as_mut().and_then(|places| places.of_address.as_mut());
-                let leave = || place.into_iter().for_each(Place::leave);
-                drive(&self.link, handling, &settings.patience, leave).await
+                let handled = || {
+                    place.into_iter().for_each(Place::leave);
+                    // A handler may have learned that the server stops before its link has.
+                    if self.service.state.is_draining() {
+                        self.link.drain();
+                    }
+                };
+                drive(&self.link, handling, &settings.patience, handled).await
             };
             self.note_end(&ended);
         }
@@ -197,7 +204,7 @@ impl<H> Drop for Served<H> {
 }
 
 /// Closes a connection so that its client sees a failure, and no stream that came to its end.
-pub(super) fn reset(stream: TcpStream) {
+pub(super) fn reset(stream: Tcp) {
     // It fails only on a socket that is already gone.
     let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     drop(stream);

@@ -32,6 +32,8 @@ pub(crate) struct ServerState {
     stats: SocketStats,
     stopping: CancellationToken,
     arrivals: Arc<Arrivals>,
+    /// Clients that a relay still reads.
+    relayed: Arc<Arrivals>,
 }
 
 /// What becomes of connections that are there, and of those that still come.
@@ -76,12 +78,18 @@ impl ServerState {
             stats,
             stopping: CancellationToken::new(),
             arrivals: Arc::default(),
+            relayed: Arc::default(),
         }
     }
 
     /// Those who may still come, and those who came and whose handlers have not begun.
     pub(crate) fn arrivals(&self) -> &Arc<Arrivals> {
         &self.arrivals
+    }
+
+    /// Clients that a relay still reads.
+    pub(crate) fn relayed(&self) -> &Arc<Arrivals> {
+        &self.relayed
     }
 
     /// Cancelled when the server begins to stop.

@@ -7,7 +7,6 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
-use tokio::net::TcpStream;
 use tokio::task::coop::poll_proceed;
 use tokio_rustls::rustls::{Connection, ProtocolVersion};
 
@@ -15,7 +14,7 @@ use super::alert::TlsAlert;
 use super::error::{TlsError, TlsFault};
 use super::info::TlsInfo;
 use crate::events::lock;
-use crate::stream::read_now;
+use crate::tcp::Tcp;
 
 /// How many reads of the socket may bring no data in a row, before others have their turn: a peer
 /// may send records that are empty, or TLS's own, as fast as they are read.
@@ -23,7 +22,7 @@ const EMPTY_READS: usize = 16;
 
 /// See the module's first lines.
 pub(crate) struct TlsStream {
-    tcp: TcpStream,
+    tcp: Tcp,
     session: Mutex<Session>,
 }
 
@@ -45,7 +44,7 @@ struct Session {
 }
 
 impl TlsStream {
-    pub(super) fn new(tcp: TcpStream, tls: Connection) -> Self {
+    pub(super) fn new(tcp: Tcp, tls: Connection) -> Self {
         let mut session = Session {
             tls,
             in_flight: 0,
@@ -61,7 +60,7 @@ impl TlsStream {
         Self { tcp, session: Mutex::new(session) }
     }
 
-    pub(crate) fn tcp(&self) -> &TcpStream {
+    pub(crate) fn tcp(&self) -> &Tcp {
         &self.tcp
     }
 
@@ -167,12 +166,7 @@ impl TlsStream {
 
 impl Session {
     /// Reads data; `Interrupted` where a lot came and none of it was data.
-    fn read(
-        &mut self,
-        source: &mut dyn Read,
-        tcp: &TcpStream,
-        buffer: &mut [u8],
-    ) -> io::Result<usize> {
+    fn read(&mut self, source: &mut dyn Read, tcp: &Tcp, buffer: &mut [u8]) -> io::Result<usize> {
         for _ in 0..EMPTY_READS {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -230,7 +224,7 @@ impl Session {
         }
     }
 
-    fn flush(&mut self, tcp: &TcpStream) -> io::Result<()> {
+    fn flush(&mut self, tcp: &Tcp) -> io::Result<()> {
         if self.in_flight > 0 {
             self.behind_data = Some(0);
         }
@@ -255,11 +249,11 @@ fn cut() -> io::Error {
 }
 
 /// The socket, as far as the poller says that it is ready.
-struct Polled<'a>(&'a TcpStream);
+struct Polled<'a>(&'a Tcp);
 
 impl Read for Polled<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        crate::stream::try_read(self.0, buffer)
+        self.0.try_read(buffer)
     }
 }
 
@@ -278,10 +272,10 @@ impl Write for Polled<'_> {
 }
 
 /// The socket, whatever the poller says.
-struct Direct<'a>(&'a TcpStream);
+struct Direct<'a>(&'a Tcp);
 
 impl Read for Direct<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        read_now(self.0, buffer)
+        self.0.read_now(buffer)
     }
 }

@@ -8,6 +8,8 @@ mod address;
 #[path = "../loopback/arrival.rs"]
 mod arrival;
 mod dribble;
+#[path = "../loopback/expecting.rs"]
+mod expecting;
 mod half_close;
 mod resets;
 #[path = "../loopback/support.rs"]

@@ -94,6 +94,30 @@ async fn who_sent_what_nobody_read_sees_no_end_but_a_reset() {
     assert_eq!(discarded(&report), 6);
 }
 
+/// The same where the handler returns on another thread than the one that stops the server, maybe before
+/// that has come to its connection.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_not_read_is_reset_however_soon_the_handler_returns() {
+    const ROUNDS: usize = 100;
+    for _ in 0..ROUNDS {
+        let handler = handler_fn(|connection: Connection| async move {
+            connection.shutdown_token().cancelled().await;
+            Ok(())
+        });
+        let server = server(handler).linger(FOR_EVER).start().await.unwrap();
+        let mut events = server.events();
+        let mut peer = peer(server.local_addr()).await;
+        wait(&mut events, connected).await;
+        peer.write_all(b"unread").await.unwrap();
+        delivered(&peer);
+        let stopping = tokio::time::timeout(HANG, server.shutdown(FOR_EVER));
+        assert_eq!(discarded(&stopping.await.unwrap()), 6);
+        let (read, end) = read_to_its_end(&mut peer).await;
+        assert_eq!((read, end.unwrap_err().kind()), (Vec::new(), ErrorKind::ConnectionReset));
+    }
+}
+
 /// The same where the client has ended its stream: that end is no answer to what nobody read.
 #[cfg(target_os = "linux")]
 #[tokio::test]

@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ports_core::{ClaimAddress, PortRegistry, Transport};
-use sockets_tcp::{BindError, Discard, Echo, ServerEvent, SlowPolicy, TcpClient, TcpServer};
+use sockets_tcp::{
+    BindError, Discard, Echo, Reconnect, ServerEvent, SlowPolicy, TcpClient, TcpServer,
+};
 use stats::{ErrorKind, SocketStats};
 use tokio::io::AsyncWriteExt;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{HANG, any_port, peer, read_exactly, reserved, rest, server, wait};
+use crate::support::{
+    HANG, any_port, peer, read_exactly, read_to_end, reserved, rest, server, wait,
+};
 
 #[tokio::test]
 async fn defect_2_a_port_that_another_program_holds_is_an_error_and_remembered() {
@@ -188,4 +192,51 @@ async fn the_greatest_settings_do_not_panic() {
     assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"x"[..]));
     let (report, _) = tokio::join!(server.shutdown(Duration::MAX), client.close());
     assert_eq!(report.drained, 1);
+}
+
+/// With no patience at all a server ends connections; it neither panics nor turns in circles, and frees
+/// what they held.
+#[tokio::test]
+async fn the_least_settings_do_not_panic() {
+    let builder = server(Echo::new()).linger(Duration::ZERO).event_capacity(0).queue_bytes(0);
+    let builder = builder.queue_messages(0).slow_policy(SlowPolicy::Block(Duration::ZERO));
+    let builder = builder.max_connections(0).max_connections_per_address(0).backlog(0);
+    let server = builder.accept_sockets(0).start().await.unwrap();
+    for _ in 0..3 {
+        let builder = TcpClient::builder(server.local_addr()).attempt_delay(Duration::ZERO);
+        let builder = builder.queue_bytes(0).queue_messages(0).receive_queue(0).event_capacity(0);
+        let builder = builder.user_timeout(Duration::ZERO).linger(Duration::ZERO);
+        let client = builder.close_grace(Duration::ZERO).connect().await.unwrap();
+        client.send(Bytes::from_static(b"x")).await.unwrap();
+        assert_eq!(client.recv().await.unwrap().as_deref(), Some(&b"x"[..]));
+        assert!(client.send(Bytes::from_static(b"xy")).await.is_err(), "the outbox takes one byte");
+        client.close().await;
+    }
+    server.shutdown(Duration::ZERO).await;
+    let info = server.info();
+    assert_eq!((info.active, info.accepted), (0, 3));
+}
+
+#[tokio::test]
+async fn who_has_no_time_ends_at_once() {
+    let no_time = [
+        server(Echo::new()).idle_timeout(Duration::ZERO),
+        server(Echo::new()).first_byte_timeout(Duration::ZERO),
+    ];
+    for builder in no_time {
+        let server = builder.start().await.unwrap();
+        // A reset, or a connection that was reset before it could be used.
+        let _ = read_to_end(&mut peer(server.local_addr()).await).await;
+        server.shutdown(HANG).await;
+        assert_eq!(server.info().active, 0);
+    }
+    let server = server(Echo::new()).start().await.unwrap();
+    let hurried = TcpClient::builder(server.local_addr()).connect_timeout(Duration::ZERO);
+    // What is there at the first look is in time.
+    if let Err(error) = hurried.connect().await {
+        assert!(error.to_string().contains("0ns"), "{error}");
+    }
+    let (_bound, gone) = reserved();
+    let no_pause = Reconnect::new().base(Duration::ZERO).cap(Duration::ZERO).limit(3);
+    assert!(TcpClient::builder(gone).reconnect(no_pause).connect().await.is_err());
 }

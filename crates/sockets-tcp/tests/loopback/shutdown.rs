@@ -1,6 +1,7 @@
 //! The end of a server: draining, cutting off, dropping.
 
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -166,6 +167,26 @@ async fn a_relay_delivers_before_any_stream_ends() {
     });
     assert_eq!(heard, b"last words");
     assert_eq!(report.drained, 2);
+}
+
+#[tokio::test]
+async fn a_relay_of_two_servers_waits_for_the_clients_of_the_one_that_ends() {
+    let relay = Arc::new(Relay::new());
+    let ending = server(Arc::clone(&relay)).start().await.unwrap();
+    let other = server(relay).start().await.unwrap();
+    let (mut events, mut others) = (ending.events(), other.events());
+    let mut stays = peer(other.local_addr()).await;
+    wait(&mut others, is_connected).await;
+    let mut ends = peer(ending.local_addr()).await;
+    wait(&mut events, is_connected).await;
+    let (report, ()) = tokio::join!(ending.shutdown(HANG), async {
+        assert!(read_to_end(&mut ends).await.unwrap().is_empty());
+        drop(ends);
+    });
+    assert_eq!((report.drained, report.cut_off.len()), (1, 0));
+    assert_eq!(other.info().active, 1);
+    stays.shutdown().await.unwrap();
+    assert_eq!(other.shutdown(HANG).await.cut_off.len(), 0);
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ mod address;
 mod broken;
 #[path = "../loopback/clock.rs"]
 mod clock;
+#[path = "../loopback/expecting.rs"]
+mod expecting;
 mod served;
 mod session;
 mod support;

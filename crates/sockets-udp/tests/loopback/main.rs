@@ -10,6 +10,7 @@ mod connected;
 mod drops;
 mod events;
 mod lifecycle;
+mod limits;
 mod many;
 mod multicast;
 mod peer_errors;

@@ -88,3 +88,32 @@ fn json_and_back() {
     assert_eq!((&counters["opened"], &counters["errors"]["timeout"]), (&1.into(), &1.into()));
     assert_eq!(serde_json::from_value::<Snapshot>(json).unwrap(), snapshot);
 }
+
+#[test]
+fn counters_stay_at_the_highest_number() {
+    let stats = SocketStats::new();
+    for _ in 0..2 {
+        let mut recorder = stats.open(Transport::Tcp, Role::Server, Ends::default());
+        for _ in 0..2 {
+            recorder.dropped(u64::MAX, u64::MAX);
+            recorder.received(usize::MAX);
+        }
+        assert_eq!(recorder.bytes(), (u64::MAX, 0));
+        stats.dropped(Transport::Tcp, Role::Server, u64::MAX, 1);
+    }
+    let mut snapshot = stats.snapshot();
+    // Of two roles; and as one that was written by somebody else may be.
+    let mut other = snapshot.groups[0].clone();
+    other.role = Role::Client;
+    for kind in [ErrorKind::Read, ErrorKind::Write] {
+        *other.counters.errors.count_mut(kind) = u64::MAX;
+    }
+    other.duration.within = vec![u64::MAX; 3];
+    snapshot.groups.push(other);
+    let totals = snapshot.totals();
+    assert_eq!((totals.dropped_messages, totals.dropped_bytes), (u64::MAX, u64::MAX));
+    assert_eq!((totals.bytes_received, totals.errors.total()), (u64::MAX, u64::MAX));
+    assert_eq!((totals.opened, totals.messages_received), (4, 8));
+    assert!(snapshot.to_string().contains("Bytes Received: 17179869183.99 GB"));
+    assert!(crate::prometheus_text(&snapshot).contains("18446744073709551615"));
+}

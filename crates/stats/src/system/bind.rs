@@ -1,12 +1,12 @@
 //! Whether a port can be bound, and what stands in the way.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ports_core::{Port, PortRange, PortSet, Transport};
 
 use super::who::{holds_port, of_port};
-use super::{NoProcess, SnapshotError, SocketRow, State, SystemSockets, backend};
+use super::{Holding, NoProcess, SnapshotError, SocketRow, State, SystemSockets, backend};
 
 /// What is known of a port before it is bound: gathered by [`SystemSockets::bind_facts`], judged by
 /// [`findings`](Self::findings).
@@ -44,19 +44,34 @@ pub struct PortSocket {
     pub local: SocketAddr,
     /// The peer's, where it has one.
     pub peer: Option<SocketAddr>,
+    /// The index of the interface that it is bound to, where it is (`SO_BINDTODEVICE`, or a link-local
+    /// address).
+    pub interface: Option<u32>,
     /// Its state.
     pub state: State,
     /// Whose it is, where the kernel tells.
     pub uid: Option<u32>,
     /// Of an IPv6 socket, where the kernel tells: whether it leaves IPv4 alone.
     pub only_ipv6: Option<bool>,
-    /// Number and name of each process that has it, and can be seen.
-    pub processes: Vec<(u32, String)>,
+    /// The processes that have it, and can be seen.
+    pub processes: Vec<PortProcess>,
     /// Why no process can be seen, where none can.
     pub no_process: Option<NoProcess>,
     /// The control groups that it was made in and that its processes are in, each once, its own first: what
     /// [`Workload::of_path`](super::Workload::of_path) reads.
     pub cgroups: Vec<String>,
+}
+
+/// A process that has such a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortProcess {
+    /// Its number.
+    pub pid: u32,
+    /// Its short name.
+    pub name: String,
+    /// The user that it acts as, which need not be the one that made the socket: many a service begins
+    /// as root. `None` where it has ended meanwhile.
+    pub uid: Option<u32>,
 }
 
 /// Something to know before a port is bound.
@@ -130,11 +145,7 @@ impl BindFacts {
             let first_unprivileged = rules.first_unprivileged;
             findings.push(BindFinding::Privileged { first_unprivileged });
         }
-        let in_the_way = self
-            .sockets
-            .iter()
-            .filter(|socket| collide(self.address.ip(), rules.ipv6_only, socket))
-            .cloned();
+        let in_the_way = self.sockets.iter().filter(|socket| self.collides(socket)).cloned();
         let (held, connections): (Vec<_>, Vec<_>) =
             in_the_way.partition(|socket| holds_port(self.transport, socket.state));
         findings.extend(held.into_iter().map(BindFinding::Held));
@@ -152,16 +163,50 @@ impl BindFacts {
     }
 }
 
-/// Whether Linux refuses to bind `wanted` because of `socket` (`inet_rcv_saddr_equal`): the same
-/// address, or one of them all addresses; an IPv6 wildcard covers IPv4 unless it says otherwise. The
-/// one that is to be bound says nothing: `ipv6_only` is the system's default.
-fn collide(wanted: IpAddr, ipv6_only: bool, socket: &PortSocket) -> bool {
-    let held = socket.local.ip().to_canonical();
-    let wanted = wanted.to_canonical();
-    match (wanted, held) {
-        (IpAddr::V4(_), IpAddr::V6(_)) => held.is_unspecified() && socket.only_ipv6 != Some(true),
-        (IpAddr::V6(_), IpAddr::V4(_)) => wanted.is_unspecified() && !ipv6_only,
-        _ => wanted == held || wanted.is_unspecified() || held.is_unspecified(),
+/// Where the kernel has an IPv6 socket with one address and a peer among those of IPv4, which it looks
+/// through for conflicts, too (`LOOPBACK4_IPV6` in `include/net/ipv6.h`).
+const IPV6_AMONG_IPV4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
+
+impl BindFacts {
+    /// Whether Linux refuses to bind the address because of `socket` (`inet_bind_conflict`,
+    /// `inet_rcv_saddr_equal`): the same address, or one of them all addresses, unless both are bound to
+    /// interfaces that differ. An IPv6 wildcard covers IPv4 unless it says otherwise. The one that is to
+    /// be bound says nothing: what holds then is the system's default.
+    fn collides(&self, socket: &PortSocket) -> bool {
+        if socket.interface.is_some_and(|other| self.interface().is_some_and(|own| own != other)) {
+            return false;
+        }
+        let held = socket.local.ip().to_canonical();
+        let wanted = self.address.ip().to_canonical();
+        match (wanted, held) {
+            (IpAddr::V4(wanted), IpAddr::V6(held)) if !held.is_unspecified() => {
+                // What was bound to one address of IPv6 leaves IPv4 alone, what was connected from all
+                // of them, or accepted there, does not.
+                socket.peer.is_some()
+                    && self.takes_ipv4(socket)
+                    && (wanted.is_unspecified() || wanted == IPV6_AMONG_IPV4)
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) => socket.only_ipv6 != Some(true),
+            (IpAddr::V6(_), IpAddr::V4(_)) => wanted.is_unspecified() && !self.rules.ipv6_only,
+            _ => wanted == held || wanted.is_unspecified() || held.is_unspecified(),
+        }
+    }
+
+    /// The interface that the address is of: the kernel binds the socket to it.
+    const fn interface(&self) -> Option<u32> {
+        match self.address {
+            SocketAddr::V6(address) if address.scope_id() != 0 => Some(address.scope_id()),
+            _ => None,
+        }
+    }
+
+    /// Whether an IPv6 connection takes IPv4, too, as far as can be known: the kernel tells it only of
+    /// sockets that listen, and what they accept has it from them.
+    fn takes_ipv4(&self, connection: &PortSocket) -> bool {
+        let at_all = self.sockets.iter().filter(|socket| socket.local.ip().is_unspecified());
+        let mut told = at_all.filter_map(|socket| socket.only_ipv6).peekable();
+        let leaves_ipv4 = told.peek().is_some() && told.all(|only_ipv6| only_ipv6);
+        !connection.only_ipv6.unwrap_or(leaves_ipv4)
     }
 }
 
@@ -178,24 +223,29 @@ impl SystemSockets {
     ) -> Result<BindFacts, SnapshotError> {
         let query = of_port(transport, address.port().into()).processes(true).cgroups(true);
         let snapshot = self.snapshot(&query)?;
-        let mut cgroups = HashMap::new();
+        let mut about = HashMap::new();
         for process in snapshot.processes() {
-            cgroups.insert(process.pid(), backend::process_cgroup(process.pid())?);
+            let pid = process.pid();
+            about.insert(pid, (backend::process_uid(pid)?, backend::process_cgroup(pid)?));
         }
-        let sockets = snapshot.iter().filter_map(|row| PortSocket::of(row, &cgroups)).collect();
+        let sockets = snapshot.iter().filter_map(|row| PortSocket::of(row, &about)).collect();
         Ok(BindFacts { transport, address, sockets, rules: backend::port_rules()? })
     }
 }
 
 impl PortSocket {
-    /// With the control groups of processes by their numbers.
-    fn of(row: SocketRow<'_>, of_processes: &HashMap<u32, Option<String>>) -> Option<Self> {
-        let mut processes: Vec<(u32, String)> = row
+    /// With the users and control groups of processes, by their numbers.
+    fn of(row: SocketRow<'_>, about: &HashMap<u32, (Option<u32>, Option<String>)>) -> Option<Self> {
+        let mut processes: Vec<PortProcess> = row
             .holdings()
-            .map(|holding| (holding.process.pid(), holding.process.name().to_owned()))
+            .map(|Holding { process, .. }| PortProcess {
+                pid: process.pid(),
+                name: process.name().to_owned(),
+                uid: about.get(&process.pid()).and_then(|(uid, _)| *uid),
+            })
             .collect();
         processes.dedup();
-        let theirs = processes.iter().filter_map(|(pid, _)| of_processes.get(pid)?.as_deref());
+        let theirs = processes.iter().filter_map(|process| about.get(&process.pid)?.1.as_deref());
         let mut cgroups: Vec<String> = Vec::new();
         for cgroup in row.cgroup_path().into_iter().chain(theirs) {
             if !cgroups.iter().any(|known| known == cgroup) {
@@ -205,6 +255,7 @@ impl PortSocket {
         Some(Self {
             local: row.local_addr()?,
             peer: row.peer_addr(),
+            interface: row.interface(),
             state: row.state(),
             uid: row.uid(),
             only_ipv6: row.only_ipv6(),

@@ -52,6 +52,10 @@ impl Listener {
     }
 }
 
+pub(super) const fn process_uid(_: u32) -> Result<Option<u32>, SnapshotError> {
+    Err(SnapshotError::Unsupported)
+}
+
 pub(super) const fn process_cgroup(_: u32) -> Result<Option<String>, SnapshotError> {
     Err(SnapshotError::Unsupported)
 }

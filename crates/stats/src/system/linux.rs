@@ -31,7 +31,9 @@ mod unix;
 pub(super) use listener::Listener;
 pub(super) use networks::other_networks;
 pub(super) use port_rules::read as port_rules;
-pub(super) use process::{cgroup as process_cgroup, details as process_details};
+pub(super) use process::{
+    cgroup as process_cgroup, details as process_details, uid as process_uid,
+};
 
 /// Address families of a question. Only TCP has one for both (`TCPDIAG_GETSOCK`): the kernel goes
 /// through its tables once then.

@@ -24,7 +24,9 @@ pub(super) struct Row {
     pub(super) inode: u64,
     pub(super) cookie: u64,
     pub(super) cgroup: u64,
+    /// Or [`Row::NONE`].
     pub(super) receive_queue: u32,
+    /// Or [`Row::NONE`].
     pub(super) send_queue: u32,
     pub(super) expires: u32,
     /// Index of its [`Traffic`], or [`Row::NONE`].
@@ -38,7 +40,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// No index, no user.
+    /// No index, no user, no number told.
     pub(super) const NONE: u32 = u32::MAX;
 
     pub(super) const fn new(
@@ -59,8 +61,8 @@ impl Row {
             inode: 0,
             cookie: 0,
             cgroup: 0,
-            receive_queue: 0,
-            send_queue: 0,
+            receive_queue: Self::NONE,
+            send_queue: Self::NONE,
             expires: 0,
             traffic: Self::NONE,
             details: Self::NONE,
@@ -215,14 +217,16 @@ impl<'a> SocketRow<'a> {
     }
 
     /// Bytes that the process has not read; while it listens, connections that wait for `accept`.
-    pub const fn receive_queue(&self) -> u32 {
-        self.row.receive_queue
+    /// `None` of a UNIX socket read from `/proc`, which does not tell.
+    pub fn receive_queue(&self) -> Option<u32> {
+        Some(self.row.receive_queue).filter(|queue| *queue != Row::NONE)
     }
 
     /// Bytes that are not sent, or not acknowledged; while it listens, how many connections may
-    /// wait.
-    pub const fn send_queue(&self) -> u32 {
-        self.row.send_queue
+    /// wait. `None` where it was read from `/proc` and is a UNIX socket or listens: that is not told
+    /// there.
+    pub fn send_queue(&self) -> Option<u32> {
+        Some(self.row.send_queue).filter(|queue| *queue != Row::NONE)
     }
 
     /// How often the segment that is waited for has been sent again.

@@ -64,7 +64,11 @@ impl SystemSockets {
     /// [`SnapshotError`].
     pub fn who(&mut self, transport: Transport, port: Port) -> Result<Who, SnapshotError> {
         let query = of_port(transport, port).processes(true).cgroups(true);
-        let snapshot = self.snapshot(&query)?;
+        let mut snapshot = self.snapshot(&query)?;
+        if snapshot.iter().any(|row| row.inode().is_some() && row.no_process().is_some()) {
+            // Its process may have ended after the kernel told of it, and before it was looked for.
+            snapshot = self.snapshot(&query)?;
+        }
         let is_holder = |row: &SocketRow<'_>| holds_port(transport, row.state());
         let any_holder = snapshot.iter().any(|row| is_holder(&row));
         let shown = |row: &SocketRow<'_>| !any_holder || is_holder(row);

@@ -41,8 +41,8 @@ pub(crate) fn inet_line(row: SocketRow<'_>) -> String {
     format!(
         "{} {} {} {} {}",
         row.state(),
-        row.receive_queue(),
-        row.send_queue(),
+        row.receive_queue().unwrap(),
+        row.send_queue().unwrap(),
         printed(local, is_both(local)),
         printed(peer, is_both(peer)),
     )
@@ -58,7 +58,11 @@ pub(crate) fn unix_line(row: SocketRow<'_>) -> String {
     // `ss` names a peer by its number only.
     let peer = peer.as_deref().and_then(|peer| peer.rsplit_once(' ')).map_or("0", |(_, n)| n);
     let (state, local) = (row.state(), row.local());
-    format!("{kind} {state} {} {} {local} * {peer}", row.receive_queue(), row.send_queue())
+    format!(
+        "{kind} {state} {} {} {local} * {peer}",
+        row.receive_queue().unwrap(),
+        row.send_queue().unwrap()
+    )
 }
 
 pub(crate) fn lines(snapshot: &Snapshot, line: fn(SocketRow<'_>) -> String) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ports_core::{Port, PortRange, ServiceTable, Transport};
+use ports_core::{Port, PortRange, ServiceTable, Transport, UnknownServiceError};
 use sockets_raw::{FilterProtocol, PacketEnd};
 
 /// What a packet must meet; all of it.
@@ -35,6 +35,8 @@ pub(crate) enum ParseExpressionError {
     Host { found: Found },
     #[error("behind `port` comes a port, a range or a service, not {found}")]
     Ports { found: Found },
+    #[error("behind `port` comes a port, a range or a service: {0}")]
+    Service(UnknownServiceError),
     #[error("the service `{name}` has several ports: name one")]
     ManyPorts { name: String },
 }
@@ -125,20 +127,18 @@ fn port_range(
     if let Ok(range) = word.parse() {
         return Ok(range);
     }
-    let meant = |transport| match protocol {
-        Some(FilterProtocol::Tcp) => transport == Transport::Tcp,
-        Some(FilterProtocol::Udp) => transport == Transport::Udp,
-        _ => matches!(transport, Transport::Tcp | Transport::Udp),
-    };
-    let ports: BTreeSet<Port> = ServiceTable
-        .by_name(word)
-        .filter(|service| meant(service.transport))
-        .map(|service| service.port)
-        .collect();
-    let (Some(first), Some(last)) = (ports.first(), ports.last()) else {
+    if !word.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         return Err(ParseExpressionError::Ports { found: Found(Some(word.to_owned())) });
+    }
+    let meant = match protocol {
+        Some(FilterProtocol::Tcp) => &[Transport::Tcp][..],
+        Some(FilterProtocol::Udp) => &[Transport::Udp],
+        _ => &[Transport::Tcp, Transport::Udp],
     };
-    match PortRange::new(*first, *last) {
+    let services = ServiceTable.named(word, meant).map_err(ParseExpressionError::Service)?;
+    let ports: BTreeSet<Port> = services.iter().map(|service| service.port).collect();
+    let (first, last) = (services[0].port, services[services.len() - 1].port);
+    match PortRange::new(first, last) {
         Ok(range) if range.len() as usize == ports.len() => Ok(range),
         _ => Err(ParseExpressionError::ManyPorts { name: word.to_owned() }),
     }

@@ -133,7 +133,10 @@ fn builder(args: &ConnectArgs, session: &Session) -> anyhow::Result<TcpClientBui
         .stats(session.stats.clone())
         .close_grace(UNBOUNDED)
         .early_data_events(session.events.is_on());
-    if let Some((config, name)) = tls::client(&args.tls, &args.endpoint, session.terminal)? {
+    let opening = session.opening(&args.tls);
+    let tls = tls::client(&args.tls, &args.endpoint, session.terminal)?;
+    drop(opening);
+    if let Some((config, name)) = tls {
         builder = builder.tls(config, name);
     }
     if let Some(source) = args.source {

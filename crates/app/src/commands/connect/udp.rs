@@ -17,10 +17,13 @@ use tokio_util::sync::CancellationToken;
 use crate::args::ConnectArgs;
 use crate::commands::conversation::drain::{drain, more_came};
 use crate::commands::conversation::events::tell_quietly;
+use crate::commands::conversation::options::is_of_many;
 use crate::commands::conversation::resolve::{interface, targets};
 use crate::commands::conversation::session::{Session, too_slow};
 use crate::commands::conversation::streams::{Input, InputReader, Output};
 use crate::commands::conversation::unreachable::Unreachable;
+use crate::commands::conversation::ways::with_ways;
+use crate::commands::listen::peers::Peers;
 use crate::output::counted;
 
 /// How long replies are waited for after the end of input: counted from the last datagram either
@@ -41,13 +44,22 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
         .is_on()
         .then(|| tokio::spawn(tell_quietly(socket.events(), session.events.clone())));
     let events = socket.events();
-    let mut exchange = Exchange { socket: &socket, target, is_many, way, events, session };
+    let heard = Peers::new(session.terminal);
+    let mut exchange =
+        Exchange { socket: &socket, target, is_many, heard, way, events, told: None, session };
     let result = tokio::select! {
         result = exchange.run() => result,
         () = session.grace_over() => {
             Err(too_slow())
         }
     };
+    if let Err(error) = &result
+        && exchange.last_told().is_some_and(|told| told == format!("{error:#}"))
+    {
+        session.failure_was_told();
+    }
+    let names_no_way = endpoint.options().interface().is_none() && is_of_many(target.ip());
+    let result = if names_no_way { result.map_err(with_ways) } else { result };
     socket.close();
     if let Some(telling) = telling {
         telling.await?;
@@ -140,9 +152,13 @@ struct Exchange<'a> {
     target: SocketAddr,
     /// Whoever answers is meant.
     is_many: bool,
+    /// Who has, where several may.
+    heard: Peers,
     /// How datagrams leave, whatever the routes say.
     way: Option<Way>,
     events: Events,
+    /// What failed last, of what the events told.
+    told: Option<String>,
     session: &'a Session,
 }
 
@@ -176,8 +192,9 @@ impl Exchange<'_> {
                 () = stop.cancelled() => break,
             }
         }
+        let socket = self.socket;
         let write = async |datagram| self.write(&mut output, datagram).await;
-        if drain(self.socket, write).await? {
+        if drain(socket, write).await? {
             self.session.terminal.warn(&more_came());
         }
         self.check_arrival()
@@ -190,22 +207,28 @@ impl Exchange<'_> {
         if undelivered == 0 {
             return Ok(());
         }
-        let told =
-            std::iter::from_fn(|| self.events.try_recv().ok()).filter_map(|event| match event {
-                Event::PeerUnreachable { kind, .. } => Some(kind),
-                _ => None,
-            });
-        let peer = Some(self.target);
-        let unreachable = match told.last() {
-            Some(kind) => Unreachable { peer, kind }.in_words(),
-            // So much has come since that it is no longer among the events.
-            None => format!("udp {} is unreachable", self.target),
-        };
+        // So much may have come since that it is no longer among the events.
+        let told = self.last_told();
+        let unreachable = told.unwrap_or_else(|| format!("udp {} is unreachable", self.target));
         let counters = self.session.stats.snapshot().counters(Transport::Udp, Role::Peer);
         anyhow::ensure!(counters.messages_received > 0, "{unreachable}");
         let datagrams = counted(undelivered, "datagram", "datagrams");
         self.session.terminal.warn(&format!("{unreachable}: at least {datagrams} did not arrive"));
         Ok(())
+    }
+
+    /// What failed last, in the words of the events.
+    fn last_told(&mut self) -> Option<String> {
+        let told =
+            std::iter::from_fn(|| self.events.try_recv().ok()).filter_map(|event| match event {
+                Event::PeerUnreachable { peer, kind } => {
+                    Some(Unreachable { peer, kind }.in_words())
+                }
+                Event::Error { text, .. } => Some(text),
+                _ => None,
+            });
+        self.told = told.last().or(self.told.take());
+        self.told.clone()
     }
 
     async fn send(&self, data: &[u8]) -> Result<(), SendError> {
@@ -218,8 +241,11 @@ impl Exchange<'_> {
     }
 
     /// What the target says; from a group or a broadcast, whoever answers.
-    async fn write(&self, output: &mut Output, datagram: Datagram) -> anyhow::Result<()> {
+    async fn write(&mut self, output: &mut Output, datagram: Datagram) -> anyhow::Result<()> {
         if self.expects(datagram.source) {
+            if self.is_many {
+                self.heard.heard(datagram.return_path());
+            }
             output.write(&datagram.data).await
         } else {
             tracing::debug!(source = %datagram.source, "a datagram from somebody else");

@@ -13,6 +13,7 @@ use super::memberships::Group;
 use crate::args::Place;
 use crate::commands::conversation::resolve::{addresses, interface};
 use crate::commands::conversation::session::Session;
+use crate::commands::conversation::ways::with_ways;
 
 /// The sockets that were passed to this process.
 #[cfg(target_os = "linux")]
@@ -103,7 +104,11 @@ impl Listener {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(in crate::commands) enum ListenError {
-    #[error("cannot listen on {endpoint}: the port is in use; take another one, or 0 for any")]
+    #[error(
+        "cannot listen on {endpoint}: the port is in use (`ports who {}` says by whom); take another \
+         one, or 0 for any",
+        .endpoint.port()
+    )]
     InUse { endpoint: Endpoint, source: io::Error },
     #[error("cannot listen on {endpoint}: {before} of this command has the port there already")]
     Twice { endpoint: Endpoint, before: Box<Endpoint> },
@@ -176,6 +181,7 @@ pub(in crate::commands) async fn open(
                 Err(ListenError::InUse { endpoint, source }) => {
                     return Err(bound.in_use(endpoint, source).into());
                 }
+                Err(ListenError::Join(error)) => return Err(with_ways(error.into())),
                 result => result?,
             }
         }

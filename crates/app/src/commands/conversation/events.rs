@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
-use sockets_tcp::{Events, ServerEvent, TcpServer, TlsFault};
+use sockets_tcp::{Events, ServerEvent, TcpServer, TcpServerBuilder, TlsFault};
 use sockets_udp::{Event, Operation};
 use tokio::time::{Instant, sleep_until};
 
 use super::accepting::Accepting;
+use super::crowd::Crowd;
+use super::session::Session;
 use super::unreachable::Unreachable;
+use crate::args::LimitArgs;
 use crate::commands::tls::{End, advice};
 use crate::output::{EventLine, EventSender, Terminal, bytes, counted};
 
@@ -17,17 +20,30 @@ pub(in crate::commands) fn of_server(server: &TcpServer, log: &EventSender) -> E
     if log.is_on() { server.events() } else { server.events_without_data() }
 }
 
+/// How many events of a server may wait to be told. All clients may end in one moment, that of a stop,
+/// each with what it lost and why.
+pub(in crate::commands) fn capacity(limits: &LimitArgs, session: &Session) -> usize {
+    const OF_EACH: usize = 4;
+    let least = TcpServerBuilder::DEFAULT_EVENT_CAPACITY;
+    if !session.tells() {
+        return least;
+    }
+    let clients = limits.most_clients().unwrap_or(TcpServerBuilder::DEFAULT_MAX_CONNECTIONS);
+    clients.saturating_mul(OF_EACH).max(least)
+}
+
 /// Tells a server's events: to the log, to standard error what keeps clients from being served, and with
 /// `-v` what concerns single ones.
 pub(in crate::commands) struct ServerTeller {
     log: EventSender,
     terminal: Terminal,
     accepting: Accepting,
+    crowd: Crowd,
 }
 
 impl ServerTeller {
     pub(in crate::commands) fn new(log: EventSender, terminal: Terminal) -> Self {
-        Self { log, terminal, accepting: Accepting::default() }
+        Self { log, terminal, accepting: Accepting::default(), crowd: Crowd::default() }
     }
 
     /// All of them until the last.
@@ -43,28 +59,35 @@ impl ServerTeller {
         events: &mut Events<ServerEvent>,
     ) -> Option<ServerEvent> {
         loop {
-            let due = self.accepting.due();
-            let wait = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let note = tokio::select! {
+            let (accepting, crowd) = (until(self.accepting.due()), until(self.crowd.due()));
+            tokio::select! {
                 received = events.recv() => {
-                    if received.is_some() {
-                        return received;
+                    if received.is_none() {
+                        self.say_rest();
                     }
-                    if let Some(note) = self.accepting.rest() {
+                    return received;
+                }
+                () = accepting => {
+                    if let Some(note) = self.accepting.note(Instant::now()) {
                         self.terminal.warn(&note);
                     }
-                    return None;
                 }
-                () = wait => self.accepting.note(Instant::now()),
-            };
-            if let Some(note) = note {
-                self.terminal.warn(&note);
+                () = crowd => {
+                    if let Some(note) = self.crowd.rest() {
+                        self.terminal.note(&note);
+                    }
+                }
             }
+        }
+    }
+
+    /// After the last event.
+    fn say_rest(&mut self) {
+        if let Some(note) = self.accepting.rest() {
+            self.terminal.warn(&note);
+        }
+        if let Some(note) = self.crowd.rest() {
+            self.terminal.note(&note);
         }
     }
 
@@ -85,7 +108,10 @@ impl ServerTeller {
                 if self.terminal.is_verbose()
                     && let Some(text) = tcp_note(event)
                 {
-                    self.terminal.note(&text);
+                    let (before, is_said) = self.crowd.hear(event, Instant::now());
+                    for note in before.iter().chain(is_said.then_some(&text)) {
+                        self.terminal.note(note);
+                    }
                 }
                 return;
             }
@@ -93,6 +119,13 @@ impl ServerTeller {
         if let Some(note) = self.accepting.note(Instant::now()) {
             self.terminal.warn(&note);
         }
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,10 +12,10 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::kernel_drops::KernelDrops;
-use crate::args::{EventTarget, ReportArgs};
+use crate::args::{EventTarget, ReportArgs, TlsArgs};
 use crate::exit::{Exit, report};
 use crate::output::{EventLine, EventLog, EventSender, StandardError, Terminal};
-use crate::signals::Signals;
+use crate::signals::{Opening, Signals};
 
 /// When a stop that takes time is explained.
 const HINT_AFTER: Duration = Duration::from_millis(500);
@@ -38,11 +38,14 @@ pub(in crate::commands) struct Session {
     pub(in crate::commands) clients: ClientNumbers,
     /// Cancelled by a signal, or when the events can no longer be written.
     pub(in crate::commands) stop: CancellationToken,
+    signals: Signals,
     log: EventLog,
     cuts: Arc<Mutex<Vec<Cut>>>,
     /// The second signal has come.
     is_cut: Arc<AtomicBool>,
     kernel_drops: KernelDrops,
+    /// What the command fails with is among the events already.
+    failure_was_told: AtomicBool,
     prints_stats: bool,
     /// The statistics are printed, or being printed.
     printed: Arc<AtomicBool>,
@@ -86,13 +89,20 @@ impl Session {
             events,
             clients: ClientNumbers::new(),
             stop,
+            signals: signals.clone(),
             log,
             cuts,
             is_cut,
             kernel_drops,
+            failure_was_told: AtomicBool::new(false),
             prints_stats,
             printed,
         }))
+    }
+
+    /// For as long as files of TLS are read, of which each may be a named pipe.
+    pub(in crate::commands) fn opening(&self, args: &TlsArgs) -> Opening {
+        self.signals.opening([&args.cert, &args.key, &args.ca].into_iter().flatten(), self.terminal)
     }
 
     /// For what receives datagrams: the user is told of those that the kernel drops.
@@ -120,6 +130,11 @@ impl Session {
         self.events.is_on() || self.terminal.is_verbose()
     }
 
+    /// What the command is about to fail with was an event of its own: one failure is told once.
+    pub(in crate::commands) fn failure_was_told(&self) {
+        self.failure_was_told.store(true, Relaxed);
+    }
+
     /// Until [`GRACE`] after the wish to stop.
     pub(in crate::commands) async fn grace_over(&self) {
         self.stop.cancelled().await;
@@ -136,8 +151,11 @@ impl Session {
         signals: &Signals,
     ) -> anyhow::Result<Exit> {
         self.unless_cut().await;
+        let was_told = self.failure_was_told.load(Relaxed);
         let Self { terminal, stats, events, log, kernel_drops, prints_stats, printed, .. } = self;
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !was_told
+        {
             let (operation, error) = ("run", format!("{error:#}"));
             events.send(EventLine::Error { client: None, operation, error }).await;
         }

@@ -3,9 +3,12 @@
 use std::io;
 
 use ports_core::Transport;
-use stats::system::{BindFacts, BindFinding, Blocks, NoProcess, PortSocket, State, UserNames};
+use stats::system::{
+    BindFacts, BindFinding, Blocks, NoProcess, PortProcess, PortSocket, State, UserNames,
+};
 
 use super::Attempt;
+use super::place::socket_place;
 use crate::commands::keeper::{Keeper, is_docker_proxy, published};
 use crate::commands::who::waiting_out;
 use crate::output::counted;
@@ -51,11 +54,12 @@ pub(super) fn in_ipv4(findings: &[BindFinding]) -> String {
         BindFinding::Held(socket) if socket.local.ip().to_canonical().is_ipv4() => Some(socket),
         _ => None,
     });
+    let at = |socket: &PortSocket| socket_place(socket.local, socket.interface);
     match (held.next(), held.count()) {
-        (Some(first), 0) => format!("{} ({}) has", first.local, first.state),
+        (Some(first), 0) => format!("{} ({}) has", at(first), first.state),
         (Some(first), more) => {
             let more = counted(more, "other", "others");
-            format!("{} ({}) and {more} have", first.local, first.state)
+            format!("{} ({}) and {more} have", at(first), first.state)
         }
         (None, _) if findings.iter().any(|it| matches!(it, BindFinding::Connections { .. })) => {
             "connections have".to_owned()
@@ -123,20 +127,31 @@ fn held(socket: &PortSocket, transport: Transport, port: u16, users: &UserNames)
     let todo = match (socket.processes.as_slice(), socket.state) {
         ([], _) => where_to_look(socket).to_owned(),
         // `kill` ends who waits for whoever comes, and this one has its peer.
-        ([(pid, _), ..], State::Established) if transport == Transport::Tcp => {
+        ([PortProcess { pid, .. }, ..], State::Established) if transport == Transport::Tcp => {
             format!("End process {pid}")
         }
-        (processes, _) if processes.iter().any(|(_, name)| is_docker_proxy(name)) => {
+        (processes, _) if processes.iter().any(|process| is_docker_proxy(&process.name)) => {
             format!("Stop the container that has it: {}", published(port))
         }
         (_, _) if !keepers.is_empty() => kept_up(&keepers),
         // Which it spares.
-        (processes, _) if processes.iter().any(|(pid, _)| *pid == INIT) => {
+        (processes, _) if processes.iter().any(|process| process.pid == INIT) => {
             format!("End it and all that depends on it: ports kill --force {port}/{transport}")
         }
-        (_, _) => format!("End it: ports kill {port}/{transport}"),
+        (_, _) => {
+            let beside = match transport {
+                // Trying that would take a datagram from whoever has the port.
+                Transport::Udp => {
+                    "; or set SO_REUSEADDR, as its socket may have done, too: both have the port then, \
+                     and get what is sent to a group"
+                }
+                _ => "",
+            };
+            format!("End it: ports kill {port}/{transport}{beside}")
+        }
     };
-    let what = format!("{} ({}) is held by {who}", socket.local, socket.state);
+    let place = socket_place(socket.local, socket.interface);
+    let what = format!("{place} ({}) is held by {who}", socket.state);
     Advice { kind, blocks: Blocks::Always, what, todo: Some(todo) }
 }
 
@@ -172,10 +187,15 @@ fn holders(socket: &PortSocket, users: &UserNames) -> String {
             )
         }
         [] => format!("a process of {user} that may not be looked into from here"),
-        [(pid, name)] => format!("{name} (process {pid}) of {user}"),
-        [(pid, name), more @ ..] => {
+        [PortProcess { pid, name, uid }, more @ ..] => {
+            // The socket's user is who made it.
+            let user = uid.map_or(user, |uid| users.in_words(uid));
+            let first = format!("{name} (process {pid}) of {user}");
+            if more.is_empty() {
+                return first;
+            }
             let more = counted(more.len(), "process", "processes");
-            format!("{name} (process {pid}) of {user}, and {more} more")
+            format!("{first}, and {more} more")
         }
     }
 }

@@ -69,6 +69,8 @@ pub(super) fn try_to_bind(transport: Transport, address: SocketAddr) -> Attempt 
 
 /// What else can be done at an address where somebody has the port.
 fn in_use(transport: Transport, address: SocketAddr, error: io::Error) -> Attempt {
+    // Of UDP sockets that share a port by `SO_REUSEADDR` the last one gets what comes: an attempt would
+    // take it from whoever is served there.
     let works = |reuse: bool, ipv6_alone: bool| {
         (!reuse || transport == Transport::Tcp)
             && bind(transport, address, As { reuse, ipv6_alone }).is_ok()

@@ -22,7 +22,6 @@ impl<'a> Consultation<'a> {
 
     /// The verdict on an address, and what stands in the way there.
     pub(super) fn lines(&mut self, facts: &BindFacts, attempt: &Attempt) -> Vec<Line> {
-        let (transport, address) = (facts.transport, facts.address);
         let findings = facts.findings();
         let mut lines = vec![Line::Verdict(Verdict::new(facts, &findings, attempt))];
         let is_insisting = advice::connections_insist(&findings, attempt);
@@ -30,7 +29,10 @@ impl<'a> Consultation<'a> {
         let is_explained =
             is_insisting || findings.iter().any(|finding| advice::explains(finding, attempt));
         for finding in findings {
-            if self.found.contains(&finding) {
+            // What could be bound has nothing in its way: what was seen there before is gone, or does
+            // not count.
+            let is_over = matches!(attempt, Attempt::Bound) && finding.blocks() != Blocks::Never;
+            if is_over || self.found.contains(&finding) {
                 continue;
             }
             let advice = advice::of(facts, &finding, self.users, is_insisting);
@@ -42,7 +44,7 @@ impl<'a> Consultation<'a> {
             }
             self.found.push(finding);
         }
-        let unexplained = Finding::unexplained(transport, address, attempt, is_explained);
+        let unexplained = Finding::unexplained(facts, attempt, is_explained);
         lines.extend(unexplained.map(Line::Finding));
         lines
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ports_core::Transport;
 use ports_lease::LeaseRecord;
 use serde::Serialize;
-use stats::system::{BindFacts, BindFinding, Blocks};
+use stats::system::{BindFacts, BindFinding, Blocks, PortProcess};
 
 use super::advice::{self, Advice};
 use super::attempt::Attempt;
@@ -114,17 +114,21 @@ impl Finding {
             },
             what,
             todo,
-            processes: processes.into_iter().map(|(pid, name)| Process { pid, name }).collect(),
+            processes: processes
+                .into_iter()
+                .map(|PortProcess { pid, name, .. }| Process { pid, name })
+                .collect(),
         }
     }
 
     /// A refusal that none of the findings is the reason of.
     pub(super) fn unexplained(
-        transport: Transport,
-        address: SocketAddr,
+        facts: &BindFacts,
         attempt: &Attempt,
         is_explained: bool,
     ) -> Option<Self> {
+        let (transport, address) = (facts.transport, facts.address);
+        let first_unprivileged = facts.rules.first_unprivileged;
         let (kind, what, todo) = match attempt {
             Attempt::NotTried(error) => {
                 ("not-tried", format!("this process could not try: {error}"), None)
@@ -152,13 +156,34 @@ impl Finding {
                     Some(format!("Name the interface: --address {ip}%IFACE")),
                 )
             }
+            // The capability is this process's, but in a user namespace of its own.
+            Attempt::Refused(error)
+                if !is_explained
+                    && error.kind() == io::ErrorKind::PermissionDenied
+                    && address.port() < first_unprivileged.number() =>
+            (
+                "privileged",
+                format!(
+                    "ports below {first_unprivileged} need CAP_NET_BIND_SERVICE in the user namespace \
+                     that this network is of, which is another one than this process's"
+                ),
+                Some(format!(
+                    "Take a port from {first_unprivileged} up, or lower \
+                     net.ipv4.ip_unprivileged_port_start outside of this container"
+                )),
+            ),
+            Attempt::Refused(error)
+                if !is_explained && error.kind() == io::ErrorKind::PermissionDenied =>
+            (
+                "not-seen",
+                "a rule of the system keeps it from this process: a security module, or a filter of \
+                 its control group"
+                    .to_owned(),
+                None,
+            ),
             // Other errors say all there is to say.
             Attempt::Refused(error) | Attempt::Ipv6Alone { error, .. }
-                if !is_explained
-                    && matches!(
-                        error.kind(),
-                        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
-                    ) =>
+                if !is_explained && error.kind() == io::ErrorKind::AddrInUse =>
             (
                 "not-seen",
                 "no socket that can be seen has it: one that is bound and not listening (Linux \

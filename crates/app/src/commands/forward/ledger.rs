@@ -1,18 +1,18 @@
 //! What each client's forwarding gave up: told before its last event, and when the command ends.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::net::SocketAddr;
-use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ports_core::Endpoint;
-use sockets_tcp::{CutOff, Events, ServerEvent, ShutdownReport};
+use sockets_tcp::{Events, ServerEvent, ShutdownReport};
 use stats::SocketStats;
 use tokio_util::sync::CancellationToken;
 
+use super::balance::{Balance, Missing, all_in_words};
 use super::ends::{Cut, Forwarding};
 use crate::commands::conversation::events::ServerTeller;
+use crate::commands::conversation::few::few;
 use crate::commands::conversation::session::Session;
 use crate::output::{EventLine, EventSender, Terminal, bytes, counted};
 
@@ -70,53 +70,6 @@ struct Books {
     at_stop: BTreeMap<u64, Balance>,
 }
 
-/// What the closing note says of a client.
-#[derive(Debug)]
-struct Balance {
-    peer: SocketAddr,
-    /// Where the server cut it off, why.
-    reason: Option<&'static str>,
-    is_quiet: bool,
-    to_client: Missing,
-    to_target: Missing,
-    /// Bytes that the client sent and nobody read.
-    unread: u64,
-}
-
-/// What did not get to one side, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Missing {
-    unsent: u64,
-    /// They were sent.
-    unacknowledged: u64,
-}
-
-impl Missing {
-    fn of_target(all: Loss, unacknowledged: u64) -> Self {
-        Self { unsent: all.bytes.saturating_sub(unacknowledged), unacknowledged }
-    }
-}
-
-impl From<&CutOff> for Missing {
-    fn from(cut: &CutOff) -> Self {
-        let (unsent, unacknowledged) = (cut.unsent_bytes as u64, cut.unacknowledged_bytes as u64);
-        Self { unsent, unacknowledged }
-    }
-}
-
-impl AddAssign for Missing {
-    fn add_assign(&mut self, more: Self) {
-        self.unsent += more.unsent;
-        self.unacknowledged += more.unacknowledged;
-    }
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} not sent, {} not acknowledged", bytes(self.unsent), self.unacknowledged)
-    }
-}
-
 impl Ledger {
     pub(super) fn new(target: Endpoint, session: &Session) -> Arc<Self> {
         Arc::new(Self {
@@ -163,8 +116,8 @@ impl Ledger {
                 peer: account.peer,
                 reason: None,
                 is_quiet: account.is_quiet,
-                to_client: Missing { unsent: account.to_client.bytes, unacknowledged: 0 },
-                to_target: Missing::of_target(account.to_target, account.unacknowledged),
+                to_client: Missing::of(account.to_client, 0),
+                to_target: Missing::of(account.to_target, account.unacknowledged),
                 unread: 0,
             };
             books.at_stop.insert(client, balance);
@@ -182,7 +135,7 @@ impl Ledger {
         let (mut to_clients, mut to_target) = (Missing::default(), Missing::default());
         for forwarding in live {
             let cut = forwarding.cut(&self.stats);
-            to_target += Missing::of_target(cut.to_target, cut.unacknowledged);
+            to_target += Missing::of(cut.to_target, cut.unacknowledged);
         }
         for balance in std::mem::take(&mut self.books().at_stop).values() {
             to_clients += balance.to_client;
@@ -259,10 +212,11 @@ impl Ledger {
             let balance = balances.entry(unread.client.number());
             balance.or_insert(Balance::of(unread.peer)).unread += unread.bytes;
         }
-        for (client, balance) in balances {
-            if balance.is_worth_a_word() {
-                self.terminal.warn(&balance.in_words(client, &self.target));
-            }
+        balances.retain(|_, balance| balance.is_worth_a_word());
+        let balances: Vec<_> = balances.into_iter().collect();
+        let one = |(client, balance): &(u64, Balance)| balance.in_words(*client, &self.target);
+        for note in few(&balances, one, |all| all_in_words(all, &self.target)) {
+            self.terminal.warn(&note);
         }
     }
 
@@ -271,62 +225,7 @@ impl Ledger {
     }
 }
 
-impl Balance {
-    fn of(peer: SocketAddr) -> Self {
-        let none = Missing::default();
-        let (reason, is_quiet, unread) = (None, false, 0);
-        Self { peer, reason, is_quiet, to_client: none, to_target: none, unread }
-    }
-
-    fn is_worth_a_word(&self) -> bool {
-        let missing = (self.to_client, self.to_target, self.unread);
-        let lost_nothing = missing == Default::default();
-        !lost_nothing || self.reason.is_some() && !self.is_quiet
-    }
-
-    fn in_words(&self, client: u64, target: &Endpoint) -> String {
-        let reason = self.reason.map_or(String::new(), |reason| format!(" ({reason})"));
-        let unread = match self.unread {
-            0 => String::new(),
-            bytes => format!("; {bytes} that it sent not read"),
-        };
-        format!(
-            "client {client} ({}) was cut off{reason}: for it {}; for {target} {}{unread}",
-            self.peer, self.to_client, self.to_target
-        )
-    }
-}
-
 /// How many messages, and how many bytes.
 fn in_words(loss: Loss) -> (String, String) {
     (counted(loss.messages, "message", "messages"), bytes(loss.bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_closing_note_tells_both_directions() {
-        let balance = Balance {
-            peer: "127.0.0.1:50000".parse().unwrap(),
-            reason: Some("shutdown"),
-            is_quiet: false,
-            to_client: Missing { unsent: 1, unacknowledged: 2 },
-            to_target: Missing { unsent: 3, unacknowledged: 4 },
-            unread: 5,
-        };
-        let target = "tcp://127.0.0.1:9".parse().unwrap();
-        assert_eq!(
-            balance.in_words(7, &target),
-            "client 7 (127.0.0.1:50000) was cut off (shutdown): for it 1 byte not sent, 2 not \
-             acknowledged; for tcp://127.0.0.1:9 3 bytes not sent, 4 not acknowledged; \
-             5 that it sent not read"
-        );
-        assert!(balance.is_worth_a_word());
-        let none = Missing::default();
-        let idle =
-            Balance { to_client: none, to_target: none, unread: 0, is_quiet: true, ..balance };
-        assert!(!idle.is_worth_a_word(), "it lost nothing");
-    }
 }

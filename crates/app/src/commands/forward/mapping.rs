@@ -38,6 +38,17 @@ impl Ending {
     }
 }
 
+/// Answers that could not be sent back.
+#[derive(Debug, Default)]
+struct Unsent {
+    /// What is not told yet.
+    loss: Loss,
+    /// Why the last one could not, as it was told.
+    why: String,
+    /// None can.
+    is_for_good: bool,
+}
+
 /// A client: an address that sends, and the one of this machine that it sends to.
 pub(super) struct Mapping {
     number: u64,
@@ -52,6 +63,7 @@ pub(super) struct Mapping {
     bytes_out: AtomicU64,
     /// Answers that were taken from the target, and are not given to the client's kernel yet.
     in_hand: Mutex<Loss>,
+    unsent: Mutex<Unsent>,
     /// It was told that nobody is at the target.
     is_unreachable: AtomicBool,
     /// How many datagrams that the kernel dropped are told.
@@ -77,6 +89,7 @@ impl Mapping {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             in_hand: Mutex::default(),
+            unsent: Mutex::default(),
             is_unreachable: AtomicBool::new(false),
             drops_told: AtomicU64::new(0),
             ended: Mutex::default(),
@@ -171,6 +184,10 @@ impl Mapping {
 
     fn hold(&self, loss: Loss) {
         *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = loss;
+    }
+
+    fn unsent(&self) -> MutexGuard<'_, Unsent> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn touch(&self) {

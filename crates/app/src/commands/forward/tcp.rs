@@ -33,6 +33,7 @@ pub(super) async fn run(
         .stats(session.stats.clone())
         .early_data_events(session.events.is_on())
         .client_numbers(session.clients.clone())
+        .event_capacity(events::capacity(&args.limits, session))
         .handler(forward);
     for listener in listeners {
         builder = listener.give_to(builder);
@@ -79,7 +80,10 @@ impl Targets {
     pub(super) fn new(args: &ForwardArgs, session: &Session) -> anyhow::Result<Self> {
         let mut builder =
             TcpClient::builder(&args.target).stats(session.stats.clone()).close_grace(UNBOUNDED);
-        if let Some((config, name)) = tls::client(&args.tls, &args.target, session.terminal)? {
+        let opening = session.opening(&args.tls);
+        let tls = tls::client(&args.tls, &args.target, session.terminal)?;
+        drop(opening);
+        if let Some((config, name)) = tls {
             builder = builder.tls(config, name);
         }
         if let Some(timeout) = args.connect_timeout {

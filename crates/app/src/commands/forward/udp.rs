@@ -51,6 +51,7 @@ pub(super) async fn run(
             idle: args.limits.silence(),
             teller: teller.clone(),
             said: Arc::new(Said::new(session.terminal)),
+            stats: session.stats.clone(),
         };
         let forward = Forward {
             socket,

@@ -101,11 +101,13 @@ pub(super) fn left_behind(port: HeldPort, outcomes: &[(Target, Outcome)]) -> Vec
 
 #[cfg(test)]
 mod tests {
+    use ports_core::{Port, Transport};
+
     use super::*;
 
     #[test]
     fn what_may_become_of_the_port_is_told_once() {
-        let port: HeldPort = "80/tcp".parse().unwrap();
+        let port = HeldPort { port: Port::new(80), transport: Some(Transport::Tcp) };
         let ended = |name: &str, cgroup: &str| {
             (Target::made_up(name, cgroup, cgroup), Outcome::Ended(Duration::ZERO))
         };

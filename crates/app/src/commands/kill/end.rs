@@ -10,11 +10,21 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::stop::{Stop, Waited};
 use super::{Holders, Target};
-use crate::args::{EndSignal, HeldPort, KillArgs};
+use crate::args::{EndSignal, HeldPort};
 use crate::exit::Exit;
 
 /// How long the kernel may take to end a process that was killed.
 const AFTER_KILL: Duration = Duration::from_secs(5);
+
+/// What the user wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) port: HeldPort,
+    /// What is sent first.
+    pub(super) signal: EndSignal,
+    /// How long a holder has to end by itself.
+    pub(super) timeout: Duration,
+}
 
 /// What became of a process.
 #[derive(Debug)]
@@ -84,13 +94,13 @@ impl Outcome {
 /// was asked. Once the user wants to stop nobody is waited for any more, and nobody killed.
 pub(super) fn end_all(
     targets: Vec<Target>,
-    args: &KillArgs,
+    wish: Wish,
     stop: &Stop,
     mut asked: impl FnMut(&Target),
 ) -> anyhow::Result<Vec<(Target, Outcome)>> {
     let opened: Vec<_> = targets.into_iter().map(|target| (open(target.pid), target)).collect();
     // From here on a descriptor is one process for ever; whether it is the holder is looked at now.
-    let now = Holders::of(args.port)?;
+    let now = Holders::of(wish.port)?;
     let mut ended = Vec::new();
     let mut waited_for = Vec::new();
     let started = Instant::now();
@@ -106,7 +116,7 @@ pub(super) fn end_all(
                 continue;
             }
         };
-        match signal(&process, args.signal.into()) {
+        match signal(&process, wish.signal.into()) {
             Ok(()) => {
                 asked(&target);
                 waited_for.push((process, target));
@@ -115,7 +125,7 @@ pub(super) fn end_all(
         }
     }
     for (process, target) in waited_for {
-        let outcome = outcome(&process, &target, args, started, stop);
+        let outcome = outcome(&process, &target, wish, started, stop);
         // What was done to the others is to be told all the same.
         ended.push((target, outcome.unwrap_or_else(Outcome::Failed)));
     }
@@ -127,16 +137,16 @@ pub(super) fn end_all(
 fn outcome(
     process: &OwnedFd,
     target: &Target,
-    args: &KillArgs,
+    wish: Wish,
     started: Instant,
     stop: &Stop,
 ) -> io::Result<Outcome> {
-    match stop.wait_for(process, args.timeout.saturating_sub(started.elapsed()))? {
-        Waited::Ended if args.signal == EndSignal::Kill => Ok(Outcome::Killed(started.elapsed())),
+    match stop.wait_for(process, wish.timeout.saturating_sub(started.elapsed()))? {
+        Waited::Ended if wish.signal == EndSignal::Kill => Ok(Outcome::Killed(started.elapsed())),
         Waited::Ended => Ok(Outcome::Ended(started.elapsed())),
-        Waited::Stopped => Ok(Outcome::Signalled(args.signal)),
+        Waited::Stopped => Ok(Outcome::Signalled(wish.signal)),
         // Who was sent SIGKILL goes on in no way.
-        Waited::InVain if args.signal != EndSignal::Kill && !still_holds(args.port, target)? => {
+        Waited::InVain if wish.signal != EndSignal::Kill && !still_holds(wish.port, target)? => {
             // It may have ended while that was looked for.
             Ok(match stop.wait_for(process, Duration::ZERO)? {
                 Waited::Ended => Outcome::Ended(started.elapsed()),

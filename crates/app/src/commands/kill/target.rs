@@ -9,6 +9,7 @@ use super::family::Family;
 use super::sockets;
 use crate::args::HeldPort;
 use crate::commands::keeper::Keeper;
+use crate::output::printable;
 
 /// The name of systemd's processes, which listen for socket units.
 const MANAGER: &str = "systemd";
@@ -98,11 +99,7 @@ impl Target {
 /// `python3 (process 41873) of alice`, fit for a terminal.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name: String = self
-            .name
-            .chars()
-            .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
-            .collect();
+        let name: String = self.name.chars().map(printable).collect();
         write!(f, "{name} (process {})", self.pid)?;
         match &self.whose {
             Some(user) => write!(f, " of {user}"),

@@ -12,17 +12,17 @@ const MOST_PEERS: usize = 256;
 /// The peers, each with the way to it as it was last heard, the latest heard last. With `-v` it is said
 /// who is new and who is forgotten.
 #[derive(Debug)]
-pub(super) struct Peers {
+pub(in crate::commands) struct Peers {
     paths: VecDeque<ReturnPath>,
     terminal: Terminal,
 }
 
 impl Peers {
-    pub(super) fn new(terminal: Terminal) -> Self {
+    pub(in crate::commands) fn new(terminal: Terminal) -> Self {
         Self { paths: VecDeque::new(), terminal }
     }
 
-    pub(super) fn heard(&mut self, path: ReturnPath) {
+    pub(in crate::commands) fn heard(&mut self, path: ReturnPath) {
         if self.paths.back() == Some(&path) {
             return;
         }

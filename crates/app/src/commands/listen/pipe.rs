@@ -41,6 +41,8 @@ pub(super) async fn run(
         .map(TcpListener::from_std)
         .collect::<io::Result<Vec<_>>>()
         .context("cannot register a listener with the runtime")?;
+    // Their connections have it from the first byte.
+    listeners.iter().for_each(wire::keep_urgent_in_line);
     let first = first(&listeners, tls, session);
     let Some((stream, peer)) = session.stop.run_until_cancelled(first).await else {
         return Ok(());
@@ -63,7 +65,8 @@ async fn first(
 ) -> (Wire, SocketAddr) {
     loop {
         let (tcp, peer) = accept::accept(listeners, session).await;
-        let Some(config) = tls.clone() else { return (Wire::Plain(tcp), peer) };
+        wire::keep_urgent_in_line(&tcp);
+        let Some(config) = tls.clone() else { return (tcp.into(), peer) };
         match wire::handshake(tcp, config).await {
             Ok(wire) => return (wire, peer),
             Err(error) => {

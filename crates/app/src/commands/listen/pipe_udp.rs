@@ -6,7 +6,7 @@ use stats::{Role, SocketStats};
 use tokio_util::sync::CancellationToken;
 
 use super::peers::Peers;
-use super::relay_udp::can_be_answered;
+use super::unanswerable::can_be_answered;
 use crate::commands::conversation::drain::{drain, more_came};
 use crate::commands::conversation::events::tell_udp;
 use crate::commands::conversation::session::{Session, too_slow};

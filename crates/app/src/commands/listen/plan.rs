@@ -11,6 +11,7 @@ use crate::args::{EventTarget, ListenArgs, Place, ServiceKind};
 use crate::commands::conversation::options::{
     address, check_interface, check_source, check_zone, is_of_many, senseless,
 };
+use crate::commands::conversation::ways::which;
 use crate::commands::tls;
 use crate::exit::UsageError;
 
@@ -131,7 +132,8 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {
 pub(in crate::commands) fn check_link(endpoint: &Endpoint) -> Result<(), UsageError> {
     if endpoint.options().interface().is_none() && endpoint.socket_addr().is_some_and(is_unscoped) {
         return Err(UsageError(format!(
-            "{endpoint}: each link has such a group of its own; say which by ?iface=INTERFACE"
+            "{endpoint}: each link has such a group of its own; {}",
+            which()
         )));
     }
     Ok(())

@@ -1,7 +1,6 @@
 //! A UDP relay: each datagram goes to every other client that is remembered.
 
 mod clients;
-mod unanswerable;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,9 +12,8 @@ use sockets_udp::{DRAIN_LIMIT, Outgoing, RecvBatch, UdpSocket};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::clients::can_be_answered;
 use self::clients::{Client, Clients};
-use self::unanswerable::Unanswerable;
+use super::unanswerable::Unanswerable;
 use crate::commands::conversation::telling::Teller;
 use crate::output::EventLine;
 

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sockets_tcp::rustls::ServerConfig;
-use sockets_tcp::{Discard, Echo, Relay, TcpServer};
+use sockets_tcp::{CutOff, Discard, Echo, Relay, TcpServer};
 use sockets_udp::{Datagram, Service, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::peers::Peers;
 use super::relay_udp::Relay as UdpRelay;
+use super::unanswerable::{Unanswerable, can_be_answered};
 use crate::args::{ListenArgs, SlowArg};
 use crate::commands::conversation::bind::{Bound, Listener};
 use crate::commands::conversation::events::{self, ServerTeller};
+use crate::commands::conversation::few::few;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::telling::Teller;
 use crate::output::{Terminal, bytes, counted};
@@ -114,7 +116,9 @@ async fn start(
 ) -> anyhow::Result<TcpServer> {
     let mut builder =
         TcpServer::builder().stats(session.stats.clone()).early_data_events(session.events.is_on());
-    builder = builder.client_numbers(session.clients.clone());
+    builder = builder
+        .client_numbers(session.clients.clone())
+        .event_capacity(events::capacity(&args.limits, session));
     for listener in listeners {
         builder = listener.give_to(builder);
     }
@@ -143,12 +147,36 @@ async fn serve(
     terminal: Terminal,
 ) -> anyhow::Result<u64> {
     let served = if let Kind::Echo = kind {
+        let mut unanswerable = Unanswerable::default();
         let echo = sockets_udp::Echo::new().prefix(prefix);
-        socket.serve_until(noted(echo, terminal), &stop).await?
+        let echo = to_who_can_be_answered(echo, &mut unanswerable, terminal);
+        let served = socket.serve_until(noted(echo, terminal), &stop).await?;
+        if let Some(text) = unanswerable.in_words().filter(|_| terminal.is_verbose()) {
+            terminal.note(&text);
+        }
+        served
     } else {
         socket.serve_until(noted(sockets_udp::Discard, terminal), &stop).await?
     };
     Ok(served.failed)
+}
+
+/// The same service, without a word to who has no port: each would be an error.
+fn to_who_can_be_answered(
+    mut service: impl Service,
+    unanswerable: &mut Unanswerable,
+    terminal: Terminal,
+) -> impl FnMut(Datagram) -> Option<Bytes> {
+    move |datagram| {
+        let path = datagram.return_path();
+        if can_be_answered(&path) {
+            return service.answer(datagram);
+        }
+        if let Some(text) = unanswerable.hear(path.peer().ip()).filter(|_| terminal.is_verbose()) {
+            terminal.note(&text);
+        }
+        None
+    }
 }
 
 /// The same service; with `-v` it is said who uses it.
@@ -189,21 +217,39 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
 async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
     session.unless_cut().await;
-    for cut in &report.cut_off {
-        let unread = match cut.discarded_bytes {
-            0 => String::new(),
-            unread => format!("; {unread} that it sent not read"),
-        };
-        session.terminal.warn(&format!(
-            "client {} ({}) was cut off ({}): {} not sent, {} not acknowledged{unread}",
-            cut.client,
-            cut.peer,
-            cut.reason,
-            bytes(cut.unsent_bytes),
-            cut.unacknowledged_bytes
-        ));
+    for note in few(&report.cut_off, cut_off_in_words, all_cut_off_in_words) {
+        session.terminal.warn(&note);
     }
     tell_unread(report.unread.iter().map(|unread| unread.bytes), session.terminal);
+}
+
+fn cut_off_in_words(cut: &CutOff) -> String {
+    let unread = match cut.discarded_bytes {
+        0 => String::new(),
+        unread => format!("; {unread} that it sent not read"),
+    };
+    format!(
+        "client {} ({}) was cut off ({}): {} not sent, {} not acknowledged{unread}",
+        cut.client,
+        cut.peer,
+        cut.reason,
+        bytes(cut.unsent_bytes),
+        cut.unacknowledged_bytes
+    )
+}
+
+fn all_cut_off_in_words(all: &[CutOff]) -> String {
+    let sum = |of: fn(&CutOff) -> u64| all.iter().map(of).sum::<u64>();
+    let unread = match sum(|cut| cut.discarded_bytes) {
+        0 => String::new(),
+        unread => format!("; {unread} that they sent not read"),
+    };
+    format!(
+        "{} clients were cut off in all: {} not sent, {} not acknowledged{unread}",
+        all.len(),
+        bytes(sum(|cut| cut.unsent_bytes as u64)),
+        sum(|cut| cut.unacknowledged_bytes as u64)
+    )
 }
 
 /// What clients sent and nobody was to read any more, in one note: those who send all the time are many.

@@ -10,13 +10,14 @@ pub(super) const INTERRUPTED: &str =
     "sockets came and went while the kernel told of them: some may be missing";
 
 /// Says what is missing or uncertain in `snapshot`.
-pub(in crate::commands) fn tell(snapshot: &Snapshot, terminal: Terminal) {
+pub(super) fn tell(snapshot: &Snapshot, terminal: Terminal) {
     for text in notes(snapshot) {
         terminal.warn(&text);
     }
 }
 
-fn notes(snapshot: &Snapshot) -> Vec<String> {
+/// The same as text.
+pub(in crate::commands) fn notes(snapshot: &Snapshot) -> Vec<String> {
     let coverage = snapshot.coverage();
     let mut notes = of_coverage(coverage);
     let without = |why| move |socket: &SocketRow<'_>| socket.no_process() == Some(why);
@@ -25,7 +26,10 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
         && sockets > 0
     {
         let sockets = counted(sockets, "socket", "sockets");
-        let why = if processes.are_hidden {
+        let why = if processes.read + processes.remembered + processes.unreadable == 0 {
+            // Where it is, this process is in it.
+            "/proc is not mounted here".to_owned()
+        } else if processes.are_hidden {
             "/proc shows the processes of other users to root only (hidepid)".to_owned()
         } else {
             why_unreadable(processes, Looker::now())

@@ -30,10 +30,19 @@ pub(crate) async fn watch(
     }
     let filter = Filter::new(&args.filter, &UserNames::read())?;
     let _metrics = Metrics::at(args.metrics, text_of(filter.clone()), terminal).await?;
+    let paths = args.output.output.iter().map(|file| &file.path);
+    let opening = signals.opening(paths, terminal);
     let mut rows = RowOutputs::open::<Line<'_>>(&args.output, stdout)?;
+    drop(opening);
     let query = filter.query().processes(filter.needs_processes() || args.process).traffic(true);
     let mut watch = SocketWatch::new(query);
     let endings = hear(&mut watch, terminal);
+    if endings && filter.needs_holders() {
+        terminal.warn(
+            "sockets that come and go between two looks are nobody's any more: --pid, --process-name and \
+             --user leave them out, --port does not",
+        );
+    }
     watch.poll()?;
     let begin = |watch: &SocketWatch| {
         let kept =

@@ -1,5 +1,6 @@
 //! Which sockets the user wants: what the kernel filters, and what is left to us.
 
+use ports_core::Transport;
 use stats::system::{Query, SocketRecord, SocketRow, StateSet, UserNames};
 
 use crate::args::SocketFilterArgs;
@@ -42,7 +43,10 @@ impl Filter {
             query = query.states(args.state.iter().copied().collect());
         }
         if let Some(ports) = &args.port {
-            query = query.ports(ports.clone());
+            let both = [(args.tcp, Transport::Tcp), (args.udp, Transport::Udp)];
+            let is_shown = |shown: &(bool, Transport)| shown.0 || !(args.tcp || args.udp);
+            let shown = both.into_iter().filter(is_shown).map(|(_, transport)| transport);
+            query = query.ports(ports.of_any(&shown.collect::<Vec<_>>())?);
         }
         if let Some(address) = args.address {
             query = query.address(address);
@@ -73,6 +77,11 @@ impl Filter {
     /// Whether it looks at processes.
     pub(in crate::commands) const fn needs_processes(&self) -> bool {
         !self.pids.is_empty() || !self.names.is_empty()
+    }
+
+    /// Whether it looks at whose a socket is.
+    pub(super) const fn needs_holders(&self) -> bool {
+        self.needs_processes() || !self.uids.is_empty()
     }
 
     /// Whether the user wants this one, of those that the query gave.

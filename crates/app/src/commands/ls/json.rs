@@ -21,8 +21,8 @@ pub(super) struct Socket<'a> {
     inode: Option<u64>,
     cookie: Option<u64>,
     interface: Option<u32>,
-    receive_queue: u32,
-    send_queue: u32,
+    receive_queue: Option<u32>,
+    send_queue: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<Processes<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -65,8 +65,8 @@ impl<'a> SortKey<'a> {
                 .workload()
                 .map_or(Self::Nothing, |workload| Self::Text(workload.to_string().into())),
             Column::Cgroup => text(row.cgroup_path()),
-            Column::ReceiveQueue => Self::Number(row.receive_queue().into()),
-            Column::SendQueue => Self::Number(row.send_queue().into()),
+            Column::ReceiveQueue => number(row.receive_queue()),
+            Column::SendQueue => number(row.send_queue()),
             Column::Uid => number(row.uid()),
             Column::Inode => number(row.inode()),
             Column::Cookie => number(row.cookie()),

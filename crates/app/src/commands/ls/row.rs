@@ -91,8 +91,8 @@ impl SocketLine<'_> {
             Column::Cgroup => {
                 return text.push_str(socket.cgroup_path().unwrap_or_default());
             }
-            Column::ReceiveQueue => Some(socket.receive_queue().into()),
-            Column::SendQueue => Some(socket.send_queue().into()),
+            Column::ReceiveQueue => socket.receive_queue().map(u64::from),
+            Column::SendQueue => socket.send_queue().map(u64::from),
             Column::Uid => socket.uid().map(u64::from),
             Column::Inode => socket.inode(),
             Column::Cookie => socket.cookie(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scanner::ScanHandle;
 use tokio::task::JoinHandle;
 
@@ -16,7 +16,9 @@ pub(super) struct Bar(Option<ProgressBar>);
 impl Bar {
     /// A bar that follows some scans, where one is wanted.
     pub(super) fn new(wanted: bool) -> Self {
-        Self(wanted.then(|| ProgressBar::new(0)))
+        // Nothing is drawn before there is something to show.
+        let hidden = || ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+        Self(wanted.then(hidden))
     }
 
     /// Writes to the terminal; the bar comes back below.
@@ -48,13 +50,17 @@ pub(super) fn show(bar: &Bar, scans: Vec<ScanHandle>) -> Option<Progress> {
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            drawn.set_length(scans.iter().map(ScanHandle::total).sum());
+            let total = scans.iter().map(ScanHandle::total).sum();
+            drawn.set_length(total);
             let open: u64 = scans.iter().map(ScanHandle::open).sum();
             let done: u64 = scans.iter().map(ScanHandle::done).sum();
             let resumed: u64 = scans.iter().map(ScanHandle::resumed).sum();
             let rate = done.saturating_sub(resumed) as f64 / drawn.elapsed().as_secs_f64();
             drawn.set_message(format!("{open} open, {rate:.0}/s"));
             drawn.set_position(done);
+            if total > 0 && drawn.is_hidden() {
+                drawn.set_draw_target(ProgressDrawTarget::stderr());
+            }
         }
     });
     Some(Progress { bar, task })

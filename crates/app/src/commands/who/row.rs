@@ -175,8 +175,12 @@ impl Row for HolderLine<'_> {
             None => cells.push(self.local),
         }
         cells.push(self.state);
-        let uid = || self.uid.map(|uid| uid.to_string());
-        cells.push(or(self.user.map(str::to_owned).or_else(uid), "-"));
+        // The process's, which need not be the one that made the socket.
+        let (uid, user) = match holder {
+            Some(holder) if holder.uid.is_some() => (holder.uid, holder.user),
+            _ => (self.uid, self.user),
+        };
+        cells.push(or(user.map(str::to_owned).or_else(|| uid.map(|uid| uid.to_string())), "-"));
         cells.push(or(holder.map(|holder| holder.pid.to_string()), "?"));
         cells.push(match (holder, self.why) {
             (Some(holder), _) => holder.name,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::Cells;
+use crate::output::printable;
 
 /// Rows held to see how wide the columns are. Past that rows are written as they come, and a wider
 /// cell moves those on its right.
@@ -23,13 +24,17 @@ pub(super) struct Table<W> {
     widths: Option<Vec<usize>>,
     is_always_headed: bool,
     fit: Option<Fit>,
+    /// Each row stands as lines of its own, one for each column.
+    is_unfolded: bool,
 }
 
-/// The width that a table is to have, and the column that is cut for it.
+/// The width that a table is to have, and what is done for it.
 #[derive(Clone, Copy, Debug)]
-struct Fit {
-    width: usize,
-    column: usize,
+enum Fit {
+    /// What stands in a column is cut.
+    Cut { width: usize, column: usize },
+    /// Columns stand below each other.
+    Unfold { width: usize },
 }
 
 impl<W: Write> Table<W> {
@@ -41,12 +46,19 @@ impl<W: Write> Table<W> {
             widths: None,
             is_always_headed: false,
             fit: None,
+            is_unfolded: false,
         }
     }
 
     /// Cuts what stands in a column, counted from 0, as far as lines would be longer than `width`.
     pub(super) const fn fit(&mut self, width: usize, column: usize) {
-        self.fit = Some(Fit { width, column });
+        self.fit = Some(Fit::Cut { width, column });
+    }
+
+    /// Where lines would be longer than `width`, each cell stands on a line of its own, behind its
+    /// heading, and each row behind an empty line.
+    pub(super) const fn unfold(&mut self, width: usize) {
+        self.fit = Some(Fit::Unfold { width });
     }
 
     pub(super) const fn always_headed(&mut self) {
@@ -55,6 +67,10 @@ impl<W: Write> Table<W> {
 
     pub(super) fn row(&mut self, cells: Cells) -> io::Result<()> {
         let cut = self.cut_column();
+        if self.is_unfolded {
+            writeln!(self.writer)?;
+            return unfolded(&mut self.writer, &self.headings, &cells);
+        }
         if let Some(widths) = &self.widths {
             return line(&mut self.writer, widths, cut, cells.iter());
         }
@@ -76,9 +92,21 @@ impl<W: Write> Table<W> {
                 *widest = width(text).max(*widest);
             }
         }
-        if let Some(Fit { width, column }) = self.fit {
-            let all: usize = widths.iter().map(|column| column + GAP.len()).sum();
-            let over = all.saturating_sub(GAP.len()).saturating_sub(width);
+        let all: usize = widths.iter().map(|column| column + GAP.len()).sum();
+        let all = all.saturating_sub(GAP.len());
+        self.is_unfolded = matches!(self.fit, Some(Fit::Unfold { width }) if all > width);
+        if self.is_unfolded {
+            for (number, row) in std::mem::take(&mut self.held).iter().enumerate() {
+                if number > 0 {
+                    writeln!(self.writer)?;
+                }
+                unfolded(&mut self.writer, &self.headings, row)?;
+            }
+            self.widths = Some(widths);
+            return Ok(());
+        }
+        if let Some(Fit::Cut { width, column }) = self.fit {
+            let over = all.saturating_sub(width);
             let least = widths[column].min(LEAST);
             widths[column] = widths[column].saturating_sub(over).max(least);
         }
@@ -94,12 +122,24 @@ impl<W: Write> Table<W> {
 
 impl<W> Table<W> {
     fn cut_column(&self) -> Option<usize> {
-        self.fit.map(|fit| fit.column)
+        match self.fit? {
+            Fit::Cut { column, .. } => Some(column),
+            Fit::Unfold { .. } => None,
+        }
     }
 }
 
 fn width(text: &str) -> usize {
     text.chars().count()
+}
+
+/// One row, a line for each column.
+fn unfolded(writer: &mut impl Write, headings: &[&'static str], row: &Cells) -> io::Result<()> {
+    let widest = headings.iter().map(|text| width(text)).max().unwrap_or_default();
+    for (heading, cell) in headings.iter().zip(row.iter()) {
+        line(writer, &[widest, 0], None, [*heading, cell].into_iter())?;
+    }
+    Ok(())
 }
 
 /// One line without spaces at its end; a cell of the column `cut` is not wider than that. What comes from elsewhere, such as the name of a process, may
@@ -116,7 +156,7 @@ fn line<'a>(
         let is_cut = cut == Some(column) && self::width(cell) > *width;
         let shown = if is_cut { width.saturating_sub(1) } else { usize::MAX };
         let shown = cell.chars().take(shown).chain(is_cut.then_some(CUT));
-        text.extend(shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }));
+        text.extend(shown.map(printable));
         text.extend(std::iter::repeat_n(' ', end.saturating_sub(text.chars().count())));
         text.push_str(GAP);
     }
@@ -164,6 +204,21 @@ mod tests {
         );
         // Not to nothing, however narrow it is.
         assert_eq!(written(1), "NAME      B\na-name-\u{2026}  right\nshort     x\n");
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_is_unfolded() {
+        let written = |width: usize| {
+            let mut out = Vec::new();
+            let mut table = Table::new(&mut out, &["NAME", "B"]);
+            table.unfold(width);
+            table.row(cells(["fig", "a long line"])).unwrap();
+            table.row(cells(["pear", "x"])).unwrap();
+            table.finish().unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(17), "NAME  B\nfig   a long line\npear  x\n");
+        assert_eq!(written(16), "NAME  fig\nB     a long line\n\nNAME  pear\nB     x\n");
     }
 
     #[test]

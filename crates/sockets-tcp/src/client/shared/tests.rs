@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ports_core::FiveTuple;
 use stats::Role;
-use tokio::net::TcpStream;
 
 use super::*;
 use crate::observer::Observer;
+use crate::tcp::Tcp;
 
 const LIMITS: QueueLimits = QueueLimits { bytes: 1024, messages: 16 };
 
@@ -28,11 +28,10 @@ fn link(shared: &Shared) -> (Arc<Link>, StdStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, remote) = listener.accept().unwrap();
-    stream.set_nonblocking(true).unwrap();
     let tuple = FiveTuple::new(Transport::Tcp, stream.local_addr().unwrap(), remote);
     let mut recorder = shared.stats.open(Transport::Tcp, Role::Client, tuple);
     let observer = Observer::Client(shared.events.clone());
-    let stream = TcpStream::from_std(stream).unwrap();
+    let stream = Tcp::register(stream).unwrap();
     let link = Arc::new(Link::new(stream, tuple, observer, LIMITS, recorder.split(), false));
     link.keep_unsent();
     (link, peer)

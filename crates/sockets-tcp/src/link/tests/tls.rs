@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -32,7 +33,7 @@ async fn secured() -> (Link, tokio_rustls::client::TlsStream<TcpStream>) {
     let accepting = async {
         let (tcp, remote) = listener.accept().await.unwrap();
         let (limit, stop) = (Duration::from_mins(1), CancellationToken::new());
-        let accepted = crate::tls::accept(tcp, server, limit, &stop).await;
+        let accepted = crate::tls::accept(Tcp::of_tokio(tcp).unwrap(), server, limit, &stop).await;
         (accepted.unwrap().unwrap(), remote)
     };
     let (peer, (stream, remote)) = tokio::join!(connecting, accepting);

@@ -6,6 +6,7 @@ fn socket(local: &str, state: State) -> PortSocket {
     PortSocket {
         local: local.parse().unwrap(),
         peer: None,
+        interface: None,
         state,
         uid: Some(0),
         only_ipv6: None,
@@ -13,6 +14,10 @@ fn socket(local: &str, state: State) -> PortSocket {
         no_process: Some(NoProcess::Elsewhere),
         cgroups: Vec::new(),
     }
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
 }
 
 fn facts(transport: Transport, address: &str, sockets: Vec<PortSocket>) -> BindFacts {
@@ -47,12 +52,49 @@ fn addresses_collide_as_they_do_in_the_kernel() {
         ("::1", "[::]:80", Some(true), true),
     ] {
         let held = PortSocket { only_ipv6, ..socket(held, State::Listen) };
-        assert_eq!(collide(wanted.parse().unwrap(), false, &held), collides, "{wanted} {held:?}");
+        let facts = facts(Transport::Tcp, &SocketAddr::new(ip(wanted), 80).to_string(), vec![]);
+        assert_eq!(facts.collides(&held), collides, "{wanted} {held:?}");
     }
     // Where `[::]` leaves IPv4 alone (`net.ipv6.bindv6only`).
-    let any = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
-    assert!(!collide(any, true, &socket("127.0.0.1:80", State::Listen)));
-    assert!(collide(any, true, &socket("[::1]:80", State::Listen)));
+    let mut facts = facts(Transport::Tcp, "[::]:80", vec![]);
+    facts.rules.ipv6_only = true;
+    assert!(!facts.collides(&socket("127.0.0.1:80", State::Listen)));
+    assert!(facts.collides(&socket("[::1]:80", State::Listen)));
+}
+
+#[test]
+fn interfaces_that_differ_keep_sockets_apart() {
+    let held = |interface| PortSocket { interface, ..socket("[::]:80", State::Listen) };
+    for (wanted, interface, collides) in [
+        ("[fe80::7%2]:80", Some(3), false),
+        ("[fe80::7%3]:80", Some(3), true),
+        ("[fe80::7%2]:80", None, true),
+        ("[::]:80", Some(3), true),
+        ("0.0.0.0:80", Some(3), true),
+    ] {
+        let facts = facts(Transport::Tcp, wanted, vec![]);
+        assert_eq!(facts.collides(&held(interface)), collides, "{wanted} {interface:?}");
+    }
+}
+
+#[test]
+fn connections_of_ipv6_that_take_ipv4_are_in_the_way_of_all_of_ipv4() {
+    let connection = PortSocket {
+        peer: Some("[::1]:49698".parse().unwrap()),
+        ..socket("[::1]:80", State::Established)
+    };
+    let listener = |only_ipv6| PortSocket { only_ipv6, ..socket("[::]:80", State::Listen) };
+    for (wanted, listener, collides) in [
+        ("0.0.0.0:80", None, true),
+        ("127.0.0.6:80", None, true),
+        ("127.0.0.1:80", None, false),
+        ("[::2]:80", None, false),
+        ("0.0.0.0:80", Some(listener(Some(false))), true),
+        ("0.0.0.0:80", Some(listener(Some(true))), false),
+    ] {
+        let facts = facts(Transport::Tcp, wanted, listener.into_iter().collect());
+        assert_eq!(facts.collides(&connection), collides, "{facts:?}");
+    }
 }
 
 #[test]

@@ -110,7 +110,8 @@ fn inet(protocol: Protocol, line: &[u8]) -> Option<Row> {
     row.uid = uid as u32;
     row.inode = inode;
     row.receive_queue = receive;
-    row.send_queue = send;
+    // Where it listens, the kernel writes 0 in the place of how many may wait.
+    row.send_queue = if state == State::Listen { Row::NONE } else { send };
     row.forget_user_of_nobody();
     Some(row)
 }

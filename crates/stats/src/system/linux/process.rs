@@ -21,8 +21,7 @@ pub(in crate::system) fn details(
 ) -> Result<Option<ProcessDetails>, SnapshotError> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
     let Some(stat) = stat(pid)? else { return Ok(None) };
-    let status = optional(fs::read(directory.join("status")), &directory)?.unwrap_or_default();
-    let uid = field(&status, "Uid:").as_deref().and_then(effective_uid);
+    let uid = uid(pid)?;
     let command = optional(fs::read(directory.join("cmdline")), &directory)?.unwrap_or_default();
     let program = optional(fs::read_link(directory.join("exe")), &directory)?;
     Ok(Some(ProcessDetails {
@@ -37,6 +36,13 @@ pub(in crate::system) fn details(
         cgroup: cgroup(pid)?,
         parents: parents(stat.parent)?,
     }))
+}
+
+/// The user that a process acts as; `None` where it has ended.
+pub(in crate::system) fn uid(pid: u32) -> Result<Option<u32>, SnapshotError> {
+    let path = PathBuf::from(format!("/proc/{pid}/status"));
+    let status = optional(fs::read(&path), &path)?.unwrap_or_default();
+    Ok(field(&status, "Uid:").as_deref().and_then(effective_uid))
 }
 
 /// The cgroup of a process, as in [`ProcessDetails::cgroup`].

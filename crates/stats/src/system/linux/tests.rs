@@ -45,7 +45,7 @@ fn each_field_of_a_tcp_socket_is_read() {
     assert_eq!(row.peer_addr(), Some("127.0.0.2:50000".parse().unwrap()));
     assert_eq!((row.uid(), row.inode(), row.cgroup()), (Some(1000), Some(4711), Some(77)));
     assert_eq!((row.interface(), row.cookie()), (Some(5), Some(7 << 32 | 6)));
-    assert_eq!((row.receive_queue(), row.send_queue(), row.retransmits()), (11, 12, 3));
+    assert_eq!((row.receive_queue(), row.send_queue(), row.retransmits()), (Some(11), Some(12), 3));
     assert_eq!(row.timer().unwrap().1, Duration::from_millis(250));
     assert_eq!(row.only_ipv6(), Some(true));
     let details = row.details().unwrap();

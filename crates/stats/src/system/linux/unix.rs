@@ -78,7 +78,7 @@ pub(super) fn read(payload: &[u8], query: &Query, snapshot: &mut Snapshot) {
                 if let Some((receive, send)) = attribute.payload.split_first_chunk::<4>() {
                     row.receive_queue = u32::from_ne_bytes(*receive);
                     let send = send.first_chunk().map(|send| u32::from_ne_bytes(*send));
-                    row.send_queue = send.unwrap_or_default();
+                    row.send_queue = send.unwrap_or(Row::NONE);
                 }
             }
             attribute::USER => row.uid = attribute.u32().unwrap_or(Row::NONE),

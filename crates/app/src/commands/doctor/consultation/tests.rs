@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ports_core::{Port, PortRange, PortSet, Transport};
 use rustix::io::Errno;
 use serde_json::Value;
-use stats::system::{NoProcess, PortRules, PortSocket, State};
+use stats::system::{NoProcess, PortProcess, PortRules, PortSocket, State};
 
 use super::*;
 
@@ -29,6 +29,7 @@ fn holder(local: &str) -> PortSocket {
     PortSocket {
         local: local.parse::<SocketAddr>().unwrap(),
         peer: None,
+        interface: None,
         state: State::Listen,
         uid: Some(0),
         only_ipv6: None,
@@ -87,7 +88,7 @@ fn who_has_it_in_ipv4_is_named_where_only_ipv6_can_be_bound() {
 fn what_starts_it_again_is_to_be_stopped() {
     let users = UserNames::default();
     let of = |pid, name: &str, cgroups: &[&str]| {
-        let processes = vec![(pid, name.to_owned())];
+        let processes = vec![PortProcess { pid, name: name.to_owned(), uid: Some(0) }];
         let cgroups = cgroups.iter().map(ToString::to_string).collect();
         let socket =
             PortSocket { processes, cgroups, no_process: None, ..holder("127.0.0.1:8080") };
@@ -138,6 +139,52 @@ fn a_link_local_address_needs_its_interface() {
     assert_eq!(findings("[fe80::1%2]:8080", Errno::ADDRNOTAVAIL)[1], "no-such-address");
     // What the error says is all there is to say.
     assert_eq!(findings("[ff02::1]:8080", Errno::INVAL), ["verdict"]);
+}
+
+#[test]
+fn what_could_be_bound_has_nothing_in_its_way() {
+    let users = UserNames::default();
+    let facts = facts("0.0.0.0:8080", vec![holder("127.0.0.1:8080")]);
+    let mut consultation = Consultation::new(&users);
+    assert_eq!(kinds(&consultation.lines(&facts, &Attempt::Bound)), ["verdict"]);
+    // It is still good to know where it is.
+    let notes: Vec<Line> = consultation.notes().into_iter().map(Line::Finding).collect();
+    assert_eq!(kinds(&notes), ["ephemeral"]);
+}
+
+#[test]
+fn what_is_not_permitted_is_no_socket_that_cannot_be_seen() {
+    let users = UserNames::default();
+    let finding = |address| {
+        let mut facts = facts(address, Vec::new());
+        // Root of a user namespace that this network is not of.
+        facts.rules.is_privileged = true;
+        let denied = Attempt::Refused(Errno::ACCESS.into());
+        let lines = Consultation::new(&users).lines(&facts, &denied);
+        let value = serde_json::to_value(&lines[1]).unwrap();
+        (value["finding"].clone(), value["what"].as_str().unwrap().to_owned())
+    };
+    let (kind, what) = finding("0.0.0.0:80");
+    assert_eq!(kind, "privileged");
+    assert!(what.contains("in the user namespace"), "{what}");
+    let (kind, what) = finding("0.0.0.0:8080");
+    assert_eq!(kind, "not-seen");
+    assert!(what.starts_with("a rule of the system"), "{what}");
+}
+
+#[test]
+fn the_user_is_that_of_the_process() {
+    let users = UserNames::default();
+    let what = |uid| {
+        let processes = vec![PortProcess { pid: 7, name: "web".to_owned(), uid }];
+        let socket = PortSocket { processes, no_process: None, ..holder("127.0.0.1:8080") };
+        let facts = facts("0.0.0.0:8080", vec![socket]);
+        let lines = Consultation::new(&users).lines(&facts, &in_use());
+        serde_json::to_value(&lines[1]).unwrap()["what"].as_str().unwrap().to_owned()
+    };
+    assert!(what(Some(33)).ends_with("is held by web (process 7) of user 33"));
+    // It has ended meanwhile: the one that made the socket is known.
+    assert!(what(None).ends_with("is held by web (process 7) of user 0"));
 }
 
 #[test]

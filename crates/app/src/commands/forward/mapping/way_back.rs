@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use ports_core::Transport;
 use sockets_udp::{
     DRAIN_LIMIT, Datagram, Event, Events, RecvBatch, RecvError, SendError, UdpSocket,
 };
+use stats::{Role, SocketStats};
 use tokio::sync::Mutex;
 use tokio::time::sleep_until;
 
@@ -56,6 +58,7 @@ pub(in super::super) struct WayBack {
     pub(in super::super) idle: Duration,
     pub(in super::super) teller: Teller,
     pub(in super::super) said: Arc<Said>,
+    pub(in super::super) stats: SocketStats,
 }
 
 impl Mapping {
@@ -99,13 +102,15 @@ impl Mapping {
         self.close(&way.teller);
     }
 
-    /// Closes its socket, if it is open, and tells what the kernel dropped and is not told yet.
+    /// Closes its socket, if it is open, and tells what the kernel dropped, and what could not be sent
+    /// back, and is not told yet.
     pub(in super::super) fn close(&self, teller: &Teller) {
         self.socket.close();
         let dropped = self.socket.kernel_drops() - self.drops_told.load(Relaxed);
         if dropped > 0 {
             self.tell_dropped(dropped, teller);
         }
+        self.tell_unsent(teller);
     }
 
     /// What its socket tells, and nobody is told by a call. Of what is missed, further messages that nobody
@@ -151,12 +156,16 @@ impl Mapping {
     ) -> Result<u64, RecvError> {
         let WayBack { listener, lanes, .. } = way;
         let first = first?;
+        if self.unsent().is_for_good {
+            self.note_unsent(&first.data, way);
+            return Ok(1);
+        }
         let next = self.socket.try_recv();
         let Ok(Some(next)) = next else {
             self.hold(Loss { messages: 1, bytes: first.data.len() as u64 });
             match listener.send_back(&first.data, &self.path).await {
                 Ok(()) => _ = self.bytes_out.fetch_add(first.data.len() as u64, Relaxed),
-                Err(error) => self.tell_not_sent_back(error, &way.teller),
+                Err(error) => self.tell_not_sent_back(error, &first.data, way),
             }
             self.hold(Loss::default());
             return next.map(|_| 1);
@@ -176,17 +185,47 @@ impl Mapping {
         let report = listener.send_many(&answers).await;
         let mut unsent = 0;
         for failed in report.failed {
-            unsent += answers[failed.index].data().len();
-            self.tell_not_sent_back(failed.error, &way.teller);
+            let data = answers[failed.index].data();
+            unsent += data.len();
+            self.tell_not_sent_back(failed.error, data, way);
         }
         self.bytes_out.fetch_add((bytes - unsent) as u64, Relaxed);
         self.hold(Loss::default());
         more.map(|more| 2 + more as u64)
     }
 
-    /// The listening socket's events do not say whose answer it was.
-    fn tell_not_sent_back(&self, error: SendError, teller: &Teller) {
-        teller.tell(self.error("send", format!("{:#}", anyhow::Error::from(error))));
+    /// The listening socket's events do not say whose answer it was. Each reason is told once in a row:
+    /// the rest is counted.
+    fn tell_not_sent_back(&self, error: SendError, data: &[u8], way: &WayBack) {
+        let is_closed = matches!(error, SendError::Closed { .. });
+        if !is_closed {
+            self.note_unsent(data, way);
+        }
+        // A datagram without a source port asks for no answer (RFC 768).
+        let is_for_good = matches!(error, SendError::PortZero { .. });
+        let error = format!("{:#}", anyhow::Error::from(error));
+        let mut unsent = self.unsent();
+        unsent.is_for_good |= is_for_good;
+        if unsent.why != error {
+            unsent.why.clone_from(&error);
+            way.teller.tell(self.error("send", error));
+        }
+    }
+
+    /// It is counted now, and told at the end.
+    fn note_unsent(&self, data: &[u8], way: &WayBack) {
+        let mut unsent = self.unsent();
+        unsent.loss.messages += 1;
+        unsent.loss.bytes += data.len() as u64;
+        way.stats.dropped(Transport::Udp, Role::Peer, 1, data.len() as u64);
+    }
+
+    fn tell_unsent(&self, teller: &Teller) {
+        let Loss { messages, bytes } = std::mem::take(&mut self.unsent().loss);
+        if messages > 0 {
+            let (client, bytes) = (Some(self.number), Some(bytes));
+            teller.tell(EventLine::Dropped { client, messages, bytes });
+        }
     }
 
     fn error(&self, operation: &'static str, error: String) -> EventLine {

@@ -2,9 +2,10 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -17,14 +18,25 @@ use tokio_rustls::server::TlsStream;
 
 /// See the module's first line.
 pub(super) enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Tcp),
+    Tls(Box<TlsStream<Tcp>>),
+}
+
+/// TCP, read to where it has no more. A read ends before a byte that the peer marked as urgent, which
+/// tokio's own reads take for the end of what there is: what is behind the mark they leave lying until
+/// more comes.
+pub(super) struct Tcp(TcpStream);
+
+/// Has urgent bytes stay in their places in the stream (RFC 6093 section 4), as servers do it. It fails
+/// only on what is no socket.
+pub(super) fn keep_urgent_in_line(socket: &impl AsFd) {
+    let _ = SockRef::from(socket).set_out_of_band_inline(true);
 }
 
 /// The server's side of a handshake, within the server's limit.
 pub(super) async fn handshake(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Wire> {
     let limit = TcpServerBuilder::DEFAULT_HANDSHAKE_TIMEOUT;
-    let handshake = TlsAcceptor::from(config).accept(tcp);
+    let handshake = TlsAcceptor::from(config).accept(Tcp(tcp));
     let done = tokio::time::timeout(limit, handshake).await.map_err(|_| {
         let seconds = limit.as_secs();
         io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {seconds} s"))
@@ -50,18 +62,58 @@ pub(super) fn keep_alive(tcp: &TcpStream, idle: Duration) {
     let _ = SockRef::from(tcp).set_tcp_keepalive(&keepalive);
 }
 
+impl From<TcpStream> for Wire {
+    fn from(tcp: TcpStream) -> Self {
+        Self::Plain(Tcp(tcp))
+    }
+}
+
 impl Wire {
     /// The connection below.
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Plain(tcp) => &tcp.0,
+            Self::Tls(tls) => &tls.get_ref().0.0,
         }
     }
 
     /// Whether the end of the stream is proven by TLS, and anything else is an error.
     pub(super) const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(context))?;
+            match self.0.try_read(buffer.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result.map(|read| buffer.advance(read))),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(context, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::super::unanswerable::can_be_answered;
 use sockets_tcp::ClientNumbers;
 use sockets_udp::ReturnPath;
 use tokio::time::Instant;
@@ -101,11 +102,6 @@ impl Clients {
     fn find(&self, peer: SocketAddr) -> Option<usize> {
         self.by_silence.iter().position(|client| client.path.peer() == peer)
     }
-}
-
-/// A datagram without a source port asks for no answer (RFC 768), and none could be sent.
-pub(in super::super) fn can_be_answered(path: &ReturnPath) -> bool {
-    path.peer().port() != 0
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::super::model::Model;
 use super::{bold, colour};
 use crate::args::Column;
 use crate::commands::ls::SocketLine;
+use crate::output::printable;
 
 /// Between two columns.
 const SPACING: u16 = 1;
@@ -102,7 +103,7 @@ fn fitted(mut text: String, width: usize, keeps_end: bool) -> String {
 fn text(socket: &SocketRow<'_>, column: Column, users: &UserNames) -> String {
     let mut text = String::new();
     SocketLine { socket: *socket, columns: &[], users }.show(column, &mut text);
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().map(printable).collect()
 }
 
 fn of_state(model: &Model, state: State) -> Style {

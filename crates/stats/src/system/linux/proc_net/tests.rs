@@ -21,7 +21,7 @@ fn word(ip: [u8; 4]) -> String {
 fn a_listening_socket_and_one_that_nobody_holds() {
     let text = format!(
         "  sl  local_address rem_address\n   \
-         0: {0}:0016 00000000:0000 0A 00000002:00000001 00:00000000 00000000  1000        0 4711 1 0 100 0\n   \
+         0: {0}:0016 00000000:0000 0A 00000000:00000001 00:00000000 00000000  1000        0 4711 1 0 100 0\n   \
          1: {0}:0016 {0}:C350 06 00000000:00000000 03:00000064 00000000     0        0 0 3 0\n",
         word([127, 0, 0, 1])
     );
@@ -30,7 +30,8 @@ fn a_listening_socket_and_one_that_nobody_holds() {
     assert_eq!(rows[0].local().to_string(), "127.0.0.1:22");
     assert_eq!((rows[0].state(), rows[0].peer()), (State::Listen, None));
     assert_eq!((rows[0].uid(), rows[0].inode()), (Some(1000), Some(4711)));
-    assert_eq!((rows[0].receive_queue(), rows[0].send_queue()), (1, 2));
+    assert_eq!((rows[0].receive_queue(), rows[0].send_queue()), (Some(1), None));
+    assert_eq!((rows[1].receive_queue(), rows[1].send_queue()), (Some(0), Some(0)));
     assert_eq!((rows[1].state(), rows[1].uid(), rows[1].inode()), (State::TimeWait, None, None));
     assert_eq!(rows[1].peer_addr(), Some("127.0.0.1:50000".parse().unwrap()));
     assert_eq!(rows[1].timer().unwrap().1.as_millis(), 1000);
@@ -76,6 +77,8 @@ fn names_of_unix_sockets_may_have_blanks() {
             "unix-seqpacket ESTAB * 12347"
         ]
     );
+    // They are not told.
+    assert!(snapshot.iter().all(|row| row.receive_queue().or(row.send_queue()).is_none()));
 }
 
 #[test]

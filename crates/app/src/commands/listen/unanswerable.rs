@@ -1,12 +1,19 @@
-//! Who sends without a source port: heard by the others, and never answered.
+//! Who sends without a source port: heard, and never answered.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+
+use sockets_udp::ReturnPath;
 
 use crate::output::counted;
 
 /// How many addresses are said. Anybody can name ever new ones.
 const MOST_SAID: usize = 256;
+
+/// A datagram without a source port asks for no answer (RFC 768), and none could be sent.
+pub(super) fn can_be_answered(path: &ReturnPath) -> bool {
+    path.peer().port() != 0
+}
 
 /// How much came from them, and whose address was said.
 #[derive(Debug, Default)]
