@@ -64,10 +64,15 @@ pub(crate) use who::WhoArgs;
 /// Know, claim, open, scan and watch ports and sockets.
 #[derive(Debug, Parser)]
 #[command(name = "ports", version, arg_required_else_help = true, propagate_version = true)]
-#[command(
-    after_help = "Exit code: 0 done; 1 done, and the answer is \"no\" or \"different\"; 2 wrong usage; \
-    3 not permitted; 4 failed; 129 / 130 / 143 interrupted."
-)]
+#[command(after_help = "Examples:\n\
+    \x20 ports who 8080\n\
+    \x20 ports ls -tlp\n\
+    \x20 ports connect --wait 30s localhost:5432\n\
+    \x20 ports forward 127.0.0.1:5432 db.example:5432\n\
+    \x20 ports lease -- sh -c 'exec python3 -m http.server $PORT'\n\
+    \x20 ports scan localhost\n\n\
+    Exit code: 0 done; 1 done, and the answer is \"no\" or \"different\"; 2 wrong usage; \
+    3 not permitted; 4 failed; 129 / 130 / 143 interrupted.")]
 pub(crate) struct Args {
     /// What to do
     #[command(subcommand)]

@@ -22,9 +22,18 @@ pub(crate) fn run(terminal: Terminal) -> anyhow::Result<Exit> {
         man.render_synopsis_section(&mut page)?;
         man.render_description_section(&mut page)?;
         man.render_options_section(&mut page)?;
+        if subcommand.get_after_help().is_some() {
+            man.render_extra_section(&mut page)?;
+        }
     }
+    // One page has all: there are no others to refer to, and what it says is no extra.
+    let page = String::from_utf8(page)?.replace(".SH EXTRA", ".SH NOTES");
+    let page = command.get_subcommands().fold(page, |page, subcommand| {
+        let name = subcommand.get_name();
+        page.replace(&format!("ports\\-{name}(1)"), &format!("ports {name}"))
+    });
     let mut stdout = terminal.stdout()?;
-    let written = stdout.write_all(&page).and_then(|()| stdout.flush());
+    let written = stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush());
     written.context("cannot write to standard output")?;
     Ok(Exit::Done)
 }

@@ -55,4 +55,9 @@ fn the_manual_has_every_command() {
     ] {
         assert!(man.stdout.contains(&format!(".SH \"PORTS {command}\"")), "{command}");
     }
+    for what_stands_below_the_help in ["fd: is the TCP listeners", "Keys: ? help", "ports who 8080"]
+    {
+        assert!(man.stdout.contains(what_stands_below_the_help), "{what_stands_below_the_help}");
+    }
+    assert!(!man.stdout.contains("(1)"), "one page has all, and refers to no other");
 }

@@ -9,8 +9,8 @@ use crate::driver::Collected;
 use crate::full_pipe::full_pipe;
 use crate::loopback::{comes_and_is_reset, refusing};
 
-/// How many clients are served: what is said of each does not fit into the pipe.
-const CLIENTS: usize = 200;
+/// How many clients are served: as many as are told of one by one.
+const CLIENTS: usize = 100;
 
 /// Killed when it is dropped.
 struct Running(Child);

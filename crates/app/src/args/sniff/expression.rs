@@ -20,13 +20,18 @@ pub(crate) enum Condition {
     Ports(PacketEnd, PortRange),
 }
 
-/// Why words are not a filter. Each names the word.
+/// Why words are not a filter. Most name the word.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseExpressionError {
     #[error(
         "`{word}` is no word of a filter: expected a protocol ({PROTOCOLS}), src, dst, host or port"
     )]
     Word { word: String },
+    #[error(
+        "there is no `not` and no `or`: all conditions have to be met. `--write FILE.pcap` keeps what \
+         others can filter"
+    )]
+    Logic,
     #[error("`{word}` is a second protocol: a packet has one")]
     SecondProtocol { word: String },
     #[error("behind `{after}` comes host or port, not {found}")]
@@ -88,6 +93,9 @@ impl Expression {
                     let word = words.next();
                     let missing = || ParseExpressionError::Ports { found: Found(None) };
                     ports.push((end, word.ok_or_else(missing)?));
+                }
+                Some(word) if ["or", "not", "!", "||"].contains(&word) => {
+                    return Err(ParseExpressionError::Logic);
                 }
                 Some(word) if end == PacketEnd::Either => {
                     return Err(ParseExpressionError::Word { word: word.to_owned() });
@@ -202,7 +210,11 @@ mod tests {
             ("port", "behind `port` comes a port, a range or a service, not the end"),
             (
                 "not port 22",
-                "`not` is no word of a filter: expected a protocol (ip, ip6, arp, tcp, udp, icmp, icmp6), src, dst, host or port",
+                "there is no `not` and no `or`: all conditions have to be met. `--write FILE.pcap` keeps what others can filter",
+            ),
+            (
+                "port 22 or port 80",
+                "there is no `not` and no `or`: all conditions have to be met. `--write FILE.pcap` keeps what others can filter",
             ),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), message);

@@ -99,11 +99,21 @@ fn fitted(mut text: String, width: usize, keeps_end: bool) -> String {
     if keeps_end { format!("{CUT}{text}") } else { format!("{text}{CUT}") }
 }
 
-/// Fit for a terminal: what controls one is replaced.
 fn text(socket: &SocketRow<'_>, column: Column, users: &UserNames) -> String {
     let mut text = String::new();
     SocketLine { socket: *socket, columns: &[], users }.show(column, &mut text);
-    text.chars().map(printable).collect()
+    for_screen(&text)
+}
+
+/// Fit for a screen of cells: what controls a terminal is replaced, and what would stand in the cell before
+/// and stay there when the rows change: a mark without a letter.
+fn for_screen(text: &str) -> String {
+    let mut letters = text.chars().map(printable);
+    let first = letters.next().map(|first| match Span::raw(first.to_string()).width() {
+        0 => char::REPLACEMENT_CHARACTER,
+        _ => first,
+    });
+    first.into_iter().chain(letters).collect()
 }
 
 fn of_state(model: &Model, state: State) -> Style {
@@ -119,7 +129,16 @@ fn of_state(model: &Model, state: State) -> Style {
 
 #[cfg(test)]
 mod tests {
-    use super::fitted;
+    use super::{fitted, for_screen};
+
+    #[test]
+    fn no_name_reaches_beyond_its_cell() {
+        assert_eq!(for_screen("\x1b[31mred"), "\u{fffd}[31mred");
+        assert_eq!(for_screen("\u{202e}rtl"), "\u{fffd}rtl");
+        assert_eq!(for_screen("\u{301}acute"), "\u{fffd}acute");
+        assert_eq!(for_screen("e\u{301}"), "e\u{301}");
+        assert_eq!(for_screen(""), "");
+    }
 
     #[test]
     fn what_is_cut_is_marked() {
