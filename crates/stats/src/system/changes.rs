@@ -8,6 +8,7 @@ mod pairing;
 
 /// A difference between two snapshots of the same query.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Change<'a> {
     /// A socket that was not there before.
     Opened(SocketRow<'a>),

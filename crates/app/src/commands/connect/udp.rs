@@ -239,7 +239,7 @@ impl Exchange<'_> {
         let Some(way) = &self.way else { return self.socket.send_to(data, self.target).await };
         let mut datagram = Outgoing::new(data, self.target).interface(way.link);
         if let Some(from) = way.from {
-            datagram = datagram.from(from);
+            datagram = datagram.source(from);
         }
         self.socket.send(&datagram).await
     }
