@@ -1,5 +1,6 @@
 //! The command line, as clap parses it: raw flags, each checked by itself.
 
+mod address;
 mod demo;
 mod diff;
 #[cfg(target_os = "linux")]

@@ -15,12 +15,16 @@ mod kernel;
 mod loopback;
 #[path = "forward/metrics.rs"]
 mod metrics;
+#[path = "forward/own_address.rs"]
+mod own_address;
 #[path = "driver/own_port.rs"]
 mod own_port;
 #[path = "driver/stalled.rs"]
 mod stalled;
 #[path = "forward/stopping.rs"]
 mod stopping;
+#[path = "forward/sums.rs"]
+mod sums;
 #[path = "forward/unread.rs"]
 mod unread;
 #[path = "forward/urgent.rs"]

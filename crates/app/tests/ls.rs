@@ -6,6 +6,8 @@
 mod driver;
 #[path = "ls/events.rs"]
 mod events;
+#[path = "driver/first_line.rs"]
+mod first_line;
 #[path = "driver/nobody.rs"]
 mod nobody;
 #[path = "ls/users.rs"]

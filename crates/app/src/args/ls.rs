@@ -9,6 +9,7 @@ use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
+use super::address::address;
 use super::duration::interval;
 use super::port::PortsArg;
 use super::report::loopback;
@@ -90,7 +91,7 @@ pub(crate) struct SocketFilterArgs {
     #[arg(long, value_name = "PORTS")]
     pub(crate) port: Option<PortsArg>,
     /// Only with this address at either end
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) address: Option<IpAddr>,
     /// Only held by one of these processes
     #[arg(long, value_name = "PID", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use ports_core::Endpoint;
 use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
+use super::address::address;
 use super::duration::{duration, positive_duration};
 use super::limits::LimitArgs;
 use super::place::Place;
@@ -77,7 +78,7 @@ pub(crate) struct ConnectArgs {
     #[arg(value_name = "ENDPOINT")]
     pub(crate) endpoint: Endpoint,
     /// Connect from this local address
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) source: Option<IpAddr>,
     /// Give up a try to connect after this time [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]

@@ -177,6 +177,25 @@ fn ended(cookie: u64, port: u16, bytes: u64) -> EndedSocket {
     }
 }
 
+#[test]
+fn each_socket_is_given_as_it_was_at_the_last_poll() {
+    let mut watch = SocketWatch::new(Query::tcp());
+    let first = TcpListener::bind("127.0.0.1:0").unwrap();
+    watch.poll_beside(|_, _| panic!("nothing was there before the first look")).unwrap();
+    let second = TcpListener::bind("127.0.0.1:0").unwrap();
+    let [first, second] = [&first, &second].map(|it| it.local_addr().unwrap().to_string());
+    let mut given = Vec::new();
+    let note = |socket: SocketRow<'_>, before: Option<SocketRow<'_>>| {
+        if socket.state() == State::Listen {
+            given.push((socket.local().to_string(), before.is_some()));
+        }
+    };
+    watch.poll_beside(note).unwrap();
+    given.retain(|(local, _)| [&first, &second].contains(&local));
+    given.sort_by_key(|(_, was_there)| *was_there);
+    assert_eq!(given, [(second, false), (first, true)]);
+}
+
 /// What is told of looks that are made up, one line each: `-1 ESTAB 70` is a socket closed with its
 /// cookie, its last state, and the bytes that it received.
 fn told(looks: &[(&[Row], &[EndedSocket])]) -> Vec<Vec<String>> {
@@ -191,7 +210,7 @@ fn told(looks: &[(&[Row], &[EndedSocket])]) -> Vec<Vec<String>> {
         watch.heard = heard.to_vec();
         let (time, at) = (now.taken(), now.taken_at());
         let mut poll = Poll { time, at, capacity: 100, found: SocketEvents::default() };
-        watch.report(&now, &before, &mut poll);
+        watch.report(&now.changes_since(&before), (&before, &now), &mut poll);
         lines.push(poll.found.events.iter().map(line).collect());
         before = now;
     }
