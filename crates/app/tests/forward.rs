@@ -106,7 +106,8 @@ fn what_a_target_said_before_its_reset_reaches_its_client_first() {
     wait_until_it_has_read_all(&there);
     reset(there);
     let _ = here.write_all(b"more");
-    assert!(read_to_reset(&mut here) == answer);
+    let got = read_to_reset(&mut here);
+    assert!(got == answer, "{} of {}", got.len(), answer.len());
     let error = ports.stdout.event("error");
     assert_eq!(error["operation"], "send");
     assert!(error["error"].as_str().unwrap().contains("broke off"), "{error}");

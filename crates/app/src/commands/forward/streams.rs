@@ -127,12 +127,12 @@ pub(super) async fn both_ways(
     };
     let Err(broken @ Broken::OfTarget { .. }) = result else { return result };
     let rest = async {
-        if !down_is_over {
-            // Whatever it tells of the target, it tells it with the cause.
-            down.await?;
+        // Whatever it tells of the target, it tells it with the cause.
+        let told = if down_is_over { Ok(()) } else { down.await };
+        if !matches!(told, Err(Broken::OfClient(_))) {
+            until_acknowledged(reader).await;
         }
-        until_acknowledged(reader).await;
-        Ok(())
+        told
     };
     let rest = tokio::select! {
         biased;
