@@ -1,6 +1,5 @@
 //! The command line, as clap parses it: raw flags, each checked by itself.
 
-#[cfg(target_os = "linux")]
 mod address;
 mod demo;
 mod diff;

@@ -26,7 +26,7 @@ pub(crate) use outputs::Outputs;
 pub(crate) use packets::{
     CsvPackets, JsonlPackets, PacketRow, PacketWriter, SniffStart, SniffSummary, TablePackets,
 };
-pub(crate) use printable::printable;
+pub(crate) use printable::{printable, printed};
 use reader_gone::Marked;
 pub(crate) use reader_gone::{ReaderGone, stop_when_gone};
 pub(crate) use rows::{Cells, Row, RowOutputs};

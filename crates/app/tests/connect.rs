@@ -15,6 +15,8 @@ mod losses;
 mod non_blocking;
 #[path = "driver/pty.rs"]
 mod pty;
+#[path = "connect/reader_gone.rs"]
+mod reader_gone;
 #[path = "connect/reconnect.rs"]
 mod reconnect;
 #[path = "driver/stalled.rs"]

@@ -15,12 +15,16 @@ mod kernel;
 mod loopback;
 #[path = "forward/metrics.rs"]
 mod metrics;
+#[path = "forward/own_address.rs"]
+mod own_address;
 #[path = "driver/own_port.rs"]
 mod own_port;
 #[path = "driver/stalled.rs"]
 mod stalled;
 #[path = "forward/stopping.rs"]
 mod stopping;
+#[path = "forward/sums.rs"]
+mod sums;
 #[path = "forward/unread.rs"]
 mod unread;
 #[path = "forward/urgent.rs"]
@@ -30,7 +34,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
 
 use driver::{Ports, client, noise, read_exactly, read_to_end, run};
-use kernel::fill;
+use kernel::{fill, wait_until_it_has_read_all};
 use loopback::{accept, comes_and_is_reset, listener, read_to_reset, refusing, reset};
 use own_port::OwnPort;
 use rustix::process::Signal;
@@ -85,6 +89,30 @@ fn a_reset_of_either_end_is_a_reset_of_the_other() {
     assert_eq!(read_exactly(&mut there, 4), b"part");
     reset(here);
     assert_eq!(there.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn what_a_target_said_before_its_reset_reaches_its_client_first() {
+    // What the kernel and the forwarding hold of it while nobody reads.
+    const HELD: usize = 2 << 20;
+    let (listener, target) = listener();
+    let ports = forward(&target, &["--events", "-"]);
+    let mut here = client(ports.forwarding(0));
+    let mut there = accept(&listener);
+    // It goes on sending, so that the target's reset ends both directions.
+    here.write_all(b"question").unwrap();
+    let answer = noise(HELD);
+    there.write_all(&answer).unwrap();
+    wait_until_it_has_read_all(&there);
+    reset(there);
+    let _ = here.write_all(b"more");
+    let got = read_to_reset(&mut here);
+    assert!(got == answer, "{} of {}", got.len(), answer.len());
+    let error = ports.stdout.event("error");
+    assert_eq!(error["operation"], "send");
+    assert!(error["error"].as_str().unwrap().contains("broke off"), "{error}");
+    let gone = ports.stdout.event("disconnected");
+    assert_eq!((&gone["reason"], &gone["bytes_out"]), (&"handler-failed".into(), &HELD.into()));
 }
 
 #[test]

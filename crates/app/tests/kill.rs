@@ -8,6 +8,8 @@ mod aftermath;
 mod docker;
 #[path = "driver/ports.rs"]
 mod driver;
+#[path = "driver/docker.rs"]
+mod engine;
 #[path = "driver/full_pipe.rs"]
 mod full_pipe;
 #[path = "driver/nobody.rs"]

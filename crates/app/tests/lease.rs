@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "driver/docker.rs"]
+mod docker;
 #[path = "driver/ports.rs"]
 mod driver;
 #[path = "lease/ends.rs"]

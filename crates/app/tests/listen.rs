@@ -26,6 +26,8 @@ mod limits;
 mod loopback;
 #[path = "listen/many_cut_off.rs"]
 mod many_cut_off;
+#[path = "driver/own_network.rs"]
+mod own_network;
 #[path = "driver/own_port.rs"]
 mod own_port;
 #[path = "listen/peers.rs"]

@@ -6,6 +6,8 @@
 mod driver;
 #[path = "ls/events.rs"]
 mod events;
+#[path = "driver/first_line.rs"]
+mod first_line;
 #[path = "ls/interfaces.rs"]
 mod interfaces;
 #[path = "driver/nobody.rs"]

@@ -4,35 +4,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod driver {
+    pub(crate) mod first_line;
+    pub(crate) mod own_network;
     pub(crate) mod ports;
 }
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::panic::resume_unwind;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 
+use driver::first_line::first_line;
+use driver::own_network::in_own_network;
 use driver::ports::{Ports, run};
-use nix::sched::{CloneFlags, unshare};
 use rustix::process::Signal;
 use serde_json::Value;
 use sockets_raw::wire::{self, Payload};
 use sockets_raw::{LinkType, PcapReader};
-
-/// Runs `test` in a network that has nothing but loopback; processes that it starts are in it.
-fn in_own_network(test: impl FnOnce() + Send + 'static) {
-    let thread = thread::spawn(|| {
-        unshare(CloneFlags::CLONE_NEWNET).expect("this test needs root");
-        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
-        assert!(up.expect("iproute2 is installed").success());
-        test();
-    });
-    if let Err(panic) = thread.join() {
-        resume_unwind(panic);
-    }
-}
 
 fn lines(stdout: &[u8]) -> Vec<Value> {
     let text = str::from_utf8(stdout).unwrap();
@@ -156,20 +144,9 @@ fn an_interrupt_ends_it_with_a_summary() {
 #[ignore = "needs root: a network namespace"]
 fn a_closed_pipe_ends_it_quietly() {
     in_own_network(|| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ports"))
-            .args(["sniff", "udp", "--format", "csv"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut header = String::new();
-        stdout.read_line(&mut header).unwrap();
-        assert!(header.starts_with("time_us,interface,"));
-        drop(stdout);
         // No packet comes that would have to be written.
-        let ended = child.wait_with_output().unwrap();
+        let (header, ended) = first_line(&["sniff", "udp", "--format", "csv"]);
+        assert!(header.starts_with("time_us,interface,"));
         assert_eq!((ended.status.code(), ended.stderr), (Some(0), Vec::new()));
     });
 }

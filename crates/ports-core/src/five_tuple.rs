@@ -9,7 +9,7 @@ use crate::Transport;
 
 /// `<transport, local address, local port, remote address, remote port>`: what identifies one
 /// connection on a machine. Addresses, never names: a name may mean another host tomorrow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FiveTuple {
     /// The transport protocol.
     pub transport: Transport,

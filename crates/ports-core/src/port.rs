@@ -105,7 +105,7 @@ impl ParsePortError {
 }
 
 /// What is wrong with a text that should be a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParsePortErrorKind {
     /// Nothing at all.

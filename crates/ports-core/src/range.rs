@@ -4,6 +4,7 @@ mod deserialize;
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -153,6 +154,23 @@ impl TryFrom<(Port, Port)> for PortRange {
     }
 }
 
+/// From `first..=last`.
+impl TryFrom<RangeInclusive<u16>> for PortRange {
+    type Error = BackwardRangeError;
+
+    fn try_from(range: RangeInclusive<u16>) -> Result<Self, Self::Error> {
+        let (first, last) = range.into_inner();
+        Self::new(first, last)
+    }
+}
+
+/// As `first..=last`.
+impl From<PortRange> for RangeInclusive<u16> {
+    fn from(range: PortRange) -> Self {
+        range.first.number()..=range.last.number()
+    }
+}
+
 /// `80` for one port, `80-90` for more.
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,7 +199,7 @@ impl FromStr for PortRange {
 }
 
 /// A range whose first port comes after its last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("range `{first}-{last}` is backwards: write `{last}-{first}`")]
 pub struct BackwardRangeError {
     /// The port given first.
@@ -261,6 +279,14 @@ mod tests {
         let printed: Vec<String> = ranges.iter().map(PortRange::to_string).collect();
         assert_eq!(printed, ["22", "80", "80-90"]);
         assert_eq!(PortRange::from(80), ranges[1]);
+    }
+
+    #[test]
+    fn inclusive_ranges_of_numbers_are_ranges_unless_backward() {
+        let range = PortRange::try_from(8000..=8100).unwrap();
+        assert_eq!((range.to_string().as_str(), range.into()), ("8000-8100", 8000..=8100));
+        let (high, low) = (90, 80);
+        assert!(PortRange::try_from(high..=low).is_err());
     }
 
     #[test]

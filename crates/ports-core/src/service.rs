@@ -116,7 +116,7 @@ impl fmt::Display for ServiceSource {
 ///     ServiceTable.by_name_for("Redis", Transport::Tcp).map(|service| service.port).collect();
 /// assert_eq!(ports, [Port::new(6379)]);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ServiceTable;
 
 impl ServiceTable {

@@ -16,7 +16,7 @@ use crate::{FiveTuple, Transport};
 /// Closed -> Connected                                      an accepted connection
 /// Closed -> Bound -> Closed                                a UDP socket
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SocketState {
     /// No local address, no peer; the first state and the last.
@@ -79,7 +79,7 @@ impl fmt::Display for SocketState {
 }
 
 /// One socket: its transport, its addresses, its state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SocketInfo {
     transport: Transport,
     local: SocketAddr,
@@ -163,7 +163,7 @@ impl fmt::Display for SocketInfo {
 }
 
 /// A change of state that no socket makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("a socket that is {from} cannot become {to}")]
 pub struct TransitionError {
     /// The state it is in.

@@ -12,7 +12,7 @@ use crate::error::KernelPortsError;
 /// Which ports the kernel gives to sockets that ask for none, and which need a privilege: on Linux as it
 /// tells for the network namespace of the caller (`ip-sysctl.rst` in its documentation), elsewhere as they
 /// are unless somebody changes them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct KernelPorts {
     /// What outgoing connections and sockets bound to port 0 get (`ip_local_port_range`; for IPv6,

@@ -100,7 +100,7 @@ impl fmt::Debug for Lease {
 }
 
 /// A port that a search came by and could not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[non_exhaustive]
 pub struct PassedOver {
     /// The transport it was not free in.
@@ -112,7 +112,8 @@ pub struct PassedOver {
 }
 
 /// Why a port was passed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PassedOverReason {
     /// Its lock is held: by a lease, or by a program that is none; [`leases`](crate::leases) tells.

@@ -96,6 +96,7 @@ mod copies;
 mod error;
 mod exec;
 mod for_tests;
+mod into_io;
 mod kernel_ports;
 mod lease;
 mod lock;

@@ -10,7 +10,7 @@ use crate::process::{HolderProcess, holders_of};
 use crate::user::{InWords, Passwd};
 
 /// Who uses a port that is not leased, as far as this process may look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[non_exhaustive]
 pub struct PortUser {
     /// The state of its socket as Linux writes it: `LISTEN`, `ESTABLISHED`, `TIME_WAIT` and so on;

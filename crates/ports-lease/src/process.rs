@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 
 /// A process that has a socket open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct HolderProcess {
     /// Its number.

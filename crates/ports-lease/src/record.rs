@@ -19,7 +19,7 @@ use crate::process::HolderProcess;
 use crate::user::InWords;
 
 /// A port whose lock is held in this network namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct LeaseRecord {
     /// The transport.
@@ -42,7 +42,7 @@ pub struct LeaseRecord {
 }
 
 /// What a lease says of itself, as it was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct LeaseLabel {
     /// For whom, if it was said.

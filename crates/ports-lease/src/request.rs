@@ -8,7 +8,7 @@ use ports_core::{Port, PortRange};
 use crate::protocols::Protocols;
 
 /// Which address families a leased port must be free in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Family {
     /// IPv4 only.
     Ipv4,

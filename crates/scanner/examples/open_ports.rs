@@ -19,7 +19,7 @@ fn scan(target: &str, ports: &str) -> Result<Scan, Box<dyn Error>> {
         .ports(&ports)
         .timeout(Duration::from_secs(1))
         // The others are counted all the same.
-        .report(&[PortState::Open])
+        .show(&[PortState::Open])
         .build()?;
     Ok(scan)
 }

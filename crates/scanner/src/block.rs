@@ -30,7 +30,7 @@ const BLOCKS_OF_A_SMALL_PLAN: u64 = 64;
 /// assert_eq!((blocks.len(), blocks.probes()), (21, 336));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Blocks {
     plan_len: u64,
     block_len: u64,

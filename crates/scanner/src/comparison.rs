@@ -12,6 +12,7 @@ use crate::record::{HostView, ScanRecord, SeenStates, View};
 /// The differences of two records, as far as they are proven: what one of the two did not scan, or did
 /// not finish, is no difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Comparison {
     /// By host; a host's own change before those of its ports.
     pub changes: Vec<ScanChange>,
@@ -20,7 +21,7 @@ pub struct Comparison {
 }
 
 /// How many differences of each kind there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ChangeCounts {
     /// Ports that are open now.
     pub opened: u64,
@@ -37,7 +38,7 @@ pub struct ChangeCounts {
 }
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ScanChange {
     /// A host came or went.
     Host(HostChange),
@@ -46,7 +47,7 @@ pub enum ScanChange {
 }
 
 /// A host that answers in one record only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostChange {
     /// Its address.
     pub address: IpAddr,
@@ -59,7 +60,7 @@ pub struct HostChange {
 }
 
 /// A port that is in different states.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PortChange {
     /// The host.
     pub address: IpAddr,

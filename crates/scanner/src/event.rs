@@ -33,7 +33,7 @@ pub enum ScanEvent {
 }
 
 /// How ports are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Method {
@@ -71,7 +71,8 @@ impl fmt::Display for Method {
 }
 
 /// What is going to be scanned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ScanInfo {
     /// When it began.
     pub started: SystemTime,
@@ -98,7 +99,8 @@ pub struct ScanInfo {
 }
 
 /// A host that answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct HostReport {
     /// Its address.
     pub address: IpAddr,
@@ -111,7 +113,8 @@ pub struct HostReport {
 }
 
 /// What a scan did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ScanSummary {
     /// How many addresses were to be scanned.
     pub hosts: u64,

@@ -12,7 +12,7 @@
 //! let scan = Scan::builder()
 //!     .address(Ipv4Addr::LOCALHOST.into())
 //!     .ports(&"1-8".parse()?)
-//!     .report(&PortState::ALL)
+//!     .show(&PortState::ALL)
 //!     .build()?;
 //! let handle = scan.handle();
 //!

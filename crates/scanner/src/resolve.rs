@@ -26,6 +26,7 @@ pub struct ResolvedTargets {
 
 /// What came of a [`TargetList`].
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Resolution {
     /// What can be scanned.
     pub targets: ResolvedTargets,
@@ -182,7 +183,7 @@ pub enum ResolveError {
         source: io::Error,
     },
     /// The target has addresses, but none of the family asked for.
-    #[error("`{target}` has no IPv{} address", match family { Family::V4 => 4, Family::V6 => 6 })]
+    #[error("`{target}` has no IPv{} address", match family { Family::Ipv4 => 4, Family::Ipv6 => 6 })]
     Family {
         /// The target as given.
         target: String,
@@ -207,7 +208,7 @@ mod tests {
 
     #[test]
     fn localhost_resolves_and_keeps_its_name() {
-        let resolved = resolve(&specs(&["localhost", "127.0.0.9"]), Some(Family::V4)).unwrap();
+        let resolved = resolve(&specs(&["localhost", "127.0.0.9"]), Some(Family::Ipv4)).unwrap();
         let localhost: IpAddr = "127.0.0.1".parse().unwrap();
         assert_eq!(resolved.names.get(&localhost).map(AsRef::as_ref), Some("localhost"));
         assert!(resolved.addresses.contains("127.0.0.9".parse().unwrap()));
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_family_that_a_target_lacks_is_an_error() {
-        let error = resolve(&specs(&["127.0.0.1"]), Some(Family::V6)).unwrap_err();
+        let error = resolve(&specs(&["127.0.0.1"]), Some(Family::Ipv6)).unwrap_err();
         assert_eq!(error.to_string(), "`127.0.0.1` has no IPv6 address");
     }
 }

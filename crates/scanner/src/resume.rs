@@ -62,7 +62,8 @@ pub(crate) use record::{Checkpoint, Description, StoredPort};
 pub(crate) use standing::Standing;
 
 /// What earlier runs of a scan had done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Resumed {
     /// How many (address, port) pairs have their verdict.
     pub done: u64,

@@ -48,7 +48,7 @@ impl fmt::Display for PortState {
 }
 
 /// What a verdict rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
@@ -165,7 +165,8 @@ impl fmt::Display for Reason {
 }
 
 /// The verdict on one port of one host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct PortReport {
     /// The host.
     pub address: IpAddr,
@@ -190,6 +191,7 @@ impl PortReport {
 
 /// How many ports ended in each state, and how many probes it took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Tally {
     /// Ports with a verdict.
     pub probes: u64,

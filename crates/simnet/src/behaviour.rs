@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// The transports that are simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// Transmission Control Protocol.
     Tcp,

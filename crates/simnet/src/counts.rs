@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// - `received` = `unreadable` + `bad_checksum` + `no_host` + `lost_there` + those that arrived;
 /// - arrivals (and `duplicated_there`) = `silent` + `limited` + `too_large` + `answered`;
 /// - `answered` (and `duplicated_back`) = `lost_back` + `overflowed` + `delivered` + those under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counts {
     /// Packets the scanner sent.

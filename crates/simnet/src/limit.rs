@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 /// So many in a second, and so many at once after a pause: a token bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Answers in a second, in the long run.

@@ -49,6 +49,7 @@ pub(crate) struct Router {
 
 /// An answer that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DueAnswer<'a> {
     /// When it was due.
     pub due: Instant,

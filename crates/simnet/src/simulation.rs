@@ -35,7 +35,7 @@ struct Shared {
 }
 
 /// What a simulation did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SimulationReport {
     /// What the model did.

@@ -43,7 +43,8 @@ pub struct EchoSocket {
 }
 
 /// What came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct EchoEvent {
     /// The host that was asked.
     pub about: IpAddr,
@@ -58,7 +59,7 @@ pub struct EchoEvent {
 }
 
 /// What an answer to an echo request says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EchoAnswer {
     /// The host is there.

@@ -15,7 +15,7 @@ use crate::rtnetlink::{QueryError, Rtnetlink, family, kind};
 /// assert_eq!(loopback.kind, InterfaceKind::Loopback);
 /// # Ok::<(), sockets_raw::InterfaceError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Interface {
     /// Its number in this network namespace; never 0.
@@ -52,7 +52,7 @@ pub enum InterfaceKind {
 }
 
 /// An IP address of an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct InterfaceAddress {
     /// The address.

@@ -76,6 +76,8 @@ mod filter;
 #[cfg(target_os = "linux")]
 mod interface;
 #[cfg(target_os = "linux")]
+mod into_io;
+#[cfg(target_os = "linux")]
 mod neighbour;
 #[cfg(target_os = "linux")]
 mod open_error;

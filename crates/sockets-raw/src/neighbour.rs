@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(10);
 const WHAT: &str = "the neighbours";
 
 /// What the kernel knows about a neighbour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Neighbour {
     /// How sure the kernel is of it.

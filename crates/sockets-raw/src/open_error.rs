@@ -57,7 +57,7 @@ impl OpenError {
 }
 
 /// What is done to a socket between its making and its use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpenStep {
     /// Asking for a receive buffer.

@@ -45,7 +45,8 @@ impl LinkType {
 }
 
 /// One packet of a capture file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct PcapPacket<'a> {
     /// When it was seen.
     pub timestamp: SystemTime,

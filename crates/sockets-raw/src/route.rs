@@ -28,7 +28,7 @@ pub(crate) const WHAT: &str = "a route";
 /// assert_eq!(route.source, IpAddr::V4(Ipv4Addr::LOCALHOST));
 /// # Ok::<(), sockets_raw::RouteError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Route {
     /// Where it leads.

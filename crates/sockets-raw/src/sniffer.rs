@@ -47,6 +47,7 @@ pub struct Sniffer {
 
 /// A packet that passed an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SniffedPacket<'a> {
     /// When the kernel saw it.
     pub timestamp: SystemTime,

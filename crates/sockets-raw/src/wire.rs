@@ -60,8 +60,9 @@ pub mod ether_type {
 pub const DEFAULT_HOP_LIMIT: u8 = 64;
 
 /// A payload that no IP packet can hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("a payload of {length} bytes does not fit a packet: {limit} at most")]
+#[non_exhaustive]
 pub struct PayloadTooLong {
     /// Bytes asked for.
     pub length: usize,

@@ -27,6 +27,7 @@ pub enum Source {
 
 /// One received packet, borrowed from its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Received<'a> {
     /// The packet, as much of it as the buffer had room for.
     pub bytes: &'a [u8],

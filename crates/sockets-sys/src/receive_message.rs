@@ -11,6 +11,7 @@ use crate::receive_batch::Source;
 
 /// What [`receive_message`] received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReceivedMessage {
     /// The datagram's true length in bytes: more than the buffer has where it was cut.
     pub length: usize,

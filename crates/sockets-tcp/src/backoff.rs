@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How a client reconnects after a loss, and how it repeats a first connect that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reconnect {
     base: Duration,
     cap: Duration,
@@ -102,7 +102,7 @@ impl Default for Reconnect {
 }
 
 /// One wait before one try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Retry {
     /// Which try in a row this is, from 1.
     pub attempt: u32,

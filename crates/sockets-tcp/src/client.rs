@@ -14,6 +14,7 @@ mod sending;
 mod shared;
 mod target;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,6 +195,16 @@ impl TcpClient {
         self.shared.info()
     }
 
+    /// The address of this end of the connection; `None` while there is none.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        Some(self.shared.link()?.tuple().local)
+    }
+
+    /// The address of the server that it is connected to; `None` while it is to none.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        Some(self.shared.link()?.tuple().remote)
+    }
+
     /// What the kernel knows of the connection: round-trip time, retransmissions, what the server
     /// has acknowledged. `None` while there is none.
     #[cfg(target_os = "linux")]
@@ -278,7 +289,7 @@ impl std::fmt::Debug for TcpClient {
 }
 
 /// What [`TcpClient::close`], [`TcpClient::abort`] or [`TcpClient::cut_off`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct CloseReport {
     /// Bytes sent, as far as the kernel took them, over all connections.

@@ -60,7 +60,7 @@ pub(crate) fn in_full(error: &dyn Error) -> String {
 
 /// A failure: the operation, the kind of I/O error where it was one, and its text. Serialised, it is
 /// the operation and the text.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, thiserror::Error)]
 #[error("{operation}: {text}")]
 pub struct Failure {
     operation: Operation,

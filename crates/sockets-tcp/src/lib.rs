@@ -116,6 +116,7 @@ mod events;
 mod failure;
 mod framing;
 mod handler;
+mod into_io;
 mod link;
 mod observer;
 mod options;

@@ -8,7 +8,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 /// Probes on a connection on which nothing moves, by which the kernel notices that the peer is gone
 /// (RFC 9293 section 3.8.4; tcp(7)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Keepalive {
     idle: Duration,

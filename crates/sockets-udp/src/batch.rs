@@ -39,7 +39,7 @@ struct Carried {
 }
 
 /// One datagram of a [`RecvBatch`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BorrowedDatagram<'a> {
     /// The payload, as much of it as the buffer had room for.

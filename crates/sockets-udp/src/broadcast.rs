@@ -185,7 +185,7 @@ impl UdpSocket {
             let mut outgoing = Outgoing::new(data, target.into()).broadcast().interface(index);
             // A socket that is bound to one address sends from no other: answers would not reach it.
             if self.inner.local.ip().is_unspecified() {
-                outgoing = outgoing.from(address.into());
+                outgoing = outgoing.source(address.into());
             }
             let result = self.send(&outgoing).await;
             let result = InterfaceBroadcast { interface, index, address, target, result };

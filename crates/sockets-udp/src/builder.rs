@@ -163,7 +163,7 @@ impl UdpSocketBuilder {
     ///
     /// Given as an address, that is also where multicast of its family comes from (`IP_MULTICAST_IF`
     /// in ip(7); for IPv6, packet info with each datagram). An address that the socket is bound to, or
-    /// that a datagram is sent [from](crate::Outgoing::from), goes before it.
+    /// that a datagram is sent [from](crate::Outgoing::source), goes before it.
     pub fn multicast_interface(mut self, interface: Interface) -> Self {
         self.multicast_interface = interface;
         self

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 /// One datagram, whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Datagram {
     /// The payload, 0 to 65,527 bytes. An empty datagram is data like any other, not an end.
@@ -25,7 +25,7 @@ pub struct Datagram {
 }
 
 /// What [`recv_into`](crate::UdpSocket::recv_into) put into the caller's buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Received {
     /// How many bytes of the buffer are filled.

@@ -115,6 +115,7 @@ mod error_queue;
 mod event;
 mod incoming;
 mod interface;
+mod into_io;
 mod many;
 mod membership;
 mod mtu;
@@ -132,6 +133,7 @@ mod segments;
 mod send;
 mod service;
 mod socket;
+mod std_socket;
 mod transfer;
 mod waiters;
 

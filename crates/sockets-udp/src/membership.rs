@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::interface::{Interface, InterfaceError};
 
 /// A group the socket has joined, on one interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Membership {
     /// The group's address.
     pub group: IpAddr,

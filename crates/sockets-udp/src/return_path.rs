@@ -43,7 +43,7 @@ impl ReturnPath {
     pub const fn answer<'a>(&self, data: &'a [u8]) -> Outgoing<'a> {
         let mut answer = Outgoing::new(data, self.peer).interface(self.interface);
         if let Some(local) = self.local {
-            answer = answer.from(local);
+            answer = answer.source(local);
         }
         answer
     }

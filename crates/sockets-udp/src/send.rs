@@ -16,7 +16,7 @@ pub const MAX_PAYLOAD_V4: usize = 65_507;
 pub const MAX_PAYLOAD_V6: usize = 65_527;
 
 /// A datagram to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Outgoing<'a> {
     pub(crate) data: &'a [u8],
     pub(crate) target: SocketAddr,
@@ -44,7 +44,7 @@ impl<'a> Outgoing<'a> {
     /// From this address, which must be one of this machine's; see
     /// [`send_from`](crate::UdpSocket::send_from).
     #[must_use]
-    pub const fn from(mut self, address: IpAddr) -> Self {
+    pub const fn source(mut self, address: IpAddr) -> Self {
         self.from = Some(address);
         self
     }

@@ -94,7 +94,7 @@ impl Service for Discard {
 }
 
 /// What a service did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[non_exhaustive]
 pub struct ServeReport {
     /// Datagrams received.

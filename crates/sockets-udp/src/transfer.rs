@@ -64,7 +64,7 @@ impl UdpSocket {
         target: SocketAddr,
         from: IpAddr,
     ) -> Result<(), SendError> {
-        self.send(&Outgoing::new(data, target).from(from)).await
+        self.send(&Outgoing::new(data, target).source(from)).await
     }
 
     /// Sends one datagram to every machine on the link: IPv4's limited broadcast, 255.255.255.255

@@ -6,7 +6,7 @@ use crate::error_kind::{ErrorCounts, ErrorKind};
 
 /// What is counted per transport and role. All but `active` only ever grow, and stay at the highest
 /// number there is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counters {
     /// Sockets open now.

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The two ends of a socket, as far as they are known: both for a connection, the local one for a
 /// UDP socket. Made from a [`FiveTuple`], a local [`SocketAddr`], a [`SocketInfo`], or an `Option`
 /// of the first two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Ends {
     /// This end.
     pub local: Option<SocketAddr>,

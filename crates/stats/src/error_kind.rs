@@ -79,7 +79,7 @@ impl fmt::Display for ErrorKind {
 }
 
 /// Errors counted by kind. Serialized as a map of the kinds that occurred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<ErrorKind, u64>", into = "BTreeMap<ErrorKind, u64>")]
 pub struct ErrorCounts([u64; ErrorKind::ALL.len()]);
 

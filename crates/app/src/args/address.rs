@@ -1,12 +1,21 @@
-//! An address of this machine, with its interface where it needs one.
+//! Addresses of options.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+#[cfg(target_os = "linux")]
+use std::net::Ipv6Addr;
 
+#[cfg(target_os = "linux")]
 use ports_core::Host;
 
+/// An address, not a name.
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "not an IP address".to_owned())
+}
+
 /// An address, or an IPv6 address with its zone (RFC 4007 section 11).
-pub(super) fn address(text: &str) -> Result<Host, String> {
-    if let Ok(address) = text.parse::<IpAddr>() {
+#[cfg(target_os = "linux")]
+pub(super) fn zoned_address(text: &str) -> Result<Host, String> {
+    if let Ok(address) = address(text) {
         return Ok(Host::Address(address));
     }
     match text.split_once('%').map(|(address, zone)| (address.parse::<Ipv6Addr>(), zone)) {
@@ -17,18 +26,18 @@ pub(super) fn address(text: &str) -> Result<Host, String> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     #[test]
     fn addresses_may_have_a_zone() {
         let ip = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-        assert_eq!(address("fe80::1"), Ok(Host::Address(ip.into())));
+        assert_eq!(zoned_address("fe80::1"), Ok(Host::Address(ip.into())));
         let zoned = Host::Zoned { address: ip, zone: "eth0".to_owned() };
-        assert_eq!(address("fe80::1%eth0"), Ok(zoned));
+        assert_eq!(zoned_address("fe80::1%eth0"), Ok(zoned));
         for text in ["fe80::1%", "127.0.0.1%eth0", "localhost", ""] {
-            assert!(address(text).is_err(), "{text}");
+            assert!(zoned_address(text).is_err(), "{text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use ports_core::Host;
 
-use super::address::address;
+use super::address::zoned_address;
 use super::{HeldPorts, OutputArgs};
 
 /// Arguments of `ports doctor`.
@@ -19,7 +19,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) ports: Vec<HeldPorts>,
     /// At this local address (a link-local one with its interface, by name or number: `fe80::1%eth0`); else at all of
     /// IPv4, and all of IPv6 where there is IPv6
-    #[arg(long, value_name = "ADDR", value_parser = address)]
+    #[arg(long, value_name = "ADDR", value_parser = zoned_address)]
     pub(crate) address: Option<Host>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ports_core::Endpoint;
 
+use super::address::address;
 use super::duration::positive_duration;
 use super::limits::LimitArgs;
 use super::place::Place;
@@ -41,7 +42,7 @@ pub(crate) struct ForwardArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// Connect to the target from this local address
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) source: Option<IpAddr>,
     /// Give up connecting to the target after this time [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]

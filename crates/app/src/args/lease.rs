@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ports_core::{Port, PortRange};
 
+use super::address::address;
 use super::port::certain_port;
 use super::{Format, OutputArgs};
 
@@ -59,7 +60,7 @@ pub(crate) struct PortArgs {
     #[arg(long, short = '6')]
     pub(crate) ipv6: bool,
     /// Free at this local address, instead of at all
-    #[arg(long, value_name = "ADDR", conflicts_with_all = ["ipv4", "ipv6"])]
+    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with_all = ["ipv4", "ipv6"])]
     pub(crate) address: Option<IpAddr>,
 }
 

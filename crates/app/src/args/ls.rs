@@ -10,7 +10,7 @@ use stats::system::State;
 
 pub(crate) use self::column::Column;
 use super::OutputArgs;
-use super::address::address;
+use super::address::zoned_address;
 use super::duration::interval;
 use super::port::PortsArg;
 use super::report::loopback;
@@ -93,7 +93,7 @@ pub(crate) struct SocketFilterArgs {
     pub(crate) port: Option<PortsArg>,
     /// Only with this address at either end; with an interface, by name or number (`fe80::1%eth0`), not those
     /// that are bound to another one
-    #[arg(long, value_name = "ADDR", value_parser = address)]
+    #[arg(long, value_name = "ADDR", value_parser = zoned_address)]
     pub(crate) address: Option<Host>,
     /// IPv4 sockets; with -6 both. UNIX sockets are neither
     #[arg(short = '4')]

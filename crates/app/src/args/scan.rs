@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use scanner::{EngineConfig, ParseTargetError, PortState, Shard, TargetSpec};
 
+use super::address::address;
 use super::duration;
 use super::port::PortsArg;
 use super::{ScanFormat, ScanOutputArgs};
@@ -73,7 +74,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Send from this address of this machine
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) source: Option<IpAddr>,
     /// Ask first who is there, and scan the ports of those only
     #[arg(long, conflicts_with_all = ["resume", "shard"])]

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use ports_core::Endpoint;
 use sockets_tcp::{SlowPolicy, TcpServerBuilder};
 
+use super::address::address;
 use super::duration::{duration, positive_duration};
 use super::limits::LimitArgs;
 use super::place::Place;
@@ -77,7 +78,7 @@ pub(crate) struct ConnectArgs {
     #[arg(value_name = "ENDPOINT")]
     pub(crate) endpoint: Endpoint,
     /// Connect from this local address
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) source: Option<IpAddr>,
     /// Give up a try to connect after this time [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
@@ -86,10 +87,14 @@ pub(crate) struct ConnectArgs {
     /// does not answer 6 times is gone
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) keepalive: Option<Duration>,
+    /// At the end of input, leave our side of the stream open until the peer ends its own: for peers
+    /// that take our end for their own, as servers may over TLS
+    #[arg(long)]
+    pub(crate) no_shutdown: bool,
     /// Only wait until it can be reached, for TIME at most (0s: one try): exit code 0 once it is up, 4
     /// where it is not. No data is moved; over TLS the handshake has to succeed
     #[arg(long, value_name = "TIME", value_parser = duration,
-          conflicts_with_all = ["reconnect", "events", "stats", "keepalive"])]
+          conflicts_with_all = ["reconnect", "events", "stats", "keepalive", "no_shutdown"])]
     pub(crate) wait: Option<Duration>,
     /// Connect again when the connection breaks, with growing random pauses. Input waits meanwhile;
     /// the chunk that was being sent is lost, and so is what the peer's system had not acknowledged:

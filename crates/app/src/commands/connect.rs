@@ -72,6 +72,7 @@ fn check(args: &ConnectArgs) -> Result<(), UsageError> {
         ("--wait", args.wait.is_some()),
         ("--connect-timeout", args.connect_timeout.is_some()),
         ("--keepalive", args.keepalive.is_some()),
+        ("--no-shutdown", args.no_shutdown),
     ] {
         if given {
             return Err(UsageError(format!("{option}: {endpoint} has no connection")));

@@ -3,10 +3,11 @@
 
 mod accepting;
 pub(crate) mod bind;
-mod crowd;
+pub(in crate::commands) mod crowd;
 pub(in crate::commands) mod drain;
 pub(in crate::commands) mod events;
 pub(in crate::commands) mod few;
+pub(in crate::commands) mod incoming;
 pub(in crate::commands) mod kernel_drops;
 pub(in crate::commands) mod losses;
 pub(in crate::commands) mod memberships;

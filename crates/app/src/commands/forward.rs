@@ -11,7 +11,7 @@ mod streams;
 mod tcp;
 mod udp;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ports_core::{Endpoint, Scheme};
 
@@ -134,8 +134,13 @@ fn refuse_itself(
 /// Whether what goes to `to` comes in at `at`.
 fn is_itself(at: SocketAddr, to: SocketAddr) -> bool {
     let (at_ip, to_ip) = (at.ip().to_canonical(), to.ip().to_canonical());
-    let is_here = to_ip.is_loopback() || to_ip.is_unspecified();
-    at.port() == to.port() && (at_ip == to_ip || is_here && bind::takes_in(at_ip, to_ip))
+    let is_here = || to_ip.is_loopback() || to_ip.is_unspecified() || is_own(to_ip);
+    at.port() == to.port() && (at_ip == to_ip || bind::takes_in(at_ip, to_ip) && is_here())
+}
+
+/// Whether it is an address of one of this machine's interfaces, as far as they can be read.
+fn is_own(ip: IpAddr) -> bool {
+    scanner::own_addresses().is_ok_and(|own| own.contains(ip))
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), UsageError> {

@@ -6,6 +6,11 @@ pub(crate) fn printable(letter: char) -> char {
     if letter.is_control() || is_format(letter) { char::REPLACEMENT_CHARACTER } else { letter }
 }
 
+/// As [`printable`], each letter of a text.
+pub(crate) fn printed(text: &str) -> String {
+    text.chars().map(printable).collect()
+}
+
 /// Directions (Unicode Standard Annex 9), separators of lines, and what takes no room.
 const fn is_format(letter: char) -> bool {
     matches!(

@@ -80,3 +80,62 @@ proptest! {
         prop_assert!(matches!(looked_up.status.code(), Some(0..=2)));
     }
 }
+
+/// One form for all: what, why and what to do, each once, and in words.
+#[test]
+fn no_message_says_a_thing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().to_str().unwrap();
+    let (junk, empty) = (format!("{here}/junk"), format!("{here}/empty"));
+    std::fs::write(&junk, "junk\n").unwrap();
+    std::fs::write(&empty, "").unwrap();
+    let missing = format!("{here}/missing/file");
+    for (args, code) in [
+        (&["listen", "nope"][..], 2),
+        (&["listen", "tcp://::1:80"], 2),
+        (&["listen", "fd:"], 4),
+        (&["listen", "fd:web"], 4),
+        (&["listen", "192.0.2.1:0"], 4),
+        (&["listen", "tls://127.0.0.1:0"], 2),
+        (&["listen", "tls://127.0.0.1:0", "--cert", &junk, "--key", &junk], 4),
+        (&["listen", "127.0.0.1:0", "--events", here], 4),
+        (&["listen", "127.0.0.1:0", "--metrics", "127.0.0.1:x"], 2),
+        (&["connect", "127.0.0.1:0"], 2),
+        (&["connect", "127.0.0.1:htps"], 2),
+        (&["connect", "127.0.0.1:1", "--connect-timeout", "5"], 2),
+        (&["connect", "tls://127.0.0.1:1", "--ca", &missing], 4),
+        (&["connect", "tls://127.0.0.1:1", "--ca", &empty], 4),
+        (&["forward", "fd:", "127.0.0.1:1"], 4),
+        (&["forward", "udp://127.0.0.1:0", "127.0.0.1:1"], 2),
+        (&["scan", "127.0.0.1", "-p", "1", "-o", here], 4),
+        (&["scan", "127.0.0.1", "-p", "1", "--resume", &missing], 4),
+        (&["scan", "127.0.0.1", "-p", "1", "--resume", &junk], 4),
+        (&["scan", "127.0.0.1", "-p", "1", "--source", "192.0.2.1"], 4),
+        (&["diff", &missing, &junk], 4),
+        (&["diff", &junk, &junk], 4),
+        (&["diff", &empty, &empty], 4),
+        (&["ls", "--address", "x"], 2),
+        (&["ls", "--user", "no such user"], 2),
+        (&["who", "80/sctp"], 2),
+        (&["doctor", "80", "--address", "fe80::1%nope"], 2),
+        (&["sniff", "tpc"], 2),
+        (&["lease", "--", &missing], 127),
+        (&["lease", "--", &junk], 126),
+        (&["free", "--address", "192.0.2.1"], 4),
+        (&["leases", "-o", &missing], 4),
+    ] {
+        let run = run(args);
+        run.assert_code(code);
+        let errors: Vec<&str> =
+            run.stderr.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
+        assert_eq!(errors.len(), 1, "{args:?}: {}", run.stderr);
+        let parts: Vec<&str> = errors[0].split(": ").collect();
+        let is_told_twice =
+            parts.iter().enumerate().any(|(index, part)| parts[..index].contains(part));
+        assert!(!is_told_twice && !parts.contains(&""), "{args:?}: {}", errors[0]);
+        // What Rust's `Debug` writes, what its parsers say, and a colon behind one.
+        for foreign in ["Os {", "Error(", "Some(", "IP address syntax", ":: no"] {
+            assert!(!errors[0].contains(foreign), "{args:?}: {}", errors[0]);
+        }
+    }
+}

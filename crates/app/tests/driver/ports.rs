@@ -188,6 +188,12 @@ impl Ports {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// As [`signal`](Self::signal), to one that may have ended by itself: its number is its own until it
+    /// is waited for.
+    pub(crate) fn signal_if_alive(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
     /// Stops all of it, until `SIGCONT`.
     pub(crate) fn stop(&self) {
         stop(&self.child);

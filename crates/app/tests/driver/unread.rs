@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -14,7 +15,7 @@ pub(crate) struct Unread {
     child: Child,
     input: Option<ChildStdin>,
     /// Open, and not read.
-    _stdout: ChildStdout,
+    stdout: Option<ChildStdout>,
     stderr: Collected,
 }
 
@@ -32,7 +33,7 @@ impl Unread {
             .unwrap();
         Self {
             input: child.stdin.take(),
-            _stdout: child.stdout.take().unwrap(),
+            stdout: child.stdout.take(),
             stderr: Collected::of(child.stderr.take().unwrap(), "standard error"),
             child,
         }
@@ -40,6 +41,19 @@ impl Unread {
 
     pub(crate) fn listening(&self) -> SocketAddr {
         self.stderr.line("note: listening on tcp://", 0).parse().unwrap()
+    }
+
+    /// From now on nobody could read it.
+    pub(crate) fn reader_leaves(&mut self) {
+        drop(self.stdout.take());
+    }
+
+    pub(crate) fn listening_udp(&self) -> SocketAddr {
+        self.stderr.line("note: listening on udp://", 0).parse().unwrap()
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.input.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
     pub(crate) fn end_input(&mut self) {

@@ -6,28 +6,10 @@ use serde_json::Value;
 
 use super::alone;
 use super::driver::Ports;
+use super::engine::{ENGINE, UNSHARE, with_engine};
 
-/// In namespaces of its own, so that what Docker leaves behind goes with them; its control groups go
-/// when all else has ended.
-const SCRIPT: &str = r#"set -e
-group=ports-test-$(basename "$PWD")
-trap 'find /sys/fs/cgroup -depth -type d -path "*/$group*" -exec rmdir {} +' EXIT
-ip link set lo up
-mkfifo log started
-dockerd --data-root "$PWD/data" --exec-root "$PWD/exec" --pidfile "$PWD/pid" -H "$DOCKER_HOST" \
-    --iptables=false --ip6tables=false --bip 172.31.255.1/24 --storage-driver vfs \
-    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$group/docker" >log 2>&1 &
-exec 4<log
-while read -r line; do
-    echo "$line" >&2
-    case $line in *"API listen on"*) break ;; esac
-done <&4
-cat <&4 >&2 &
-mkdir image
-cp "$PORTS" image/ports
-ldd image/ports | grep -o '/[^ ]*' | while read -r library; do cp -L --parents "$library" image; done
-listen='["/ports", "listen", "0.0.0.0:5432", "--service", "echo", "--events", "-"]'
-tar -C image -c . | docker import --change "ENTRYPOINT $listen" - echo >&2
+/// Behind what starts the engine.
+const SCRIPT: &str = r#"mkfifo started
 kept=$(docker run --detach --restart always --network host echo)
 echo "kept $kept"
 docker logs --follow "$kept" >started &
@@ -51,14 +33,12 @@ docker kill $(docker ps --quiet) >&2
 #[ignore = "needs root and dockerd (Debian: docker.io)"]
 fn what_docker_starts_again_is_told() {
     let place = tempfile::tempdir().unwrap();
-    let mut unshare = Command::new("unshare");
-    unshare.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    unshare.args(["sh", "-c", SCRIPT]).current_dir(place.path());
-    unshare.env("PORTS", env!("CARGO_BIN_EXE_ports")).env_remove("DOCKER_CONTEXT");
-    unshare.env("DOCKER_HOST", format!("unix://{}/docker.sock", place.path().display()));
-    unshare.env("DOCKER_CONFIG", place.path());
+    let mut script = Command::new("sh");
+    let namespaces = format!("exec {UNSHARE} sh -c \"$SCRIPT\"");
+    script.args(["-c", &namespaces]).current_dir(place.path());
+    with_engine(&mut script, place.path(), "echo").env("SCRIPT", [ENGINE, SCRIPT].concat());
     let _turn = alone();
-    let mut script = Ports::spawn(&mut unshare);
+    let mut script = Ports::spawn(&mut script);
     script.end_input();
     let ended = script.end();
     let (said, log) = (String::from_utf8(ended.stdout).unwrap(), ended.stderr);

@@ -1,11 +1,7 @@
 //! Datagrams that name a sender that cannot be answered, as anybody on a network may send them.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::panic::resume_unwind;
-use std::process::Command;
-use std::thread;
 
-use nix::sched::{CloneFlags, unshare};
 use rustix::process::Signal;
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -13,19 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::datagrams::receive;
 use crate::driver::Ports;
 use crate::loopback::udp;
-
-/// Runs `test` in a network that has nothing but loopback; processes that it starts are in it.
-fn in_own_network(test: impl FnOnce() + Send + 'static) {
-    let thread = thread::spawn(|| {
-        unshare(CloneFlags::CLONE_NEWNET).unwrap();
-        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
-        assert!(up.unwrap().success());
-        test();
-    });
-    if let Err(panic) = thread.join() {
-        resume_unwind(panic);
-    }
-}
+use crate::own_network::in_own_network;
 
 /// A datagram to a port of 127.0.0.1, over IPv4 (RFC 791) and without a checksum (RFC 768).
 fn forge(from: SocketAddrV4, to: u16, data: &[u8]) {

@@ -55,7 +55,7 @@ fn it_serves_sockets_that_were_passed() {
     assert_eq!(read_exactly(&mut peer, 5), b"hello");
     let ended = run(&["listen", "fd:web"]);
     assert_eq!(ended.code, Some(4));
-    assert!(ended.stderr.contains("cannot listen on fd:web: no such socket"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("cannot listen on `fd:web`: no such socket"), "{}", ended.stderr);
 }
 
 /// Whoever came to the other one would wait for ever.

@@ -1,13 +1,13 @@
 //! `ports ls --watch`: what happens to sockets, as it happens.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::driver::{Ports, client, read_to_end};
+use super::first_line::first_line;
 
 /// The first line of a kind about a socket at this address.
 fn about(ports: &Ports, kind: &str, local: &str) -> Value {
@@ -143,19 +143,8 @@ fn metrics_count_sockets_and_what_the_kernel_dropped() {
 
 #[test]
 fn a_reader_that_leaves_ends_it_before_the_next_look() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ports"))
-        .args(["ls", "--watch", "--interval", "1h"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut first = String::new();
-    stdout.read_line(&mut first).unwrap();
+    let (first, ended) = first_line(&["ls", "--watch", "--interval", "1h"]);
     assert!(first.contains("watching"), "{first}");
-    drop(stdout);
-    let ended = child.wait_with_output().unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(0), "{said}");
     assert!(!said.contains("error"), "{said}");

@@ -14,8 +14,8 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::certificates::Certificates;
 use crate::driver::Ports;
 
-/// Takes one client and says `bye`; once told to, ends the session and closes the socket.
-fn says_bye(certificates: &Certificates) -> (SocketAddr, Sender<()>, JoinHandle<()>) {
+/// Takes one client and says something to it; once told to, ends the session and closes the socket.
+fn says(what: Vec<u8>, certificates: &Certificates) -> (SocketAddr, Sender<()>, JoinHandle<()>) {
     let identity = certificates.server();
     let chain = CertificateDer::pem_file_iter(&identity.cert).unwrap().map(Result::unwrap);
     let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
@@ -27,7 +27,7 @@ fn says_bye(certificates: &Certificates) -> (SocketAddr, Sender<()>, JoinHandle<
     let serving = std::thread::spawn(move || {
         let (tcp, _) = listener.accept().unwrap();
         let mut session = StreamOwned::new(ServerConnection::new(config).unwrap(), tcp);
-        session.write_all(b"bye").unwrap();
+        session.write_all(&what).unwrap();
         told.recv().unwrap();
         session.conn.send_close_notify();
         session.flush().unwrap();
@@ -38,7 +38,7 @@ fn says_bye(certificates: &Certificates) -> (SocketAddr, Sender<()>, JoinHandle<
 /// The end of a `connect` that has this input, and no more, once the server has gone.
 fn after_the_end(input: &[u8]) -> (Option<i32>, String) {
     let certificates = Certificates::new();
-    let (address, go, serving) = says_bye(&certificates);
+    let (address, go, serving) = says(b"bye".to_vec(), &certificates);
     let endpoint = format!("tls://{address}");
     let mut ports = Ports::start(&["connect", &endpoint, "--ca", &certificates.ca()]);
     ports.stdout.until(b"bye");
@@ -66,4 +66,21 @@ fn input_that_a_server_has_gone_without_is_told_over_tls() {
 fn a_server_that_has_gone_and_was_to_get_nothing_has_cost_nothing() {
     let (code, stderr) = after_the_end(b"");
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+/// Its end of the stream, unread, would make the server's kernel reset what is under way.
+#[test]
+fn all_that_a_server_says_before_it_closes_unread_comes_with_no_shutdown() {
+    let certificates = Certificates::new();
+    let much = 8 << 20;
+    let (address, go, serving) = says(vec![7; much], &certificates);
+    go.send(()).unwrap();
+    let endpoint = format!("tls://{address}");
+    let mut ports =
+        Ports::start(&["connect", &endpoint, "--ca", &certificates.ca(), "--no-shutdown"]);
+    ports.end_input();
+    let ended = ports.end();
+    serving.join().unwrap();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ended.stdout.len(), much);
 }

@@ -67,7 +67,7 @@ pub struct RegistrySnapshot {
 }
 
 /// A claim as the snapshot tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClaimRecord {
     /// The transport.
@@ -81,7 +81,7 @@ pub struct ClaimRecord {
 }
 
 /// A foreign mark as the snapshot tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ForeignRecord {
     /// The transport.

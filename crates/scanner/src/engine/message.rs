@@ -9,7 +9,7 @@ use super::slots::ProbeId;
 use crate::state::{PortReport, Reason};
 
 /// A probe to send: one attempt at one port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Probe {
     /// Names this attempt in every later call; [`ProbeId::attempt`] is 1 for a port's first.
     pub id: ProbeId,
@@ -18,7 +18,8 @@ pub struct Probe {
 }
 
 /// What came back for a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Reply {
     /// The handshake was answered.
     Open,
@@ -85,7 +86,8 @@ impl Reply {
 }
 
 /// Why a probe could not be sent, or could not be judged. Never a remote state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LocalError {
     /// No descriptor or local port for now: the engine narrows its window and tries again.
     Resources,
@@ -127,7 +129,7 @@ impl LocalError {
 }
 
 /// What it means that no attempt at a port was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Silence {
     /// The port, or something on the way to it, is silent.
     Remote(Reason),
@@ -136,7 +138,8 @@ pub enum Silence {
 }
 
 /// What the engine has to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EngineEvent {
     /// The verdict on one port.
     Port {

@@ -141,7 +141,7 @@ impl ScanBuilder {
     }
 
     /// Which verdicts become [`crate::ScanEvent::Port`] events; default: open only. All are counted.
-    pub fn report(mut self, states: &[PortState]) -> Self {
+    pub fn show(mut self, states: &[PortState]) -> Self {
         self.report = states.to_vec();
         self
     }
@@ -238,7 +238,7 @@ impl ScanBuilder {
         }
         let addresses = self.addresses.difference(&self.excluded);
         if let Some(address) = self.source {
-            let other = addresses.only(if address.is_ipv4() { Family::V6 } else { Family::V4 });
+            let other = addresses.only(if address.is_ipv4() { Family::Ipv6 } else { Family::Ipv4 });
             if !other.is_empty() {
                 let target = other.index().address(0);
                 return Err(ScanError::SourceFamily { address, target });

@@ -71,7 +71,7 @@ fn scan(
     states: &[PortState],
 ) -> Result<Vec<PortReport>, ScanError> {
     let scan =
-        Scan::builder().address(address).ports(ports).timeout(timeout).report(states).build()?;
+        Scan::builder().address(address).ports(ports).timeout(timeout).show(states).build()?;
     let mut reports = Vec::new();
     let summary = scan.run(|event| {
         if let ScanEvent::Port(report) = event {

@@ -172,7 +172,7 @@ fn excluded_addresses_and_reported_states() {
         .targets(crate::resolve(&[targets], None).unwrap(), vec![])
         .exclude(&"127.77.2.2/31".parse::<crate::TargetSpec>().unwrap().addresses().unwrap())
         .ports(&ports)
-        .report(&[PortState::Closed]);
+        .show(&[PortState::Closed]);
     let (closed, summary) = run(scan);
     assert_eq!(closed.len(), 3);
     assert_eq!((summary.tally.open, summary.tally.closed), (1, 3));

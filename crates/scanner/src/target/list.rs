@@ -114,7 +114,7 @@ impl TargetList {
         origin: Option<(&Arc<str>, u64)>,
     ) -> Result<(), TooManyTargets> {
         let of_family = |address: IpAddr| match self.family {
-            Some(family) => address.is_ipv4() == (family == Family::V4),
+            Some(family) => address.is_ipv4() == (family == Family::Ipv4),
             None => true,
         };
         match kind {

@@ -7,12 +7,12 @@ use super::parse::{reserved_v4, reserved_v6};
 use crate::interval_set::IntervalSet;
 
 /// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// IPv4.
-    V4,
+    Ipv4,
     /// IPv6.
-    V6,
+    Ipv6,
 }
 
 /// The IPv4-mapped addresses, `::ffff:0:0/96` (RFC 4291 section 2.5.5.2).
@@ -121,8 +121,8 @@ impl AddressSet {
     #[must_use]
     pub fn only(&self, family: Family) -> Self {
         match family {
-            Family::V4 => Self { v4: self.v4.clone(), v6: IntervalSet::default() },
-            Family::V6 => Self { v4: IntervalSet::default(), v6: self.v6.clone() },
+            Family::Ipv4 => Self { v4: self.v4.clone(), v6: IntervalSet::default() },
+            Family::Ipv6 => Self { v4: IntervalSet::default(), v6: self.v6.clone() },
         }
     }
 
@@ -148,7 +148,7 @@ impl AddressSet {
     pub(crate) fn index(&self) -> AddressIndex {
         let mut entries = Vec::with_capacity(self.v4.runs().len() + self.v6.runs().len());
         let mut start = 0_u128;
-        for (family, set) in [(Family::V4, &self.v4), (Family::V6, &self.v6)] {
+        for (family, set) in [(Family::Ipv4, &self.v4), (Family::Ipv6, &self.v6)] {
             for (first, last) in set.runs() {
                 entries.push(IndexEntry { start, first: *first, family });
                 start = start.saturating_add((last - first).saturating_add(1));
@@ -212,8 +212,8 @@ impl AddressIndex {
         let entry = self.entries[run];
         let value = entry.first + (position - entry.start);
         match entry.family {
-            Family::V4 => IpAddr::V4(Ipv4Addr::from(value as u32)),
-            Family::V6 => IpAddr::V6(Ipv6Addr::from(value)),
+            Family::Ipv4 => IpAddr::V4(Ipv4Addr::from(value as u32)),
+            Family::Ipv6 => IpAddr::V6(Ipv6Addr::from(value)),
         }
     }
 }

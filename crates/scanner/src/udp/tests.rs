@@ -83,7 +83,7 @@ fn udp(address: &str, ports: &PortSet) -> ScanBuilder {
         .ports(ports)
         .method(Method::Udp)
         .timeout(SHORT)
-        .report(&PortState::ALL)
+        .show(&PortState::ALL)
 }
 
 fn run(builder: ScanBuilder) -> (BTreeMap<Port, PortReport>, ScanSummary) {

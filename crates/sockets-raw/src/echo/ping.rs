@@ -11,7 +11,7 @@ use super::{
 use crate::wire::IcmpErrorKind;
 
 /// How hosts are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PingConfig {
     attempts: u16,
     timeout: Duration,

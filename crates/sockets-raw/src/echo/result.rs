@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::wire::IcmpErrorKind;
 
 /// What is known of one host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct PingResult {
     /// The host.
     pub host: IpAddr,
@@ -18,7 +19,7 @@ pub struct PingResult {
 }
 
 /// What came of asking a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PingOutcome {
     /// It is there.

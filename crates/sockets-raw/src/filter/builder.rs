@@ -14,7 +14,7 @@ pub struct FilterBuilder {
 }
 
 /// Why conditions make no filter: nothing could pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilterError {
     /// The protocol has no ports.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Capability;
 
 /// Gives capabilities to a program, once, for whoever runs it. Display is the command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Grant {
     program: PathBuf,
     capabilities: Vec<Capability>,

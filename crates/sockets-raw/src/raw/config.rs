@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// How a [`RawSocket`](super::RawSocket) is opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RawConfig {
     pub(super) is_ipv4: bool,
     pub(super) protocol: u8,

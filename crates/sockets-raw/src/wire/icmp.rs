@@ -24,6 +24,7 @@ pub struct EchoMessage<'a> {
 
 /// Someone on the way could not deliver a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IcmpError {
     /// What went wrong.
     pub kind: IcmpErrorKind,
@@ -109,6 +110,7 @@ impl IcmpErrorKind {
 
 /// What an ICMP error quotes of the packet that caused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quoted {
     /// Its addresses: the source is whoever gets the error.
     pub addresses: AddressPair,

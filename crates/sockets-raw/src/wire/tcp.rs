@@ -6,6 +6,7 @@ use super::field::{u16_at, u32_at};
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TcpSegment<'a> {
     /// The sender's port.
     pub source_port: u16,

@@ -5,6 +5,7 @@ use super::{AddressPair, DEFAULT_HOP_LIMIT, PayloadTooLong, ip, protocol};
 
 /// A UDP datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UdpDatagram<'a> {
     /// The sender's port.
     pub source_port: u16,

@@ -197,8 +197,9 @@ impl Shared {
         self.unacknowledged.store(link.unacknowledged(), Ordering::Release);
         let mut standing = lock(&self.standing);
         standing.leave(State::Connecting);
-        let mut waits = Loss::default();
-        let is_final = standing.is_final();
+        // At once, so that whoever asks meanwhile misses nothing.
+        standing.unsent = link.traffic().lost;
+        let (mut waits, is_final) = (Loss::default(), standing.is_final());
         if !is_final {
             for message in link.take_kept() {
                 waits += Loss::message(message.len());
@@ -215,8 +216,7 @@ impl Shared {
 
     /// Ends the client for good: its connection, or the one that is just being made. The connection.
     pub(super) fn end(&self, ending: Ending) -> Option<Arc<Link>> {
-        let at_once = matches!(ending, Ending::Drop);
-        let mut standing = lock(&self.standing);
+        let (at_once, mut standing) = (matches!(ending, Ending::Drop), lock(&self.standing));
         let holds = standing.ending.filter(|held| held.severity() > ending.severity());
         let ending = *standing.ending.insert(holds.unwrap_or(ending));
         let state = standing.state.clone();

@@ -25,7 +25,7 @@ use ports_core::Endpoint;
 /// let error = "localhost".parse::<Target>().unwrap_err();
 /// assert_eq!(error.to_string(), "`localhost` is no target: no port, HOST:PORT is wanted");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     place: Place,
     /// Apart, as few have any: errors carry targets.
@@ -33,13 +33,13 @@ pub struct Target {
 }
 
 /// Where to connect from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Origin {
     source: Option<IpAddr>,
     interface: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Place {
     Address(SocketAddr),
     Addresses(Vec<SocketAddr>),
@@ -49,7 +49,7 @@ enum Place {
 }
 
 /// Why a text names nobody to connect to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
     /// There is no port at its end.

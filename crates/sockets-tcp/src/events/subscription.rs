@@ -13,7 +13,7 @@ use tokio::task::coop;
 use tokio_util::sync::ReusableBoxFuture;
 
 /// Why there is no event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NoEvent {
     /// None has happened since; one may.
     #[error("there is no event now")]

@@ -6,7 +6,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::FrameError;
 
 /// How the length before a frame is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Prefix {
     /// One byte.
     U8,

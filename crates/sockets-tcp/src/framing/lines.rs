@@ -6,7 +6,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::FrameError;
 
 /// What ends a line that is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LineEnding {
     /// A line feed.
     #[default]

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 
 use super::waiting::{BoxFuture, Waiting};
-use crate::client::{Arrival, ClientRecvError, ClientSendError, Shared, TcpClient};
+use crate::client::{Arrival, ClientRecvError, Shared, TcpClient};
 use crate::connection::{Connection, ConnectionReader, ConnectionWriter};
 
 /// What frames are read from: [`Connection`], [`ConnectionReader`], [`TcpClient`] and
@@ -155,23 +155,13 @@ fn take_in(client: &TcpClient, arrival: Arrival, buffer: &mut BytesMut) -> Fille
         // What it was cut from shall not look whole.
         Arrival::Over { whole: false } => {
             let closed = ClientRecvError::Closed { target: client.target().clone() };
-            let error = io::Error::new(io::ErrorKind::ConnectionAborted, closed);
-            Filled { end: Some(Err(error)), last: true }
+            Filled { end: Some(Err(closed.into())), last: true }
         }
     }
 }
 
-fn not_sent(error: ClientSendError) -> io::Error {
-    let kind = match &error {
-        ClientSendError::NotConnected { .. } => io::ErrorKind::NotConnected,
-        ClientSendError::Closed { .. } => io::ErrorKind::BrokenPipe,
-        ClientSendError::TooLarge { .. } => io::ErrorKind::InvalidInput,
-    };
-    io::Error::new(kind, error)
-}
-
 async fn deliver_to(client: &Shared, message: Bytes) -> io::Result<()> {
-    client.send(message).await.map_err(not_sent)
+    client.send(message).await.map_err(io::Error::from)
 }
 
 fn delivering_to(client: Arc<Shared>, message: Bytes) -> BoxFuture<io::Result<()>> {
@@ -179,7 +169,7 @@ fn delivering_to(client: Arc<Shared>, message: Bytes) -> BoxFuture<io::Result<()
 }
 
 fn finishing(client: Arc<Shared>) -> BoxFuture<io::Result<()>> {
-    Box::pin(async move { client.finish().await.map_err(not_sent) })
+    Box::pin(async move { client.finish().await.map_err(io::Error::from) })
 }
 
 impl Source for TcpClient {

@@ -82,7 +82,7 @@ impl ClientInfo {
 }
 
 /// What became of a broadcast, counted in clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct BroadcastReport {
     /// Clients that will get the message: it is with the kernel or in their outbox.
@@ -122,7 +122,7 @@ pub struct ShutdownReport {
 /// It has acknowledged every byte that was accepted for it, and was reset then, so that it does not take
 /// for handled what it sent. Elsewhere than on Linux, where nobody knows what is acknowledged, its
 /// connection ended as any other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Unread {
     /// The client.
@@ -138,7 +138,7 @@ pub struct Unread {
 /// handler failed.
 ///
 /// What was accepted for it and is neither unsent nor unacknowledged, its client has acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct CutOff {
     /// The client.

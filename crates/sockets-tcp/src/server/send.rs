@@ -15,7 +15,7 @@ use crate::close_reason::CloseReason;
 use crate::link::{Closing, Link, Offer, Sent};
 
 /// What to do with a client whose outbox is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SlowPolicy {
     /// Wait for room, in the order in which the senders came. A message to one client waits as long
@@ -74,7 +74,7 @@ pub enum SendError {
 }
 
 /// There is no such client: there never was, or it is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("there is no client {client}: it is gone, or never was")]
 pub struct UnknownClientError {
     /// The number given.

@@ -28,6 +28,8 @@ async fn what_is_sent_comes_back_to_the_last_byte() {
     let server = server(Echo::new()).start().await.unwrap();
     let client = connect(&server).await;
     assert_eq!(client.info().state(), SocketState::Connected);
+    assert_eq!(client.peer_addr(), Some(server.local_addr()));
+    assert_eq!(client.local_addr(), Some(client.info().local()));
     let sent = pattern(4 << 20);
     let sending = async {
         for piece in sent.chunks(50_000) {

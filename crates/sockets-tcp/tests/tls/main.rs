@@ -11,4 +11,5 @@ mod clock;
 mod expecting;
 mod served;
 mod session;
+mod stalled;
 mod support;

@@ -15,7 +15,7 @@ use tokio_util::sync::ReusableBoxFuture;
 use super::Event;
 
 /// Why there is no event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NoEvent {
     /// None has happened since; one may.
     #[error("there is no event now")]

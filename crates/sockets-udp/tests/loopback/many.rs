@@ -54,8 +54,8 @@ async fn what_cannot_be_sent_is_named_by_its_place_and_the_rest_is_sent() {
             Outgoing::new(&too_long, target),
             Outgoing::new(b"4", (V6, 9).into()),
             Outgoing::new(b"5", target),
-            Outgoing::new(b"6", target).from(V6),
-            Outgoing::new(b"7", target).from(IpAddr::from([192, 0, 2, 1])),
+            Outgoing::new(b"6", target).source(V6),
+            Outgoing::new(b"7", target).source(IpAddr::from([192, 0, 2, 1])),
             Outgoing::new(b"8", target),
             Outgoing::new(b"9", SocketAddr::from(([255, 255, 255, 255], 9))),
         ])

@@ -1,12 +1,14 @@
 //! What is different between two snapshots.
 
-use self::pairing::{Before, Pairing};
+use self::pairing::Before;
+pub(super) use self::pairing::Pairing;
 use super::{Snapshot, SocketRow};
 
 mod pairing;
 
 /// A difference between two snapshots of the same query.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Change<'a> {
     /// A socket that was not there before.
     Opened(SocketRow<'a>),
@@ -31,7 +33,12 @@ impl Snapshot {
     /// this one is taken for closed, unless it was taken by
     /// [`snapshot_after`](super::SystemSockets::snapshot_after) `earlier`.
     pub fn changes_since<'a>(&'a self, earlier: &'a Self) -> Vec<Change<'a>> {
-        let Pairing { before, gone } = Pairing::of(earlier, self);
+        self.changes(earlier, Pairing::of(earlier, self))
+    }
+
+    /// The same, where they were paired before.
+    pub(super) fn changes<'a>(&'a self, earlier: &'a Self, pairing: Pairing) -> Vec<Change<'a>> {
+        let Pairing { before, gone } = pairing;
         let closed = gone.into_iter().filter_map(|place| earlier.row(place)).map(Change::Closed);
         let later =
             before.into_iter().zip(self.iter()).filter_map(|(before, after)| match before {
@@ -54,11 +61,35 @@ impl Snapshot {
         earlier: &'a Self,
     ) -> impl Iterator<Item = (SocketRow<'a>, Option<SocketRow<'a>>)> {
         let pairs = Pairing::of(earlier, self).before.into_iter().zip(self.iter());
-        pairs.filter_map(|(before, after)| match before {
-            Before::At(place) => Some((after, earlier.row(place))),
-            Before::Nowhere => Some((after, None)),
-            Before::Repeated => None,
-        })
+        pairs.filter_map(|(before, after)| before.beside(after, earlier))
+    }
+
+    /// The same for each in turn, where they were paired before.
+    pub(super) fn each_beside<'a>(
+        &'a self,
+        earlier: &'a Self,
+        pairing: &Pairing,
+        mut each: impl FnMut(SocketRow<'a>, Option<SocketRow<'a>>),
+    ) {
+        let pairs = pairing.before.iter().zip(self.iter());
+        for (after, before) in pairs.filter_map(|(before, after)| before.beside(after, earlier)) {
+            each(after, before);
+        }
+    }
+}
+
+impl Before {
+    /// A socket as it is and as it was, but for a row that another one stands for.
+    fn beside<'a>(
+        self,
+        after: SocketRow<'a>,
+        earlier: &'a Snapshot,
+    ) -> Option<(SocketRow<'a>, Option<SocketRow<'a>>)> {
+        match self {
+            Self::At(place) => Some((after, earlier.row(place))),
+            Self::Nowhere => Some((after, None)),
+            Self::Repeated => None,
+        }
     }
 }
 

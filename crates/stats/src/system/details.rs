@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// What a TCP socket has moved in its life, as far as the kernel tells (Linux 4.1): `bytes_received`
 /// and `bytes_acked` of [`TcpDetails`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Traffic {
     /// Bytes received.
     pub received: u64,

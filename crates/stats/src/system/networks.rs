@@ -6,7 +6,7 @@ use super::{SnapshotError, backend};
 /// containers. The kernel tells a process of the sockets in its own network namespace only.
 ///
 /// Linux only: elsewhere [`OtherNetworks::look`] says [`SnapshotError::Unsupported`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct OtherNetworks {
     /// How many there are.

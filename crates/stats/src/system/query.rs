@@ -8,7 +8,7 @@ use super::row::Row;
 use super::{Protocol, StateSet};
 
 /// Where the sockets are read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
     /// `sock_diag`; `/proc/net` for a protocol that the kernel or a sandbox does not tell there.

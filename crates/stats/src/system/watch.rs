@@ -9,9 +9,10 @@ use self::lives::{Life, Lives};
 use self::record::record_ended;
 pub use self::record::{ProcessRecord, SocketRecord};
 use super::{
-    Change, EndedSocket, Endings, EndingsError, Query, Snapshot, SnapshotError, State,
+    Change, EndedSocket, Endings, EndingsError, Query, Snapshot, SnapshotError, SocketRow, State,
     SystemSockets, Traffic,
 };
+use crate::system::changes::Pairing;
 
 mod lives;
 mod record;
@@ -159,6 +160,21 @@ impl SocketWatch {
     ///
     /// [`WatchError`]; the next poll goes on from the last one that worked.
     pub fn poll(&mut self) -> Result<SocketEvents, WatchError> {
+        self.poll_beside(|_, _| {})
+    }
+
+    /// As [`poll`](Self::poll); `each` is given every socket that there is, and how it was at the last
+    /// poll that worked, as by [`Snapshot::beside`] but without pairing them once more. Nothing where there
+    /// is nothing to compare with: at the first poll, and where this one is a first one again
+    /// ([`SocketEvents::restarted`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`poll`](Self::poll); `each` is given nothing then.
+    pub fn poll_beside(
+        &mut self,
+        each: impl FnMut(SocketRow<'_>, Option<SocketRow<'_>>),
+    ) -> Result<SocketEvents, WatchError> {
         let now = match &self.previous {
             Some(previous) => self.sockets.snapshot_after(&self.query, previous)?,
             None => self.sockets.snapshot(&self.query)?,
@@ -168,11 +184,15 @@ impl SocketWatch {
             let room = self.capacity.saturating_sub(self.heard.len());
             endings.wait(Duration::ZERO, room, &mut self.heard)?;
         }
-        Ok(self.take_in(now))
+        Ok(self.take_in(now, each))
     }
 
     /// What happened until `now`, by that look and by what was heard.
-    fn take_in(&mut self, now: Snapshot) -> SocketEvents {
+    fn take_in(
+        &mut self,
+        now: Snapshot,
+        each: impl FnMut(SocketRow<'_>, Option<SocketRow<'_>>),
+    ) -> SocketEvents {
         let mut poll = Poll {
             time: now.taken(),
             at: now.taken_at(),
@@ -186,7 +206,9 @@ impl SocketWatch {
         let from_proc = |snapshot: &Snapshot| snapshot.coverage().from_proc;
         match self.previous.take() {
             Some(previous) if from_proc(&previous) == from_proc(&now) => {
-                self.report(&now, &previous, &mut poll);
+                let pairing = Pairing::of(&previous, &now);
+                now.each_beside(&previous, &pairing, each);
+                self.report(&now.changes(&previous, pairing), (&previous, &now), &mut poll);
             }
             previous => {
                 poll.found.restarted = previous.is_some();
@@ -199,9 +221,13 @@ impl SocketWatch {
         poll.found
     }
 
-    fn report(&mut self, now: &Snapshot, previous: &Snapshot, poll: &mut Poll) {
-        let changes = now.changes_since(previous);
-        let unseen = self.lives.hear(&self.heard, &changes, (previous, now), &self.query);
+    fn report(
+        &mut self,
+        changes: &[Change<'_>],
+        (previous, now): (&Snapshot, &Snapshot),
+        poll: &mut Poll,
+    ) {
+        let unseen = self.lives.hear(&self.heard, changes, (previous, now), &self.query);
         let is_heard = self.endings.is_some();
         let is_end = |change: &Change<'_>| matches!(change, Change::Closed(_));
         let (ends, others) = changes.split_at(changes.partition_point(is_end));

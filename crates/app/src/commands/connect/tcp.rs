@@ -12,17 +12,17 @@ use sockets_tcp::{
 };
 use stats::Role;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use super::in_hand::{InHand, unacknowledged};
 use super::teller::{Teller, Unsaid};
 use super::verdict;
 use crate::args::ConnectArgs;
+use crate::commands::conversation::incoming::Incoming;
 use crate::commands::conversation::losses::Lost;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::stillness::Stillness;
 use crate::commands::conversation::streams::{
-    Input, InputReader, Output, STREAM_CHUNK, has_an_end_to_come, tell_silence,
+    Input, InputReader, Output, STREAM_CHUNK, has_an_end_to_come,
 };
 use crate::commands::tls;
 use crate::output::EventLine;
@@ -66,8 +66,9 @@ pub(super) async fn run(args: &ConnectArgs, session: &Session) -> anyhow::Result
     let talk = Talk {
         client: &client,
         reconnect,
+        no_shutdown: args.no_shutdown,
         session,
-        peer_ended: CancellationToken::new(),
+        incoming: Incoming::begin(),
         in_hand: Arc::default(),
     };
     reset_at_second(&client, &talk.in_hand, args, session);
@@ -169,9 +170,9 @@ fn policy(args: &ConnectArgs) -> Reconnect {
 struct Talk<'a> {
     client: &'a TcpClient,
     reconnect: bool,
+    no_shutdown: bool,
     session: &'a Session,
-    /// Cancelled once nothing more comes from the peer.
-    peer_ended: CancellationToken,
+    incoming: Incoming,
     in_hand: Arc<InHand>,
 }
 
@@ -227,7 +228,7 @@ impl Talk<'_> {
                 Err(error) => tracing::debug!(%error, "a stream ended"),
             }
         }
-        self.peer_ended.cancel();
+        self.incoming.end();
         Ok(())
     }
 
@@ -247,7 +248,7 @@ impl Talk<'_> {
             if !self.connected(&mut state).await {
                 break;
             }
-            match input.next(&self.peer_ended, &session.stop).await? {
+            match input.next(self.incoming.over(), &session.stop).await? {
                 Input::Chunk(chunk) => {
                     self.in_hand.for_peer.store(chunk.len() as u64, Relaxed);
                     if !self.deliver(chunk, &mut state).await {
@@ -256,10 +257,13 @@ impl Talk<'_> {
                     self.in_hand.for_peer.store(0, Relaxed);
                 }
                 Input::End => {
-                    self.finish(&mut state).await?;
+                    if !self.no_shutdown {
+                        self.finish(&mut state).await?;
+                    }
                     tokio::select! {
                         biased;
-                        () = self.peer_ended.cancelled() => return Ok(()),
+                        () = self.incoming.ended() => return Ok(()),
+                        () = self.incoming.unread() => break,
                         // The rest of the answer is not waited for any more; what there is of it is
                         // written first.
                         () = session.stop.cancelled() => {
@@ -273,7 +277,7 @@ impl Talk<'_> {
                 Input::Silent => {
                     // Where there is no connection any more, why not is said at the end.
                     if self.client.info().state() != SocketState::Closed {
-                        tell_silence(session.terminal);
+                        self.incoming.tell_silence(session.terminal);
                     }
                     break;
                 }

@@ -12,11 +12,11 @@ use sockets_udp::{
 };
 use stats::Role;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use crate::args::ConnectArgs;
 use crate::commands::conversation::drain::{drain, more_came};
 use crate::commands::conversation::events::tell_quietly;
+use crate::commands::conversation::incoming::Incoming;
 use crate::commands::conversation::options::is_of_many;
 use crate::commands::conversation::resolve::{interface, targets};
 use crate::commands::conversation::session::{Session, too_slow};
@@ -167,8 +167,8 @@ impl Exchange<'_> {
     /// go on.
     async fn run(&mut self) -> anyhow::Result<()> {
         let (mut input, mut output) = (InputReader::new(MAX_PAYLOAD_V4), Output::new());
-        // A datagram's sender never ends.
-        let never = CancellationToken::new();
+        // A datagram's sender never ends; who reads what it says may.
+        let incoming = Incoming::begin();
         let stop = &self.session.stop;
         let mut deadline = None;
         loop {
@@ -179,10 +179,14 @@ impl Exchange<'_> {
                 }
             };
             tokio::select! {
-                next = input.next(&never, stop), if deadline.is_none() => match next? {
+                next = input.next(incoming.unread(), stop), if deadline.is_none() => match next? {
                     Input::Chunk(chunk) => self.send(&chunk).await?,
                     Input::End => deadline = Some(Instant::now() + REPLY_WAIT),
-                    Input::Silent | Input::Stopped => break,
+                    Input::Silent => {
+                        incoming.tell_silence(self.session.terminal);
+                        break;
+                    }
+                    Input::Stopped => break,
                 },
                 datagram = self.socket.recv() => {
                     self.write(&mut output, datagram?).await?;
@@ -235,7 +239,7 @@ impl Exchange<'_> {
         let Some(way) = &self.way else { return self.socket.send_to(data, self.target).await };
         let mut datagram = Outgoing::new(data, self.target).interface(way.link);
         if let Some(from) = way.from {
-            datagram = datagram.from(from);
+            datagram = datagram.source(from);
         }
         self.socket.send(&datagram).await
     }

@@ -203,7 +203,7 @@ impl Bound {
             let names = names.collect::<Vec<_>>().join(", ");
             anyhow::ensure!(
                 named(place, &passed) > 0,
-                "cannot listen on {place}: no such socket was passed to this process (LISTEN_FDS, \
+                "cannot listen on `{place}`: no such socket was passed to this process (LISTEN_FDS, \
                  LISTEN_PID; passed were: {})",
                 if names.is_empty() { "none" } else { &names }
             );

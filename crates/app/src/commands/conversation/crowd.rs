@@ -14,6 +14,44 @@ const SPAN: Duration = Duration::from_secs(10);
 /// less than what waits for a slow reader of standard error.
 const MOST_OF_A_KIND: u64 = 100;
 
+/// What happened to a client.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::commands) enum What {
+    Connected,
+    Gone {
+        bytes_in: u64,
+        bytes_out: u64,
+        unread: u64,
+    },
+    Dropped {
+        messages: u64,
+        bytes: u64,
+    },
+    /// There was no place for more.
+    Full,
+    Refused,
+    NoSession,
+    Error,
+}
+
+impl From<&ServerEvent> for What {
+    fn from(event: &ServerEvent) -> Self {
+        match *event {
+            ServerEvent::Connected { .. } => Self::Connected,
+            ServerEvent::Disconnected { bytes_in, bytes_out, discarded, .. } => {
+                Self::Gone { bytes_in, bytes_out, unread: discarded }
+            }
+            ServerEvent::Dropped { messages, bytes, .. } => {
+                Self::Dropped { messages: messages as u64, bytes: bytes as u64 }
+            }
+            ServerEvent::Full { .. } => Self::Full,
+            ServerEvent::Refused { .. } => Self::Refused,
+            ServerEvent::HandshakeFailed { .. } => Self::NoSession,
+            _ => Self::Error,
+        }
+    }
+}
+
 /// How many of a kind there were since the count began.
 #[derive(Clone, Copy, Debug, Default)]
 struct Kind(u64);
@@ -50,20 +88,21 @@ struct Count {
 
 /// See the module's first lines.
 #[derive(Debug, Default)]
-pub(super) struct Crowd {
+pub(in crate::commands) struct Crowd {
     count: Count,
     since: Option<Instant>,
 }
 
 impl Crowd {
-    /// Takes an event of a client. What is to be said before it, and whether it is to be said itself.
-    pub(super) fn hear(&mut self, event: &ServerEvent, now: Instant) -> (Option<String>, bool) {
+    /// Takes what happened to a client. What is to be said before it, and whether it is to be said itself.
+    #[must_use]
+    pub(in crate::commands) fn hear(&mut self, what: What, now: Instant) -> (Option<String>, bool) {
         let before = match self.since {
             Some(since) if now.duration_since(since) >= SPAN => self.rest(),
             _ => None,
         };
         self.since.get_or_insert(now);
-        (before, self.count.hear(event))
+        (before, self.count.hear(what))
     }
 
     /// When there is something to say that has to wait.
@@ -73,37 +112,37 @@ impl Crowd {
     }
 
     /// What was not said, however short the time. Another count begins.
-    pub(super) fn rest(&mut self) -> Option<String> {
+    pub(in crate::commands) fn rest(&mut self) -> Option<String> {
         self.since = None;
         std::mem::take(&mut self.count).in_words()
     }
 }
 
 impl Count {
-    fn hear(&mut self, event: &ServerEvent) -> bool {
-        match event {
-            ServerEvent::Connected { .. } => self.connected.hear(),
-            ServerEvent::Disconnected { bytes_in, bytes_out, discarded, .. } => {
+    fn hear(&mut self, what: What) -> bool {
+        match what {
+            What::Connected => self.connected.hear(),
+            What::Gone { bytes_in, bytes_out, unread } => {
                 let is_said = self.gone.hear();
                 if !is_said {
                     self.bytes_in += bytes_in;
                     self.bytes_out += bytes_out;
-                    self.unread += discarded;
+                    self.unread += unread;
                 }
                 is_said
             }
-            ServerEvent::Dropped { messages, bytes, .. } => {
+            What::Dropped { messages, bytes } => {
                 let is_said = self.dropped.hear();
                 if !is_said {
-                    self.messages += *messages as u64;
-                    self.message_bytes += *bytes as u64;
+                    self.messages += messages;
+                    self.message_bytes += bytes;
                 }
                 is_said
             }
-            ServerEvent::Full { .. } => self.full.hear(),
-            ServerEvent::Refused { .. } => self.refused.hear(),
-            ServerEvent::HandshakeFailed { .. } => self.no_session.hear(),
-            _ => self.errors.hear(),
+            What::Full => self.full.hear(),
+            What::Refused => self.refused.hear(),
+            What::NoSession => self.no_session.hear(),
+            What::Error => self.errors.hear(),
         }
     }
 
@@ -143,20 +182,11 @@ impl Count {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
-    use sockets_tcp::Refusal;
-
     use super::*;
-
-    fn refused() -> ServerEvent {
-        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
-        ServerEvent::Refused { peer, reason: Refusal::AddressLimit }
-    }
 
     /// How many of so many at one time are said, and what is said of the rest.
     fn said(crowd: &mut Crowd, count: u64, now: Instant) -> (u64, Option<String>) {
-        let heard: Vec<_> = (0..count).map(|_| crowd.hear(&refused(), now)).collect();
+        let heard: Vec<_> = (0..count).map(|_| crowd.hear(What::Refused, now)).collect();
         let said = heard.iter().filter(|(_, is_said)| *is_said).count();
         (said as u64, heard.into_iter().find_map(|(before, _)| before))
     }
@@ -176,6 +206,20 @@ mod tests {
         let rest = crowd.rest().unwrap();
         assert_eq!(rest, "and of clients not said one by one: 9900 refused");
         assert_eq!((crowd.due(), crowd.rest()), (None, None));
+    }
+
+    #[test]
+    fn what_is_not_said_is_in_the_sums() {
+        let (mut crowd, now) = (Crowd::default(), Instant::now());
+        for _ in 0..MOST_OF_A_KIND + 3 {
+            let gone = What::Gone { bytes_in: 10, bytes_out: 100, unread: 1 };
+            let dropped = What::Dropped { messages: 2, bytes: 7 };
+            assert_eq!(crowd.hear(gone, now).1, crowd.hear(dropped, now).1);
+        }
+        let rest = crowd.rest().unwrap();
+        let sums =
+            "3 gone, 30 bytes in, 300 out, 3 not read; 3 times dropped, 6 messages, 21 bytes";
+        assert!(rest.ends_with(sums), "{rest}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sockets_udp::{Event, Operation};
 use tokio::time::{Instant, sleep_until};
 
 use super::accepting::Accepting;
-use super::crowd::Crowd;
+use super::crowd::{Crowd, What};
 use super::session::Session;
 use super::unreachable::Unreachable;
 use crate::args::LimitArgs;
@@ -82,7 +82,7 @@ impl ServerTeller {
     }
 
     /// After the last event.
-    fn say_rest(&mut self) {
+    pub(in crate::commands) fn say_rest(&mut self) {
         if let Some(note) = self.accepting.rest() {
             self.terminal.warn(&note);
         }
@@ -98,6 +98,16 @@ impl ServerTeller {
         }
     }
 
+    /// Says with `-v` what happened to a client.
+    pub(in crate::commands) fn say_of_client(&mut self, what: What, text: &str) {
+        if self.terminal.is_verbose() {
+            let (before, is_said) = self.crowd.hear(what, Instant::now());
+            for note in before.as_deref().into_iter().chain(is_said.then_some(text)) {
+                self.terminal.note(note);
+            }
+        }
+    }
+
     fn say(&mut self, event: &ServerEvent) {
         match event {
             ServerEvent::Error { client: None, failure } => self.accepting.begins(failure.text()),
@@ -108,10 +118,7 @@ impl ServerTeller {
                 if self.terminal.is_verbose()
                     && let Some(text) = tcp_note(event)
                 {
-                    let (before, is_said) = self.crowd.hear(event, Instant::now());
-                    for note in before.iter().chain(is_said.then_some(&text)) {
-                        self.terminal.note(note);
-                    }
+                    self.say_of_client(event.into(), &text);
                 }
                 return;
             }

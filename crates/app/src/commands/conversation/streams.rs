@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, Stdin, stdin};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use crate::output::{ReaderGone, Terminal};
+use crate::output::ReaderGone;
 
 /// How much is read at once for a stream.
 pub(in crate::commands) const STREAM_CHUNK: usize = 64 * 1024;
@@ -35,7 +35,7 @@ pub(in crate::commands) enum Input {
     Chunk(Bytes),
     /// Its end.
     End,
-    /// The peer has ended its stream, and no input came for [`SILENCE_AFTER_PEER`].
+    /// Nothing comes back any more, or nobody reads it, and no input came for [`SILENCE_AFTER_PEER`].
     Silent,
     /// The command is to stop. What is not read yet was never accepted.
     Stopped,
@@ -53,17 +53,18 @@ impl InputReader {
         Self { stdin: stdin(), buffer: vec![0; chunk] }
     }
 
-    /// The next chunk, unless something ends the waiting for it.
+    /// The next chunk, unless something ends the waiting for it; `nothing_comes` is ready once input is all
+    /// there is to wait for.
     pub(in crate::commands) async fn next(
         &mut self,
-        peer_ended: &CancellationToken,
+        nothing_comes: impl Future<Output = ()>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Input> {
         if stop.is_cancelled() {
             return Ok(Input::Stopped);
         }
         let silence = async {
-            peer_ended.cancelled().await;
+            nothing_comes.await;
             tokio::time::sleep(SILENCE_AFTER_PEER).await;
             // What is there and not read yet is no silence of its writer: this process was kept from
             // running.
@@ -99,17 +100,6 @@ impl InputReader {
 /// What a user types ends where they end it, be it by Ctrl-C.
 pub(in crate::commands) fn has_an_end_to_come() -> bool {
     !io::stdin().is_terminal()
-}
-
-/// Says that nobody waits for more input. A user at a terminal sees that it is over; a program that
-/// would have written more does not.
-pub(in crate::commands) fn tell_silence(terminal: Terminal) {
-    let text = "the peer ended its stream, and input was silent for 0.5 s: done";
-    if io::stdin().is_terminal() {
-        terminal.note(text);
-    } else {
-        terminal.warn(&format!("{text}; what comes later is not sent"));
-    }
 }
 
 /// Standard output, flushed at once.

@@ -1,11 +1,14 @@
 //! What is told of the UDP clients of one listening socket, in the order in which it happened.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sockets_udp::UdpSocketBuilder;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::crowd::{Crowd, What};
 use crate::output::{EventLine, EventSender, Terminal, bytes};
 
 /// How many lines wait for a slow reader of the events, as those of a socket do.
@@ -17,6 +20,34 @@ const KEPT_LINES: usize = UdpSocketBuilder::DEFAULT_EVENT_CAPACITY;
 pub(in crate::commands) struct Teller {
     lines: Option<broadcast::Sender<EventLine>>,
     terminal: Terminal,
+    said: Arc<Said>,
+}
+
+/// What `-v` says of the clients; the last teller says how many were not said.
+#[derive(Debug)]
+struct Said {
+    crowd: Mutex<Crowd>,
+    terminal: Terminal,
+}
+
+impl Said {
+    fn say(&self, what: What, text: &str) {
+        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, is_said) = crowd.hear(what, Instant::now());
+        drop(crowd);
+        for note in before.as_deref().into_iter().chain(is_said.then_some(text)) {
+            self.terminal.note(note);
+        }
+    }
+}
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        let crowd = self.crowd.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(note) = crowd.rest() {
+            self.terminal.note(&note);
+        }
+    }
 }
 
 impl Teller {
@@ -31,7 +62,8 @@ impl Teller {
             telling.spawn(write(waiting, events.clone()));
             lines
         });
-        Self { lines, terminal }
+        let said = Arc::new(Said { crowd: Mutex::default(), terminal });
+        Self { lines, terminal, said }
     }
 
     /// Whether lines for the events are wanted.
@@ -41,11 +73,11 @@ impl Teller {
 
     /// With `-v` a line that concerns a client is said as well.
     pub(in crate::commands) fn tell(&self, line: EventLine) {
-        let text = self.is_verbose().then(|| note(&line)).flatten();
+        let said = self.is_verbose().then(|| note(&line)).flatten();
         // First: what is seen on standard error is among the events before whatever follows it.
         self.write(line);
-        if let Some(text) = text {
-            self.terminal.note(&text);
+        if let Some((what, text)) = said {
+            self.said.say(what, &text);
         }
     }
 
@@ -89,21 +121,26 @@ pub(in crate::commands) fn not_served(client: SocketAddr, error: &anyhow::Error)
     EventLine::Error { client: None, operation: "connect", error }
 }
 
-fn note(line: &EventLine) -> Option<String> {
+fn note(line: &EventLine) -> Option<(What, String)> {
     Some(match line {
         EventLine::Connected { client: Some(client), peer } => {
-            format!("client {client} is new: {peer}")
+            (What::Connected, format!("client {client} is new: {peer}"))
         }
-        EventLine::Disconnected {
-            client: Some(client), peer, reason, bytes_in, bytes_out, ..
+        &EventLine::Disconnected {
+            client: Some(client),
+            peer,
+            reason,
+            bytes_in,
+            bytes_out,
+            discarded: unread,
         } => {
-            format!(
-                "client {client} is gone: {peer}, {reason}, {} in, {bytes_out} out",
-                bytes(*bytes_in)
-            )
+            let bytes = bytes(bytes_in);
+            let text =
+                format!("client {client} is gone: {peer}, {reason}, {bytes} in, {bytes_out} out");
+            (What::Gone { bytes_in, bytes_out, unread }, text)
         }
         EventLine::Error { client: Some(client), error, .. } => {
-            format!("client {client}: {error}")
+            (What::Error, format!("client {client}: {error}"))
         }
         _ => return None,
     })

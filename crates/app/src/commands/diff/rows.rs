@@ -7,7 +7,7 @@ use ports_core::service_by_port;
 use scanner::{ChangeKind, Comparison, PortChange, ScanChange};
 use serde::Serialize;
 
-use crate::output::io_error;
+use crate::output::{io_error, printed};
 
 /// What there is to write.
 pub(super) struct Outcome<'a> {
@@ -196,7 +196,7 @@ impl<W: Write> RowWriter for TableRows<W> {
             }
             self.host = Some(row.host);
             match row.name {
-                Some(name) => writeln!(self.writer, "{name} ({})", row.host)?,
+                Some(name) => writeln!(self.writer, "{} ({})", printed(name), row.host)?,
                 None => writeln!(self.writer, "{}", row.host)?,
             }
         }
@@ -213,6 +213,7 @@ impl<W: Write> RowWriter for TableRows<W> {
         };
         let change = format!("{} -> {}", row.before, row.after);
         let doubt = if row.certain { "" } else { " ?" };
+        let service = printed(service);
         let line = format!("  {sign} {port:<10} {change:<24} {service}{doubt}");
         writeln!(self.writer, "{}", line.trim_end())
     }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::balance::{Balance, Missing, all_in_words};
 use super::ends::{Cut, Forwarding};
+use crate::commands::conversation::crowd::What;
 use crate::commands::conversation::events::ServerTeller;
 use crate::commands::conversation::few::few;
 use crate::commands::conversation::session::Session;
@@ -159,25 +160,28 @@ impl Ledger {
                 ServerEvent::Lagged { .. } => std::mem::take(&mut self.books().untold),
                 _ => BTreeMap::new(),
             };
-            self.tell_all(due).await;
+            self.tell_all(due, &mut teller).await;
             teller.tell(event).await;
         }
         let rest = std::mem::take(&mut self.books().untold);
-        self.tell_all(rest).await;
+        self.tell_all(rest, &mut teller).await;
+        teller.say_rest();
     }
 
-    async fn tell_all(&self, accounts: BTreeMap<u64, Account>) {
+    async fn tell_all(&self, accounts: BTreeMap<u64, Account>, teller: &mut ServerTeller) {
         for (client, account) in accounts {
             let Account { error, to_target, to_client, .. } = account;
             if let Some((operation, error)) = error {
-                self.note(&format!("client {client}: {operation}: {error}"));
+                let text = format!("client {client}: {operation}: {error}");
+                teller.say_of_client(What::Error, &text);
                 let client = Some(client);
                 self.events.send(EventLine::Error { client, operation, error }).await;
             }
             let Loss { messages, bytes } = to_client;
             if messages > 0 {
                 let (lost, size) = in_words(to_client);
-                self.note(&format!("client {client}: {lost} dropped, {size}"));
+                let text = format!("client {client}: {lost} dropped, {size}");
+                teller.say_of_client(What::Dropped { messages, bytes }, &text);
                 let (client, bytes) = (Some(client), Some(bytes));
                 self.events.send(EventLine::Dropped { client, messages, bytes }).await;
             }
@@ -185,17 +189,12 @@ impl Ledger {
             if messages > 0 {
                 let target = &self.target;
                 let (lost, size) = in_words(to_target);
-                self.note(&format!("client {client}: {lost} for {target} dropped, {size}"));
+                let text = format!("client {client}: {lost} for {target} dropped, {size}");
+                teller.say_of_client(What::Dropped { messages, bytes }, &text);
                 let client = Some(client);
                 let line = EventLine::DroppedForTarget { client, to: "target", messages, bytes };
                 self.events.send(line).await;
             }
-        }
-    }
-
-    fn note(&self, text: &str) {
-        if self.terminal.is_verbose() {
-            self.terminal.note(text);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The two streams of a client's forwarding, from their first byte to their ends.
 
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -20,8 +21,10 @@ use crate::commands::conversation::stillness::Stillness;
 
 /// Longer than what ends the waiting for the last bytes of a target.
 pub(super) const UNBOUNDED: Duration = Duration::from_hours(24 * 365);
-/// How often it is looked whether a target goes on taking something.
+/// How often it is looked whether a peer goes on taking something: no poller tells of that.
 const LOOK: Duration = Duration::from_millis(50);
+/// How soon it is looked for the first time whether all is acknowledged; then each time twice as late.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
 
 /// What came so far, from either side.
 #[derive(Debug, Default)]
@@ -87,6 +90,7 @@ impl Broken {
     }
 }
 
+/// Where the target's stream breaks off, its client first gets what came before that.
 pub(super) async fn both_ways(
     reader: &mut ConnectionReader,
     writer: &Mutex<ConnectionWriter>,
@@ -95,26 +99,70 @@ pub(super) async fn both_ways(
     stop: &CancellationToken,
 ) -> Result<Over, Broken> {
     let is_answered = AtomicBool::new(false);
-    let up = async {
-        let over = to_target(reader, target, progress).await?;
-        if over == Over::Cut && is_answered.load(Relaxed) {
-            // The target may take what is under way.
-            std::future::pending::<()>().await;
+    let mut down = pin!(to_client(writer, target, progress));
+    let mut down_is_over = false;
+    let result = {
+        let up = async {
+            let over = to_target(reader, target, progress).await?;
+            if over == Over::Cut && is_answered.load(Relaxed) {
+                // The target may take what is under way.
+                std::future::pending::<()>().await;
+            }
+            Ok(over)
+        };
+        let down = async {
+            let result = down.as_mut().await;
+            down_is_over = true;
+            is_answered.store(result.is_ok(), Relaxed);
+            result
+        };
+        tokio::select! {
+            biased;
+            // An error of one direction ends the other.
+            result = async { tokio::try_join!(up, down) } => result.map(|(over, ())| over),
+            () = quiet::after(stop, || progress.look(writer, target)) => {
+                Ok(if is_answered.load(Relaxed) { Over::Cut } else { Over::Quiet })
+            }
         }
-        Ok(over)
     };
-    let down = async {
-        to_client(writer, target, progress).await?;
-        is_answered.store(true, Relaxed);
-        Ok(())
+    let Err(broken @ Broken::OfTarget { .. }) = result else { return result };
+    let rest = async {
+        // Whatever it tells of the target, it tells it with the cause.
+        let told = if down_is_over { Ok(()) } else { down.await };
+        if !matches!(told, Err(Broken::OfClient(_))) {
+            until_acknowledged(reader).await;
+        }
+        told
+    };
+    let rest = tokio::select! {
+        biased;
+        rest = rest => rest,
+        () = until_it_stands_still(reader, progress) => Ok(()),
+    };
+    rest.and(Err(broken))
+}
+
+async fn until_acknowledged(reader: &ConnectionReader) {
+    let mut pause = FIRST_LOOK;
+    while reader.outstanding_bytes() > 0 {
+        sleep(pause).await;
+        pause = (pause * 2).min(LOOK);
+    }
+}
+
+/// Until the client has acknowledged nothing more for as long as the grace, or has gone itself.
+async fn until_it_stands_still(reader: &ConnectionReader, progress: &Progress) {
+    let look = async {
+        let seen = || (progress.down(), reader.outstanding_bytes());
+        let mut stillness = Stillness::begin(seen(), Instant::now());
+        while stillness.look(seen(), Instant::now()) < GRACE {
+            sleep(LOOK).await;
+        }
     };
     tokio::select! {
         biased;
-        // An error of one direction gives up the other.
-        over = async { tokio::try_join!(up, down) } => over.map(|(over, ())| over),
-        () = quiet::after(stop, || progress.look(writer, target)) => {
-            Ok(if is_answered.load(Relaxed) { Over::Cut } else { Over::Quiet })
-        }
+        () = reader.closed() => {}
+        () = look => {}
     }
 }
 

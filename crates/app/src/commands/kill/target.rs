@@ -10,7 +10,7 @@ use super::family::Family;
 use super::sockets;
 use crate::args::HeldPort;
 use crate::commands::keeper::Keeper;
-use crate::output::printable;
+use crate::output::printed;
 
 /// The name of systemd's processes, which listen for socket units.
 const MANAGER: &str = "systemd";
@@ -52,7 +52,7 @@ impl Target {
             command: details.command.clone(),
             sockets: Vec::new(),
             places: Vec::new(),
-            parent: parent.map(|parent| format!("{} {}", parent.name, parent.pid)),
+            parent: parent.map(|parent| format!("{} {}", printed(&parent.name), parent.pid)),
             workload: details.workload().map(|workload| workload.to_string()),
             keepers: family.keepers(details.cgroup.as_deref()),
             is_supervised: family.is_supervised(details),
@@ -118,7 +118,7 @@ impl Target {
 /// `python3 (process 41873) of alice`, fit for a terminal.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name: String = self.name.chars().map(printable).collect();
+        let name = printed(&self.name);
         write!(f, "{name} (process {})", self.pid)?;
         match &self.whose {
             Some(user) => write!(f, " of {user}"),

@@ -18,8 +18,10 @@ use sockets_tcp::TlsError;
 use sockets_tcp::rustls::ServerConfig;
 use stats::{ErrorKind, Role};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::args::LimitArgs;
+use crate::commands::conversation::crowd::{Crowd, What};
 use crate::commands::conversation::events::no_session;
 use crate::commands::conversation::session::Session;
 use crate::output::EventLine;
@@ -43,10 +45,13 @@ pub(super) async fn run(
         .context("cannot register a listener with the runtime")?;
     // Their connections have it from the first byte.
     listeners.iter().for_each(wire::keep_urgent_in_line);
-    let first = first(&listeners, tls, session);
-    let Some((stream, peer)) = session.stop.run_until_cancelled(first).await else {
-        return Ok(());
-    };
+    let mut crowd = Crowd::default();
+    let first = first(&listeners, tls, &mut crowd, session);
+    let first = session.stop.run_until_cancelled(first).await;
+    if let Some(note) = crowd.rest() {
+        session.terminal.warn(&note);
+    }
+    let Some((stream, peer)) = first else { return Ok(()) };
     if let Some(idle) = limits.keepalive {
         wire::keep_alive(stream.tcp(), idle);
     }
@@ -61,6 +66,7 @@ pub(super) async fn run(
 async fn first(
     listeners: &[TcpListener],
     tls: Option<Arc<ServerConfig>>,
+    crowd: &mut Crowd,
     session: &Session,
 ) -> (Wire, SocketAddr) {
     loop {
@@ -72,7 +78,11 @@ async fn first(
             Err(error) => {
                 let fault = TlsError::of_io(&error).map(TlsError::fault);
                 let error = error.to_string();
-                session.terminal.warn(&no_session(peer, &error, fault));
+                let (before, is_said) = crowd.hear(What::NoSession, Instant::now());
+                let text = no_session(peer, &error, fault);
+                for note in before.iter().chain(is_said.then_some(&text)) {
+                    session.terminal.warn(note);
+                }
                 session.stats.error(Transport::Tcp, Role::Server, ErrorKind::Handshake);
                 session.events.send(EventLine::HandshakeFailed { peer, error }).await;
             }

@@ -9,6 +9,7 @@ use super::peers::Peers;
 use super::unanswerable::can_be_answered;
 use crate::commands::conversation::drain::{drain, more_came};
 use crate::commands::conversation::events::tell_udp;
+use crate::commands::conversation::incoming::Incoming;
 use crate::commands::conversation::session::{Session, too_slow};
 use crate::commands::conversation::streams::{Input, InputReader, Output};
 use crate::commands::conversation::unreachable;
@@ -46,7 +47,7 @@ pub(super) async fn run(
 
 async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
     let (mut input, mut output) = (InputReader::new(MAX_PAYLOAD_V4), Output::new());
-    let never = CancellationToken::new();
+    let incoming = Incoming::begin();
     let stop = &session.stop;
     // Whom standard input goes to; it is not read before there is somebody who can be answered, nor
     // after its end.
@@ -69,12 +70,16 @@ async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
                     latest = Some((socket, path));
                 }
             }
-            next = input.next(&never, stop), if latest.is_some() && !input_ended => match next? {
+            next = input.next(incoming.unread(), stop), if latest.is_some() && !input_ended => match next? {
                 Input::Chunk(chunk) => if let Some((socket, path)) = latest {
                     answers.send(socket, &path, &chunk).await;
                 },
                 Input::End => input_ended = true,
-                Input::Silent | Input::Stopped => break,
+                Input::Silent => {
+                    incoming.tell_silence(session.terminal);
+                    break;
+                }
+                Input::Stopped => break,
             },
             Some(error) = unreachable.recv() => {
                 if error.peer.is_some() && error.peer != said {
@@ -82,6 +87,8 @@ async fn pipe(sockets: &[UdpSocket], session: &Session) -> anyhow::Result<()> {
                     session.terminal.warn(&error.in_words());
                 }
             }
+            // There is nobody to send to, or nothing more.
+            () = incoming.unread(), if latest.is_none() || input_ended => break,
             () = stop.cancelled() => break,
         }
     }

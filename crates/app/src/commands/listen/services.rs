@@ -217,7 +217,9 @@ fn reset_at_second(server: &Arc<TcpServer>, session: &Session) {
 async fn shut_down(server: &TcpServer, session: &Session) {
     let report = server.shutdown(GRACE).await;
     session.unless_cut().await;
-    for note in few(&report.cut_off, cut_off_in_words, all_cut_off_in_words) {
+    let mut cut_off = report.cut_off;
+    cut_off.sort_by_key(|cut| cut.client.number());
+    for note in few(&cut_off, cut_off_in_words, all_cut_off_in_words) {
         session.terminal.warn(&note);
     }
     tell_unread(report.unread.iter().map(|unread| unread.bytes), session.terminal);

@@ -99,7 +99,7 @@ fn build(
         .ports(ports)
         .method(method)
         .discover(args.discover)
-        .report(&args.reported())
+        .show(&args.reported())
         .seed(args.seed)
         .shard(args.shard);
     if let Some(rate) = args.rate {

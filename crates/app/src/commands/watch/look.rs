@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stats::system::{Snapshot, SocketEventKind, SocketWatch, Traffic};
+use stats::system::{Snapshot, SocketEventKind, SocketWatch};
 use tokio::sync::mpsc::Sender;
 
-use super::meter;
+use super::meter::Meter;
 use super::model::Event;
 use crate::commands::interfaces::Interfaces;
 use crate::commands::ls::Filter;
@@ -71,7 +71,8 @@ impl Drop for TellsPanic {
 
 fn look(watch: &mut SocketWatch, filter: &Filter) -> anyhow::Result<Look> {
     let earlier = watch.shared_snapshot();
-    let found = watch.poll()?;
+    let mut meter = Meter::new(filter);
+    let found = watch.poll_beside(|socket, before| meter.read(socket, before))?;
     let snapshot = watch.shared_snapshot();
     let snapshot =
         snapshot.ok_or_else(|| anyhow::anyhow!("the sockets were read and are not there"))?;
@@ -91,11 +92,7 @@ fn look(watch: &mut SocketWatch, filter: &Filter) -> anyhow::Result<Look> {
         let elapsed = snapshot.taken_at() - earlier.taken_at();
         let seconds = elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         // What cannot be compared with the look before has moved nothing that is known.
-        let traffic = if found.restarted {
-            Traffic::default()
-        } else {
-            meter::moved(&snapshot, &earlier, filter)
-        };
+        let traffic = meter.moved();
         Rates {
             opened: f64::from(opened) / seconds,
             closed: f64::from(closed) / seconds,

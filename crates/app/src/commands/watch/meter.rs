@@ -1,28 +1,40 @@
 //! How much the TCP sockets have moved since the look before.
 
-use stats::system::{Snapshot, Traffic};
+use stats::system::{SocketRow, Traffic};
 
 use crate::commands::ls::Filter;
 
-/// How much the sockets that the filter keeps have moved since `earlier`; those that were not there
+/// How much the sockets that the filter keeps have moved since the look before; those that were not there
 /// have moved all that they have. What one moved between then and its end is not seen.
-pub(super) fn moved(now: &Snapshot, earlier: &Snapshot, filter: &Filter) -> Traffic {
-    let mut moved = Traffic::default();
-    for (socket, before) in now.beside(earlier) {
+pub(super) struct Meter<'a> {
+    filter: &'a Filter,
+    moved: Traffic,
+}
+
+impl<'a> Meter<'a> {
+    pub(super) fn new(filter: &'a Filter) -> Self {
+        Self { filter, moved: Traffic::default() }
+    }
+
+    /// Takes in a socket, and how it was.
+    pub(super) fn read(&mut self, socket: SocketRow<'_>, before: Option<SocketRow<'_>>) {
         // One that was kept of late only counts from there: it was there before.
-        let Some(traffic) = socket.traffic() else { continue };
+        let Some(traffic) = socket.traffic() else { return };
         let before = before.and_then(|before| before.traffic()).unwrap_or_default();
-        if traffic != before && filter.keeps(&socket) {
-            moved.received += traffic.received.saturating_sub(before.received);
-            moved.acknowledged += traffic.acknowledged.saturating_sub(before.acknowledged);
+        if traffic != before && self.filter.keeps(&socket) {
+            self.moved.received += traffic.received.saturating_sub(before.received);
+            self.moved.acknowledged += traffic.acknowledged.saturating_sub(before.acknowledged);
         }
     }
-    moved
+
+    pub(super) const fn moved(self) -> Traffic {
+        self.moved
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use stats::system::{Protocol, UserNames};
+    use stats::system::{Protocol, Snapshot, UserNames};
 
     use super::*;
     use crate::args::SocketFilterArgs;
@@ -62,6 +74,12 @@ mod tests {
             &UserNames::parse(b""),
         )
         .unwrap()
+    }
+
+    fn moved(now: &Snapshot, earlier: &Snapshot, filter: &Filter) -> Traffic {
+        let mut meter = Meter::new(filter);
+        now.beside(earlier).for_each(|(socket, before)| meter.read(socket, before));
+        meter.moved()
     }
 
     const fn at(received: u64, acknowledged: u64) -> Traffic {

@@ -57,6 +57,8 @@ pub(super) struct Model {
     pub(super) states: BTreeMap<State, usize>,
     /// How many of those may have a holder that this process may not see.
     pub(super) hidden: usize,
+    /// How long the longest name of a transport is, of those that the filter lets through.
+    pub(super) longest_transport: usize,
     /// Places in the snapshot of the rows that are shown.
     pub(super) rows: Vec<usize>,
     /// The row that the user is at.
@@ -85,6 +87,7 @@ impl Model {
             history: VecDeque::with_capacity(HISTORY),
             states: BTreeMap::new(),
             hidden: 0,
+            longest_transport: 0,
             rows: Vec::new(),
             selected: 0,
             snapshot: None,
@@ -150,9 +153,11 @@ impl Model {
             self.history.push_back(rates);
         }
         self.states.clear();
-        self.hidden = 0;
+        (self.hidden, self.longest_transport) = (0, 0);
         for socket in look.snapshot.iter().filter(|socket| self.filter.keeps(socket)) {
             *self.states.entry(socket.state()).or_default() += 1;
+            let name = socket.protocol().name();
+            self.longest_transport = self.longest_transport.max(name.len());
             self.hidden += usize::from(socket.no_process() == Some(NoProcess::NotPermitted));
         }
         let selected = self.selected_cookie();

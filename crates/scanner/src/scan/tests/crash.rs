@@ -75,7 +75,7 @@ fn scan(file: &Path, shard: &str) -> Scan {
     let mut scan = Scan::builder()
         .targets(crate::resolve(&[target], None).unwrap(), vec!["127.0.0.0/29".to_owned()])
         .ports(&"1-500".parse().unwrap())
-        .report(&[PortState::Open, PortState::Error])
+        .show(&[PortState::Open, PortState::Error])
         .shard(shard.parse().unwrap())
         .workers(2)
         .resume(file)

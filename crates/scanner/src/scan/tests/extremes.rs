@@ -12,7 +12,7 @@ fn scan(ports: &PortSet) -> ScanBuilder {
     Scan::builder()
         .targets(crate::resolve(&[target], None).unwrap(), vec![LOCALHOST.to_string()])
         .ports(ports)
-        .report(&PortState::ALL)
+        .show(&PortState::ALL)
 }
 
 #[test]

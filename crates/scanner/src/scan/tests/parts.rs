@@ -21,7 +21,7 @@ fn verdicts(reports: &[PortReport]) -> Verdicts {
 
 fn builder(address: &str, ports: &str) -> ScanBuilder {
     let ports = ports.parse().unwrap();
-    Scan::builder().address(address.parse().unwrap()).ports(&ports).report(&PortState::ALL)
+    Scan::builder().address(address.parse().unwrap()).ports(&ports).show(&PortState::ALL)
 }
 
 /// Runs until `findings` more than in earlier runs are told, and stops then.
@@ -154,7 +154,7 @@ fn pace_may_differ_but_not_what_is_shown() {
     let make = || builder("127.77.4.5", "1-50").resume(&file);
     make().build().unwrap().run(|_| {}).unwrap();
     make().rate(7).timeout(SECOND).retries(0).build().unwrap();
-    let error = make().report(&[PortState::Open]).build().unwrap_err().to_string();
+    let error = make().show(&[PortState::Open]).build().unwrap_err().to_string();
     assert!(
         error.contains("shown states open,closed,filtered,open|filtered,error there"),
         "{error}"

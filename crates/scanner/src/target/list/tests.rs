@@ -54,7 +54,7 @@ fn a_name_that_does_not_resolve_is_one_failure_among_others() {
 
 #[test]
 fn a_family_leaves_the_others_out_and_counts_them() {
-    let mut list = TargetList::new(Some(Family::V6));
+    let mut list = TargetList::new(Some(Family::Ipv6));
     list.read("test", &b"127.0.0.1 ::1 127.0.0.0/8"[..]).unwrap();
     let resolution = list.resolve(&AddressSet::new());
     assert_eq!(resolution.targets.addresses.to_string(), "::1");

@@ -61,8 +61,8 @@ fn mapped_addresses_are_ipv4_addresses() {
     assert_eq!(set("::ffff:127.0.0.1-::ffff:127.0.0.9"), set("127.0.0.1-127.0.0.9"));
     assert!(set("::ffff:224.0.0.0/124").is_empty(), "multicast only by its own name");
     let around = set("::fffe:ffff:fffe-::1:0:0:1");
-    assert_eq!(around.only(Family::V6).len(), 4);
-    assert_eq!(around.only(Family::V4), set("0.0.0.0/0"));
+    assert_eq!(around.only(Family::Ipv6).len(), 4);
+    assert_eq!(around.only(Family::Ipv4), set("0.0.0.0/0"));
     let single: AddressSet = ["::ffff:127.0.0.1".parse::<IpAddr>().unwrap()].into_iter().collect();
     assert_eq!(single, set("127.0.0.1"));
     assert!(set("127.0.0.1").contains("::ffff:127.0.0.1".parse().unwrap()));
@@ -116,8 +116,8 @@ fn a_slash_eight_is_one_interval() {
 fn families_stay_apart_and_in_order() {
     let both = set("127.0.0.1").union(&set("::1")).union(&set("127.0.0.1"));
     assert_eq!(all(&both), ["127.0.0.1", "::1"]);
-    assert_eq!(all(&both.only(Family::V4)), ["127.0.0.1"]);
-    assert_eq!(all(&both.only(Family::V6)), ["::1"]);
+    assert_eq!(all(&both.only(Family::Ipv4)), ["127.0.0.1"]);
+    assert_eq!(all(&both.only(Family::Ipv6)), ["::1"]);
     let collected: AddressSet = ["::1", "127.0.0.2", "127.0.0.1"]
         .map(|text| text.parse::<IpAddr>().unwrap())
         .into_iter()

@@ -20,7 +20,7 @@ pub(super) enum Before {
 
 /// Which rows of two snapshots are of the same socket.
 #[derive(Debug)]
-pub(super) struct Pairing {
+pub(in crate::system) struct Pairing {
     /// Of each row of the later one.
     pub(super) before: Vec<Before>,
     /// Places in the earlier one of sockets that are not in the later one.
@@ -28,7 +28,7 @@ pub(super) struct Pairing {
 }
 
 impl Pairing {
-    pub(super) fn of(earlier: &Snapshot, later: &Snapshot) -> Self {
+    pub(in crate::system) fn of(earlier: &Snapshot, later: &Snapshot) -> Self {
         let mut before = vec![Before::Nowhere; later.len()];
         let (in_then, in_now) = if earlier.has_each_once && later.has_each_once {
             side_by_side(&earlier.rows, &later.rows, |then, now| before[now] = Before::At(then))

@@ -11,7 +11,7 @@ use anyhow::Context;
 use ports_core::{FiveTuple, Transport};
 use sockets_tcp::CloseReason;
 use stats::{ErrorKind, Inbound, Outbound, Role};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -20,12 +20,13 @@ use super::CLIENT;
 use super::ending::{Ended, counted_as, of_error, verdict};
 use super::idle::{Idle, Look};
 use super::in_hand::InHand;
-use super::wire::{Wire, read_now, write};
+use super::wire::{Wire, late_input, read_now, write};
 use crate::args::LimitArgs;
+use crate::commands::conversation::incoming::Incoming;
 use crate::commands::conversation::session::{GRACE, Session};
 use crate::commands::conversation::stillness::Stillness;
 use crate::commands::conversation::streams::{
-    Input, InputReader, Output, STREAM_CHUNK, has_an_end_to_come, tell_silence,
+    Input, InputReader, Output, STREAM_CHUNK, has_an_end_to_come,
 };
 use crate::output::EventLine;
 
@@ -34,10 +35,6 @@ use crate::output::EventLine;
 /// keep the pipe from ending.
 const DRAIN_LIMIT: usize = 6 << 20;
 
-/// How long the peer's end is waited for after a signal: closing with input unread would reset the
-/// connection (RFC 9293 section 3.6.1), and a reset may overtake what was sent.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// How often it is looked whether the peer has acknowledged all.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -45,8 +42,9 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) struct Conversation<'a> {
     peer: SocketAddr,
     session: &'a Session,
-    /// Cancelled once nothing more comes from the peer.
-    peer_ended: CancellationToken,
+    incoming: Incoming,
+    /// Cancelled once nothing more goes to the peer.
+    all_sent: CancellationToken,
     last_move: Cell<Instant>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
@@ -62,7 +60,8 @@ impl<'a> Conversation<'a> {
         Self {
             peer,
             session,
-            peer_ended: CancellationToken::new(),
+            incoming: Incoming::begin(),
+            all_sent: CancellationToken::new(),
             last_move: Cell::new(Instant::now()),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
@@ -114,7 +113,7 @@ impl<'a> Conversation<'a> {
             }
         }
         // What is left goes with the socket. Of TLS it is not known what of it is data.
-        if !stream.is_tls() && !self.peer_ended.is_cancelled() {
+        if !stream.is_tls() && !self.incoming.has_ended() {
             self.discarded.set(self.discarded.get() + self.in_hand.socket.unread());
         }
         inbound.discarded(self.discarded.get());
@@ -150,7 +149,7 @@ impl<'a> Conversation<'a> {
             Ok(Ended::Silent) => CloseReason::FirstByteTimeout,
             _ => match &*self.broken.borrow() {
                 Some(error) => of_error(error, is_tls),
-                None if self.peer_ended.is_cancelled() => CloseReason::PeerClosed,
+                None if self.incoming.has_ended() => CloseReason::PeerClosed,
                 None if self.session.stop.is_cancelled() => CloseReason::Shutdown,
                 None => CloseReason::Local,
             },
@@ -178,10 +177,12 @@ impl<'a> Conversation<'a> {
                     }
                 }
                 read = reader.read(&mut buffer) => read,
+                // What comes later is neither read nor waited for.
+                () = self.is_useless() => return Ok(()),
             };
             match read {
                 Ok(0) => {
-                    self.peer_ended.cancel();
+                    self.incoming.end();
                     events.send(EventLine::HalfClosed { client: Some(CLIENT) }).await;
                     return Ok(());
                 }
@@ -202,7 +203,7 @@ impl<'a> Conversation<'a> {
                 }
                 Err(error) => {
                     self.fail(ErrorKind::Read, error).await;
-                    self.peer_ended.cancel();
+                    self.incoming.end();
                     return Ok(());
                 }
             }
@@ -217,7 +218,7 @@ impl<'a> Conversation<'a> {
     ) -> anyhow::Result<()> {
         let mut input = InputReader::new(STREAM_CHUNK);
         loop {
-            match input.next(&self.peer_ended, &self.session.stop).await? {
+            match input.next(self.incoming.over(), &self.session.stop).await? {
                 Input::Chunk(chunk) => {
                     self.in_hand.for_peer.store(chunk.len() as u64, Relaxed);
                     let mut rest = &chunk[..];
@@ -241,7 +242,7 @@ impl<'a> Conversation<'a> {
                 Input::Silent => {
                     // How it broke is said at the end.
                     if self.broken.borrow().is_none() {
-                        tell_silence(self.session.terminal);
+                        self.incoming.tell_silence(self.session.terminal);
                     }
                     break;
                 }
@@ -256,7 +257,14 @@ impl<'a> Conversation<'a> {
         self.in_hand.end_data();
         // It fails only where the peer is gone, which reading tells.
         self.in_hand.is_ended.store(writer.shutdown().await.is_ok(), Relaxed);
+        self.all_sent.cancel();
         Ok(())
+    }
+
+    /// Nothing more goes to the peer, and nobody reads what comes from it.
+    async fn is_useless(&self) {
+        self.all_sent.cancelled().await;
+        self.incoming.unread().await;
     }
 
     /// Until the peer has acknowledged all data, for as long as it goes on taking some; and after a
@@ -285,7 +293,7 @@ impl<'a> Conversation<'a> {
     async fn throw_away(&self, reader: &mut ReadHalf<&mut Wire>) {
         let mut scratch = [0; 4096];
         let awaited = || self.broken.borrow().is_none() && self.in_hand.unacknowledged() > 0;
-        while self.session.stop.is_cancelled() && !self.peer_ended.is_cancelled() && awaited() {
+        while self.session.stop.is_cancelled() && !self.incoming.has_ended() && awaited() {
             match tokio::time::timeout(LOOK, reader.read(&mut scratch)).await {
                 Err(_) => {}
                 Ok(Ok(read @ 1..)) => self.discarded.set(self.discarded.get() + read as u64),
@@ -333,13 +341,6 @@ impl<'a> Conversation<'a> {
     fn has_unread(&self) -> bool {
         self.in_hand.socket.unread() > 0
     }
-}
-
-/// Waits for the peer's end, within [`LINGER`]. What comes instead of it is not accepted: how much was
-/// read of it. A reset is to tell the peer, who has acknowledged all.
-async fn late_input(stream: &mut (impl AsyncRead + Unpin)) -> usize {
-    let read = tokio::time::timeout(LINGER, stream.read(&mut [0])).await;
-    read.map_or(0, |read| read.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -11,10 +11,16 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use sockets_tcp::rustls::ServerConfig;
 use sockets_tcp::{Keepalive, TcpServerBuilder, TlsError};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+/// How long the peer's end is waited for after a signal: closing with input unread would reset the
+/// connection (RFC 9293 section 3.6.1), and a reset may overtake what was sent.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// See the module's first line.
 pub(super) enum Wire {
@@ -31,6 +37,13 @@ pub(super) struct Tcp(TcpStream);
 /// only on what is no socket.
 pub(super) fn keep_urgent_in_line(socket: &impl AsFd) {
     let _ = SockRef::from(socket).set_out_of_band_inline(true);
+}
+
+/// Waits for the peer's end, within [`LINGER`]. What comes instead of it is not accepted: how much was
+/// read of it. A reset is to tell the peer, who has acknowledged all.
+pub(super) async fn late_input(stream: &mut (impl AsyncRead + Unpin)) -> usize {
+    let read = tokio::time::timeout(LINGER, stream.read(&mut [0])).await;
+    read.map_or(0, |read| read.unwrap_or(0))
 }
 
 /// The server's side of a handshake, within the server's limit.

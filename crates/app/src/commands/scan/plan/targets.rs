@@ -17,8 +17,8 @@ pub(super) fn resolved(
     terminal: Terminal,
 ) -> anyhow::Result<(ResolvedTargets, u64)> {
     let family = match (args.ipv4, args.ipv6) {
-        (true, _) => Some(Family::V4),
-        (_, true) => Some(Family::V6),
+        (true, _) => Some(Family::Ipv4),
+        (_, true) => Some(Family::Ipv6),
         _ => None,
     };
     if args.targets.iter().filter(|target| **target == TargetArg::StandardInput).count() > 1 {

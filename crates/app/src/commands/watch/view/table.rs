@@ -47,7 +47,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
         };
         Cell::new(format!("{}{mark}", column.heading()))
     });
-    let transport = longest_transport(model);
+    let transport = transport_width(model);
     let widths = shown.iter().map(|(column, _, width)| match column {
         Column::Transport => Constraint::Length(transport),
         _ => *width,
@@ -76,12 +76,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &mut Model) {
 }
 
 /// The width of the names of all transports that there are: those of UNIX sockets are told apart at the end.
-fn longest_transport(model: &Model) -> u16 {
-    let sockets = model.snapshot.iter().flat_map(|snapshot| snapshot.iter());
-    let longest = sockets.map(|socket| socket.protocol().name().len()).max().unwrap_or_default();
+fn transport_width(model: &Model) -> u16 {
     // No shorter than its heading, with the mark of what is sorted by.
     let mark = usize::from(model.sort == Column::Transport);
-    longest.max(Column::Transport.heading().len() + mark) as u16
+    model.longest_transport.max(Column::Transport.heading().len() + mark) as u16
 }
 
 /// The text, or as much of it as there is room for and a mark: a number that is cut is another number.

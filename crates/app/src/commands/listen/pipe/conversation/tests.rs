@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream as StdStream};
 
 use tokio::net::TcpStream;
 
+use super::super::wire::LINGER;
 use super::*;
 
 fn pair() -> (TcpStream, StdStream) {
